@@ -1,0 +1,239 @@
+package crawler
+
+import (
+	"slices"
+	"time"
+)
+
+// HostState is what the ledger keeps of a host. Robots files and the turn in force are records of their
+// own, so that this one stays small: it is written whenever a part of the host is settled.
+type HostState struct {
+	Host Host
+
+	Next  time.Time // may next be asked at
+	Asked bool      // a turn of it was ever granted
+	Turn  TurnID    // in force, zero when idle
+
+	Counts  [outcomes]int64 // its URLs by outcome; Waiting and Leased apart
+	Retry   int64           // of Waiting, those that wait for another try
+	Parked  int64           // of Waiting, those beyond a limit of the user's
+	RetryAt time.Time       // no retry is due earlier
+
+	FailuresInRow int    // settled host faults since the last success
+	Succeeded     bool   // one success in this job
+	GivenUp       Reason // set when the host is given up: its waiting URLs fail with it
+	GivenUpDetail string
+
+	CrawlDelay time.Duration // as robots.txt says, before the cap
+	Penalty    time.Duration // back-off in force
+	MeanTime   time.Duration // of an exchange
+
+	RobotsTries int  // of an unreachable robots.txt, in a row
+	RobotsWait  bool // waits for an errand at another host
+	Errands     int  // of other hosts, waiting here
+
+	Cookies     []string
+	Addresses   []string
+	AddressesTo time.Time
+	Credentials string
+}
+
+// Ready is the number of URLs that may be asked for now, as far as the host's clock allows.
+func (h *HostState) Ready() int64 { return h.Counts[Waiting] - h.Retry - h.Parked }
+
+// Due tells when the frontier should look at the host, false when there is nothing to do for it: it is
+// held, waits for another host, or has no URL that may be asked for.
+func (h *HostState) Due() (time.Time, bool) {
+	switch {
+	case !h.Turn.IsZero() || h.RobotsWait:
+		return time.Time{}, false
+	case h.GivenUp != "" && h.Counts[Waiting] > 0:
+		return time.Time{}, true // at once: its URLs are to fail
+	case h.Errands > 0, h.Ready() > 0:
+		return h.Next, true
+	case h.Retry > 0 && h.Counts[Waiting] > h.Parked:
+		return maxTime(h.Next, h.RetryAt), true
+	}
+	return time.Time{}, false
+}
+
+// DelayInForce is the least time between two requests to the host, by job, robots.txt and back-off.
+func (h *HostState) DelayInForce(j *Job) time.Duration {
+	d := max(j.Delay, h.Penalty)
+	if !j.IgnoreRobots {
+		d = max(d, min(h.CrawlDelay, j.MaxCrawl))
+	}
+	return d
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// TurnState is a turn in force: offered, or held by a holder. URLs lists those that are leased to it.
+type TurnState struct {
+	ID      TurnID
+	Host    Host
+	URLs    []uint64 // URL hashes (URLKey.URL), in the order offered
+	Errands []RobotsHop
+	Held    bool
+	Holder  HolderID
+	Fetcher string
+	Part    int // number of the last part settled
+}
+
+// Take removes a URL from the turn and reports whether it was leased to it.
+func (t *TurnState) Take(url uint64) bool {
+	i := slices.Index(t.URLs, url)
+	if i < 0 {
+		return false
+	}
+	t.URLs = slices.Delete(t.URLs, i, i+1)
+	return true
+}
+
+// RobotsStatus says what a robots.txt amounts to (RFC 9309 section 2.3.1).
+type RobotsStatus uint8
+
+const (
+	// RobotsNone: no file was asked for yet.
+	RobotsNone RobotsStatus = iota
+	// RobotsRules: a 2xx; the body holds the rules.
+	RobotsRules
+	// RobotsUnavailable: a 4xx other than 429, or too many hops; everything is allowed.
+	RobotsUnavailable
+	// RobotsUnreachable: 429, 5xx or a network error; everything is disallowed until it is reached.
+	RobotsUnreachable
+	// RobotsElsewhere: redirected to another host; an errand is under way.
+	RobotsElsewhere
+)
+
+// RobotsFile is a host's robots.txt for one scheme, as read.
+type RobotsFile struct {
+	Scheme    string // "http" or "https"
+	Status    RobotsStatus
+	HTTP      int // status of the last hop
+	Body      []byte
+	Truncated bool          // cut at [FetchLimits.Robots]
+	TTL       time.Duration // how long it may still be used, from the receiving
+	Detail    string        // why it is unreachable, or what was odd
+	Archive   Locator
+	Hop       RobotsHop // with RobotsElsewhere: the errand to be run
+}
+
+// HostRobots is a robots file in the ledger.
+type HostRobots struct {
+	RobotsFile
+	Fetched time.Time
+	Expires time.Time
+}
+
+// Tallies are the job's counts, kept in the same batches as the rows they count.
+type Tallies struct {
+	Counts    [outcomes]int64  // URLs by outcome
+	Parked    int64            // of Waiting, those beyond a limit
+	Reasons   map[Reason]int64 // of Failed and Excluded
+	Bytes     int64            // decoded bytes of final rows
+	Requests  int64            // sent, as reported
+	Hosts     int64            // with at least one row
+	Dropped   map[string]int64 // what was seen and not admitted, by reason: scope, too long, not http, …
+	LateParts int64            // parts dropped because their turn was over or one was missing
+	Lapses    int64            // turns that lapsed
+	Bounds    map[string]int64 // limits that were hit, by name
+}
+
+// Seen is the number of rows.
+func (t *Tallies) Seen() int64 {
+	var n int64
+	for _, c := range t.Counts {
+		n += c
+	}
+	return n
+}
+
+// Done reports whether nothing is left that may be asked for.
+func (t *Tallies) Done() bool { return t.Counts[Waiting]-t.Parked+t.Counts[Leased] == 0 }
+
+// Clone copies the tallies with their maps.
+func (t *Tallies) Clone() Tallies {
+	c := *t
+	c.Reasons, c.Dropped, c.Bounds = cloneMap(t.Reasons), cloneMap(t.Dropped), cloneMap(t.Bounds)
+	return c
+}
+
+func cloneMap[K comparable](m map[K]int64) map[K]int64 {
+	c := make(map[K]int64, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
+
+// RowChange is a row's old and new value; Old is nil for an admission. The ledger keeps the row's queue
+// entry in step: a row has one exactly while its outcome is Waiting (leased ones keep theirs).
+type RowChange struct{ Old, New *Row }
+
+// HostChange is a host's old and new value; Old is nil for a new host. The ledger keeps the host's entry
+// in the order of due hosts in step with [HostState.Due].
+type HostChange struct{ Old, New *HostState }
+
+// Changes is one atomic change of the ledger: admit, offer, grant, settle and lapse all end in one. It is
+// applied whole and synced, or not at all.
+type Changes struct {
+	Now        time.Time // the scheduler's clock; stored, so that no later life starts before it
+	Rows       []RowChange
+	Hosts      []HostChange
+	Turns      []TurnState // put
+	EndTurns   []Host      // whose turn is over
+	Robots     []RobotsChange
+	Errands    []RobotsHop // put, at the host of their URL
+	EndErrands []RobotsHop
+	Scope      []ScopeSeed // added
+	Tallies    *Tallies    // nil = unchanged
+	Position   uint64      // of the result queue, settled up to here; 0 = unchanged
+	Sequence   uint64      // last row sequence used; 0 = unchanged
+	State      *JobState   // nil = unchanged
+}
+
+// Empty reports whether there is nothing to apply.
+func (c *Changes) Empty() bool {
+	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Scope) == 0 &&
+		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil
+}
+
+// RobotsChange puts a host's robots file for its scheme.
+type RobotsChange struct {
+	Host Host
+	File HostRobots
+}
+
+// JobState is where a job stands, with the settings in force.
+type JobState struct {
+	Job      Job
+	Paused   bool
+	Finished time.Time // zero while it goes on
+	Seeded   bool      // the seeds given at the start were all admitted
+	Stopped  string    // why it last stopped, for people
+}
+
+// LedgerState is what a scheduler reads at its start.
+type LedgerState struct {
+	Life     Life
+	Fresh    bool // nothing was ever written
+	Clock    time.Time
+	Position uint64
+	Sequence uint64
+	Tallies  Tallies
+	State    JobState
+	Turns    []TurnState
+	Scope    []ScopeSeed
+}
+
+// DueHost is an entry of the order of hosts.
+type DueHost struct {
+	Due  time.Time
+	Host Host
+}

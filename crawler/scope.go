@@ -1,0 +1,186 @@
+package crawler
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/net/publicsuffix"
+)
+
+// ScopeSeed is what a seed opens under the job's scope rule, as a text that is compared for equality: a
+// host, a path prefix, a domain or one page.
+type ScopeSeed string
+
+// Reasons for which a link is not admitted. They are tallied, and shown by status.
+const (
+	DropScope     = "scope"
+	DropInclude   = "include"
+	DropExclude   = "exclude"
+	DropRequisite = "requisite"
+	DropNotHTTP   = "not_http"
+	DropTooLong   = "too_long"
+	DropTooMany   = "too_many_links"
+	DropCollision = "hash_collision"
+	DropRedirects = "too_many_redirects"
+)
+
+// Decision is scope's answer for one URL.
+type Decision struct {
+	In   bool
+	Drop string // why not, one of the Drop words
+	Rule string // what made the decision, in words a user knows
+}
+
+// Scope decides which URLs belong to a job. It is built from the job and the seeds; it is not safe for
+// use while seeds are added.
+type Scope struct {
+	rule       ScopeRule
+	requisites Requisites
+	include    []*regexp.Regexp
+	exclude    []*regexp.Regexp
+	seeds      map[uint64]struct{} // hashes of the ScopeSeeds: 8 bytes a seed, however long its text
+}
+
+// NewScope compiles the job's scope, without seeds.
+func NewScope(j *Job) (*Scope, error) {
+	s := &Scope{rule: j.Scope, requisites: j.Requisites, seeds: make(map[uint64]struct{})}
+	for _, re := range j.Include {
+		c, err := regexp.Compile(re)
+		if err != nil {
+			return nil, fmt.Errorf("--include %q: %w", re, err)
+		}
+		s.include = append(s.include, c)
+	}
+	for _, re := range j.Exclude {
+		c, err := regexp.Compile(re)
+		if err != nil {
+			return nil, fmt.Errorf("--exclude %q: %w", re, err)
+		}
+		s.exclude = append(s.exclude, c)
+	}
+	return s, nil
+}
+
+// SeedOf tells what u opens as a seed, "" when the scope takes everything anyway.
+func (s *Scope) SeedOf(u URL) ScopeSeed {
+	switch s.rule {
+	case ScopePage:
+		return ScopeSeed("page " + u.String())
+	case ScopePrefix:
+		return prefixSeed(u, strings.LastIndexByte(u.Path(), '/')+1)
+	case ScopeHost:
+		return ScopeSeed("host " + scopeHost(u))
+	case ScopeDomain:
+		return ScopeSeed("domain " + domain(u.Hostname()))
+	}
+	return ""
+}
+
+// Add opens the scope for a seed and reports whether that was new.
+func (s *Scope) Add(seed ScopeSeed) bool { return s.AddKey(seed.Key()) }
+
+// Key is the hash that a scope keeps of a seed.
+func (seed ScopeSeed) Key() uint64 { return xxhash.Sum64String(string(seed)) }
+
+// AddKey opens the scope by a seed's key.
+func (s *Scope) AddKey(k uint64) bool {
+	if _, known := s.seeds[k]; known {
+		return false
+	}
+	s.seeds[k] = struct{}{}
+	return true
+}
+
+// Keys lists the keys of all seeds, in no order.
+func (s *Scope) Keys() []uint64 {
+	keys := make([]uint64, 0, len(s.seeds))
+	for k := range s.seeds {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// Decide tells whether u, reached by a link of the kind from a page in scope, belongs to the job.
+func (s *Scope) Decide(u URL, kind LinkKind) Decision {
+	if len(u.String()) > MaxURLBytes {
+		return Decision{Drop: DropTooLong, Rule: fmt.Sprintf("longer than %d bytes", MaxURLBytes)}
+	}
+	for _, re := range s.exclude {
+		if re.MatchString(u.String()) {
+			return Decision{Drop: DropExclude, Rule: "--exclude " + re.String()}
+		}
+	}
+	if kind == LinkRequisite && s.requisites == RequisitesNone {
+		return Decision{Drop: DropRequisite, Rule: "--requisites none"}
+	}
+	if rule, in := s.covers(u, kind); !in {
+		return Decision{Drop: DropScope, Rule: rule}
+	}
+	if len(s.include) == 0 {
+		return Decision{In: true, Rule: "--scope " + string(s.rule)}
+	}
+	for _, re := range s.include {
+		if re.MatchString(u.String()) {
+			return Decision{In: true, Rule: "--include " + re.String()}
+		}
+	}
+	return Decision{Drop: DropInclude, Rule: "no --include matches"}
+}
+
+func (s *Scope) covers(u URL, kind LinkKind) (rule string, in bool) {
+	if kind == LinkRequisite && s.requisites == RequisitesAll {
+		return "--requisites all", true
+	}
+	switch s.rule {
+	case ScopeAny:
+		return "--scope any", true
+	case ScopePrefix:
+		return "--scope prefix", s.coversPrefix(u)
+	}
+	_, in = s.seeds[s.SeedOf(u).Key()]
+	return "--scope " + string(s.rule), in
+}
+
+// coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and
+// not the number of seeds.
+func (s *Scope) coversPrefix(u URL) bool {
+	path := u.Path()
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		if _, in := s.seeds[prefixSeed(u, i+1).Key()]; in {
+			return true
+		}
+	}
+	return false
+}
+
+func prefixSeed(u URL, end int) ScopeSeed {
+	return ScopeSeed("prefix " + scopeHost(u) + u.Path()[:end])
+}
+
+// scopeHost is the host without a leading "www.", so that both spellings of a site are one.
+func scopeHost(u URL) string { return strings.TrimPrefix(string(u.Host()), "www.") }
+
+// domain is the registrable domain, or the name itself where there is none (an address, localhost).
+func domain(name string) string {
+	if d, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
+		return d
+	}
+	return name
+}
+
+// OpensPrivate reports whether a redirect to u must not widen the scope: it spells an address or a name
+// of this machine or of a private network.
+func OpensPrivate(u URL) bool {
+	name := u.Hostname()
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(trimBrackets(name))
+	return err == nil && PrivateAddress(addr)
+}

@@ -1,0 +1,45 @@
+package crawler
+
+import "time"
+
+// Status is a snapshot of a running job, the one type that status, logs, the live view and metrics read.
+type Status struct {
+	Job            string           `json:"job"`
+	Kind           Kind             `json:"kind"`
+	State          string           `json:"state"` // running, paused, stopping, done
+	Elapsed        time.Duration    `json:"elapsed_ns"`
+	Seen           int64            `json:"seen"`
+	Waiting        int64            `json:"waiting"`
+	Leased         int64            `json:"leased"`
+	Fetched        int64            `json:"fetched"`
+	Redirected     int64            `json:"redirected"`
+	Unchanged      int64            `json:"unchanged"`
+	Failed         int64            `json:"failed"`
+	Excluded       int64            `json:"excluded"`
+	Parked         int64            `json:"beyond_limit"` // of waiting
+	Reasons        map[Reason]int64 `json:"reasons,omitempty"`
+	Dropped        map[string]int64 `json:"not_admitted,omitempty"`
+	Bounds         map[string]int64 `json:"limits_hit,omitempty"`
+	Bytes          int64            `json:"bytes"`
+	Requests       int64            `json:"requests"`
+	Hosts          int64            `json:"hosts"`
+	HostsHeld      int64            `json:"hosts_held"`       // with a held turn
+	HostsOffered   int64            `json:"hosts_offered"`    // with a turn nobody took yet
+	HostsDue       int64            `json:"hosts_due"`        // may be asked now
+	NextDue        time.Duration    `json:"next_due_ns"`      // until the next host is due, 0 when one is or none waits
+	PagesPerSecond float64          `json:"pages_per_second"` // fetched, over the last seconds
+	BytesPerSecond float64          `json:"bytes_per_second"`
+	LateParts      int64            `json:"late_parts"`
+	Lapses         int64            `json:"lapsed_turns"`
+	Slots          int              `json:"slots"`
+	Fetchers       []FetcherStatus  `json:"fetchers,omitempty"`
+	WaitsFor       string           `json:"waits_for,omitempty"` // why it is not faster, one line
+}
+
+// FetcherStatus is a fetcher as the scheduler sees it.
+type FetcherStatus struct {
+	Name  string `json:"name"`
+	Slots int    `json:"slots"`
+	Turns int    `json:"turns"` // held now
+	Pages int64  `json:"pages"` // settled since this scheduler started
+}

@@ -1,0 +1,140 @@
+package crawler
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	whatwg "github.com/nlnwa/whatwg-url/url"
+)
+
+// MaxURLBytes is the longest URL that is admitted, in bytes of its canonical text.
+const MaxURLBytes = 4096
+
+// URL is a canonical http or https URL: what identifies a row. The zero value means none. Values are
+// comparable, and equal exactly when their texts are.
+type URL struct {
+	text string // scheme://host[:port]/path[?query]
+	host uint16 // offset of the host, after "//"
+	path uint16 // offset of the path
+}
+
+// Errors of ParseURL.
+var (
+	ErrNotHTTP    = errors.New("not an http or https URL")
+	ErrBadURL     = errors.New("not a URL")
+	ErrURLTooLong = errors.New("URL longer than 4096 bytes")
+)
+
+// ParseURL makes an absolute URL canonical, by the rules of the WHATWG URL standard: http and https only, host in
+// lower case A-labels, no default port, no dot segments, no credentials, no fragment. It is the one door
+// through which URLs come in.
+func ParseURL(s string) (URL, error) {
+	u, _, err := ParseSeed(s)
+	return u, err
+}
+
+// ParseSeed is ParseURL for a URL that a user gave; credentials ("user:password", percent-decoded, "" for
+// none) are returned apart.
+func ParseSeed(s string) (u URL, credentials string, err error) { return parse(s, nil) }
+
+// Resolve is ParseURL for a reference found at base (which may have come from a base element).
+func (u URL) Resolve(ref string) (URL, error) {
+	base, err := whatwg.Parse(u.text)
+	if err != nil {
+		return URL{}, ErrBadURL
+	}
+	r, _, err := parse(ref, base)
+	return r, err
+}
+
+func parse(s string, base *whatwg.Url) (URL, string, error) {
+	var w *whatwg.Url
+	var err error
+	if base != nil {
+		w, err = base.Parse(s)
+	} else {
+		w, err = whatwg.Parse(s)
+	}
+	if err != nil {
+		return URL{}, "", ErrBadURL
+	}
+	if w.Protocol() != "http:" && w.Protocol() != "https:" {
+		return URL{}, "", ErrNotHTTP
+	}
+	text := w.Protocol() + "//" + w.Host() + w.Pathname() + w.Search()
+	if len(text) > MaxURLBytes {
+		return URL{}, "", ErrURLTooLong
+	}
+	cred := ""
+	if w.Username() != "" || w.Password() != "" {
+		cred = w.Username() + ":" + w.Password()
+	}
+	host := len(w.Protocol()) + 2
+	return URL{text: text, host: uint16(host), path: uint16(host + len(w.Host()))}, cred, nil
+}
+
+// String is the canonical text.
+func (u URL) String() string { return u.text }
+
+// IsZero reports whether there is no URL.
+func (u URL) IsZero() bool { return u.text == "" }
+
+// Scheme is "http" or "https".
+func (u URL) Scheme() string {
+	if u.IsZero() {
+		return ""
+	}
+	return u.text[:u.host-3]
+}
+
+// Hostname is the host without port; IPv6 addresses are in brackets.
+func (u URL) Hostname() string {
+	h := u.text[u.host:u.path]
+	if i := strings.LastIndexByte(h, ':'); i >= 0 && !strings.HasSuffix(h, "]") {
+		return h[:i]
+	}
+	return h
+}
+
+// Port is the port in force, the scheme's default where the URL has none.
+func (u URL) Port() uint16 {
+	h := u.text[u.host:u.path]
+	if i := strings.LastIndexByte(h, ':'); i >= 0 && !strings.HasSuffix(h, "]") {
+		p, _ := strconv.ParseUint(h[i+1:], 10, 16)
+		return uint16(p)
+	}
+	if u.Scheme() == "https" {
+		return 443
+	}
+	return 80
+}
+
+// Host is the politeness unit that u belongs to.
+func (u URL) Host() Host {
+	if p := u.Port(); p == 80 || p == 443 {
+		return Host(u.Hostname())
+	}
+	return Host(u.text[u.host:u.path])
+}
+
+// Path is the path without the query; at least "/".
+func (u URL) Path() string {
+	p := u.text[u.path:]
+	if i := strings.IndexByte(p, '?'); i >= 0 {
+		return p[:i]
+	}
+	return p
+}
+
+// RequestURI is path and query, as they go on the wire and as robots.txt rules see them.
+func (u URL) RequestURI() string { return u.text[u.path:] }
+
+// RobotsURL is where the rules for u are.
+func (u URL) RobotsURL() URL {
+	return URL{text: u.text[:u.path] + "/robots.txt", host: u.host, path: u.path}
+}
+
+// Key names the URL's row.
+func (u URL) Key() URLKey { return URLKey{Host: u.Host().Key(), URL: xxhash.Sum64String(u.text)} }

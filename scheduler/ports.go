@@ -1,0 +1,63 @@
+package scheduler
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Ledger is the only truth. One scheduler writes it; readers may read at any time. What Commit was given
+// is durable and visible to reads when it returns nil, and not there at all after an error.
+type Ledger interface {
+	// Load reads what a scheduler needs at its start, with every turn in force.
+	Load(ctx context.Context) (crawler.LedgerState, error)
+	// Commit applies one change in one synced batch.
+	Commit(c *crawler.Changes) error
+	Reader
+}
+
+// Reader looks things up in the ledger. Values are the caller's own.
+type Reader interface {
+	// Host reads a host, false when there is none.
+	Host(h crawler.Host) (crawler.HostState, bool, error)
+	// Rows reads rows by sorted keys; the answer has a nil for each that is unknown. The reading is
+	// shaped for thousands of keys of which most are not there.
+	Rows(keys []crawler.URLKey) ([]*crawler.Row, error)
+	// Queue reads up to n waiting rows of a host in the order in which they are to be asked for: due
+	// retries first, oldest first, then by depth (not beyond maxDepth, -1 = all) and order of admission.
+	// nextRetry is when the earliest retry that is not due yet is due, zero when there is none. Rows that
+	// a turn has leased are among them.
+	Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error)
+	// Robots reads the host's robots files.
+	Robots(h crawler.Host) ([]crawler.HostRobots, error)
+	// Errands reads the errands that wait at a host.
+	Errands(h crawler.Host) ([]crawler.RobotsHop, error)
+}
+
+// Index reads across hosts.
+type Index interface {
+	// Due reads up to n entries of the order of due hosts, earliest first.
+	Due(n int) ([]crawler.DueHost, error)
+	// Hosts reads every host, in key order.
+	Hosts() iter.Seq2[crawler.HostState, error]
+	// Beyond counts a host's waiting rows deeper than depth.
+	Beyond(h crawler.Host, depth int) (int64, error)
+}
+
+// Tasks is the scheduler's end of the task queue.
+type Tasks interface {
+	// Offer publishes turns. Each may be handed out several times, late or never.
+	Offer(ctx context.Context, tasks []crawler.Task) error
+}
+
+// Results is the scheduler's end of the result log: in order, without gaps, kept until purged.
+type Results interface {
+	// Read waits for parts after the position and returns between 1 and max of them, in order.
+	Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error)
+	// Last is the position of the newest part that was stored.
+	Last(ctx context.Context) (uint64, error)
+	// Purge gives up every part up to the position.
+	Purge(ctx context.Context, upTo uint64) error
+}
