@@ -15,7 +15,8 @@ type HostState struct {
 	Turn  TurnID    // in force, zero when idle
 
 	Counts  [outcomes]int64 // its URLs by outcome; Waiting and Leased apart
-	Retry   int64           // of Waiting, those that wait for another try
+	Retry   int64           // rows that wait for another try (leased ones too: a lease does not change its row)
+	Deep    int64           // waiting rows deeper than the job's limit; they are never leased
 	Parked  int64           // of Waiting, those beyond a limit of the user's
 	RetryAt time.Time       // no retry is due earlier
 
@@ -38,18 +39,31 @@ type HostState struct {
 	Credentials string
 }
 
-// Ready is the number of URLs that may be asked for now, as far as the host's clock allows.
+// Ready is the number of URLs of an idle host that may be asked for now, as far as its clock allows.
 func (h *HostState) Ready() int64 { return h.Counts[Waiting] - h.Retry - h.Parked }
+
+// Park recomputes Parked under the job's limits: all that wait when the host has its share of pages, else
+// those that are too deep.
+func (h *HostState) Park(j *Job) {
+	h.Parked = h.Deep
+	if j.MaxPerHost > 0 && h.Counts[Fetched] >= j.MaxPerHost {
+		h.Parked = h.Counts[Waiting]
+	}
+}
 
 // Due tells when the frontier should look at the host, false when there is nothing to do for it: it is
 // held, waits for another host, or has no URL that may be asked for.
 func (h *HostState) Due() (time.Time, bool) {
 	switch {
-	case !h.Turn.IsZero() || h.RobotsWait:
+	case !h.Turn.IsZero():
 		return time.Time{}, false
-	case h.GivenUp != "" && h.Counts[Waiting] > 0:
-		return time.Time{}, true // at once: its URLs are to fail
-	case h.Errands > 0, h.Ready() > 0:
+	case h.GivenUp != "":
+		return time.Time{}, h.Counts[Waiting] > 0 || h.Errands > 0 // at once: they are to fail
+	case h.Errands > 0: // served also while its own robots.txt waits for another host: two may wait for each other
+		return h.Next, true
+	case h.RobotsWait:
+		return time.Time{}, false
+	case h.Ready() > 0:
 		return h.Next, true
 	case h.Retry > 0 && h.Counts[Waiting] > h.Parked:
 		return maxTime(h.Next, h.RetryAt), true

@@ -71,6 +71,7 @@ type Ask struct {
 	Holder  HolderID
 	Host    Host
 	Fetcher string // name of the asking member
+	Renewal bool   // the asker has had an answer already: what it was told of the host may be left out
 }
 
 // Verdict answers an ask.
