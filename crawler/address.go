@@ -4,13 +4,14 @@ import "net/netip"
 
 // closed are the networks that no link and no redirect may reach: private, shared (RFC 6598), loopback,
 // link-local with the metadata services, documentation, benchmarking, multicast, reserved, and the IPv6
-// ways to reach IPv4 ones (RFC 6890 and the IANA special-purpose registries).
+// ways to reach IPv4 ones (RFC 6890 and the IANA special-purpose registries). 168.63.129.16 is a metadata
+// service as well, though its address looks public.
 var closed = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-	"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-	"::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-	"2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+	"203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
+	"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32",
+	"2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
 )
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -53,7 +54,7 @@ func NewAddressGuard(j *Job) AddressGuard {
 	}
 	for _, s := range j.SeedPrivate {
 		if ap, err := netip.ParseAddrPort(s); err == nil {
-			g.Spelled[ap] = true
+			g.Spelled[netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())] = true
 		}
 	}
 	return g
@@ -62,7 +63,7 @@ func NewAddressGuard(j *Job) AddressGuard {
 // Allows reports whether a connection may be opened. spelled tells that the URL itself spells the address
 // (an IP literal or localhost): a seed opens an address only to URLs that spell it too.
 func (g AddressGuard) Allows(a netip.AddrPort, spelled bool) bool {
-	addr := a.Addr().Unmap()
+	addr := a.Addr().Unmap().WithZone("") // a network contains no address with a zone
 	if g.All || !PrivateAddress(addr) {
 		return true
 	}

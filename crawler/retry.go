@@ -17,9 +17,9 @@ func (p RetryPolicy) Again(r *Result, attempts int, spread float64) (wait time.D
 	if r.Outcome != Failed || attempts > p.Retries || !retryable(r) {
 		return 0, false
 	}
-	wait = p.Base << min(attempts-1, 20)
-	if wait > p.Max || wait <= 0 {
-		wait = p.Max
+	wait = p.Max
+	if doublings := max(0, attempts-1); doublings < 20 && p.Base < p.Max>>doublings {
+		wait = p.Base << doublings
 	}
 	wait += time.Duration(float64(wait) / 2 * spread)
 	return max(wait, min(r.RetryAfter, MaxRetryAfter)), true
@@ -30,7 +30,7 @@ func retryable(r *Result) bool {
 	case ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonArchive:
 		return true
 	case ReasonHTTPStatus:
-		return r.Status == 408 || r.Status == 429 || r.Status >= 500
+		return r.Status == 408 || r.Status == 429 || r.Status >= 500 && r.Status <= 599
 	}
 	return false
 }

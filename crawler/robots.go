@@ -1,17 +1,19 @@
 package crawler
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// Robots are the rules of one robots.txt that apply to one crawler (RFC 9309).
+// Robots are the rules of one robots.txt that apply to one crawler (RFC 9309). The zero value allows
+// everything. It is safe for concurrent use as long as its fields are not changed.
 type Robots struct {
 	CrawlDelay time.Duration // 0 = none given
-	Sitemaps   []string      // as written
+	Sitemaps   []string      // as written, at most MaxRobotsSitemaps
 	Oddities   []string      // what was passed over, one line each, for explain; bounded
-}
 
-// ParseRobots reads a robots.txt for the crawler whose product token is given. It never fails: what
-// cannot be read is passed over and listed.
-func ParseRobots(body []byte, token string) *Robots { return &Robots{} }
+	rules []robotsRule // the order in which they decide: the first that matches wins
+}
 
 // RobotsRule is the rule that decided.
 type RobotsRule struct {
@@ -20,5 +22,62 @@ type RobotsRule struct {
 	Text    string // as written; "" when no rule matched
 }
 
-// Allowed decides for a path with query, as in a request line.
-func (r *Robots) Allowed(requestURI string) RobotsRule { return RobotsRule{Allowed: true} }
+// robotsRule is a rule in the order of decision: longest pattern first, allow before disallow.
+type robotsRule struct {
+	pattern robotsPattern
+	text    string // the line as written, without comment
+	line    int32
+	weight  int32 // octets of the pattern
+	allow   bool
+}
+
+// RobotsToken is the product token of a user agent's name: everything up to the first character that
+// cannot be part of one (RFC 9309, section 2.2.1). It is "trawl" for "trawl/1 (+https://…)".
+func RobotsToken(userAgent string) string {
+	for i := range len(userAgent) {
+		if c := userAgent[i]; !isLetter(c) && c != '-' && c != '_' {
+			return userAgent[:i]
+		}
+	}
+	return userAgent
+}
+
+// Allowed decides for a path with query, as in a request line. The longest rule that matches wins, an
+// allow wins against a disallow of the same length, and /robots.txt itself is always allowed.
+func (r *Robots) Allowed(requestURI string) RobotsRule {
+	path := robotsPath(requestURI)
+	if path == "/robots.txt" {
+		return RobotsRule{Allowed: true}
+	}
+	for i := range r.rules {
+		if rule := &r.rules[i]; rule.pattern.matches(path) {
+			return RobotsRule{Allowed: rule.allow, Line: int(rule.line), Text: rule.text}
+		}
+	}
+	return RobotsRule{Allowed: true}
+}
+
+// InspectRobots reports whether a robots.txt allows a URL to a crawler. The URL may be written in any way:
+// it is made canonical first, as it would be before it is asked for; text that is no URL is cut into
+// pieces the simple way.
+func InspectRobots(body []byte, userAgent, rawURL string) bool {
+	return ParseRobots(body, userAgent).Allowed(requestURIOf(rawURL)).Allowed
+}
+
+func requestURIOf(rawURL string) string {
+	if u, err := ParseURL(rawURL); err == nil {
+		return u.String()[u.path:]
+	}
+	s, _, _ := strings.Cut(rawURL, "#")
+	if _, rest, ok := strings.Cut(s, "://"); ok {
+		s = rest
+	} else {
+		s = strings.TrimPrefix(s, "//")
+	}
+	if i := strings.IndexAny(s, "/?"); i >= 0 {
+		return s[i:]
+	}
+	return "/"
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

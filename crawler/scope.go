@@ -147,27 +147,44 @@ func (s *Scope) covers(u URL, kind LinkKind) (rule string, in bool) {
 // coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and
 // not the number of seeds.
 func (s *Scope) coversPrefix(u URL) bool {
-	path := u.Path()
-	for i := range len(path) {
-		if path[i] != '/' {
-			continue
+	var hash xxhash.Digest // grows with the prefix, so that a path of nothing but slashes costs no more than another
+	hash.Reset()
+	writeAll(&hash, prefixWord, scopeHost(u))
+	for dir := range strings.SplitAfterSeq(u.Path(), "/") {
+		if !strings.HasSuffix(dir, "/") {
+			break
 		}
-		if _, in := s.seeds[prefixSeed(u, i+1).Key()]; in {
+		writeAll(&hash, dir)
+		if _, in := s.seeds[hash.Sum64()]; in {
 			return true
 		}
 	}
 	return false
 }
 
+func writeAll(hash *xxhash.Digest, texts ...string) {
+	for _, t := range texts {
+		hash.WriteString(t) // never fails
+	}
+}
+
+// prefixWord begins the ScopeSeed of a prefix.
+const prefixWord = "prefix "
+
 func prefixSeed(u URL, end int) ScopeSeed {
-	return ScopeSeed("prefix " + scopeHost(u) + u.Path()[:end])
+	return ScopeSeed(prefixWord + scopeHost(u) + u.Path()[:end])
 }
 
 // scopeHost is the host without a leading "www.", so that both spellings of a site are one.
 func scopeHost(u URL) string { return strings.TrimPrefix(string(u.Host()), "www.") }
 
-// domain is the registrable domain, or the name itself where there is none (an address, localhost).
+// domain is the registrable domain, or the name itself where there is none (an address, localhost, a public
+// suffix). A dot at the end makes no other domain.
 func domain(name string) string {
+	name = strings.TrimSuffix(name, ".")
+	if _, err := netip.ParseAddr(name); err == nil {
+		return name // the public suffix list would take 10.0.0.1 for a name in "0.1"
+	}
 	if d, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
 		return d
 	}
@@ -177,7 +194,7 @@ func domain(name string) string {
 // OpensPrivate reports whether a redirect to u must not widen the scope: it spells an address or a name
 // of this machine or of a private network.
 func OpensPrivate(u URL) bool {
-	name := u.Hostname()
+	name := strings.TrimSuffix(u.Hostname(), ".")
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}

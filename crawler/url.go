@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-	whatwg "github.com/nlnwa/whatwg-url/url"
 )
 
 // MaxURLBytes is the longest URL that is admitted, in bytes of its canonical text.
@@ -20,7 +19,7 @@ type URL struct {
 	path uint16 // offset of the path
 }
 
-// Errors of ParseURL.
+// Errors of ParseURL and its kin. ErrBadURL comes wrapped with what is wrong.
 var (
 	ErrNotHTTP    = errors.New("not an http or https URL")
 	ErrBadURL     = errors.New("not a URL")
@@ -29,50 +28,34 @@ var (
 
 // ParseURL makes an absolute URL canonical, by the rules of the WHATWG URL standard: http and https only, host in
 // lower case A-labels, no default port, no dot segments, no credentials, no fragment. It is the one door
-// through which URLs come in.
+// through which URLs come in. A "?" with nothing behind it stays, as in the standard: "/a?" and "/a" are two
+// URLs. Bytes that are not UTF-8 count as U+FFFD.
+//
+// The URL shares memory with s when s is canonical already, else it has its own.
 func ParseURL(s string) (URL, error) {
-	u, _, err := ParseSeed(s)
+	u, _, err := parseURL(s, URL{})
 	return u, err
 }
 
 // ParseSeed is ParseURL for a URL that a user gave; credentials ("user:password", percent-decoded, "" for
 // none) are returned apart.
-func ParseSeed(s string) (u URL, credentials string, err error) { return parse(s, nil) }
-
-// Resolve is ParseURL for a reference found at base (which may have come from a base element).
-func (u URL) Resolve(ref string) (URL, error) {
-	base, err := whatwg.Parse(u.text)
+func ParseSeed(s string) (u URL, credentials string, err error) {
+	u, userinfo, err := parseURL(s, URL{})
 	if err != nil {
-		return URL{}, ErrBadURL
+		return URL{}, "", err
 	}
-	r, _, err := parse(ref, base)
-	return r, err
+	user, password, _ := strings.Cut(userinfo, ":")
+	if user == "" && password == "" {
+		return u, "", nil
+	}
+	return u, percentDecode(user) + ":" + percentDecode(password), nil
 }
 
-func parse(s string, base *whatwg.Url) (URL, string, error) {
-	var w *whatwg.Url
-	var err error
-	if base != nil {
-		w, err = base.Parse(s)
-	} else {
-		w, err = whatwg.Parse(s)
-	}
-	if err != nil {
-		return URL{}, "", ErrBadURL
-	}
-	if w.Protocol() != "http:" && w.Protocol() != "https:" {
-		return URL{}, "", ErrNotHTTP
-	}
-	text := w.Protocol() + "//" + w.Host() + w.Pathname() + w.Search()
-	if len(text) > MaxURLBytes {
-		return URL{}, "", ErrURLTooLong
-	}
-	cred := ""
-	if w.Username() != "" || w.Password() != "" {
-		cred = w.Username() + ":" + w.Password()
-	}
-	host := len(w.Protocol()) + 2
-	return URL{text: text, host: uint16(host), path: uint16(host + len(w.Host()))}, cred, nil
+// Resolve is ParseURL for a reference found at base (which may have come from a base element). With the
+// zero URL as base the reference must be absolute.
+func (u URL) Resolve(ref string) (URL, error) {
+	r, _, err := parseURL(ref, u)
+	return r, err
 }
 
 // String is the canonical text.

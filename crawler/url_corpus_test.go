@@ -1,0 +1,53 @@
+package crawler
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// knownMisses are cases of the corpus that are answered otherwise, each with the reason.
+var knownMisses = map[string]string{}
+
+// TestURLCorpus runs the URL cases of web-platform-tests, which are kept outside of this repository.
+func TestURLCorpus(t *testing.T) {
+	dir := os.Getenv("TRAWL_CORPUS")
+	if dir == "" {
+		t.Skip("TRAWL_CORPUS is not set: it names the folder with urls.json, the URL cases of web-platform-tests")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "urls.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Input string  `json:"input"`
+		Base  string  `json:"base"`
+		Href  *string `json:"href"`
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatal("urls.json has no cases")
+	}
+	right := 0
+	for _, c := range cases {
+		got, ok := InspectURL(c.Input, c.Base)
+		switch {
+		case ok == (c.Href != nil) && (!ok || got == *c.Href):
+			right++
+		case knownMisses[c.Input] != "":
+			t.Logf("known miss %q at %q: %s", c.Input, c.Base, knownMisses[c.Input])
+		case c.Href == nil:
+			t.Errorf("%+q at %q is %q, must be refused", c.Input, c.Base, got)
+		default:
+			t.Errorf("%+q at %q is %q %v, want %q", c.Input, c.Base, got, ok, *c.Href)
+		}
+		checkAgree(t, c.Input, c.Base)
+	}
+	t.Logf("urls.json: %d of %d right (%.1f %%)", right, len(cases), 100*float64(right)/float64(len(cases)))
+	if right*100 < len(cases)*98 {
+		t.Errorf("only %d of %d are right, want 98 %%", right, len(cases))
+	}
+}

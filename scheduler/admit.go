@@ -1,0 +1,161 @@
+package scheduler
+
+import (
+	"slices"
+
+	"trawl/crawler"
+)
+
+// Seed is a URL that the user gave.
+type Seed struct {
+	URL         crawler.URL
+	Text        string // as given, without credentials
+	Credentials string // "user:password", used for the seed's host only
+	Name        string // download: path below files/, "" for the one made from the URL
+}
+
+// candidate is a URL that may be new.
+type candidate struct {
+	url       crawler.URL
+	depth     int
+	via, seed string
+	isSeed    bool
+	requisite bool
+	redirects int
+	name      string
+}
+
+// addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever --include
+// says, since pages that lead to what is wanted need not be wanted themselves; --exclude counts.
+func (st *step) addSeed(s Seed) {
+	d := st.s.scope.Decide(s.URL, crawler.LinkPage)
+	if d.Drop == crawler.DropExclude || d.Drop == crawler.DropTooLong {
+		addWord(&st.tallies.Dropped, d.Drop, 1)
+		return
+	}
+	st.openScope(s.URL)
+	st.openAddresses(s.URL)
+	if s.Credentials != "" {
+		st.host(s.URL.Host()).Credentials = s.Credentials
+	}
+	st.links = append(st.links, candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name})
+}
+
+// openScope adds what u opens to the scope, for good.
+func (st *step) openScope(u crawler.URL) {
+	seed := st.s.scope.SeedOf(u)
+	if seed != "" && st.s.scope.Add(seed) {
+		st.changes.Scope = append(st.changes.Scope, seed)
+		st.s.epoch++
+	}
+}
+
+// openAddresses lets fetchers reach the private address that a seed spells.
+func (st *step) openAddresses(u crawler.URL) {
+	for _, a := range crawler.SpelledAddresses(u) {
+		text := a.String()
+		state := st.jobState()
+		if slices.Contains(state.Job.SeedPrivate, text) {
+			continue
+		}
+		state.Job.SeedPrivate = append(slices.Clip(state.Job.SeedPrivate), text)
+		st.s.epoch++
+	}
+}
+
+// jobState returns the job's state for editing.
+func (st *step) jobState() *crawler.JobState {
+	if st.changes.State == nil {
+		c := st.s.job
+		st.changes.State = &c
+	}
+	return st.changes.State
+}
+
+// addLinks judges the links of a page and keeps those in scope as candidates.
+func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
+	for _, l := range links {
+		c := candidate{url: l.URL, depth: page.Depth + 1, via: page.URL.String(), seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
+		if l.Kind == crawler.LinkRedirect {
+			c.depth, c.redirects, c.isSeed, c.name = page.Depth, page.Redirects+1, page.IsSeed, page.Name
+			c.requisite = page.Requisite
+			if page.IsSeed && !crawler.OpensPrivate(l.URL) {
+				st.openScope(l.URL)
+			}
+			if st.s.job.Job.Kind == crawler.Download && c.name == "" {
+				c.name = crawler.FileName(page.URL)
+			}
+		}
+		if st.known(&c) {
+			continue
+		}
+		if st.s.job.Job.Kind == crawler.Crawl {
+			kind := l.Kind
+			if c.requisite {
+				kind = crawler.LinkRequisite
+			}
+			if d := st.s.scope.Decide(l.URL, kind); !d.In {
+				addWord(&st.tallies.Dropped, d.Drop, 1)
+				continue
+			}
+		}
+		st.links = append(st.links, c)
+	}
+}
+
+// known answers the seen test from memory where that is certain and changes nothing. A URL that was too deep
+// for the job is not in the cache, so a shorter way to it is noticed.
+func (st *step) known(c *candidate) bool { return st.s.recent.has(c.url.Key()) }
+
+// admit adds the candidates that are new: the seen test, exact, in one sorted pass, and
+// aware of what this step itself adds.
+func (st *step) admit() {
+	if len(st.links) == 0 {
+		return
+	}
+	keys := make([]crawler.URLKey, len(st.links))
+	for i := range st.links {
+		keys[i] = st.links[i].url.Key()
+	}
+	slices.SortFunc(keys, crawler.URLKey.Compare)
+	known := st.load(slices.Compact(keys))
+	if st.err != nil {
+		return
+	}
+	for i := range st.links {
+		c := &st.links[i]
+		k := c.url.Key()
+		row := known[k]
+		switch {
+		case row == nil:
+			known[k] = st.admitOne(c)
+		case row.URL != c.url:
+			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
+		default:
+			st.shorten(row, c)
+			st.s.recent.note(st, row)
+		}
+	}
+	st.links = nil
+}
+
+func (st *step) admitOne(c *candidate) *crawler.Row {
+	st.sequence++
+	row := &crawler.Row{
+		Result: crawler.Result{URL: c.url, Outcome: crawler.Waiting},
+		Depth:  c.depth, Via: c.via, Seed: c.seed, IsSeed: c.isSeed, Requisite: c.requisite,
+		Redirects: c.redirects, Name: c.name, FirstSeen: st.now, Sequence: st.sequence,
+	}
+	st.put(nil, row, false)
+	return row
+}
+
+// shorten lowers the depth of a URL that was too deep and is now reached by a shorter way.
+func (st *step) shorten(row *crawler.Row, c *candidate) {
+	if row.Outcome != crawler.Waiting || !st.tooDeep(row.Depth) || c.depth >= row.Depth {
+		return
+	}
+	fresh := *row
+	fresh.Depth, fresh.Via, fresh.Seed, fresh.Redirects = c.depth, c.via, c.seed, c.redirects
+	st.put(row, &fresh, false)
+}

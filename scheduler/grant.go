@@ -1,0 +1,109 @@
+package scheduler
+
+import (
+	"time"
+
+	"trawl/crawler"
+)
+
+// grant answers an ask. The right is given when the turn is offered, and renewed when the asker holds it:
+// then nothing is written, as a start renews every held turn anyway.
+func (st *step) grant(a *crawler.Ask) crawler.Answer {
+	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.life}
+	if st.s.over() {
+		refused.Verdict = crawler.Over
+	}
+	t := st.turn(a.Host)
+	if t == nil || t.ID != a.Turn || (t.Held && t.Holder != a.Holder) {
+		return refused
+	}
+	if t.Held {
+		st.renew(a.Host, t)
+	} else {
+		t = st.editTurn(a.Host)
+		t.Held, t.Holder, t.Fetcher, t.task = true, a.Holder, a.Fetcher, crawler.Task{}
+		t.until = st.now.Add(st.s.job.Job.Lease)
+		st.host(a.Host).Asked = true
+	}
+	return st.answer(st.turn(a.Host), a.Renewal)
+}
+
+// renew moves the end of a held turn's lease. It is not stored, so it is changed in place.
+func (st *step) renew(h crawler.Host, t *turn) {
+	t.until = st.now.Add(st.s.job.Job.Lease)
+	t.lapsing = false
+	if committed := st.s.turns[h]; committed != nil && committed.ID == t.ID {
+		committed.until, committed.lapsing = t.until, false
+	}
+}
+
+func (st *step) answer(t *turn, renewal bool) crawler.Answer {
+	job := &st.s.job.Job
+	h := st.peekHost(t.Host)
+	a := crawler.Answer{
+		Verdict: crawler.Granted, Life: st.s.life,
+		Lease: job.Lease, Wait: max(0, h.Next.Sub(st.now)),
+		Delay: h.DelayInForce(job), Penalty: h.Penalty, Connections: job.PerHost,
+		Stop: st.s.stopping || st.s.job.Paused, Settled: t.Part, ScopeEpoch: st.s.epoch,
+	}
+	if renewal {
+		return a
+	}
+	a.Cookies, a.Credentials = h.Cookies, h.Credentials
+	if st.now.Before(h.AddressesTo) {
+		a.Addresses = h.Addresses
+	}
+	if !job.IgnoreRobots {
+		a.Robots = st.robotsInForce(t.Host)
+	}
+	return a
+}
+
+// peekHost reads a host without editing it.
+func (st *step) peekHost(name crawler.Host) *crawler.HostState {
+	if e, ok := st.hosts[name]; ok {
+		return e.new
+	}
+	if h := st.s.hosts.get(name); h != nil {
+		return h
+	}
+	h, found, err := st.read.Host(name)
+	st.fail(err, "read host %s", name)
+	if !found {
+		h.Host = name
+	}
+	return &h
+}
+
+// robotsInForce are the host's files that may still be used, with the time that they may.
+func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
+	stored, err := st.read.Robots(name)
+	st.fail(err, "read robots of %s", name)
+	for _, c := range st.changes.Robots {
+		if c.Host == name {
+			stored = append(stored, c.File)
+		}
+	}
+	var inForce []crawler.RobotsFile
+	for _, r := range stored {
+		usable := r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable
+		if !usable || !st.now.Before(r.Expires) {
+			continue
+		}
+		f := r.RobotsFile
+		f.TTL = r.Expires.Sub(st.now)
+		inForce = append(inForce, f)
+	}
+	return inForce
+}
+
+// expired lists the turns whose lease and grace are over.
+func (s *state) expired(now time.Time) []*turn {
+	var over []*turn
+	for _, t := range s.turns {
+		if t.Held && now.After(t.until.Add(s.job.Job.Grace)) {
+			over = append(over, t)
+		}
+	}
+	return over
+}

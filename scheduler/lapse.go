@@ -1,0 +1,55 @@
+package scheduler
+
+import (
+	"time"
+
+	"trawl/crawler"
+)
+
+// lapse takes the right to a turn back: its holder was not heard of for lease and grace, and every part
+// that was stored by then is settled. Its URLs wait again.
+func (st *step) lapse(name crawler.Host) {
+	t := st.editTurn(name)
+	if t == nil {
+		return
+	}
+	h := st.host(name)
+	keys := make([]crawler.URLKey, 0, len(t.URLs))
+	for _, u := range t.URLs {
+		keys = append(keys, crawler.URLKey{Host: name.Key(), URL: u})
+	}
+	rows := st.load(sorted(keys))
+	if st.err != nil {
+		return
+	}
+	st.endTurn(h, t)
+	st.tallies.Lapses++
+	st.holdBack(h, st.now.Add(h.DelayInForce(&st.s.job.Job)))
+	for _, k := range keys {
+		row := rows[k]
+		if row == nil || row.Outcome != crawler.Waiting {
+			continue
+		}
+		fresh := *row
+		if fresh.Lapses++; fresh.Lapses >= 2*aloneLapses {
+			fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Failed, crawler.ReasonLost, time.Time{}
+			fresh.Detail = "lost with its fetcher " + itoa(fresh.Lapses) + " times"
+		}
+		st.put(row, &fresh, false)
+	}
+}
+
+// recover gives the turns in force at a start their time: held ones a new lease, so that a fetcher that is at
+// work goes on; those held by this process itself, which died, lapse at once; offered ones are published again.
+func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) {
+	for _, ts := range turns {
+		t := &turn{TurnState: ts}
+		if ts.Held {
+			t.until = now.Add(s.job.Job.Lease)
+			if ts.Fetcher == local {
+				t.until = now.Add(-s.job.Job.Grace - time.Nanosecond)
+			}
+		}
+		s.turns[ts.Host] = t
+	}
+}

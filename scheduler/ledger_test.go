@@ -1,0 +1,265 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+// memLedger is a ledger in memory that checks the balance at every commit: what the tallies and the host
+// records say must be what the rows and turns say.
+type memLedger struct {
+	mu      sync.Mutex
+	state   crawler.LedgerState
+	rows    map[crawler.URLKey]*crawler.Row
+	hosts   map[crawler.Host]crawler.HostState
+	turns   map[crawler.Host]crawler.TurnState
+	robots  map[crawler.Host]map[string]crawler.HostRobots
+	errands map[crawler.Host][]crawler.RobotsHop
+	commits int
+	broken  error // what the balance check found
+	refuse  error // returned by Commit
+}
+
+func newMemLedger() *memLedger {
+	return &memLedger{
+		state: crawler.LedgerState{Fresh: true, Life: crawler.Life{1}},
+		rows:  map[crawler.URLKey]*crawler.Row{}, hosts: map[crawler.Host]crawler.HostState{},
+		turns: map[crawler.Host]crawler.TurnState{}, robots: map[crawler.Host]map[string]crawler.HostRobots{},
+		errands: map[crawler.Host][]crawler.RobotsHop{},
+	}
+}
+
+func (l *memLedger) Load(context.Context) (crawler.LedgerState, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.state
+	s.Tallies = l.state.Tallies.Clone()
+	s.Turns = slices.Collect(maps.Values(l.turns))
+	for i := range s.Turns {
+		s.Turns[i].URLs = slices.Clone(s.Turns[i].URLs)
+	}
+	return s, nil
+}
+
+func (l *memLedger) Commit(c *crawler.Changes) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.refuse != nil {
+		return l.refuse
+	}
+	l.commits++
+	l.state.Fresh = false
+	l.state.Clock = c.Now
+	for _, r := range c.Rows {
+		old := l.rows[r.New.Key()]
+		if (old == nil) != (r.Old == nil) {
+			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: old value does not match the ledger", r.New.URL))
+		}
+		if old != nil && old.Outcome.Final() {
+			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: written again after it was final", r.New.URL))
+		}
+		fresh := *r.New
+		l.rows[r.New.Key()] = &fresh
+	}
+	for _, h := range c.Hosts {
+		l.hosts[h.New.Host] = *h.New
+	}
+	for _, h := range c.EndTurns {
+		delete(l.turns, h)
+	}
+	for _, t := range c.Turns {
+		t.URLs = slices.Clone(t.URLs)
+		l.turns[t.Host] = t
+	}
+	for _, r := range c.Robots {
+		if l.robots[r.Host] == nil {
+			l.robots[r.Host] = map[string]crawler.HostRobots{}
+		}
+		l.robots[r.Host][r.File.Scheme] = r.File
+	}
+	for _, e := range c.EndErrands {
+		h := e.URL.Host()
+		l.errands[h] = slices.DeleteFunc(l.errands[h], func(x crawler.RobotsHop) bool { return x == e })
+	}
+	for _, e := range c.Errands {
+		l.errands[e.URL.Host()] = append(l.errands[e.URL.Host()], e)
+	}
+	l.state.Scope = append(l.state.Scope, c.Scope...)
+	if c.Tallies != nil {
+		l.state.Tallies = c.Tallies.Clone()
+	}
+	l.state.Position = max(l.state.Position, c.Position)
+	l.state.Sequence = max(l.state.Sequence, c.Sequence)
+	if c.State != nil {
+		l.state.State = *c.State
+	}
+	l.balance()
+	return nil
+}
+
+// balance recounts everything.
+func (l *memLedger) balance() {
+	var total crawler.Tallies
+	hosts := map[crawler.Host]*crawler.HostState{}
+	leased := map[crawler.URLKey]bool{}
+	for h, t := range l.turns {
+		for _, u := range t.URLs {
+			leased[crawler.URLKey{Host: h.Key(), URL: u}] = true
+		}
+		if l.hosts[h].Turn != t.ID {
+			l.broken = errors.Join(l.broken, fmt.Errorf("host %s does not know its turn", h))
+		}
+	}
+	for k, r := range l.rows {
+		h := hosts[r.URL.Host()]
+		if h == nil {
+			h = &crawler.HostState{}
+			hosts[r.URL.Host()] = h
+		}
+		o := r.Outcome
+		if leased[k] {
+			if o != crawler.Waiting {
+				l.broken = errors.Join(l.broken, fmt.Errorf("row %s is leased and %v", r.URL, o))
+			}
+			o = crawler.Leased
+			delete(leased, k)
+		}
+		h.Counts[o]++
+		total.Counts[o]++
+		if r.Retrying() {
+			h.Retry++
+		}
+	}
+	if len(leased) > 0 {
+		l.broken = errors.Join(l.broken, fmt.Errorf("%d leased URLs have no row", len(leased)))
+	}
+	if total.Counts != l.state.Tallies.Counts {
+		l.broken = errors.Join(l.broken, fmt.Errorf("tallies say %v, rows %v", l.state.Tallies.Counts, total.Counts))
+	}
+	var parked int64
+	for name, h := range l.hosts {
+		want := hosts[name]
+		if want == nil {
+			want = &crawler.HostState{}
+		}
+		if h.Counts != want.Counts || h.Retry != want.Retry {
+			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %v retry %d, rows %v retry %d", name, h.Counts, h.Retry, want.Counts, want.Retry))
+		}
+		if h.Errands != len(l.errands[name]) {
+			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %d errands, has %d", name, h.Errands, len(l.errands[name])))
+		}
+		parked += h.Parked
+	}
+	if parked != l.state.Tallies.Parked {
+		l.broken = errors.Join(l.broken, fmt.Errorf("tallies say %d parked, hosts %d", l.state.Tallies.Parked, parked))
+	}
+}
+
+func (l *memLedger) Host(h crawler.Host) (crawler.HostState, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.hosts[h]
+	return s, ok, nil
+}
+
+func (l *memLedger) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]*crawler.Row, len(keys))
+	for i, k := range keys {
+		if r := l.rows[k]; r != nil {
+			c := *r
+			out[i] = &c
+		}
+	}
+	return out, nil
+}
+
+func (l *memLedger) Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, next time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.rows {
+		if r.URL.Host() != h || r.Outcome != crawler.Waiting || (maxDepth >= 0 && r.Depth > maxDepth) {
+			continue
+		}
+		if r.RetryAt.After(now) {
+			if next.IsZero() || r.RetryAt.Before(next) {
+				next = r.RetryAt
+			}
+			continue
+		}
+		c := *r
+		rows = append(rows, &c)
+	}
+	slices.SortFunc(rows, func(a, b *crawler.Row) int {
+		if a.Retrying() != b.Retrying() {
+			if a.Retrying() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(a.RetryAt.Compare(b.RetryAt), cmp.Compare(a.Depth, b.Depth), cmp.Compare(a.Sequence, b.Sequence))
+	})
+	return rows[:min(n, len(rows))], next, nil
+}
+
+func (l *memLedger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.robots[h])), nil
+}
+
+func (l *memLedger) Errands(h crawler.Host) ([]crawler.RobotsHop, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.errands[h]), nil
+}
+
+func (l *memLedger) Due(n int) ([]crawler.DueHost, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var due []crawler.DueHost
+	for _, h := range l.hosts {
+		if at, ok := h.Due(); ok {
+			due = append(due, crawler.DueHost{Due: at, Host: h.Host})
+		}
+	}
+	slices.SortFunc(due, func(a, b crawler.DueHost) int {
+		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Host, b.Host))
+	})
+	return due[:min(n, len(due))], nil
+}
+
+func (l *memLedger) Hosts() iter.Seq2[crawler.HostState, error] {
+	l.mu.Lock()
+	all := slices.Collect(maps.Values(l.hosts))
+	l.mu.Unlock()
+	return func(yield func(crawler.HostState, error) bool) {
+		for _, h := range all {
+			if !yield(h, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (l *memLedger) Beyond(h crawler.Host, depth int) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var n int64
+	for _, r := range l.rows {
+		if r.URL.Host() == h && r.Outcome == crawler.Waiting && r.Depth > depth {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,317 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"trawl/crawler"
+)
+
+// events are what one step of the loop is made from.
+type events struct {
+	asks  []askEvent
+	parts []crawler.LoggedPart
+	seeds []seedEvent
+	tick  bool
+}
+
+// loop owns the state: it gathers events, makes them one step, commits it, and lets its effects leave.
+func (s *Scheduler) loop(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	due := time.NewTimer(0)
+	defer due.Stop()
+	out := effects{}
+	for {
+		var send chan effects
+		if len(out.tasks) > 0 || out.purge > 0 {
+			send = s.effect
+		}
+		var e events
+		select {
+		case a := <-s.asks:
+			e.asks = append(e.asks, a)
+		case e.parts = <-s.parts:
+		case seed := <-s.seeds:
+			e.seeds = append(e.seeds, seed)
+		case <-ticker.C:
+			e.tick = true
+		case <-due.C:
+		case <-s.poke:
+		case send <- out:
+			out = effects{}
+			continue
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		s.gather(&e)
+		made, err := s.turnOver(ctx, &e)
+		if err != nil {
+			return err
+		}
+		out.tasks = append(out.tasks, made.tasks...)
+		out.purge = max(out.purge, made.purge)
+		due.Reset(s.untilDue())
+	}
+}
+
+// gather adds what has come meanwhile, without waiting.
+func (s *Scheduler) gather(e *events) {
+	for len(e.asks) < maxAsks {
+		select {
+		case a := <-s.asks:
+			e.asks = append(e.asks, a)
+			continue
+		default:
+		}
+		break
+	}
+	if e.parts == nil {
+		select {
+		case e.parts = <-s.parts:
+		default:
+		}
+	}
+	select {
+	case seed := <-s.seeds:
+		e.seeds = append(e.seeds, seed)
+	default:
+	}
+}
+
+// turnOver makes one step of the events, commits it and answers. An error is the ledger's, and final.
+func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
+	s.state.stopping = s.stop.Load()
+	if err := s.refill(); err != nil {
+		return effects{}, err
+	}
+	st := s.newStep()
+	for i := range e.parts {
+		s.settlePart(st, &e.parts[i])
+	}
+	for _, seed := range e.seeds {
+		for _, one := range seed.seeds {
+			st.addSeed(one)
+		}
+		if seed.last {
+			st.jobState().Seeded = true
+		}
+	}
+	st.admit()
+	if e.tick {
+		s.lapseExpired(ctx, st)
+		s.republish(st)
+	}
+	answers := make([]crawler.Answer, len(e.asks))
+	for i := range e.asks {
+		answers[i] = st.grant(&e.asks[i].ask)
+	}
+	st.offerDue(s.credit(st))
+	st.finish(s.o.Stay)
+	st.seal()
+	if st.err != nil {
+		return effects{}, st.err
+	}
+	if err := s.commit(st); err != nil {
+		return effects{}, err
+	}
+	for i, a := range e.asks {
+		a.reply <- answers[i]
+	}
+	for _, seed := range e.seeds {
+		close(seed.done)
+	}
+	s.after(st, e)
+	return st.effects(), nil
+}
+
+func (s *Scheduler) settlePart(st *step, p *crawler.LoggedPart) {
+	st.changes.Position = p.Position
+	if p.Err != nil {
+		st.tallies.LateParts++
+		s.log.Warn("a part cannot be read and is dropped", "position", p.Position, "error", p.Err)
+		return
+	}
+	st.settle(&p.Part)
+}
+
+// commit makes the step durable and takes it over.
+func (s *Scheduler) commit(st *step) error {
+	if !st.changes.Empty() {
+		if err := s.o.Ledger.Commit(&st.changes); err != nil {
+			return fmt.Errorf("write ledger: %w", err)
+		}
+	}
+	s.state.applied(st)
+	return nil
+}
+
+// effects are the step's tasks and what of the result log is not needed any more.
+func (st *step) effects() effects {
+	e := effects{purge: st.changes.Position}
+	for _, t := range st.tasks {
+		e.tasks = append(e.tasks, t.task)
+	}
+	return e
+}
+
+// after tells those who wait, once a step is durable.
+func (s *Scheduler) after(st *step, e *events) {
+	if s.o.Fault != nil {
+		s.faults(st, e)
+	}
+	if n := s.notice.Load(); n.ScopeEpoch != s.state.epoch || n.Done != s.state.over() {
+		s.publishNotice()
+	}
+	if e.tick || s.state.over() {
+		s.rates.add(st.now, &s.state.tallies)
+		s.publishStatus()
+	}
+	if s.state.over() {
+		closeOnce(s.done)
+	}
+	if s.state.stopping && s.state.held() == 0 {
+		s.publishStatus()
+		closeOnce(s.quiet)
+	}
+}
+
+func (s *Scheduler) faults(st *step, e *events) {
+	if len(st.tasks) > 0 {
+		s.o.Fault("offer")
+	}
+	if len(e.asks) > 0 {
+		s.o.Fault("grant")
+	}
+	if len(e.parts) > 0 {
+		s.o.Fault("settle")
+	}
+}
+
+func closeOnce(c chan struct{}) { // by the loop only
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}
+
+// refill reads the next hosts when the front is empty.
+func (s *Scheduler) refill() error {
+	if !s.state.front.stale() {
+		return nil
+	}
+	want := s.state.front.size
+	hosts, err := s.o.Index.Due(want)
+	if err != nil {
+		return fmt.Errorf("read due hosts: %w", err)
+	}
+	s.state.front.fill(hosts, want)
+	return nil
+}
+
+// credit is how many turns may be made now.
+func (s *Scheduler) credit(st *step) int {
+	job := &st.s.job.Job
+	if st.s.stopping || st.s.job.Paused || st.s.over() {
+		return 0
+	}
+	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
+		return 0
+	}
+	return max(0, s.slots()-st.turnsInForce())
+}
+
+func (s *Scheduler) slots() int {
+	n := 0
+	if f := s.fetchers.Load(); f != nil {
+		for _, one := range *f {
+			n += one.Slots
+		}
+	}
+	return n
+}
+
+func (st *step) turnsInForce() int {
+	n := len(st.s.turns)
+	for h, t := range st.turns {
+		switch _, before := st.s.turns[h]; {
+		case t == nil && before:
+			n--
+		case t != nil && !before:
+			n++
+		}
+	}
+	return n
+}
+
+// untilDue is how long the loop may sleep: until the next host is due and there is credit for it.
+func (s *Scheduler) untilDue() time.Duration {
+	due, ok := s.state.front.next()
+	switch {
+	case s.state.front.stale():
+		return 0
+	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.slots():
+		return time.Hour
+	}
+	// The tick bounds the pace at which a limit that leaves no credit is looked at.
+	if job := &s.state.job.Job; job.MaxPages > 0 && s.state.tallies.Counts[crawler.Fetched]+s.state.tallies.Counts[crawler.Leased] >= job.MaxPages {
+		return time.Hour
+	}
+	return max(0, due.Sub(s.clock.now()))
+}
+
+// lapseExpired takes turns back that are over, once what was stored by then is settled.
+func (s *Scheduler) lapseExpired(ctx context.Context, st *step) {
+	expired := s.state.expired(st.now)
+	if len(expired) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	last, err := s.o.Results.Last(ctx)
+	if err != nil {
+		s.log.Warn("the result queue does not answer; no turn lapses meanwhile", "error", err)
+		return
+	}
+	settled := max(s.state.position, st.changes.Position)
+	for _, t := range expired {
+		if !t.lapsing {
+			t.lapsing, t.lapseAt = true, last
+		}
+		if current := st.turn(t.Host); t.lapseAt <= settled && current != nil && current.ID == t.ID && current.Held {
+			s.log.Info("turn lapsed", "host", t.Host, "fetcher", t.Fetcher, "urls", len(current.URLs))
+			st.lapse(t.Host)
+		}
+	}
+}
+
+// republish publishes offered turns again that nobody asked for, unchanged.
+func (s *Scheduler) republish(st *step) {
+	for h, t := range s.state.turns {
+		if t.Held || st.turn(h) != t || st.now.Sub(t.published) < republishAfter {
+			continue
+		}
+		if len(t.task.URLs)+len(t.task.Errands) == 0 {
+			st.remakeTask(t)
+		}
+		t.published = st.now
+		st.tasks = append(st.tasks, t)
+	}
+}
+
+// remakeTask makes the message of a turn that was offered before this start.
+func (st *step) remakeTask(t *turn) {
+	keys := make([]crawler.URLKey, len(t.URLs))
+	for i, u := range t.URLs {
+		keys[i] = crawler.URLKey{Host: t.Host.Key(), URL: u}
+	}
+	rows := st.load(sorted(keys))
+	t.task = crawler.Task{Turn: t.ID, Host: t.Host, Errands: t.Errands}
+	for _, k := range keys {
+		if r := rows[k]; r != nil {
+			t.task.URLs = append(t.task.URLs, taskURL(r))
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package scheduler
+
+import (
+	"time"
+
+	"trawl/crawler"
+)
+
+const (
+	// unknownMean is taken for the mean time of an exchange with a host that was never asked.
+	unknownMean = 100 * time.Millisecond
+	// taskOverhead is what a URL costs in a task message beside its own text, in bytes, at most.
+	taskOverhead = 64
+	// aloneLapses: a URL that was in so many lapsed turns gets a turn of its own, and after as many again
+	// it fails with reason lost: it is likely to be what kills its fetchers.
+	aloneLapses = 5
+	// givenUpBatch is how many URLs of a host that was given up fail in one step.
+	givenUpBatch = 1000
+	// maxOffers bounds the hosts looked at in one step, so that a step stays short.
+	maxOffers = 1024
+	// idleRecheck is when a host is looked at again whose counts promise URLs that its queue does not hold.
+	idleRecheck = time.Second
+	// farFuture makes every retry due.
+	farFuture = 100 * 365 * 24 * time.Hour
+)
+
+// offerDue makes turns for the hosts that are due, as far as credit goes, and fails what waits at hosts
+// that were given up. more tells that hosts are due and only credit is missing.
+func (st *step) offerDue(credit int) (made int) {
+	for range min(credit, maxOffers) {
+		h, ok := st.s.front.pop(st.now)
+		if !ok {
+			break
+		}
+		host := st.host(h)
+		if st.err != nil {
+			return made
+		}
+		switch due, is := host.Due(); {
+		case !is:
+			// nothing to do after all; the commit of this step removes it
+		case due.After(st.now):
+			// its clock was moved by this step; the commit puts it back
+		case host.GivenUp != "":
+			st.giveUpBatch(host)
+		case host.Asked && st.s.startedAt.Add(host.DelayInForce(&st.s.job.Job)).After(st.now):
+			// Who asked it last, before this scheduler started, and when, is not known for certain.
+			st.holdBack(host, st.s.startedAt.Add(host.DelayInForce(&st.s.job.Job)))
+		default:
+			made += st.offer(host)
+		}
+	}
+	return made
+}
+
+// offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1.
+func (st *step) offer(h *crawler.HostState) int {
+	t := &turn{TurnState: crawler.TurnState{Host: h.Host}, published: st.now}
+	errands, err := st.errandsOf(h)
+	st.fail(err, "read errands of %s", h.Host)
+	t.Errands, t.task.Errands = errands, errands
+	if !h.RobotsWait {
+		st.fillTurn(h, t)
+	}
+	if st.err != nil || len(t.URLs)+len(t.Errands) == 0 {
+		return 0
+	}
+	st.newTurn(h, t)
+	st.lease(h, int64(len(t.URLs)))
+	t.task.Turn, t.task.Host = t.ID, h.Host
+	st.tasks = append(st.tasks, t)
+	return 1
+}
+
+// fillTurn chooses the URLs. When none is ready the host learns when the next retry is.
+func (st *step) fillTurn(h *crawler.HostState, t *turn) {
+	job := &st.s.job.Job
+	n := st.turnSize(h)
+	if n <= 0 {
+		return
+	}
+	rows, nextRetry, err := st.read.Queue(h.Host, st.now, job.Depth, n)
+	if err != nil {
+		st.fail(err, "read queue of %s", h.Host)
+		return
+	}
+	size := 0
+	for _, r := range rows {
+		r = st.current(r)
+		if r.Outcome != crawler.Waiting {
+			continue
+		}
+		alone := r.Lapses >= aloneLapses
+		if alone && len(t.URLs) > 0 {
+			continue
+		}
+		if size += len(r.URL.String()) + len(r.Name) + taskOverhead; size > crawler.MaxTaskBytes && len(t.URLs) > 0 {
+			break
+		}
+		t.URLs = append(t.URLs, r.Key().URL)
+		t.task.URLs = append(t.task.URLs, taskURL(r))
+		if alone {
+			break
+		}
+	}
+	if len(t.URLs) == 0 {
+		if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
+			st.holdBack(h, st.now.Add(idleRecheck))
+		}
+	}
+}
+
+// current is a row as this step has it.
+func (st *step) current(r *crawler.Row) *crawler.Row {
+	if e, edited := st.rows[r.Key()]; edited {
+		return e.new
+	}
+	return r
+}
+
+// turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
+func (st *step) turnSize(h *crawler.HostState) int {
+	job := &st.s.job.Job
+	mean := h.MeanTime
+	if mean <= 0 {
+		mean = unknownMean
+	}
+	delay := h.DelayInForce(job)
+	pace := delay + mean
+	if job.PerHost > 1 {
+		pace = max(delay, mean/time.Duration(job.PerHost))
+	}
+	n := int64(max(1, min(job.TurnTime/max(pace, time.Microsecond), crawler.MaxTurnURLs)))
+	if job.MaxPages > 0 {
+		n = min(n, job.MaxPages-st.tallies.Counts[crawler.Fetched]-st.tallies.Counts[crawler.Leased])
+	}
+	if job.MaxPerHost > 0 {
+		n = min(n, job.MaxPerHost-h.Counts[crawler.Fetched])
+	}
+	return int(n)
+}
+
+// giveUpBatch fails waiting URLs of a host that was given up, and errands that waited there.
+func (st *step) giveUpBatch(h *crawler.HostState) {
+	for _, e := range st.mustErrands(h) {
+		st.endErrand(h, e)
+		st.robotsFile(e.For, crawler.RobotsFile{Scheme: e.Scheme, Status: crawler.RobotsUnreachable, Detail: "redirected to " + string(h.Host) + ", which was given up"})
+	}
+	rows, _, err := st.read.Queue(h.Host, st.now.Add(farFuture), -1, givenUpBatch)
+	if err != nil {
+		st.fail(err, "read queue of %s", h.Host)
+		return
+	}
+	for _, r := range rows {
+		if r = st.current(r); r.Outcome != crawler.Waiting {
+			continue
+		}
+		fresh := *r
+		fresh.Outcome, fresh.Reason, fresh.Detail, fresh.RetryAt = crawler.Failed, h.GivenUp, h.GivenUpDetail, time.Time{}
+		st.put(r, &fresh, false)
+	}
+}

@@ -1,0 +1,290 @@
+package scheduler
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mrand "math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"trawl/crawler"
+)
+
+// Options of a scheduler. Ledger, Index, Tasks, Results and Job are needed; zero values of the others are
+// their defaults.
+type Options struct {
+	Job     crawler.Job
+	Ledger  Ledger
+	Index   Index
+	Tasks   Tasks
+	Results Results
+
+	// LocalFetcher is the name of the fetcher in the scheduler's own process, "" for none. Turns that it
+	// held when the process died lapse at once.
+	LocalFetcher string
+	// Stay keeps the job open for more seeds when everything is done.
+	Stay bool
+	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
+	FrontHosts, RecentLinks int
+	Logger                  *slog.Logger
+	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse". For
+	// tests that inject faults.
+	Fault func(step string)
+}
+
+// Limits of the loop.
+const (
+	// maxAsks is how many asks go into one step.
+	maxAsks = 1024
+	// maxParts is how many parts go into one step, 512 KiB each at most.
+	maxParts = 64
+	// tick is how often leases, publications and rates are looked at.
+	tick = 200 * time.Millisecond
+	// republishAfter: an offered turn that nobody asked for is published again.
+	republishAfter = 60 * time.Second
+)
+
+// Scheduler keeps the frontier of one job and decides who may ask which host. Its methods are safe for
+// concurrent use; Run is called once.
+type Scheduler struct {
+	o   Options
+	log *slog.Logger
+
+	clock clock
+	state *state // owned by the loop once Run is called
+
+	asks   chan askEvent
+	seeds  chan seedEvent
+	parts  chan []crawler.LoggedPart
+	effect chan effects
+	poke   chan struct{}
+
+	stop     atomic.Bool
+	fetchers atomic.Pointer[[]crawler.FetcherStatus]
+	notice   atomic.Pointer[crawler.JobNotice]
+	status   atomic.Pointer[crawler.Status]
+	rates    rates
+	done     chan struct{} // closed when the job is done
+	quiet    chan struct{} // closed when stopping and no turn is held
+	start    uint64        // position the result log is read from
+}
+
+type askEvent struct {
+	ask   crawler.Ask
+	reply chan crawler.Answer
+}
+
+type seedEvent struct {
+	seeds []Seed
+	last  bool
+	done  chan struct{}
+}
+
+// effects leave after a commit; they are hints, made again from the ledger when they are lost.
+type effects struct {
+	tasks []crawler.Task
+	purge uint64
+}
+
+// New reads the ledger and makes the scheduler of its job. It refuses a ledger of another job
+// ([ErrOtherJob]). Limits that changed since the last run are applied before it returns.
+func New(ctx context.Context, o Options) (*Scheduler, error) {
+	if o.Ledger == nil || o.Index == nil || o.Tasks == nil || o.Results == nil {
+		return nil, errors.New("scheduler: Ledger, Index, Tasks and Results are needed")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	loaded, err := o.Ledger.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	s := &Scheduler{
+		o: o, log: o.Logger, clock: newClock(loaded.Clock), start: loaded.Position,
+		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), parts: make(chan []crawler.LoggedPart),
+		effect: make(chan effects), poke: make(chan struct{}, 1),
+		done: make(chan struct{}), quiet: make(chan struct{}),
+	}
+	if s.state, err = s.resume(&loaded); err != nil {
+		return nil, err
+	}
+	s.publishNotice()
+	s.publishStatus()
+	return s, nil
+}
+
+// ErrOtherJob says that a ledger holds a job that these settings do not continue.
+var ErrOtherJob = errors.New("this directory holds another job")
+
+// resume makes the state from what the ledger holds.
+func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
+	now := s.clock.now()
+	st := &state{
+		job: l.State, life: l.Life, tallies: l.Tallies.Clone(),
+		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
+		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
+		position: l.Position, sequence: l.Sequence, epoch: 1, startedAt: now, settled: make(map[string]int64),
+	}
+	if s.o.RecentLinks > 0 {
+		st.recent = newRecent(s.o.RecentLinks)
+	}
+	if err := s.settings(st, l); err != nil {
+		return nil, err
+	}
+	scope, err := crawler.NewScope(&st.job.Job)
+	if err != nil {
+		return nil, err
+	}
+	for _, seed := range l.Scope {
+		scope.Add(seed)
+	}
+	st.scope = scope
+	st.recover(l.Turns, now, s.o.LocalFetcher)
+	return st, nil
+}
+
+// Run schedules until the context ends or the ledger fails. When the job is done it goes on answering, so
+// that fetchers hear of it; see [Scheduler.Done].
+func (s *Scheduler) Run(ctx context.Context) error {
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.readResults(inner) })
+	g.Go(func() error { return s.runEffects(inner) })
+	g.Go(func() error { return s.loop(inner) })
+	if err := g.Wait(); err != nil && !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return nil
+}
+
+// readResults hands the result log to the loop, in order.
+func (s *Scheduler) readResults(ctx context.Context) error {
+	after := s.start
+	for ctx.Err() == nil {
+		parts, err := s.o.Results.Read(ctx, after, maxParts)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("the result queue cannot be read, trying again", "error", err)
+				wait(ctx, time.Second)
+			}
+			continue
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		after = parts[len(parts)-1].Position
+		select {
+		case s.parts <- parts:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// runEffects publishes turns and purges settled parts, apart from the loop so that a slow queue does not
+// hold up answers.
+func (s *Scheduler) runEffects(ctx context.Context) error {
+	for {
+		select {
+		case e := <-s.effect:
+			if len(e.tasks) > 0 {
+				if err := s.o.Tasks.Offer(ctx, e.tasks); err != nil && ctx.Err() == nil {
+					s.log.Warn("turns could not be published, they will be again", "turns", len(e.tasks), "error", err)
+				}
+			}
+			if e.purge > 0 {
+				if err := s.o.Results.Purge(ctx, e.purge); err != nil && ctx.Err() == nil {
+					s.log.Warn("settled parts could not be purged", "position", e.purge, "error", err)
+				}
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Ask answers a fetcher; the answer leaves after the commit of what it says.
+func (s *Scheduler) Ask(ctx context.Context, a crawler.Ask) (crawler.Answer, error) {
+	e := askEvent{ask: a, reply: make(chan crawler.Answer, 1)}
+	select {
+	case s.asks <- e:
+	case <-ctx.Done():
+		return crawler.Answer{}, ctx.Err()
+	}
+	select {
+	case answer := <-e.reply:
+		return answer, nil
+	case <-ctx.Done():
+		return crawler.Answer{}, ctx.Err()
+	}
+}
+
+// Notice tells a fetcher the job.
+func (s *Scheduler) Notice(context.Context) (crawler.JobNotice, error) { return *s.notice.Load(), nil }
+
+// Status is the newest snapshot, at most a fraction of a second old.
+func (s *Scheduler) Status() crawler.Status { return *s.status.Load() }
+
+// Done is closed when the job is done: nothing is left that may be asked for, and that is in the ledger.
+func (s *Scheduler) Done() <-chan struct{} { return s.done }
+
+// Quiet is closed once the scheduler was told to stop and no turn is held any more.
+func (s *Scheduler) Quiet() <-chan struct{} { return s.quiet }
+
+// Stop makes no more turns and asks fetchers to end theirs; the job goes on at the next start.
+func (s *Scheduler) Stop() {
+	s.stop.Store(true)
+	s.wake()
+}
+
+// SetFetchers says which fetchers there are; their slots are the credit.
+func (s *Scheduler) SetFetchers(f []crawler.FetcherStatus) {
+	s.fetchers.Store(&f)
+	s.wake()
+}
+
+func (s *Scheduler) wake() {
+	select {
+	case s.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Seed admits seeds; they are durable when it returns nil. last says that the seeds given at the start are
+// whole: the job cannot be done before.
+func (s *Scheduler) Seed(ctx context.Context, seeds []Seed, last bool) error {
+	e := seedEvent{seeds: seeds, last: last, done: make(chan struct{})}
+	select {
+	case s.seeds <- e:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Scheduler) newStep() *step {
+	return &step{
+		now: s.clock.now(), s: s.state, read: s.o.Ledger, jitter: mrand.Float64,
+		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
+		tallies: s.state.tallies.Clone(), sequence: s.state.sequence,
+		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), turns: make(map[crawler.Host]*turn),
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

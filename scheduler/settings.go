@@ -1,0 +1,88 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"trawl/crawler"
+)
+
+// recountBatch is how many hosts are rewritten in one commit when limits have changed.
+const recountBatch = 1000
+
+// settings puts the job's settings in force: those of a fresh ledger as they are, those of an old one if
+// they go on with the same job. What was stored of the seeds' addresses is kept.
+func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
+	job := s.o.Job
+	if err := job.Validate(); err != nil {
+		return err
+	}
+	if l.Fresh {
+		st.job = crawler.JobState{Job: job}
+		return nil
+	}
+	before := l.State.Job
+	if err := before.SameAs(&job); err != nil {
+		return fmt.Errorf("%w: %w; give the same settings, another --dir, or --fresh", ErrOtherJob, err)
+	}
+	job.SeedPrivate = append(append([]string(nil), before.SeedPrivate...), job.SeedPrivate...)
+	st.job.Job = job
+	if before.Depth == job.Depth && before.MaxPerHost == job.MaxPerHost {
+		return s.reopen(st)
+	}
+	if err := s.recount(st); err != nil {
+		return fmt.Errorf("apply the changed limits: %w", err)
+	}
+	return s.reopen(st)
+}
+
+// reopen stores the settings in force, and takes a finished job up again when a limit was raised.
+func (s *Scheduler) reopen(st *state) error {
+	t := &st.tallies
+	full := st.job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= st.job.Job.MaxPages
+	if !t.Done() && !full {
+		st.job.Finished = time.Time{}
+	}
+	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job})
+}
+
+// recount sets every host's parked URLs under the limits in force. It may be cut off anywhere: the settings
+// are stored after it, so the next start does it again.
+func (s *Scheduler) recount(st *state) error {
+	var failed error
+	var batch []crawler.HostChange
+	var parked int64
+	flush := func() {
+		c := crawler.Changes{Now: s.clock.now(), Hosts: batch}
+		failed = errors.Join(failed, s.o.Ledger.Commit(&c))
+		batch = nil
+	}
+	for h, err := range s.o.Index.Hosts() {
+		if err != nil {
+			return err
+		}
+		old, fresh := h, h
+		fresh.Deep = 0
+		if st.job.Job.Depth >= 0 {
+			if fresh.Deep, err = s.o.Index.Beyond(h.Host, st.job.Job.Depth); err != nil {
+				return err
+			}
+		}
+		fresh.Park(&st.job.Job)
+		parked += fresh.Parked
+		if fresh.Deep != old.Deep || fresh.Parked != old.Parked {
+			batch = append(batch, crawler.HostChange{Old: &old, New: &fresh})
+		}
+		if len(batch) >= recountBatch {
+			flush()
+		}
+		if failed != nil {
+			return failed
+		}
+	}
+	flush()
+	st.tallies.Parked = parked
+	t := st.tallies.Clone()
+	return errors.Join(failed, s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), Tallies: &t}))
+}

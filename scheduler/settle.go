@@ -1,0 +1,118 @@
+package scheduler
+
+import (
+	"slices"
+	"time"
+
+	"trawl/crawler"
+)
+
+// settle applies one part of a report. It counts only as the next part of a turn that its holder still
+// holds; otherwise it is dropped whole, since what follows a gap may lack the links before it.
+func (st *step) settle(p *crawler.Part) {
+	t := st.turn(p.Host)
+	if t == nil || !t.Held || t.ID != p.Turn || t.Holder != p.Holder || p.Number != t.Part+1 {
+		st.tallies.LateParts++
+		return
+	}
+	t = st.editTurn(p.Host)
+	t.Part = p.Number
+	h := st.host(p.Host)
+	rows := st.load(partKeys(p))
+	if st.err != nil {
+		return
+	}
+	for i := range p.Links {
+		page := rows[p.Links[i].Page.Key()]
+		if page != nil && slices.Contains(t.URLs, page.Key().URL) {
+			st.addLinks(page, p.Links[i].Links)
+		}
+	}
+	for i := range p.Results {
+		st.result(h, t, p, &p.Results[i], rows)
+	}
+	if next := st.now.Add(p.Wait); h.RobotsTries == 0 || next.After(h.Next) {
+		h.Next = next // the fetcher knows best, but for the back-off of an unreachable robots.txt
+	}
+	st.hostReport(h, t, &p.State)
+	if p.End {
+		st.endTurn(h, t)
+	}
+}
+
+// partKeys lists the rows that a part is about, sorted, each once.
+func partKeys(p *crawler.Part) []crawler.URLKey {
+	keys := make([]crawler.URLKey, 0, len(p.Results)+len(p.Links))
+	for i := range p.Results {
+		keys = append(keys, p.Results[i].URL.Key())
+	}
+	for i := range p.Links {
+		keys = append(keys, p.Links[i].Page.Key())
+	}
+	slices.SortFunc(keys, crawler.URLKey.Compare)
+	return slices.Compact(keys)
+}
+
+// result records how a URL's fetch ended, if the URL is leased to the turn.
+func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[crawler.URLKey]*crawler.Row) {
+	k := r.URL.Key()
+	old := rows[k]
+	if old == nil || old.URL != r.URL || r.URL.Host() != h.Host || !t.Take(k.URL) {
+		addWord(&st.tallies.Dropped, "result_without_lease", 1)
+		return
+	}
+	fresh := *old
+	fresh.Result, fresh.Fetcher, fresh.RetryAt = *r, p.Fetcher, time.Time{}
+	if r.Outcome != crawler.Excluded {
+		fresh.Attempts++
+	}
+	if wait, again := st.s.job.Job.Retry.Again(r, fresh.Attempts, st.jitter()); again {
+		fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Waiting, crawler.ReasonRetry, st.now.Add(wait)
+		if h.Retry == 0 || fresh.RetryAt.Before(h.RetryAt) {
+			h.RetryAt = fresh.RetryAt
+		}
+	}
+	st.put(old, &fresh, true)
+	rows[k] = &fresh
+	st.judgeHost(h, r)
+	st.s.pages(p.Fetcher, r)
+}
+
+// judgeHost counts failures in a row that tell against the host, and gives it up after too many.
+func (st *step) judgeHost(h *crawler.HostState, r *crawler.Result) {
+	switch {
+	case crawler.HostFault(r):
+		if h.FailuresInRow++; h.FailuresInRow >= crawler.MaxHostFailures {
+			st.giveUp(h, r.Reason, "the host failed "+itoa(h.FailuresInRow)+" times in a row, last: "+r.Detail)
+		}
+	case r.Outcome != crawler.Excluded:
+		h.FailuresInRow, h.Succeeded = 0, true
+	}
+}
+
+// hostReport takes over what the fetcher learned of the host.
+func (st *step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport) {
+	st.tallies.Requests += int64(r.Requests)
+	if r.PenaltySet {
+		h.Penalty = r.Penalty
+	}
+	if r.MeanTime > 0 {
+		h.MeanTime = r.MeanTime
+	}
+	if len(r.Addresses) > 0 {
+		h.Addresses, h.AddressesTo = r.Addresses, st.now.Add(addressTTL)
+	}
+	if len(r.Cookies) > 0 {
+		h.Cookies = r.Cookies
+	}
+	for _, f := range r.Robots {
+		st.robotsFile(h.Host, f)
+	}
+	for _, a := range r.Hops {
+		st.errandAnswer(h, t, a)
+	}
+}
+
+// addressTTL is how long resolved addresses go along with grants, so that a host's name is not asked for
+// each turn.
+const addressTTL = 5 * time.Minute

@@ -1,0 +1,346 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trawl/crawler"
+)
+
+// queues are both queues in memory: tasks may be lost and doubled, parts are a log.
+type queues struct {
+	mu     sync.Mutex
+	rng    *rand.Rand
+	tasks  []crawler.Task
+	log    []crawler.LoggedPart
+	purged uint64
+	more   chan struct{}
+	lossy  bool
+}
+
+func newQueues(seed uint64) *queues {
+	return &queues{rng: rand.New(rand.NewPCG(seed, 1)), more: make(chan struct{}, 1)}
+}
+
+func (q *queues) Offer(_ context.Context, tasks []crawler.Task) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, t := range tasks {
+		switch n := q.rng.IntN(20); {
+		case q.lossy && n == 0:
+		case q.lossy && n == 1:
+			q.tasks = append(q.tasks, t, t)
+		default:
+			q.tasks = append(q.tasks, t)
+		}
+	}
+	return nil
+}
+
+func (q *queues) take() (crawler.Task, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.tasks) == 0 {
+		return crawler.Task{}, false
+	}
+	i := q.rng.IntN(len(q.tasks))
+	t := q.tasks[i]
+	q.tasks = slices.Delete(q.tasks, i, i+1)
+	return t, true
+}
+
+func (q *queues) send(p crawler.Part) {
+	q.mu.Lock()
+	q.log = append(q.log, crawler.LoggedPart{Position: uint64(len(q.log)) + 1, Part: p})
+	q.mu.Unlock()
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queues) Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error) {
+	for {
+		q.mu.Lock()
+		var out []crawler.LoggedPart
+		if int(after) < len(q.log) {
+			out = slices.Clone(q.log[after:min(int(after)+max, len(q.log))])
+		}
+		q.mu.Unlock()
+		if len(out) > 0 {
+			return out, nil
+		}
+		select {
+		case <-q.more:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (q *queues) Last(context.Context) (uint64, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return uint64(len(q.log)), nil
+}
+
+func (q *queues) Purge(_ context.Context, upTo uint64) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.purged = max(q.purged, upTo)
+	return nil
+}
+
+// site is the synthetic web of the simulation, with the audit of its politeness.
+type site struct {
+	mu     sync.Mutex
+	hosts  int
+	pages  int
+	delay  time.Duration
+	ended  map[crawler.Host]time.Time
+	open   map[crawler.Host]int
+	robots map[crawler.Host]int
+	asked  map[string]int
+	faults []string
+}
+
+func (w *site) begin(h crawler.Host, what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open[h]++; w.open[h] > 1 {
+		w.faults = append(w.faults, fmt.Sprintf("two exchanges at once at %s", h))
+	}
+	if last, asked := w.ended[h]; asked && time.Since(last) < w.delay {
+		w.faults = append(w.faults, fmt.Sprintf("%s asked after %v", h, time.Since(last)))
+	}
+	if what == "robots" {
+		w.robots[h]++
+	}
+	w.asked[what]++
+}
+
+func (w *site) end(h crawler.Host) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open[h]--
+	w.ended[h] = time.Now()
+}
+
+func (w *site) links(u crawler.URL) []crawler.Link {
+	var h, p int
+	fmt.Sscanf(u.String(), "http://h%d.test/%d", &h, &p)
+	var links []crawler.Link
+	for _, n := range []int{2*p + 1, 2*p + 2, p / 2} {
+		if n < w.pages {
+			links = append(links, crawler.Link{URL: mustURL(fmt.Sprintf("http://h%d.test/%d", h, n))})
+		}
+	}
+	return append(links, crawler.Link{URL: mustURL(fmt.Sprintf("http://h%d.test/0", (h+1)%w.hosts))})
+}
+
+func mustURL(s string) crawler.URL {
+	u, err := crawler.ParseURL(s)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
+// simFetcher works as the protocol says, and dies at a random step when it is told to.
+type simFetcher struct {
+	name  string
+	q     *queues
+	w     *site
+	sched func() *Scheduler // nil while it is down
+	rng   *rand.Rand
+	dies  int // one in so many steps; 0 = never
+}
+
+func (f *simFetcher) dead() bool { return f.dies > 0 && f.rng.IntN(f.dies) == 0 }
+
+func (f *simFetcher) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		task, ok := f.q.take()
+		if !ok {
+			wait(ctx, 20*time.Millisecond)
+			continue
+		}
+		f.turn(ctx, task)
+	}
+}
+
+func (f *simFetcher) ask(ctx context.Context, a crawler.Ask) (crawler.Answer, bool) {
+	s := f.sched()
+	if s == nil {
+		wait(ctx, time.Second)
+		return crawler.Answer{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	answer, err := s.Ask(ctx, a)
+	return answer, err == nil
+}
+
+func (f *simFetcher) turn(ctx context.Context, task crawler.Task) {
+	a := crawler.Ask{Turn: task.Turn, Host: task.Host, Fetcher: f.name}
+	for i := range a.Holder {
+		a.Holder[i] = byte(f.rng.Uint32())
+	}
+	if f.dead() {
+		return // before the ask: the message is lost, published again after a minute
+	}
+	t0 := time.Now()
+	answer, ok := f.ask(ctx, a)
+	if !ok || answer.Verdict != crawler.Granted || f.dead() {
+		return
+	}
+	end := t0.Add(answer.Lease)
+	number := 0
+	send := func(p crawler.Part) {
+		if f.dies > 0 && f.rng.IntN(f.dies) == 0 {
+			wait(ctx, 40*time.Second) // stopped for longer than a lease, with a part in hand
+		}
+		number++
+		p.Turn, p.Holder, p.Host, p.Fetcher, p.Number, p.Wait = task.Turn, a.Holder, task.Host, f.name, number, f.w.delay
+		f.q.send(p)
+	}
+	renew := func() bool {
+		for ctx.Err() == nil {
+			t0 := time.Now()
+			again, ok := f.ask(ctx, a)
+			if ok && again.Verdict != crawler.Granted {
+				return false
+			}
+			if ok {
+				end = t0.Add(again.Lease)
+				return true
+			}
+		}
+		return false
+	}
+	fetch := func(what string) bool {
+		if time.Until(end) < 2*time.Second && !renew() {
+			return false
+		}
+		f.w.begin(task.Host, what)
+		wait(ctx, 30*time.Millisecond)
+		f.w.end(task.Host)
+		return true
+	}
+	wait(ctx, answer.Wait)
+	if len(answer.Robots) == 0 {
+		if !fetch("robots") || f.dead() {
+			return
+		}
+		send(crawler.Part{State: crawler.HostReport{Requests: 1, Robots: []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsRules}}}})
+		wait(ctx, f.w.delay)
+	}
+	for _, u := range task.URLs {
+		if !fetch(u.URL.String()) || f.dead() {
+			return
+		}
+		r := crawler.Result{URL: u.URL, Outcome: crawler.Fetched, Status: 200}
+		send(crawler.Part{Results: []crawler.Result{r}, Links: []crawler.PageLinks{{Page: u.URL, Links: f.w.links(u.URL)}}, State: crawler.HostReport{Requests: 1}})
+		if f.dead() {
+			return
+		}
+		wait(ctx, f.w.delay)
+	}
+	if f.dead() {
+		return
+	}
+	send(crawler.Part{End: true})
+}
+
+func TestACrawlUnderRandomFaultsBalancesAndStaysPolite(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+		})
+	}
+}
+
+func simulate(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	w := &site{hosts: 4, pages: 30, delay: 200 * time.Millisecond, ended: map[crawler.Host]time.Time{}, open: map[crawler.Host]int{}, robots: map[crawler.Host]int{}, asked: map[string]int{}}
+	q := newQueues(seed)
+	q.lossy = seed%2 == 1
+	led := newMemLedger()
+	job := crawler.NewJob(crawler.Crawl)
+	job.Scope, job.Delay = crawler.ScopeAny, w.delay
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+	defer cancel()
+
+	var mu sync.Mutex
+	var current *Scheduler
+	var wg sync.WaitGroup
+	for i := range 3 {
+		f := &simFetcher{name: fmt.Sprint("f", i), q: q, w: w, rng: rand.New(rand.NewPCG(seed, uint64(i)+100)), sched: func() *Scheduler {
+			mu.Lock()
+			defer mu.Unlock()
+			return current
+		}}
+		if seed > 2 {
+			f.dies = 60
+		}
+		wg.Go(func() { f.run(ctx) })
+	}
+	lives := 0
+	for done := false; !done; {
+		s, err := New(ctx, Options{Job: job, Ledger: led, Index: led, Tasks: q, Results: q, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 8}})
+		mu.Lock()
+		current = s
+		mu.Unlock()
+		lives++
+		life, kill := context.WithCancel(ctx)
+		if seed > 5 && lives < 6 {
+			life, kill = context.WithTimeout(ctx, time.Duration(rng.IntN(20_000))*time.Millisecond)
+		}
+		var run sync.WaitGroup
+		run.Go(func() {
+			if err := s.Run(life); err != nil {
+				t.Error(err)
+			}
+		})
+		s.Seed(life, []Seed{{URL: mustURL("http://h0.test/0"), Text: "h0.test"}}, true)
+		select {
+		case <-s.Done():
+			done = true
+		case <-life.Done():
+			done = ctx.Err() != nil
+		}
+		kill()
+		run.Wait()
+		mu.Lock()
+		current = nil
+		mu.Unlock()
+	}
+	cancel()
+	wg.Wait()
+	report(t, led, w, lives)
+}
+
+func report(t *testing.T, led *memLedger, w *site, lives int) {
+	if led.broken != nil {
+		t.Errorf("the ledger does not balance: %v", led.broken)
+	}
+	c := led.state.Tallies.Counts
+	if want := int64(w.hosts * w.pages); c[crawler.Fetched] != want || led.state.Tallies.Seen() != want {
+		t.Errorf("fetched %d of %d rows, want %d of %d", c[crawler.Fetched], led.state.Tallies.Seen(), want, want)
+	}
+	if len(w.faults) > 0 {
+		t.Errorf("%d breaches of politeness, first: %s", len(w.faults), w.faults[0])
+	}
+	t.Logf("%d lives, %d commits, %d lapses, %d late parts", lives, led.commits, led.state.Tallies.Lapses, led.state.Tallies.LateParts)
+}

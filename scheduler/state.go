@@ -1,0 +1,306 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+
+	"trawl/crawler"
+)
+
+// state is what the loop keeps between steps: a copy of the newest committed ledger state, as far as it is
+// kept in memory. Owned by the loop.
+type state struct {
+	job     crawler.JobState
+	scope   *crawler.Scope
+	life    crawler.Life
+	tallies crawler.Tallies
+	turns   map[crawler.Host]*turn
+	hosts   *hostCache
+	front   *front
+	recent  *recent
+
+	position  uint64 // of the result queue
+	sequence  uint64 // of rows
+	epoch     uint64 // of the scope, for this process
+	startedAt time.Time
+	stopping  bool             // no more turns are made
+	settled   map[string]int64 // fetches settled since the start, by fetcher
+}
+
+// turn is a turn in force.
+type turn struct {
+	crawler.TurnState
+	task      crawler.Task // kept while it is offered, to be published again
+	published time.Time
+	until     time.Time // end of the lease, when held
+	lapseAt   uint64    // position in the result queue to be settled before it lapses; 0 = not drawn yet
+	lapsing   bool      // lapseAt is drawn
+}
+
+// Limits of the loop's memory.
+const (
+	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each.
+	maxCachedHosts = 1 << 16
+	// maxNoticeSeeds is how many scope seeds a fetcher is told; with more it does not cut by scope.
+	maxNoticeSeeds = 4096
+)
+
+// hostCache keeps host records as they were last committed. Values are never changed in place.
+type hostCache struct {
+	m map[crawler.Host]*crawler.HostState
+}
+
+func (c *hostCache) get(h crawler.Host) *crawler.HostState { return c.m[h] }
+
+func (c *hostCache) put(s *crawler.HostState) {
+	if _, known := c.m[s.Host]; !known && len(c.m) >= maxCachedHosts {
+		for victim := range c.m { // any: map order is random enough for a cache
+			delete(c.m, victim)
+			break
+		}
+	}
+	c.m[s.Host] = s
+}
+
+// step is one batch being made: edits over the committed state, and the effects that follow its commit.
+// After a read error it is broken: nothing of it is committed.
+type step struct {
+	now    time.Time
+	s      *state
+	read   Reader
+	draw   func(*[16]byte) // random ids
+	jitter func() float64
+
+	tallies  crawler.Tallies
+	hosts    map[crawler.Host]*hostEdit
+	rows     map[crawler.URLKey]*rowEdit
+	order    []crawler.URLKey       // rows in the order of their first edit
+	turns    map[crawler.Host]*turn // put; nil = ended
+	links    []candidate
+	changes  crawler.Changes
+	tasks    []*turn // to be published after the commit
+	sequence uint64
+	err      error
+}
+
+type hostEdit struct{ old, new *crawler.HostState }
+
+type rowEdit struct{ old, new *crawler.Row }
+
+func (st *step) fail(err error, format string, args ...any) {
+	if st.err == nil && err != nil {
+		st.err = fmt.Errorf(format+": %w", append(args, err)...)
+	}
+}
+
+// host returns a host for editing; it is made when it is new.
+func (st *step) host(h crawler.Host) *crawler.HostState {
+	if e, ok := st.hosts[h]; ok {
+		return e.new
+	}
+	old := st.s.hosts.get(h)
+	if old == nil {
+		stored, found, err := st.read.Host(h)
+		st.fail(err, "read host %s", h)
+		if found {
+			old = &stored
+		}
+	}
+	fresh := crawler.HostState{Host: h}
+	if old != nil {
+		fresh = *old
+	} else {
+		st.tallies.Hosts++
+	}
+	st.hosts[h] = &hostEdit{old: old, new: &fresh}
+	return &fresh
+}
+
+// turn returns the turn in force of a host, as this step sees it; nil when the host is idle.
+func (st *step) turn(h crawler.Host) *turn {
+	if t, edited := st.turns[h]; edited {
+		return t
+	}
+	return st.s.turns[h]
+}
+
+// editTurn returns a copy for editing.
+func (st *step) editTurn(h crawler.Host) *turn {
+	if t, edited := st.turns[h]; edited {
+		return t
+	}
+	t := st.s.turns[h]
+	if t == nil {
+		return nil
+	}
+	c := *t
+	c.URLs = append([]uint64(nil), t.URLs...)
+	st.turns[h] = &c
+	return &c
+}
+
+// load reads rows for later row() calls. keys must be sorted and each there once.
+func (st *step) load(keys []crawler.URLKey) map[crawler.URLKey]*crawler.Row {
+	found := make(map[crawler.URLKey]*crawler.Row, len(keys))
+	missing := keys[:0:0]
+	for _, k := range keys {
+		if e, ok := st.rows[k]; ok {
+			found[k] = e.new
+		} else {
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return found
+	}
+	rows, err := st.read.Rows(missing)
+	if err != nil {
+		st.fail(err, "read rows")
+		return found
+	}
+	for i, r := range rows {
+		if r != nil {
+			found[missing[i]] = r
+		}
+	}
+	return found
+}
+
+// put edits a row; old is what load gave, nil for an admission. Tallies and the host's counts follow.
+// leased tells that the row was leased until now, which rows do not say themselves.
+func (st *step) put(old, new *crawler.Row, leased bool) {
+	k := new.Key()
+	h := st.host(new.URL.Host())
+	st.count(h, old, leased, -1)
+	st.count(h, new, false, +1)
+	if e, ok := st.rows[k]; ok {
+		e.new = new
+		return
+	}
+	st.rows[k] = &rowEdit{old: old, new: new}
+	st.order = append(st.order, k)
+}
+
+func (st *step) count(h *crawler.HostState, r *crawler.Row, leased bool, n int64) {
+	if r == nil {
+		return
+	}
+	o := r.Outcome
+	if leased {
+		o = crawler.Leased
+	}
+	h.Counts[o] += n
+	st.tallies.Counts[o] += n
+	if r.Outcome == crawler.Failed || r.Outcome == crawler.Excluded {
+		addCount(&st.tallies.Reasons, string(r.Reason), n)
+	}
+	if r.Outcome.Final() {
+		st.tallies.Bytes += n * r.Bytes
+	}
+	if r.Retrying() {
+		h.Retry += n
+	}
+	if r.Outcome == crawler.Waiting && st.tooDeep(r.Depth) {
+		h.Deep += n
+	}
+}
+
+func (st *step) tooDeep(depth int) bool { d := st.s.job.Job.Depth; return d >= 0 && depth > d }
+
+// lease moves n URLs of a host from waiting to leased (n < 0: back).
+func (st *step) lease(h *crawler.HostState, n int64) {
+	for _, c := range []*[7]int64{(*[7]int64)(&h.Counts), (*[7]int64)(&st.tallies.Counts)} {
+		c[crawler.Waiting] -= n
+		c[crawler.Leased] += n
+	}
+}
+
+// newTurn begins a turn of a host.
+func (st *step) newTurn(h *crawler.HostState, t *turn) {
+	st.draw((*[16]byte)(&t.ID))
+	h.Turn = t.ID
+	st.turns[h.Host] = t
+}
+
+// endTurn makes the host idle; what is still leased waits again.
+func (st *step) endTurn(h *crawler.HostState, t *turn) {
+	st.lease(h, -int64(len(t.URLs)))
+	h.Turn = crawler.TurnID{}
+	st.turns[h.Host] = nil
+}
+
+// seal completes the changes from the edits.
+func (st *step) seal() {
+	c := &st.changes
+	c.Now = st.now
+	for _, k := range st.order {
+		e := st.rows[k]
+		c.Rows = append(c.Rows, crawler.RowChange{Old: e.old, New: e.new})
+	}
+	for _, e := range st.hosts {
+		e.new.Park(&st.s.job.Job)
+		st.tallies.Parked += e.new.Parked
+		if e.old != nil {
+			st.tallies.Parked -= e.old.Parked
+		}
+		c.Hosts = append(c.Hosts, crawler.HostChange{Old: e.old, New: e.new})
+	}
+	for h, t := range st.turns {
+		if t == nil {
+			c.EndTurns = append(c.EndTurns, h)
+		} else {
+			c.Turns = append(c.Turns, t.TurnState)
+		}
+	}
+	if st.sequence != st.s.sequence {
+		c.Sequence = st.sequence
+	}
+	if !c.Empty() {
+		c.Tallies = &st.tallies
+	}
+}
+
+// applied takes the committed step over into the state.
+func (s *state) applied(st *step) {
+	s.tallies, s.sequence = st.tallies, st.sequence
+	if st.changes.Position > 0 {
+		s.position = st.changes.Position
+	}
+	for h, e := range st.hosts {
+		s.hosts.put(e.new)
+		if due, ok := e.new.Due(); ok {
+			s.front.set(h, due)
+		} else {
+			s.front.remove(h)
+		}
+	}
+	for h, t := range st.turns {
+		if t == nil {
+			delete(s.turns, h)
+		} else {
+			s.turns[h] = t
+		}
+	}
+	for _, e := range st.rows {
+		s.recent.note(st, e.new)
+	}
+	if st.changes.State != nil {
+		s.job = *st.changes.State
+	}
+}
+
+func addCount(m *map[crawler.Reason]int64, word string, n int64) {
+	if *m == nil {
+		*m = make(map[crawler.Reason]int64)
+	}
+	if (*m)[crawler.Reason(word)] += n; (*m)[crawler.Reason(word)] == 0 {
+		delete(*m, crawler.Reason(word))
+	}
+}
+
+func addWord(m *map[string]int64, word string, n int64) {
+	if *m == nil {
+		*m = make(map[string]int64)
+	}
+	(*m)[word] += n
+}

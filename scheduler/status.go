@@ -1,0 +1,200 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"trawl/crawler"
+)
+
+// over reports whether the job was found done, and that was committed.
+func (s *state) over() bool { return !s.job.Finished.IsZero() }
+
+// held counts turns that a fetcher holds.
+func (s *state) held() int {
+	n := 0
+	for _, t := range s.turns {
+		if t.Held {
+			n++
+		}
+	}
+	return n
+}
+
+// finish ends the job when nothing is left that may be asked for, by the ledger's own counts.
+func (st *step) finish(stay bool) {
+	state := st.s.job
+	if st.changes.State != nil {
+		state = *st.changes.State
+	}
+	if stay || !state.Seeded || !state.Finished.IsZero() || len(st.links) > 0 {
+		return
+	}
+	t := st.tallies
+	t.Parked = st.parkedAfter()
+	full := state.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= state.Job.MaxPages && t.Counts[crawler.Leased] == 0
+	if t.Done() || full {
+		st.jobState().Finished = st.now
+	}
+}
+
+// parkedAfter is the tally of parked URLs as it will be when the step is sealed.
+func (st *step) parkedAfter() int64 {
+	n := st.tallies.Parked
+	for _, e := range st.hosts {
+		h := *e.new
+		h.Park(&st.s.job.Job)
+		n += h.Parked
+		if e.old != nil {
+			n -= e.old.Parked
+		}
+	}
+	return n
+}
+
+// pages counts what a fetcher did, for status.
+func (s *state) pages(fetcher string, r *crawler.Result) {
+	if r.Outcome != crawler.Excluded {
+		s.settled[fetcher]++
+	}
+}
+
+func (s *Scheduler) publishNotice() {
+	n := crawler.JobNotice{Job: s.state.job.Job, Life: s.state.life, Done: s.state.over(), ScopeEpoch: s.state.epoch}
+	if keys := s.state.scope.Keys(); len(keys) <= maxNoticeSeeds {
+		n.ScopeKeys, n.ScopeWhole = keys, true
+	}
+	s.notice.Store(&n)
+}
+
+func (s *Scheduler) publishStatus() {
+	st, now := s.state, s.clock.now()
+	t := st.tallies.Clone()
+	c := &t.Counts
+	status := crawler.Status{
+		Job: st.job.Job.Name, Kind: st.job.Job.Kind, State: s.stateWord(), Elapsed: now.Sub(st.startedAt),
+		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
+		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
+		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
+		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsHeld: int64(st.held()),
+		LateParts: t.LateParts, Lapses: t.Lapses, Slots: s.slots(), Fetchers: s.fetcherStatus(),
+	}
+	if j := &st.job.Job; j.MaxPages > 0 && status.Fetched >= j.MaxPages {
+		status.Parked = status.Waiting
+	}
+	status.HostsOffered = int64(len(st.turns)) - status.HostsHeld
+	if due, ok := st.front.next(); ok {
+		status.NextDue = max(0, due.Sub(now))
+	}
+	status.PagesPerSecond, status.BytesPerSecond = s.rates.perSecond()
+	status.WaitsFor = s.waitsFor(&status)
+	s.status.Store(&status)
+}
+
+func (s *Scheduler) stateWord() string {
+	switch {
+	case s.state.over():
+		return "done"
+	case s.stop.Load():
+		return "stopping"
+	case s.state.job.Paused:
+		return "paused"
+	}
+	return "running"
+}
+
+// waitsFor names the one thing that the job waits for now.
+func (s *Scheduler) waitsFor(t *crawler.Status) string {
+	switch {
+	case t.State != "running":
+		return ""
+	case t.Slots == 0:
+		return "no fetcher has joined"
+	case int(t.HostsHeld+t.HostsOffered) >= t.Slots:
+		return fmt.Sprintf("all %d slots of the fetchers are taken", t.Slots)
+	case t.HostsOffered > 0 && t.HostsHeld == 0:
+		return fmt.Sprintf("%d turns are offered and no fetcher takes them", t.HostsOffered)
+	case t.HostsHeld > 0:
+		return fmt.Sprintf("%d hosts are being asked, each at its own pace", t.HostsHeld)
+	case t.NextDue > 0:
+		return fmt.Sprintf("the next host may be asked in %v", t.NextDue.Round(100*time.Millisecond))
+	}
+	return ""
+}
+
+func (s *Scheduler) fetcherStatus() []crawler.FetcherStatus {
+	turns := make(map[string]int)
+	for _, t := range s.state.turns {
+		if t.Held {
+			turns[t.Fetcher]++
+		}
+	}
+	var all []crawler.FetcherStatus
+	if f := s.fetchers.Load(); f != nil {
+		for _, one := range *f {
+			one.Turns, one.Pages = turns[one.Name], s.state.settled[one.Name]
+			all = append(all, one)
+		}
+	}
+	for name, pages := range s.state.settled { // those that left
+		if !slices.ContainsFunc(all, func(f crawler.FetcherStatus) bool { return f.Name == name }) {
+			all = append(all, crawler.FetcherStatus{Name: name, Pages: pages, Turns: turns[name]})
+		}
+	}
+	slices.SortFunc(all, func(a, b crawler.FetcherStatus) int { return compareText(a.Name, b.Name) })
+	return all
+}
+
+// rates are counts of the last seconds. Owned by the loop.
+type rates struct{ samples []rateSample }
+
+type rateSample struct {
+	at           time.Time
+	pages, bytes int64
+}
+
+// rateWindow is the time that rates are taken over.
+const rateWindow = 10 * time.Second
+
+func (r *rates) add(now time.Time, t *crawler.Tallies) {
+	r.samples = append(r.samples, rateSample{now, t.Counts[crawler.Fetched], t.Bytes})
+	for len(r.samples) > 2 && now.Sub(r.samples[1].at) > rateWindow {
+		r.samples = slices.Delete(r.samples, 0, 1)
+	}
+}
+
+func (r *rates) perSecond() (pages, bytes float64) {
+	if len(r.samples) < 2 {
+		return 0, 0
+	}
+	a, b := r.samples[0], r.samples[len(r.samples)-1]
+	d := b.at.Sub(a.at).Seconds()
+	if d <= 0 {
+		return 0, 0
+	}
+	return float64(b.pages-a.pages) / d, float64(b.bytes-a.bytes) / d
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func sorted(keys []crawler.URLKey) []crawler.URLKey {
+	c := slices.Clone(keys)
+	slices.SortFunc(c, crawler.URLKey.Compare)
+	return slices.Compact(c)
+}
+
+func taskURL(r *crawler.Row) crawler.TaskURL {
+	return crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
+}
