@@ -9,10 +9,7 @@ type robotsPattern struct {
 	end  bool // it ended with "$": the path must end here too
 }
 
-const (
-	robotsStar     = "\x00"
-	robotsStarByte = 0
-)
+const robotsStarByte = 0
 
 // newRobotsPattern reads the value of an allow or disallow line: "*" stands for any octets, "$" at the end
 // for the end of the path, everything else for itself (RFC 9309, section 2.2.3).

@@ -104,11 +104,8 @@ func (u URL) Host() Host {
 
 // Path is the path without the query; at least "/".
 func (u URL) Path() string {
-	p := u.text[u.path:]
-	if i := strings.IndexByte(p, '?'); i >= 0 {
-		return p[:i]
-	}
-	return p
+	path, _, _ := strings.Cut(u.text[u.path:], "?")
+	return path
 }
 
 // RequestURI is path and query, as they go on the wire and as robots.txt rules see them.

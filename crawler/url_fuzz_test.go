@@ -67,7 +67,7 @@ func checkCanonical(t *testing.T, u URL) {
 	if !strings.HasPrefix(u.Path(), "/") || !strings.HasPrefix(u.RequestURI(), u.Path()) {
 		t.Errorf("%q has path %q and request URI %q", u, u.Path(), u.RequestURI())
 	}
-	for _, segment := range strings.Split(u.Path(), "/") {
+	for segment := range strings.SplitSeq(u.Path(), "/") {
 		if dots(segment) != 0 {
 			t.Errorf("%q has the dot segment %q", u, segment)
 		}

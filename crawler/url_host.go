@@ -131,7 +131,7 @@ func endsInNumber(host []byte) bool {
 	digits, hex := true, len(label) >= 2 && label[0] == '0' && label[1] == 'x'
 	for i, c := range label {
 		digits = digits && isDigit(c)
-		hex = hex && (i < 2 || isHexDigit(c))
+		hex = hex && (i < 2 || isHex(c))
 	}
 	return digits || hex
 }
@@ -179,10 +179,10 @@ func parseIPv4Number(s string) (n uint64, ok bool) {
 		s, base = s[1:], 8
 	}
 	for i := 0; i < len(s); i++ {
-		if !isHexDigit(s[i]) || int(hexValue(s[i])) >= base {
+		if !isHex(s[i]) || int(unhex(s[i])) >= base {
 			return 0, false
 		}
-		n = min(n*uint64(base)+uint64(hexValue(s[i])), 1<<32)
+		n = min(n*uint64(base)+uint64(unhex(s[i])), 1<<32)
 	}
 	return n, true
 }

@@ -110,11 +110,11 @@ func cleanInput(s string) string {
 
 // splitScheme cuts off the scheme and its colon: "http", "https", or "" when there is none.
 func splitScheme(s string) (scheme, rest string, err error) {
-	if len(s) == 0 || !isAlpha(s[0]) {
+	if len(s) == 0 || !isLetter(s[0]) {
 		return "", s, nil
 	}
 	i := 1
-	for i < len(s) && (isAlpha(s[i]) || isDigit(s[i]) || s[i] == '+' || s[i] == '-' || s[i] == '.') {
+	for i < len(s) && (isLetter(s[i]) || isDigit(s[i]) || s[i] == '+' || s[i] == '-' || s[i] == '.') {
 		i++
 	}
 	switch {
@@ -287,12 +287,10 @@ func newEncodeSets() (sets [256]uint8) {
 
 // appendEncoded appends s with the bytes percent-encoded that must be at the place.
 func appendEncoded(b []byte, s string, place uint8) []byte {
-	const hex = "0123456789ABCDEF"
 	from := 0
 	for i := 0; i < len(s); i++ {
 		if encodeSets[s[i]]&place != 0 {
-			b = append(b, s[from:i]...)
-			b = append(b, '%', hex[s[i]>>4], hex[s[i]&15])
+			b = appendEscape(append(b, s[from:i]...), s[i])
 			from = i + 1
 		}
 	}
@@ -306,23 +304,12 @@ func percentDecode(s string) string {
 	}
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHexDigit(s[i+1]) && isHexDigit(s[i+2]) {
-			b = append(b, hexValue(s[i+1])<<4|hexValue(s[i+2]))
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
 			i += 2
 			continue
 		}
 		b = append(b, s[i])
 	}
 	return string(b)
-}
-
-func isAlpha(c byte) bool    { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-func isDigit(c byte) bool    { return c >= '0' && c <= '9' }
-func isHexDigit(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
-
-func hexValue(c byte) byte {
-	if isDigit(c) {
-		return c - '0'
-	}
-	return c | 0x20 - 'a' + 10
 }

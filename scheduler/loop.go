@@ -95,7 +95,10 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 			st.addSeed(one)
 		}
 		if seed.last {
-			st.jobState().Seeded = true
+			s.state.seeded = true
+			if !s.state.job.Seeded {
+				st.jobState().Seeded = true
+			}
 		}
 	}
 	st.admit()

@@ -24,6 +24,7 @@ type state struct {
 	epoch     uint64 // of the scope, for this process
 	startedAt time.Time
 	stopping  bool             // no more turns are made
+	seeded    bool             // the seeds of this start were all read
 	settled   map[string]int64 // fetches settled since the start, by fetcher
 }
 

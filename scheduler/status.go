@@ -9,8 +9,8 @@ import (
 	"trawl/crawler"
 )
 
-// over reports whether the job was found done, and that was committed.
-func (s *state) over() bool { return !s.job.Finished.IsZero() }
+// over reports whether the job was found done, that was committed, and no more seeds are read.
+func (s *state) over() bool { return s.seeded && !s.job.Finished.IsZero() }
 
 // held counts turns that a fetcher holds.
 func (s *state) held() int {
@@ -29,14 +29,17 @@ func (st *step) finish(stay bool) {
 	if st.changes.State != nil {
 		state = *st.changes.State
 	}
-	if stay || !state.Seeded || !state.Finished.IsZero() || len(st.links) > 0 {
+	if stay || !st.s.seeded {
 		return
 	}
 	t := st.tallies
 	t.Parked = st.parkedAfter()
 	full := state.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= state.Job.MaxPages && t.Counts[crawler.Leased] == 0
-	if t.Done() || full {
+	switch done := t.Done() || full; {
+	case done && state.Finished.IsZero():
 		st.jobState().Finished = st.now
+	case !done && !state.Finished.IsZero(): // more seeds came
+		st.jobState().Finished = time.Time{}
 	}
 }
 

@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+)
+
+// Settings of the embedded server.
+const (
+	// maxPayload is the largest message, in bytes: an answer with two robots.txt files, or a notice with
+	// many scope keys. Tasks and parts have smaller limits of their own.
+	maxPayload = 8 << 20
+	// syncInterval is how often the store is synced: what a power failure may cost. The process may be
+	// killed at any time without loss.
+	syncInterval = time.Second
+	// maxMemory is for streams in memory, of which there are none, and must not be zero.
+	maxMemory = 64 << 20
+	// brokerStart is how long the server may take to start; 100 GiB of messages fit into it.
+	brokerStart = 2 * time.Minute
+	// brokerCheck is how often the server is asked whether its store still works.
+	brokerCheck = 2 * time.Second
+	// livenessInterval: a client that does not answer two pings of this interval is gone, with its
+	// requests for tasks.
+	livenessInterval = 10 * time.Second
+)
+
+// BrokerOptions say how the embedded server stores and whom it lets in.
+type BrokerOptions struct {
+	StoreDir string      // the server's own directory; made when it is missing
+	Listen   string      // HOST:PORT, port 0 for any free one; "" = in process only
+	TLS      *tls.Config // nil = plain text, loopback only
+
+	// Public keys of the roles (nkeys). Both or none; with none everybody who connects may do everything,
+	// which is for one machine.
+	SchedulerKey, FetcherKey string
+
+	Namespace string       // "" = DefaultNamespace
+	MaxStore  int64        // bytes on disk; 0 = DefaultMaxStore
+	Logger    *slog.Logger // nil = none
+}
+
+func (o *BrokerOptions) validate() error {
+	var problems []error
+	bad := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	bad(o.StoreDir != "", "queue: no store directory")
+	bad(o.MaxStore >= 0, "queue: store of %d bytes", o.MaxStore)
+	bad((o.SchedulerKey == "") == (o.FetcherKey == ""), "queue: keys of both roles or of none")
+	for _, k := range []string{o.SchedulerKey, o.FetcherKey} {
+		bad(k == "" || nkeys.IsValidPublicUserKey(k), "queue: %q is no public user key", k)
+	}
+	bad(o.SchedulerKey == "" || o.SchedulerKey != o.FetcherKey, "queue: both roles have one key")
+	if o.Listen != "" {
+		host, _, err := splitListen(o.Listen)
+		bad(err == nil, "queue: listen on %q: %v", o.Listen, err)
+		ip := net.ParseIP(host)
+		local := host == "localhost" || ip != nil && ip.IsLoopback()
+		bad(o.TLS != nil || local, "queue: listening on %q needs TLS", o.Listen)
+	}
+	return errors.Join(problems...)
+}
+
+// splitListen reads HOST:PORT; port 0 becomes the server's word for any free port.
+func splitListen(listen string) (string, int, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", 0, err
+	}
+	if n == 0 {
+		return host, server.RANDOM_PORT, nil
+	}
+	return host, int(n), nil
+}
+
+// Broker is the embedded server of the queues. It runs inside the scheduler.
+type Broker struct {
+	o      BrokerOptions
+	log    *slog.Logger
+	ready  chan struct{}
+	server atomic.Pointer[server.Server] // set before ready is closed
+}
+
+// NewBroker checks the options. Nothing is opened before Run.
+func NewBroker(o BrokerOptions) (*Broker, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Namespace == "" {
+		o.Namespace = DefaultNamespace
+	}
+	if o.MaxStore == 0 {
+		o.MaxStore = DefaultMaxStore
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return &Broker{o: o, log: o.Logger, ready: make(chan struct{})}, nil
+}
+
+// Ready is closed when clients can connect. It stays open when Run fails before.
+func (b *Broker) Ready() <-chan struct{} { return b.ready }
+
+// Addr is where the broker listens, with the port in force; "" before Ready and in process only.
+func (b *Broker) Addr() string {
+	if s := b.server.Load(); s != nil && b.o.Listen != "" && s.Addr() != nil {
+		return s.Addr().String()
+	}
+	return ""
+}
+
+// InProcessConn connects inside the process; [Connect] uses it.
+func (b *Broker) InProcessConn() (net.Conn, error) {
+	s := b.server.Load()
+	if s == nil {
+		return nil, ErrUnreachable
+	}
+	return s.InProcessConn()
+}
+
+// Run serves until ctx ends, and then returns nil; it is called once. It fails when the server cannot
+// start, or when its store stops working (a full disk, say).
+func (b *Broker) Run(ctx context.Context) error {
+	if err := openStore(b.o.StoreDir, b.log); err != nil {
+		return fmt.Errorf("queue store: %w", err)
+	}
+	s, err := b.start()
+	if err != nil {
+		b.log.Warn("the queue's store could not be opened and starts empty", "dir", b.o.StoreDir, "error", err)
+		if err := setAside(storePath(b.o.StoreDir)); err != nil {
+			return fmt.Errorf("queue store: %w", err)
+		}
+		if s, err = b.start(); err != nil {
+			return fmt.Errorf("start queue: %w", err)
+		}
+	}
+	defer func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	}()
+	if err := dropBroken(s, b.o.StoreDir, b.log); err != nil {
+		return fmt.Errorf("queue store: %w", err)
+	}
+	b.server.Store(s)
+	close(b.ready)
+
+	check := time.NewTicker(brokerCheck)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-check.C:
+			if !s.JetStreamEnabled() {
+				return fmt.Errorf("the queue's store in %s stopped working: is the disk full?", b.o.StoreDir)
+			}
+		}
+	}
+}
+
+// start starts a server, or says why it does not.
+func (b *Broker) start() (*server.Server, error) {
+	o := b.serverOptions()
+	s, err := server.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
+	logger := &brokerLog{log: b.log}
+	s.SetLoggerV2(logger, false, false, false)
+	s.Start()
+	err = logger.fatal()
+	if err == nil && !s.ReadyForConnections(brokerStart) {
+		err = fmt.Errorf("not ready after %v", brokerStart)
+	}
+	if err == nil && !s.JetStreamEnabled() {
+		err = errors.New("no store")
+	}
+	if err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (b *Broker) serverOptions() *server.Options {
+	o := &server.Options{
+		ServerName: "trawl", NoSigs: true, DontListen: b.o.Listen == "",
+		JetStream: true, StoreDir: b.o.StoreDir, SyncInterval: syncInterval,
+		JetStreamMaxMemory: maxMemory, JetStreamMaxStore: b.o.MaxStore,
+		MaxPayload: maxPayload, PingInterval: livenessInterval, MaxPingsOut: 2,
+	}
+	if b.o.Listen != "" {
+		o.Host, o.Port, _ = splitListen(b.o.Listen) // checked by validate
+	}
+	if b.o.TLS != nil {
+		// The greeting of the protocol comes after the handshake: without the secret nothing is told.
+		o.TLSConfig, o.TLSHandshakeFirst, o.TLSTimeout = b.o.TLS.Clone(), true, 10
+		o.AuthTimeout = 11
+	}
+	if b.o.SchedulerKey != "" {
+		o.Nkeys = []*server.NkeyUser{
+			{Nkey: b.o.SchedulerKey},
+			{Nkey: b.o.FetcherKey, Permissions: fetcherRights(newNames(b.o.Namespace))},
+		}
+	}
+	return o
+}
+
+// fetcherRights are the least that a fetcher works with: take tasks and ack them, send parts, ask the
+// scheduler, and hear the answers.
+func fetcherRights(n names) *server.Permissions {
+	return &server.Permissions{
+		Publish: &server.SubjectPermission{Allow: []string{
+			n.pull, "$JS.ACK." + n.tasks + "." + n.fetchers + ".>", n.result, n.ask, n.notice,
+		}},
+		Subscribe: &server.SubjectPermission{Allow: []string{n.inbox(RoleFetcher) + ".>"}},
+	}
+}

@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Limits of the control API.
+const (
+	// MaxControlConnections is how many connections are served at once on each address; more wait.
+	MaxControlConnections = 256
+	// MaxControlHeader is the most bytes of a request's header.
+	MaxControlHeader = 16 << 10
+	// ControlTimeout bounds the header of a request, its answer, and a connection's first handshake.
+	ControlTimeout = 10 * time.Second
+	// ControlIdle is how long a connection may wait between two requests.
+	ControlIdle = time.Minute
+	// StallTimeout is how long an upload may take for [StallBytes]; slower ones are cut. What arrived
+	// stays, and the next upload goes on from there.
+	StallTimeout = 30 * time.Second
+	StallBytes   = 64 << 10
+	// FinishTimeout is for finishing a file of no bytes; [FinishRate] bytes a second come to it.
+	FinishTimeout = time.Minute
+	FinishRate    = 20 << 20
+	// MaxShipmentName is the most bytes of a shipped file's name.
+	MaxShipmentName = 4096
+)
+
+// DepotReceiver takes in files that fetchers ship. Implementations are safe for concurrent use, for one
+// file as well: two uploads of one file at once may both fail, and must not mix.
+type DepotReceiver interface {
+	// Size tells how many bytes of the file have arrived, 0 when it is unknown.
+	Size(ctx context.Context, name string) (int64, error)
+	// Append adds n bytes at the offset, which must be Size. They are durable when it returns nil. When
+	// the reader fails, what came before may stay, and is counted by Size.
+	Append(ctx context.Context, name string, offset int64, r io.Reader, n int64) error
+	// Finish says that the file is whole: its size and digest (of the file's bytes) are compared, and it
+	// gets its final name. Calling it again is harmless.
+	Finish(ctx context.Context, name string, size int64, digest crawler.Digest) error
+}
+
+// ControlOptions says where the control API listens and what it serves. At least one of Socket and Listen
+// must be set. What is nil is not served.
+type ControlOptions struct {
+	Socket string      // path of a Unix socket, for this machine and user alone
+	Listen string      // HOST:PORT
+	TLS    *tls.Config // from [ServerTLS]; nil: Listen must be on loopback
+	Status func() crawler.Status
+	Stop   func() // asks the node to end as after an interrupt; returns at once; may be called again
+	Depot  DepotReceiver
+	Logger *slog.Logger
+}
+
+func (o *ControlOptions) validate() error {
+	var errs []error
+	if o.Socket == "" && o.Listen == "" {
+		errs = append(errs, errors.New("control: neither a socket nor an address to listen on"))
+	}
+	if o.Listen != "" {
+		b, err := ParseBind(o.Listen)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("control: %w", err))
+		case o.TLS == nil && !b.Loopback():
+			errs = append(errs, fmt.Errorf("control on %s: %w", b, ErrNeedSecret))
+		}
+		o.Listen = b.String()
+	}
+	if o.TLS != nil && (o.TLS.ClientAuth != tls.RequireAndVerifyClientCert || o.TLS.ClientCAs == nil) {
+		errs = append(errs, errors.New("control: TLS that lets in clients without a certificate"))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(errs...)
+}
+
+// Control is the control API of a node: status, stop, and the intake of shipped files, over HTTP.
+type Control struct {
+	opts    ControlOptions
+	refused *tally
+	started atomic.Bool
+	ready   chan struct{}
+
+	mu   sync.Mutex
+	addr string
+}
+
+// NewControl checks the options. Nothing is opened before Run.
+func NewControl(opts ControlOptions) (*Control, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	return &Control{
+		opts:    opts,
+		refused: &tally{log: opts.Logger, level: slog.LevelWarn, text: "control: refused a connection", now: time.Now},
+		ready:   make(chan struct{}),
+	}, nil
+}
+
+// Run serves until the context ends; then it lets short requests end, cuts uploads, removes the socket,
+// and returns nil. It can be called once.
+func (c *Control) Run(ctx context.Context) error {
+	if c.started.Swap(true) {
+		return errors.New("control: Run was called before")
+	}
+	var listeners []net.Listener
+	closeAll := func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}
+	if c.opts.Socket != "" {
+		l, err := listenSocket(c.opts.Socket)
+		if err != nil {
+			return fmt.Errorf("control socket: %w", err)
+		}
+		listeners = append(listeners, l)
+	}
+	if c.opts.Listen != "" {
+		l, err := net.Listen("tcp", c.opts.Listen)
+		if err != nil {
+			closeAll()
+			return fmt.Errorf("control: %w", err)
+		}
+		c.mu.Lock()
+		c.addr = l.Addr().String()
+		c.mu.Unlock()
+		if c.opts.TLS != nil {
+			t := c.opts.TLS.Clone()
+			t.NextProtos = []string{"http/1.1"} // one connection, one upload: deadlines move with it
+			l = tls.NewListener(newLimitListener(l, MaxControlConnections), t)
+		} else {
+			l = newLimitListener(l, MaxControlConnections)
+		}
+		listeners = append(listeners, l)
+	}
+	close(c.ready)
+	defer c.refused.flush()
+	return c.serve(ctx, listeners)
+}
+
+func (c *Control) serve(ctx context.Context, listeners []net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &http.Server{
+		Handler:           c.handler(),
+		ReadHeaderTimeout: ControlTimeout,
+		IdleTimeout:       ControlIdle,
+		MaxHeaderBytes:    MaxControlHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          log.New(controlLog{c}, "", 0),
+	}
+	errs := make(chan error, len(listeners))
+	var wg sync.WaitGroup
+	for _, l := range listeners {
+		wg.Go(func() { errs <- s.Serve(l) })
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-errs:
+		failed = fmt.Errorf("control: %w", failed)
+	}
+	cancel()
+	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), ControlTimeout)
+	defer stop()
+	if s.Shutdown(grace) != nil {
+		s.Close()
+	}
+	wg.Wait()
+	return failed
+}
+
+// Ready is closed when the API can be reached.
+func (c *Control) Ready() <-chan struct{} { return c.ready }
+
+// Addr is the HOST:PORT that is listened on, "" before Ready or without one.
+func (c *Control) Addr() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.addr
+}
+
+// Refusals counts connections that failed before their first request, and requests that were turned away:
+// no certificate of this cluster, or sent by a browser.
+func (c *Control) Refusals() int64 { return c.refused.count() }
+
+// controlLog takes the lines of net/http: mostly handshakes that failed.
+type controlLog struct{ c *Control }
+
+func (l controlLog) Write(p []byte) (int, error) {
+	line := strings.TrimSpace(string(p))
+	if strings.Contains(line, "TLS handshake error") {
+		l.c.refused.hit(slog.String("why", line))
+	} else {
+		l.c.opts.Logger.Warn("control", "text", line)
+	}
+	return len(p), nil
+}

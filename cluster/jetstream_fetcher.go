@@ -1,0 +1,186 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"trawl/cluster/wire"
+	"trawl/crawler"
+)
+
+// Times of a request for a task.
+const (
+	pullExpires = 30 * time.Second // the server gives it up then
+	pullSlack   = 5 * time.Second  // longer than that means that it was lost
+)
+
+// Answers to an acknowledged or refused delivery, as JetStream spells them.
+var (
+	ackDone = []byte("+ACK")
+	ackDrop = []byte("+TERM")
+	ackBack = []byte("-NAK")
+)
+
+// errNoTask: there was nothing while the request lasted.
+var errNoTask = errors.New("no task")
+
+// Next waits for a task, as long as ctx lasts. No more tasks are asked for than there are callers, and no
+// more than [PullWindow] at once. Other errors are [ErrRefused] and [ErrClosed].
+func (c *Conn) Next(ctx context.Context) (crawler.Delivery, error) {
+	ctx, done := c.call(ctx, c.names.pull, "$JS.ACK."+c.names.tasks)
+	defer done()
+	select {
+	case c.pulls <- struct{}{}:
+		defer func() { <-c.pulls }()
+	case <-ctx.Done():
+		return crawler.Delivery{}, context.Cause(ctx)
+	}
+	for ctx.Err() == nil {
+		m, err := c.pull(ctx)
+		switch {
+		case errors.Is(err, errNoTask) || ctx.Err() != nil && m == nil:
+		case err != nil:
+			c.pause(ctx) // no stream yet, or no server: both come
+		default:
+			task, err := wire.DecodeTask(m.Data)
+			if err == nil {
+				return crawler.Delivery{Task: task, Ack: sync.OnceFunc(func() { _ = m.Respond(ackDone) })}, nil
+			}
+			// It would come again for ever. Its turn is published again by the scheduler.
+			c.log.Error("a task could not be read and is dropped", "error", err)
+			_ = m.Respond(ackDrop)
+		}
+	}
+	return crawler.Delivery{}, context.Cause(ctx)
+}
+
+// pull asks for one task. The inbox lives as long as the request, so that the server passes over requests
+// whose asker has gone.
+func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
+	ctx, cancel := c.until(ctx)
+	defer cancel()
+	ctx, cancelTime := context.WithTimeout(ctx, pullExpires+pullSlack)
+	defer cancelTime()
+	inbox := c.nc.NewInbox()
+	sub, err := c.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	request, err := json.Marshal(map[string]any{"batch": 1, "expires": pullExpires})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.nc.PublishRequest(c.names.pull, inbox, request); err != nil {
+		return nil, err
+	}
+	m, err := sub.NextMsgWithContext(ctx)
+	if err != nil {
+		c.giveBack(sub)
+		return nil, err
+	}
+	switch status := m.Header.Get("Status"); status {
+	case "":
+		return m, nil
+	case "404", "408":
+		return nil, errNoTask
+	default:
+		return nil, fmt.Errorf("queue: %s %s", status, m.Header.Get("Description"))
+	}
+}
+
+// giveBack returns a task that came when nobody waited for it any more. One that is still on its way comes
+// again after AckWait.
+func (c *Conn) giveBack(sub *nats.Subscription) {
+	if n, _, err := sub.Pending(); err != nil || n == 0 {
+		return
+	}
+	if m, err := sub.NextMsg(time.Millisecond); err == nil && m.Header.Get("Status") == "" {
+		_ = m.Respond(ackBack)
+	}
+}
+
+// Send stores a part; it tries again, as long as ctx lasts, when there is no confirmation. The part is
+// durable when it returns nil; after an error it may or may not be. Errors that waiting does not mend are
+// [ErrTooLarge], [ErrRefused] and [ErrClosed].
+func (c *Conn) Send(ctx context.Context, part *crawler.Part) error {
+	data, err := wire.EncodePart(part)
+	if err != nil {
+		return err
+	}
+	ctx, done := c.call(ctx, c.names.result)
+	defer done()
+	for {
+		err := c.store(ctx, data)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("send part: %w", context.Cause(ctx))
+		case errors.Is(err, nats.ErrMaxPayload):
+			return fmt.Errorf("send part: %w: the server takes %d bytes", ErrTooLarge, c.nc.MaxPayload())
+		}
+		c.log.Debug("a part was not confirmed and is sent again", "turn", part.Turn.String(), "number", part.Number, "error", err)
+		c.pause(ctx)
+	}
+}
+
+// store publishes a part once and waits for its confirmation.
+func (c *Conn) store(ctx context.Context, data []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	ack, err := c.js.Publish(ctx, c.names.result, data, jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return err
+	}
+	if ack.Stream != c.names.results {
+		return fmt.Errorf("stored in %q, which is not the result log", ack.Stream)
+	}
+	return nil
+}
+
+// Ask asks the scheduler for a turn or renews it. An error means that nothing is known.
+func (c *Conn) Ask(ctx context.Context, ask crawler.Ask) (crawler.Answer, error) {
+	data, err := wire.EncodeAsk(&ask)
+	if err != nil {
+		return crawler.Answer{}, err
+	}
+	body, err := c.request(ctx, c.names.ask, data)
+	if err != nil {
+		return crawler.Answer{}, fmt.Errorf("ask for turn %v: %w", ask.Turn, err)
+	}
+	return wire.DecodeAnswer(body, ask.Host)
+}
+
+// Notice asks the scheduler for the job.
+func (c *Conn) Notice(ctx context.Context) (crawler.JobNotice, error) {
+	body, err := c.request(ctx, c.names.notice, nil)
+	if err != nil {
+		return crawler.JobNotice{}, fmt.Errorf("ask for the job: %w", err)
+	}
+	return wire.DecodeNotice(body)
+}
+
+func (c *Conn) request(ctx context.Context, subject string, data []byte) ([]byte, error) {
+	ctx, done := c.call(ctx, subject)
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
+	defer cancel()
+	m, err := c.nc.RequestWithContext(ctx, subject, data)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, context.Cause(ctx)
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("%w: no scheduler listens", ErrUnreachable)
+	case err != nil:
+		return nil, err
+	}
+	return readReply(m.Data)
+}

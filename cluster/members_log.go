@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// logEvery is how often the same kind of event is logged; what happened in between is counted.
+const logEvery = time.Minute
+
+// tally counts events of one kind, logs the first at once, and then at most one line in [logEvery]. Safe
+// for concurrent use.
+type tally struct {
+	log   *slog.Logger
+	level slog.Level
+	text  string
+	now   func() time.Time
+
+	mu     sync.Mutex
+	total  int64
+	silent int64 // since the last line
+	last   time.Time
+}
+
+// hit counts an event. The attributes tell about it alone.
+func (t *tally) hit(attrs ...slog.Attr) {
+	t.mu.Lock()
+	t.total++
+	t.silent++
+	now := t.now()
+	speak := t.last.IsZero() || now.Sub(t.last) >= logEvery
+	n := t.silent
+	if speak {
+		t.last, t.silent = now, 0
+	}
+	t.mu.Unlock()
+	if speak {
+		t.log.LogAttrs(context.Background(), t.level, t.text, append(attrs, slog.Int64("count", n))...)
+	}
+}
+
+// flush logs what has not been told yet.
+func (t *tally) flush() {
+	t.mu.Lock()
+	n := t.silent
+	t.silent = 0
+	if n > 0 {
+		t.last = t.now()
+	}
+	t.mu.Unlock()
+	if n > 0 {
+		t.log.LogAttrs(context.Background(), t.level, t.text+" (more of the same)", slog.Int64("count", n))
+	}
+}
+
+func (t *tally) count() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.total
+}
+
+// gossipLog takes the lines of the gossip library, gives them their level, and reads from them the two
+// things that it tells nowhere else: who was refused, and who is suspected.
+type gossipLog struct {
+	log      *slog.Logger
+	refused  *tally
+	suspects func(name string)
+}
+
+func (g *gossipLog) logger() *log.Logger { return log.New(g, "", 0) }
+
+// levels of the library's lines by their mark. What it calls an error is a warning here: no line of it
+// means that this node failed.
+var levels = []struct {
+	mark  string
+	level slog.Level
+}{
+	{"[DEBUG] ", slog.LevelDebug},
+	{"[INFO] ", slog.LevelInfo},
+	{"[WARN] ", slog.LevelWarn},
+	{"[ERR] ", slog.LevelWarn},
+	{"[ERROR] ", slog.LevelWarn},
+}
+
+// Write takes one line.
+func (g *gossipLog) Write(p []byte) (int, error) {
+	line := strings.TrimSpace(string(p))
+	level := slog.LevelWarn
+	for _, l := range levels {
+		if rest, ok := strings.CutPrefix(line, l.mark); ok {
+			line, level = rest, l.level
+			break
+		}
+	}
+	line = strings.TrimPrefix(line, "memberlist: ")
+	if name, ok := suspected(line); ok {
+		g.suspects(name)
+	}
+	if refusal(line) {
+		text, from, _ := strings.Cut(line, " from=")
+		g.refused.hit(slog.String("from", from), slog.String("why", text))
+		level = slog.LevelDebug
+	}
+	g.log.Log(context.Background(), level, "gossip", "text", line)
+	return len(p), nil
+}
+
+// suspected reads the line that says that a member did not answer.
+func suspected(line string) (string, bool) {
+	rest, ok := strings.CutPrefix(line, "Suspect ")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, " has failed, no acks received")
+}
+
+// refusals are parts of the lines that the library writes when it lets nobody in: another key, no key,
+// something that is no gossip, or our own veto.
+var refusals = []string{
+	"failed to receive",
+	"Failed to send error",
+	"Decrypt packet failed",
+	"unacceptable label",
+	"label header",
+	"cannot decode label",
+	"Received invalid msgType",
+	"not supported from=",
+	vetoMark,
+}
+
+func refusal(line string) bool {
+	for _, r := range refusals {
+		if strings.Contains(line, r) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package cluster
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTallyLogsTheFirstThenOnceAMinute(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(1000, 0)
+	c := &tally{log: slog.New(slog.NewTextHandler(&out, nil)), text: "refused", now: func() time.Time { return now }}
+	lines := func() []string { return strings.Split(strings.TrimSpace(out.String()), "\n") }
+
+	for range 1000 {
+		c.hit(slog.String("from", "1.2.3.4"))
+	}
+	if l := lines(); len(l) != 1 || !strings.Contains(l[0], "from=1.2.3.4") || !strings.Contains(l[0], "count=1") {
+		t.Fatalf("a thousand at once: %q", l)
+	}
+	now = now.Add(logEvery)
+	c.hit()
+	if l := lines(); len(l) != 2 || !strings.Contains(l[1], "count=1000") {
+		t.Fatalf("one after a minute: %q", l)
+	}
+	c.hit()
+	c.flush()
+	c.flush()
+	if l := lines(); len(l) != 3 || !strings.Contains(l[2], "count=1") {
+		t.Fatalf("the rest: %q", l)
+	}
+	if c.count() != 1002 {
+		t.Errorf("%d in all", c.count())
+	}
+}
+
+func TestGossipLog(t *testing.T) {
+	tests := []struct {
+		name, line string
+		level      string
+		refused    bool
+		suspect    string
+	}{
+		{name: "a line for debugging", line: "[DEBUG] memberlist: Stream connection from=127.0.0.1:1", level: "DEBUG"},
+		{name: "a note", line: "[INFO] memberlist: Marking a as failed, suspect timeout reached (0 peer confirmations)", level: "INFO"},
+		{name: "a warning", line: "[WARN] memberlist: handler queue full, dropping message (1) from=1.2.3.4:5", level: "WARN"},
+		{name: "an error is a warning", line: "[ERR] memberlist: Push/Pull with a failed: EOF", level: "WARN"},
+		{name: "a line without a mark", line: "Err: Could not set the deadline: x", level: "WARN"},
+		{name: "a suspicion", line: "[INFO] memberlist: Suspect node 7 has failed, no acks received", level: "INFO", suspect: "node 7"},
+		{name: "another key", line: "[ERR] memberlist: failed to receive: no installed keys could decrypt the message from=1.2.3.4:5", level: "WARN", refused: true},
+		{name: "no key", line: "[ERR] memberlist: failed to receive: encryption is configured but remote state is not encrypted from=1.2.3.4:5", level: "WARN", refused: true},
+		{name: "a packet with another key", line: "[ERR] memberlist: Decrypt packet failed: no installed keys could decrypt the message from=1.2.3.4:5", level: "WARN", refused: true},
+		{name: "another program", line: `[ERR] memberlist: discarding stream with unacceptable label "": from=1.2.3.4:5`, level: "WARN", refused: true},
+		{name: "a veto", line: "[ERR] memberlist: Failed push/pull merge: " + vetoMark + "b works for the job from=1.2.3.4:5", level: "WARN", refused: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&out, nil)) // shows no debugging
+			suspect := ""
+			g := &gossipLog{log: log, suspects: func(s string) { suspect = s },
+				refused: &tally{log: log, level: slog.LevelWarn, text: "refused", now: time.Now}}
+			g.logger().Print(tt.line)
+
+			got := strings.TrimSpace(out.String())
+			if tt.level == "DEBUG" != (got == "") || got != "" && !strings.Contains(got, "level="+tt.level+" ") || strings.Contains(got, "\n") {
+				t.Errorf("logged %q, want one line of level %s", got, tt.level)
+			}
+			if (g.refused.count() == 1) != tt.refused {
+				t.Errorf("refusals: %d", g.refused.count())
+			}
+			if tt.refused && !strings.Contains(got, "from=1.2.3.4:5") {
+				t.Errorf("the line does not say who was refused: %s", got)
+			}
+			if suspect != tt.suspect {
+				t.Errorf("suspect %q, want %q", suspect, tt.suspect)
+			}
+		})
+	}
+}

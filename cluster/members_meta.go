@@ -1,0 +1,221 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"trawl/crawler"
+)
+
+// Role is what a member does.
+type Role string
+
+const (
+	RoleScheduler Role = "scheduler"
+	RoleFetcher   Role = "fetcher"
+	RoleBoth      Role = "both"
+)
+
+func (r Role) valid() bool { return r == RoleScheduler || r == RoleFetcher || r == RoleBoth }
+
+// Schedules reports whether a member with this role has a frontier and a queue.
+func (r Role) Schedules() bool { return r == RoleScheduler || r == RoleBoth }
+
+// Versions of what nodes say to each other. Two nodes understand each other when each speaks a version
+// that is not older than the oldest the other understands.
+const (
+	Protocol       = 1
+	OldestProtocol = 1
+)
+
+// MaxMeta is the most bytes that a member can tell about itself; the gossip carries no more.
+const MaxMeta = 512
+
+// Meta is what a member tells about itself. It is a hint: a member may be gone, or may have changed, when
+// it is read. All fields but Role may be zero.
+type Meta struct {
+	Protocol, Oldest int    // set by [NewMembers]
+	Version          string // of the program, for people
+	Role             Role
+	Name             string       // under which it reports, where that outlives the process
+	Job              string       // bound to this job: members bound to different jobs refuse each other
+	Life             crawler.Life // of the ledger, told by schedulers
+	Done             bool         // the job is done
+	Draining         bool         // takes no more turns, and will leave
+	QueuePort        int          // 0: no queue here
+	ControlPort      int          // 0: no control API reachable from other machines
+	Slots, Free      int          // turns at once; of these, free ones
+}
+
+// The encoding: a format byte, then fields of tag, length and value. Zero fields are left out, unknown
+// tags are passed over, so that neighbouring versions understand each other.
+const (
+	metaFormat = 1
+
+	tagProtocol = 1
+	tagVersion  = 2
+	tagRole     = 3
+	tagName     = 4
+	tagJob      = 5
+	tagLife     = 6
+	tagFlags    = 7
+	tagQueue    = 8
+	tagControl  = 9
+	tagSlots    = 10
+	tagFree     = 11
+
+	flagDone     = 1
+	flagDraining = 2
+)
+
+// encode refuses what the gossip cannot carry or a peer would not read.
+func (m *Meta) encode() ([]byte, error) {
+	if !m.Role.valid() {
+		return nil, fmt.Errorf("unknown role %q: use scheduler, fetcher or both", m.Role)
+	}
+	b := []byte{metaFormat}
+	field := func(tag byte, value []byte) {
+		if len(value) > 0 {
+			b = append(b, tag)
+			b = binary.AppendUvarint(b, uint64(len(value)))
+			b = append(b, value...)
+		}
+	}
+	number := func(tag byte, n int) {
+		if n > 0 {
+			field(tag, binary.AppendUvarint(nil, uint64(n)))
+		}
+	}
+	for _, s := range []string{m.Version, m.Name, m.Job} {
+		if !plain(s) {
+			return nil, fmt.Errorf("%q cannot be told to the members: it is not one line of text", s)
+		}
+	}
+	var flags byte
+	if m.Done {
+		flags |= flagDone
+	}
+	if m.Draining {
+		flags |= flagDraining
+	}
+	field(tagProtocol, binary.AppendUvarint(binary.AppendUvarint(nil, uint64(m.Protocol)), uint64(m.Oldest)))
+	field(tagVersion, []byte(m.Version))
+	field(tagRole, []byte(m.Role))
+	field(tagName, []byte(m.Name))
+	field(tagJob, []byte(m.Job))
+	if m.Life != (crawler.Life{}) {
+		field(tagLife, m.Life[:])
+	}
+	if flags != 0 {
+		field(tagFlags, []byte{flags})
+	}
+	number(tagQueue, m.QueuePort)
+	number(tagControl, m.ControlPort)
+	number(tagSlots, m.Slots)
+	number(tagFree, m.Free)
+	if len(b) > MaxMeta {
+		return nil, fmt.Errorf("what this node tells about itself has %d bytes, the gossip carries %d: use a shorter name or job name", len(b), MaxMeta)
+	}
+	return b, nil
+}
+
+// plain reports whether a peer may print s.
+func plain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
+
+var errBadMeta = errors.New("tells about itself what this node cannot read: use the same trawl on both")
+
+func decodeMeta(b []byte) (Meta, error) {
+	var m Meta
+	if len(b) == 0 || len(b) > MaxMeta || b[0] != metaFormat {
+		return m, errBadMeta
+	}
+	for b = b[1:]; len(b) > 0; {
+		tag := b[0]
+		n, k := binary.Uvarint(b[1:])
+		if k <= 0 || n > uint64(len(b)-1-k) {
+			return Meta{}, errBadMeta
+		}
+		value := b[1+k : 1+k+int(n)]
+		b = b[1+k+int(n):]
+		if !m.set(tag, value) {
+			return Meta{}, errBadMeta
+		}
+	}
+	if !m.Role.valid() {
+		return Meta{}, errBadMeta
+	}
+	return m, nil
+}
+
+// set reads one field, and reports whether it could be read. Unknown tags can.
+func (m *Meta) set(tag byte, value []byte) bool {
+	ok := true
+	text := func(s *string) {
+		*s = string(value)
+		ok = plain(*s)
+	}
+	number := func(n *int, most uint64) {
+		v, k := binary.Uvarint(value)
+		ok = k == len(value) && v <= most
+		*n = int(v)
+	}
+	const mostSlots = 1 << 30
+	switch tag {
+	case tagProtocol:
+		p, k := binary.Uvarint(value)
+		if k <= 0 {
+			return false
+		}
+		o, l := binary.Uvarint(value[k:])
+		ok = l > 0 && p <= mostSlots && o <= p
+		m.Protocol, m.Oldest = int(p), int(o)
+	case tagVersion:
+		text(&m.Version)
+	case tagRole:
+		m.Role = Role(value)
+	case tagName:
+		text(&m.Name)
+	case tagJob:
+		text(&m.Job)
+	case tagLife:
+		ok = len(value) == len(m.Life)
+		copy(m.Life[:], value)
+	case tagFlags:
+		ok = len(value) > 0
+		m.Done = ok && value[0]&flagDone != 0
+		m.Draining = ok && value[0]&flagDraining != 0
+	case tagQueue:
+		number(&m.QueuePort, 65535)
+	case tagControl:
+		number(&m.ControlPort, 65535)
+	case tagSlots:
+		number(&m.Slots, mostSlots)
+	case tagFree:
+		number(&m.Free, mostSlots)
+	}
+	return ok
+}
+
+// compatible tells why two members cannot be in one cluster, nil when they can. It says the same with the
+// two exchanged.
+func compatible(own, peer *Meta) error {
+	if peer.Protocol < own.Oldest || own.Protocol < peer.Oldest {
+		return fmt.Errorf("speaks version %d of the protocol (trawl %s), this node version %d (trawl %s): use the same trawl on both",
+			peer.Protocol, orUnknown(peer.Version), own.Protocol, orUnknown(own.Version))
+	}
+	if own.Job != "" && peer.Job != "" && own.Job != peer.Job {
+		return fmt.Errorf("works for the job %q, this node for %q: join the other job's members, or give each job its own secret", peer.Job, own.Job)
+	}
+	return nil
+}
+
+func orUnknown(version string) string {
+	if version == "" {
+		return "of unknown version"
+	}
+	return version
+}

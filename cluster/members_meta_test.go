@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"trawl/crawler"
+)
+
+func fullMeta() Meta {
+	return Meta{
+		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: RoleBoth, Name: "fetcher-7", Job: "example.org",
+		Life: crawler.Life{1, 2, 3}, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023,
+	}
+}
+
+func TestMetaComesBackAsItWasTold(t *testing.T) {
+	for name, m := range map[string]Meta{
+		"everything":       fullMeta(),
+		"almost nothing":   {Role: RoleFetcher},
+		"only done":        {Role: RoleScheduler, Done: true},
+		"only draining":    {Role: RoleFetcher, Draining: true},
+		"other alphabets":  {Role: RoleFetcher, Job: "пример.рф"},
+		"no slots, a port": {Role: RoleScheduler, QueuePort: 1},
+	} {
+		b, err := m.encode()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, err := decodeMeta(b); err != nil || got != m {
+			t.Errorf("%s: told %+v, read %+v, %v", name, m, got, err)
+		}
+	}
+}
+
+func TestMetaOfALaterVersionIsRead(t *testing.T) {
+	m := fullMeta()
+	b, _ := m.encode()
+	b = append(b, 200, 3, 'n', 'e', 'w')
+	if got, err := decodeMeta(b); err != nil || got != m {
+		t.Errorf("a field of a later version: %+v, %v", got, err)
+	}
+}
+
+func TestMetaThatCannotBeTold(t *testing.T) {
+	for name, m := range map[string]Meta{
+		"a job name of 600 bytes":   {Role: RoleFetcher, Job: strings.Repeat("x", 600)},
+		"names that add up to 513":  {Role: RoleFetcher, Job: strings.Repeat("x", 300), Name: strings.Repeat("y", 300)},
+		"no role":                   {},
+		"a role that nobody knows":  {Role: "boss"},
+		"a job name with a newline": {Role: RoleFetcher, Job: "a\nb"},
+		"a version that is no text": {Role: RoleFetcher, Version: "\xff"},
+	} {
+		if b, err := m.encode(); err == nil {
+			t.Errorf("%s was encoded in %d bytes", name, len(b))
+		}
+	}
+}
+
+func TestMetaThatCannotBeRead(t *testing.T) {
+	full := fullMeta()
+	good, _ := full.encode()
+	for name, b := range map[string][]byte{
+		"nothing":                       nil,
+		"another format":                append([]byte{metaFormat + 1}, good[1:]...),
+		"a cut value":                   good[:len(good)-1],
+		"a length beyond the end":       {metaFormat, tagName, 200, 1, 'x'},
+		"a length that is no number":    {metaFormat, tagName, 0x80},
+		"no role":                       {metaFormat, tagName, 1, 'x'},
+		"an unknown role":               {metaFormat, tagRole, 1, 'x'},
+		"a life of 3 bytes":             {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagLife, 3, 1, 2, 3},
+		"a port above 65535":            {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagQueue, 3, 0xff, 0xff, 0x7f},
+		"a control character in a name": {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagName, 1, 7},
+		"more than the gossip carries":  append(bytes.Clone(good), bytes.Repeat([]byte{200, 0}, 300)...),
+	} {
+		if m, err := decodeMeta(b); err == nil {
+			t.Errorf("%s was read as %+v", name, m)
+		}
+	}
+}
+
+func FuzzMeta(f *testing.F) {
+	full := fullMeta()
+	b, _ := full.encode()
+	f.Add(b)
+	f.Add([]byte{metaFormat, tagRole, 4, 'b', 'o', 't', 'h', 250, 1, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := decodeMeta(b)
+		if err != nil {
+			return
+		}
+		again, err := m.encode()
+		if err != nil {
+			t.Fatalf("%+v was read and cannot be told: %v", m, err)
+		}
+		if got, err := decodeMeta(again); err != nil || got != m {
+			t.Fatalf("%+v came back as %+v, %v", m, got, err)
+		}
+	})
+}
+
+func TestCompatible(t *testing.T) {
+	tests := []struct {
+		name      string
+		own, peer Meta
+		why       string
+	}{
+		{"the same version", Meta{Protocol: 2, Oldest: 1}, Meta{Protocol: 2, Oldest: 1}, ""},
+		{"neighbouring versions", Meta{Protocol: 3, Oldest: 2}, Meta{Protocol: 2, Oldest: 1}, ""},
+		{"a peer that is too old", Meta{Protocol: 3, Oldest: 2}, Meta{Protocol: 1, Oldest: 1}, "same trawl"},
+		{"a peer that says no version", Meta{Protocol: 1, Oldest: 1}, Meta{}, "same trawl"},
+		{"the same job", Meta{Job: "a"}, Meta{Job: "a"}, ""},
+		{"a fetcher that takes any job", Meta{}, Meta{Job: "a"}, ""},
+		{"another job", Meta{Job: "a"}, Meta{Job: "b"}, `"b"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err, back := compatible(&tt.own, &tt.peer), compatible(&tt.peer, &tt.own)
+			if (err == nil) != (tt.why == "") || (err == nil) != (back == nil) {
+				t.Fatalf("one side: %v; the other: %v", err, back)
+			}
+			if err != nil && !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("%v does not say %s", err, tt.why)
+			}
+		})
+	}
+}

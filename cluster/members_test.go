@@ -1,0 +1,509 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"go.uber.org/goleak"
+)
+
+// patience is how long a test waits for what must happen; nothing is asserted about how long it takes.
+const patience = 30 * time.Second
+
+// within waits until the condition holds.
+func within(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-timeout.C:
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// node is a member that runs.
+type node struct {
+	*Members
+	stop context.CancelFunc
+	done chan error
+}
+
+func quick(o MembersOptions) MembersOptions {
+	o.Bind = Bind{Host: "127.0.0.1"}
+	o.Rejoin = 300 * time.Millisecond
+	o.Announce = 20 * time.Millisecond
+	o.ProbeInterval = 200 * time.Millisecond
+	o.GossipInterval = 20 * time.Millisecond
+	if o.Meta.Role == "" {
+		o.Meta.Role = RoleFetcher
+	}
+	return o
+}
+
+func startNode(t *testing.T, o MembersOptions) *node {
+	t.Helper()
+	o = quick(o)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	m, err := NewMembers(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n := &node{Members: m, stop: stop, done: make(chan error, 1)}
+	go func() { n.done <- m.Run(ctx) }()
+	select {
+	case <-m.Ready():
+	case err := <-n.done:
+		stop()
+		t.Fatalf("Run: %v", err)
+	}
+	t.Cleanup(func() { n.end(t) })
+	return n
+}
+
+// end stops the node and returns what Run returned, again and again.
+func (n *node) end(t *testing.T) error {
+	t.Helper()
+	n.stop()
+	return n.result(t)
+}
+
+func (n *node) result(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-n.done:
+		n.done <- err
+		return err
+	case <-time.After(patience):
+		t.Fatal("Run does not end")
+		return nil
+	}
+}
+
+func (n *node) sees(names ...string) bool {
+	var got []string
+	for _, m := range n.List() {
+		got = append(got, m.Name)
+	}
+	slices.Sort(names)
+	return slices.Equal(got, names)
+}
+
+// noLeaks fails the test when a goroutine outlives it. The library's probes end by themselves, up to a
+// few intervals later.
+func noLeaks(t *testing.T) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		var err error
+		deadline := time.Now().Add(patience)
+		for err = goleak.Find(before); err != nil && time.Now().Before(deadline); {
+			err = goleak.Find(before)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMembersJoinAndLeave(t *testing.T) {
+	for name, secret := range map[string]Secret{"with a secret": testSecret, "without one, on loopback": nil} {
+		t.Run(name, func(t *testing.T) {
+			noLeaks(t)
+			s := startNode(t, MembersOptions{Name: "s", Secret: secret, Meta: Meta{Role: RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
+			join := []string{s.Addr().String()}
+			a := startNode(t, MembersOptions{Name: "a", Secret: secret, Join: join})
+			b := startNode(t, MembersOptions{Name: "b", Secret: secret, Join: []string{a.Addr().String()}})
+			for _, n := range []*node{s, a, b} {
+				within(t, "everybody knows everybody", func() bool { return n.sees("a", "b", "s") })
+			}
+			list := b.List()
+			q, err := net.ResolveTCPAddr("tcp", list[2].Queue())
+			if err != nil || q.Port != 1234 || list[2].Meta.Version != "v1" || list[2].Address != s.Addr() || list[2].State != Alive {
+				t.Errorf("the scheduler is seen as %+v", list[2])
+			}
+			if !list[1].Self || list[0].Self {
+				t.Errorf("b does not know itself: %+v", list)
+			}
+			if list[0].Queue() != "" {
+				t.Errorf("a fetcher has a queue at %s", list[0].Queue())
+			}
+			if err := a.end(t); err != nil {
+				t.Errorf("Run ended with %v", err)
+			}
+			within(t, "who left is gone", func() bool { return s.sees("b", "s") && b.sees("b", "s") })
+		})
+	}
+}
+
+func TestMembersTellChanges(t *testing.T) {
+	noLeaks(t)
+	s := startNode(t, MembersOptions{Name: "s", Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Secret: testSecret, Join: []string{s.Addr().String()}})
+	within(t, "f knows s", func() bool { return f.sees("f", "s") })
+
+	changed := f.Changed()
+	for i := range 100 {
+		if err := s.Update(func(m *Meta) { m.Free, m.Done = i, true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-changed:
+	case <-time.After(patience):
+		t.Fatal("nobody was woken")
+	}
+	within(t, "the last change is known", func() bool { m := f.List()[1].Meta; return m.Done && m.Free == 99 })
+
+	err := s.Update(func(m *Meta) { m.Job = strings.Repeat("x", MaxMeta) })
+	if err == nil || s.Meta().Job != "" || !s.Meta().Done {
+		t.Errorf("a change that cannot be told: %v, and now %+v", err, s.Meta())
+	}
+}
+
+func TestNewMembersRefuses(t *testing.T) {
+	ok := func() MembersOptions {
+		return MembersOptions{Bind: Bind{Host: "127.0.0.1"}, Meta: Meta{Role: RoleFetcher}}
+	}
+	tests := []struct {
+		name   string
+		change func(*MembersOptions)
+		says   string
+	}{
+		{"every interface without a secret", func(o *MembersOptions) { o.Bind.Host = "" }, "trawl secret"},
+		{"a name without a secret", func(o *MembersOptions) { o.Bind.Host = "node.example" }, "trawl secret"},
+		{"more than the gossip carries", func(o *MembersOptions) { o.Meta.Job = strings.Repeat("x", 512) }, "512"},
+		{"no role", func(o *MembersOptions) { o.Meta.Role = "" }, "role"},
+		{"nowhere to join", func(o *MembersOptions) { o.Join = []string{":7946"} }, "host"},
+		{"a URL to join", func(o *MembersOptions) { o.Join = []string{"http://a:1"} }, "http://a:1"},
+		{"nothing to advertise", func(o *MembersOptions) { o.Advertise = ":1" }, "host"},
+		{"a name of two lines", func(o *MembersOptions) { o.Name = "a\nb" }, "name"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := ok()
+			tt.change(&o)
+			if _, err := NewMembers(o); err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("err %v", err)
+			}
+		})
+	}
+	o := ok()
+	o.Bind.Host = "0.0.0.0"
+	if _, err := NewMembers(o); !errors.Is(err, ErrNeedSecret) {
+		t.Errorf("without a secret: %v", err)
+	}
+	o.Secret = testSecret
+	if _, err := NewMembers(o); err != nil {
+		t.Errorf("with a secret: %v", err)
+	}
+}
+
+func TestAJoinThatIsRefusedEnds(t *testing.T) {
+	plain := httpLike(t)
+	tests := []struct {
+		name         string
+		there, comes MembersOptions
+		join         string // "" for the member that is there
+		says         string
+	}{
+		{"another secret", MembersOptions{Secret: testSecret}, MembersOptions{Secret: otherSecret}, "", "another secret"},
+		{"no secret", MembersOptions{Secret: testSecret}, MembersOptions{}, "", "asks for a secret"},
+		{"a secret where none is", MembersOptions{}, MembersOptions{Secret: testSecret}, "", "it has no secret"},
+		{"no member at all", MembersOptions{}, MembersOptions{Secret: testSecret}, plain, "check the address"},
+		{
+			"another job",
+			MembersOptions{Secret: testSecret, Meta: Meta{Role: RoleScheduler, Job: "one"}},
+			MembersOptions{Secret: testSecret, Meta: Meta{Role: RoleFetcher, Job: "two"}},
+			"", `works for the job "one"`,
+		},
+		{"the name of another", MembersOptions{Name: "n", Secret: testSecret}, MembersOptions{Name: "n", Secret: testSecret}, "", "called n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			noLeaks(t)
+			there := startNode(t, tt.there)
+			before := there.List()
+			tt.comes.Join = []string{there.Addr().String()}
+			if tt.join != "" {
+				tt.comes.Join[0] = tt.join
+			}
+			n := startNode(t, tt.comes)
+			err := n.result(t)
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.comes.Join[0]) {
+				t.Errorf("Run ended with %v", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %q", err)
+			}
+			if after := there.List(); !slices.Equal(before, after) {
+				t.Errorf("the members changed from %v to %v", before, after)
+			}
+			if tt.join == "" && tt.name != "the name of another" && there.Refusals() == 0 {
+				t.Error("the member did not count the refusal")
+			}
+		})
+	}
+}
+
+// httpLike is a server of something else.
+func httpLike(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestAnotherVersionIsRefused(t *testing.T) {
+	s := startNode(t, MembersOptions{Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	o := quick(MembersOptions{Secret: testSecret, Join: []string{s.Addr().String()}})
+	m, err := NewMembers(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.meta.Protocol, m.meta.Oldest = Protocol+1, Protocol+1
+	m.encoded, _ = m.meta.encode()
+	if err := m.Run(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "same trawl") {
+		t.Errorf("Run ended with %v", err)
+	}
+	if len(s.List()) != 1 {
+		t.Errorf("members: %v", s.List())
+	}
+}
+
+func TestAFetcherWaitsForItsScheduler(t *testing.T) {
+	noLeaks(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that nobody else gets meanwhile
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().(*net.TCPAddr)
+	l.Close()
+	seen := make(chan string, 100)
+	f := startNode(t, MembersOptions{Name: "f", Secret: testSecret, Join: []string{addr.String()}, Logger: slog.New(lines{seen})})
+	for line := range seen {
+		if strings.Contains(line, "waiting for a scheduler at "+addr.String()) {
+			break
+		}
+	}
+	o := quick(MembersOptions{Name: "s", Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	o.Bind.Port = addr.Port
+	s, err := NewMembers(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	within(t, "the scheduler is found", func() bool { return f.sees("f", "s") })
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	within(t, "the scheduler is gone", func() bool { return f.sees("f") })
+	select {
+	case err := <-f.done:
+		t.Errorf("the fetcher ended with its scheduler: %v", err)
+		f.done <- err
+	default:
+	}
+}
+
+// lines sends what is logged.
+type lines struct{ to chan string }
+
+func (l lines) Enabled(_ context.Context, v slog.Level) bool { return v >= slog.LevelInfo }
+func (l lines) WithAttrs([]slog.Attr) slog.Handler           { return l }
+func (l lines) WithGroup(string) slog.Handler                { return l }
+func (l lines) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case l.to <- r.Message:
+	default:
+	}
+	return nil
+}
+
+func TestAKilledMemberIsNoticed(t *testing.T) {
+	noLeaks(t)
+	s := startNode(t, MembersOptions{Name: "s", Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Secret: testSecret, Join: []string{s.Addr().String()}})
+	within(t, "they know each other", func() bool { return f.sees("f", "s") && s.sees("f", "s") })
+	f.killed.Store(true)
+	f.end(t)
+	suspected := false
+	within(t, "the killed one is gone", func() bool {
+		for _, m := range s.List() {
+			suspected = suspected || m.State == Suspect
+		}
+		return s.sees("s")
+	})
+	if !suspected {
+		t.Error("it was never suspected before")
+	}
+}
+
+func TestAPartitionHeals(t *testing.T) {
+	noLeaks(t)
+	a := startNode(t, MembersOptions{Name: "a", Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	b := startNode(t, MembersOptions{Name: "b", Secret: testSecret, Join: []string{a.Addr().String()}})
+	within(t, "they know each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
+	a.cut.Store(true)
+	b.cut.Store(true)
+	within(t, "each is alone", func() bool { return a.sees("a") && b.sees("b") })
+	a.cut.Store(false)
+	b.cut.Store(false)
+	within(t, "they found each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
+}
+
+func TestStrangersChangeNothing(t *testing.T) {
+	s := startNode(t, MembersOptions{Name: "s", Secret: testSecret, Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
+	join := func(n int) {
+		stranger := strangerTo(t)
+		defer stranger.Shutdown()
+		for range n {
+			if _, err := stranger.Join([]string{s.Addr().String()}); err == nil {
+				t.Fatal("a stranger was let in")
+			}
+			knock(t, s, []byte("GET / HTTP/1.1\r\n\r\n"))
+			// A header that promises 15 MB, with nothing after it.
+			knock(t, s, append([]byte{244, 5, 't', 'r', 'a', 'w', 'l', 10}, binary.BigEndian.AppendUint32(nil, 15<<20)...))
+		}
+	}
+	join(50) // warm
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	goroutines := runtime.NumGoroutine()
+	join(1000)
+	within(t, "no goroutine stays", func() bool { return runtime.NumGoroutine() <= goroutines+2 })
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if !s.sees("s") {
+		t.Errorf("members: %v", s.List())
+	}
+	if s.Refusals() < 1050 {
+		t.Errorf("%d refusals were counted", s.Refusals())
+	}
+}
+
+// strangerTo is the library with another key.
+func strangerTo(t *testing.T) *memberlist.Memberlist {
+	t.Helper()
+	c := memberlist.DefaultLocalConfig()
+	c.Name, c.BindAddr, c.BindPort, c.AdvertisePort, c.Label = "stranger", "127.0.0.1", 0, 0, gossipLabel
+	c.SecretKey, _ = otherSecret.GossipKey()
+	c.Logger = log.New(discard{}, "", 0)
+	l, err := memberlist.Create(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// knock sends bytes to the gossip port, over TCP and UDP.
+func knock(t *testing.T, n *node, b []byte) {
+	t.Helper()
+	for _, network := range []string{"tcp", "udp"} {
+		c, err := net.Dial(network, n.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write(b)
+		c.Close()
+	}
+}
+
+func TestManyStreamsAtOnceWait(t *testing.T) {
+	s := startNode(t, MembersOptions{Name: "s", Secret: testSecret, Meta: Meta{Role: RoleScheduler}})
+	var silent []net.Conn
+	for range MaxStreams + 5 {
+		c, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, c)
+	}
+	within(t, "the limit leaves its mark", func() bool { return s.full.count() > 0 })
+	for _, c := range silent {
+		c.Close()
+	}
+	f := startNode(t, MembersOptions{Name: "f", Secret: testSecret, Join: []string{s.Addr().String()}})
+	within(t, "a member gets in", func() bool { return f.sees("f", "s") })
+}
+
+func TestAStreamIsReadUpToItsLimit(t *testing.T) {
+	a, b := net.Pipe()
+	defer b.Close()
+	s := &stream{Conn: a, left: 10, release: func() {}}
+	defer s.Close()
+	go b.Write(make([]byte, 20))
+	n, err := 0, error(nil)
+	for err == nil {
+		var k int
+		k, err = s.Read(make([]byte, 7))
+		n += k
+	}
+	if n != 10 || !errors.Is(err, errStreamLimit) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+func TestRollForgetsLostMembers(t *testing.T) {
+	var r roll
+	r.init()
+	for i := range MaxLost + 10 {
+		name := fmt.Sprint(i)
+		addr := addrPort(t, fmt.Sprintf("10.0.0.1:%d", 1000+i))
+		r.put(name, addr, Meta{Role: RoleFetcher})
+		r.remove(name)
+	}
+	if len(r.lost) != MaxLost {
+		t.Errorf("%d lost members are remembered", len(r.lost))
+	}
+	if _, ok := r.lost[addrPort(t, fmt.Sprintf("10.0.0.1:%d", 1000+MaxLost+9))]; !ok {
+		t.Error("the last one is not among them")
+	}
+	for a := range r.lost {
+		r.lost[a] = time.Now().Add(-ForgetLost - time.Second)
+	}
+	if m := r.missing(lostTries); len(m) != 0 || len(r.lost) != 0 {
+		t.Errorf("looked for after too long a time: %v, %d remembered", m, len(r.lost))
+	}
+}

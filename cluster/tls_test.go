@@ -1,0 +1,166 @@
+package cluster
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+func testIdentity(t *testing.T, s Secret, now func() time.Time) *identity {
+	t.Helper()
+	id, err := newIdentity(s, RoleFetcher, "n1", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// shake connects the two and carries a byte each way. The server's word counts: in TLS 1.3 a client
+// learns later that it was refused.
+func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	b, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	a.SetDeadline(deadline)
+	b.SetDeadline(deadline)
+	done := make(chan error, 1)
+	exchange := func(c *tls.Conn) error {
+		defer c.Close()
+		if err := c.Handshake(); err != nil {
+			return err
+		}
+		errs := make(chan error, 1)
+		go func() { _, err := c.Write([]byte{1}); errs <- err }()
+		_, err := io.ReadFull(c, make([]byte, 1))
+		if werr := <-errs; err == nil {
+			err = werr
+		}
+		return err
+	}
+	go func() { done <- exchange(tls.Server(a, server)) }()
+	clientErr = exchange(tls.Client(b, client))
+	return <-done, clientErr
+}
+
+func TestHandshakes(t *testing.T) {
+	at := func(d time.Duration) func() time.Time {
+		return func() time.Time { return time.Now().Add(d) }
+	}
+	ours := testIdentity(t, testSecret, time.Now)
+	same := testIdentity(t, testSecret, time.Now)
+	other := testIdentity(t, otherSecret, time.Now)
+	expired := testIdentity(t, testSecret, at(-CertificateLife-time.Hour))
+	early := testIdentity(t, testSecret, at(2*ClockSkew))
+	skewed := testIdentity(t, testSecret, at(ClockSkew/2))
+
+	// stale shows the certificate of one identity at the time of another.
+	stale := func(c *tls.Config) *tls.Config { c.Time = time.Now; return c }
+	anonymous := ours.client()
+	anonymous.GetClientCertificate = nil
+	blind := other.client()
+	blind.InsecureSkipVerify = true
+	old := ours.client()
+	old.MinVersion, old.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	named := ours.client()
+	named.ServerName = "other.example"
+	self := ours.client()
+	self.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return selfSigned(t), nil }
+
+	tests := []struct {
+		name           string
+		server, client *tls.Config
+		ok             bool
+	}{
+		{"two nodes with one secret", ours.server(), same.client(), true},
+		{"a node with itself", ours.server(), ours.client(), true},
+		{"a clock half an hour ahead", ours.server(), stale(skewed.client()), true},
+		{"a client of another cluster", ours.server(), other.client(), false},
+		{"a client of another cluster that takes any server", ours.server(), blind, false},
+		{"a server of another cluster", other.server(), ours.client(), false},
+		{"a client without a certificate", ours.server(), anonymous, false},
+		{"a client with a certificate of its own", ours.server(), self, false},
+		{"a client whose certificate has expired", ours.server(), stale(expired.client()), false},
+		{"a server whose certificate has expired", stale(expired.server()), ours.client(), false},
+		{"a client whose certificate is not valid yet", ours.server(), stale(early.client()), false},
+		{"a client that speaks TLS 1.2", ours.server(), old, false},
+		{"a client that looks for another name", ours.server(), named, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			serverErr, clientErr := shake(t, tt.server, tt.client)
+			if (serverErr == nil) != tt.ok || (clientErr == nil) != tt.ok {
+				t.Errorf("server: %v; client: %v", serverErr, clientErr)
+			}
+		})
+	}
+}
+
+func selfSigned(t *testing.T) *tls.Certificate {
+	t.Helper()
+	id := testIdentity(t, Secret("made up by somebody else"), time.Now)
+	cert, err := id.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
+	a, b := testIdentity(t, testSecret, time.Now), testIdentity(t, testSecret, time.Now)
+	if !bytes.Equal(a.authority.Raw, b.authority.Raw) {
+		t.Error("two nodes with one secret have different authorities")
+	}
+	if bytes.Equal(a.authority.RawSubjectPublicKeyInfo, testIdentity(t, otherSecret, time.Now).authority.RawSubjectPublicKeyInfo) {
+		t.Error("two secrets have one authority")
+	}
+	x, _ := a.certificate()
+	y, _ := b.certificate()
+	if bytes.Equal(x.Leaf.Raw, y.Leaf.Raw) {
+		t.Error("two nodes have one certificate")
+	}
+	if x.Leaf.Subject.CommonName != "n1" || x.Leaf.Subject.OrganizationalUnit[0] != string(RoleFetcher) {
+		t.Errorf("the subject is %v", x.Leaf.Subject)
+	}
+}
+
+func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
+	id := testIdentity(t, testSecret, time.Now)
+	leaf, _ := id.certificate()
+	if leaf.Leaf.IsCA || leaf.Leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
+		t.Error("a node's certificate can sign others")
+	}
+}
+
+func TestACertificateIsRenewedHalfWay(t *testing.T) {
+	now := time.Now()
+	id := testIdentity(t, testSecret, func() time.Time { return now })
+	first, _ := id.certificate()
+	now = now.Add(CertificateLife/2 - time.Minute)
+	if again, _ := id.certificate(); again != first {
+		t.Error("renewed before half of its life")
+	}
+	now = now.Add(2 * time.Minute)
+	next, err := id.certificate()
+	if err != nil || next == first {
+		t.Fatalf("not renewed after half of its life: %v", err)
+	}
+	if !next.Leaf.NotAfter.After(first.Leaf.NotAfter) {
+		t.Error("the new one does not last longer")
+	}
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"trawl"
+	"trawl/cluster"
+	"trawl/crawler"
+)
+
+func (p *program) crawlCommand() *cobra.Command {
+	f := &jobFlags{}
+	c := &cobra.Command{
+		Use:   "crawl [flags] SEED…",
+		Short: "Follow links from the seeds within scope",
+		Long: "Follow links from the seeds (URLs, files of URLs, or - for standard input) within scope.\n" +
+			"On a directory that holds a crawl, go on with it.",
+		Example: "  trawl crawl https://example.com/ --export pages.jsonl",
+		RunE:    func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, false) },
+	}
+	f.add(c, crawler.Crawl)
+	f.addWorkers(c)
+	return c
+}
+
+func (p *program) downloadCommand() *cobra.Command {
+	f := &jobFlags{}
+	c := &cobra.Command{
+		Use:     "download [flags] LIST…",
+		Short:   "Fetch each listed URL once, follow nothing, keep the files",
+		Long:    "Fetch each listed URL (files of URLs, URLs, or - for standard input) once, and keep the files in DIR/files/.\nA line is a URL, or URL<TAB>NAME.",
+		Example: "  trawl download list.txt --dir images",
+		RunE:    func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, false) },
+	}
+	f.add(c, crawler.Download)
+	f.addWorkers(c)
+	return c
+}
+
+func (p *program) schedulerCommand() *cobra.Command {
+	f := &jobFlags{}
+	c := &cobra.Command{
+		Use:     "scheduler [flags] SEED…",
+		Short:   "Run a job for fetchers on other machines to join",
+		Long:    "Run the same job as crawl (with --download: as download) for fetchers on other machines to join.",
+		Example: "  trawl secret > secret\n  trawl scheduler seeds.txt --secret-file secret\n  trawl fetcher --join HOST:7946 --secret-file secret   # on each machine",
+	}
+	f.add(c, crawler.Crawl)
+	addCluster(c, &f.node, &f.secretFile)
+	c.Flags().BoolVar(&f.node.Stay, "stay", false, "stay for more seeds when the job is done")
+	c.Flags().BoolVar(&f.download, "download", false, "fetch each listed URL once and keep the files")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if f.download {
+			if err := asDownload(c, f); err != nil {
+				return err
+			}
+		}
+		return p.runJob(c, f, args, true)
+	}
+	return c
+}
+
+// asDownload gives a scheduler's flags the defaults of download, where the user said nothing.
+func asDownload(c *cobra.Command, f *jobFlags) error {
+	d := &jobFlags{}
+	defaults := &cobra.Command{}
+	d.add(defaults, crawler.Download)
+	for _, name := range []string{"scope", "requisites", "archive", "max-body", "delay", "per-host"} {
+		if c.Flags().Changed(name) {
+			continue
+		}
+		if err := c.Flags().Set(name, defaults.Flags().Lookup(name).DefValue); err != nil {
+			return fmt.Errorf("--%s: %w", name, err)
+		}
+	}
+	f.job.Kind, f.job.Name, f.job.Fetch.Total = d.job.Kind, d.job.Name, d.job.Fetch.Total
+	return nil
+}
+
+// runJob runs crawl, download and scheduler.
+func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve bool) error {
+	job, o, err := f.options(c)
+	if err != nil {
+		return err
+	}
+	if o.Secret, err = readSecret(f.secretFile); err != nil {
+		return err
+	}
+	o.Serve = serve
+	o.Logger = p.logger(f.logFormat, f.quiet)
+	if err := p.seeds(&job, &o, args); err != nil {
+		return err
+	}
+	crawl, err := trawl.New(job, o)
+	if err != nil {
+		return err
+	}
+	defer crawl.Close()
+	ctx, stop := p.signals(c.Context(), crawl.Dir())
+	defer stop()
+	show := newProgress(p.stderr, f.quiet, crawl)
+	done := show.run(ctx)
+	err = crawl.Run(ctx)
+	done()
+	if err != nil {
+		return err
+	}
+	p.status = p.summary(crawl)
+	return nil
+}
+
+// seeds opens the seeds as a stream. Bad lines are told and the rest goes on.
+func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error {
+	if err := trawl.CheckSeeds(args); err != nil {
+		return err
+	}
+	if o.Dir == "" {
+		dir, err := trawl.DefaultDir(job.Kind, args)
+		if err != nil {
+			return err
+		}
+		o.Dir = dir
+	}
+	if len(args) == 0 && !o.Stay && !trawl.HoldsCrawl(o.Dir) {
+		return usage("no seeds: give URLs, files of URLs, or - for standard input")
+	}
+	o.Seeds = trawl.ReadSeeds(args, p.stdin)
+	o.BadSeed = func(err error) { fmt.Fprintf(p.stderr, "trawl: %v\n", err) }
+	return nil
+}
+
+// signals ends the context at the first interrupt, and the process at the second: both lose nothing.
+func (p *program) signals(parent context.Context, dir string) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case <-c:
+			fmt.Fprintln(p.stderr, "trawl: stopping; what is under way is finished first (again to stop now)")
+			cancel()
+		case <-ended:
+			return
+		}
+		select {
+		case <-c:
+			if dir != "" {
+				fmt.Fprintf(p.stderr, "trawl: stopped at once; nothing is lost, go on with the same command (directory %s)\n", dir)
+			}
+			os.Exit(exitInterrupted)
+		case <-ended:
+		}
+	}()
+	return ctx, func() { signal.Stop(c); close(ended); cancel() }
+}
+
+func (p *program) logger(format string, quiet bool) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if quiet {
+		o.Level = slog.LevelWarn
+	}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(p.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, o))
+}
+
+// readSecret takes the cluster's secret from a file or the environment; none is no error.
+func readSecret(file string) (cluster.Secret, error) {
+	text := os.Getenv("TRAWL_SECRET")
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usage("--secret-file: %v", err)
+		}
+		text = string(b)
+	}
+	if text == "" {
+		return nil, nil
+	}
+	s, err := cluster.ParseSecret(text)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+func isUnknownCommand(err error) bool {
+	var u usageError
+	return !errors.As(err, &u) && len(err.Error()) > 15 && err.Error()[:15] == "unknown command"
+}

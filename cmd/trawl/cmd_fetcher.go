@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"trawl"
+)
+
+func (p *program) fetcherCommand() *cobra.Command {
+	var o trawl.Options
+	var secretFile, logFormat string
+	var quiet bool
+	c := &cobra.Command{
+		Use:     "fetcher --join HOST:PORT",
+		Short:   "A fetcher node of a cluster",
+		Long:    "Join a cluster and fetch for its scheduler, until the job is done. Started first, it waits for the scheduler.\nDIR holds only bodies on their way to the scheduler's directory.",
+		Example: "  trawl fetcher --join scheduler.example:7946 --secret-file secret",
+		Args:    cobra.NoArgs,
+	}
+	fs := c.Flags()
+	fs.StringVar(&o.Dir, "dir", "./fetcher.trawl", "directory for bodies on their way")
+	fs.IntVar(&o.Workers, "workers", trawl.DefaultWorkers, "hosts asked at the same time")
+	fs.BoolVar(&o.Stay, "stay", false, "wait for the next job when this one is done")
+	fs.StringVar(&o.Name, "name", "", "name of this fetcher in rows and status (default made from the host name)")
+	fs.BoolVar(&quiet, "quiet", false, "only problems")
+	fs.StringVar(&logFormat, "log-format", "text", "text or json")
+	addCluster(c, &o, &secretFile)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if len(o.Join) == 0 {
+			return usage("--join HOST:PORT is needed: the gossip address of any node of the cluster")
+		}
+		if o.Workers < 1 || o.Workers > trawl.MaxWorkers {
+			return usage("--workers %d: use 1 to %d", o.Workers, trawl.MaxWorkers)
+		}
+		var err error
+		if o.Secret, err = readSecret(secretFile); err != nil {
+			return err
+		}
+		o.Logger = p.logger(logFormat, quiet)
+		node, err := trawl.NewFetcher(o)
+		if err != nil {
+			return err
+		}
+		defer node.Close()
+		ctx, stop := p.signals(c.Context(), "")
+		defer stop()
+		if err := node.Run(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			fmt.Fprintln(p.stderr, "interrupted; what this fetcher held goes to others, and what it has not shipped is shipped when it is started again with the same --dir")
+			p.status = exitInterrupted
+			return nil
+		}
+		fmt.Fprintf(p.stderr, "the job is done; this fetcher did %s fetches\n", count(node.Pages()))
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trawl"
+	"trawl/crawler"
+)
+
+func (p *program) statusCommand() *cobra.Command {
+	var asJSON bool
+	var secretFile string
+	c := &cobra.Command{
+		Use:     "status TARGET",
+		Short:   "Where a job stands",
+		Long:    "Where a job stands. TARGET is a crawl directory on this machine, or HOST:PORT of a node's control address.",
+		Example: "  trawl status example.com.trawl",
+		Args:    exactArgs(1, "a crawl directory or HOST:PORT"),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		secret, err := readSecret(secretFile)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
+		defer cancel()
+		s, err := trawl.StatusOf(ctx, args[0], secret)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			e := json.NewEncoder(p.stdout)
+			e.SetIndent("", "  ")
+			return e.Encode(s)
+		}
+		p.printStatus(s)
+		return nil
+	}
+	return c
+}
+
+func (p *program) printStatus(s crawler.Status) {
+	fmt.Fprintf(p.stdout, "%s (%s): %s\n", s.Job, s.Kind, s.State)
+	fmt.Fprintf(p.stdout, "  %s\n", balance(s))
+	if len(s.Reasons) > 0 {
+		fmt.Fprintf(p.stdout, "  why: %s\n", words(s.Reasons))
+	}
+	if len(s.Dropped) > 0 {
+		fmt.Fprintf(p.stdout, "  links not admitted: %s\n", words(s.Dropped))
+	}
+	fmt.Fprintf(p.stdout, "  %s, %s requests, %s hosts\n", bytesText(s.Bytes), count(s.Requests), count(s.Hosts))
+	if s.State == "running" || s.State == "paused" || s.State == "stopping" {
+		fmt.Fprintf(p.stdout, "  %.1f pages/s, %s/s; %d hosts being asked, %d offered, %d slots\n", s.PagesPerSecond, bytesText(int64(s.BytesPerSecond)), s.HostsHeld, s.HostsOffered, s.Slots)
+	}
+	if s.WaitsFor != "" {
+		fmt.Fprintf(p.stdout, "  %s\n", s.WaitsFor)
+	}
+	if s.Parked > 0 {
+		fmt.Fprintf(p.stdout, "  %s URLs wait beyond a limit\n", count(s.Parked))
+	}
+	for _, f := range s.Fetchers {
+		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, count(f.Pages), f.Turns, f.Slots)
+	}
+}
+
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usage("%s needs %s; see %s --help", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"trawl"
+	"trawl/crawler"
+)
+
+// jobFlags are the flags of commands that run a job.
+type jobFlags struct {
+	job  crawler.Job
+	node trawl.Options
+
+	scope, requisites, archive, compress string
+	maxBody                              size
+	secretFile, logFormat                string
+	maxTime                              time.Duration
+	quiet, download                      bool
+	exports                              []string
+}
+
+// laterFlags have names that are fixed, and behaviour that is not built yet.
+var laterFlags = map[string]string{
+	"bandwidth":    "a limit of bytes a second",
+	"fresh":        "starting anew in the same directory; use another --dir",
+	"retry-failed": "taking failed URLs up again",
+	"config":       "configuration files",
+	"print-config": "printing the configuration in force; see job.yaml in the crawl directory",
+	"nats":         "an existing NATS cluster",
+}
+
+func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
+	f.job = crawler.NewJob(kind)
+	j, fs := &f.job, c.Flags()
+	f.maxBody = size(j.Fetch.MaxBody)
+	fs.StringVar(&f.node.Dir, "dir", "", "crawl directory (default ./HOST.trawl; for download ./LIST.trawl)")
+	fs.StringVar(&f.scope, "scope", string(j.Scope), "what belongs to the crawl: page, prefix, host, domain or any")
+	fs.StringArrayVar(&j.Include, "include", nil, "only URLs that match this regular expression (repeatable)")
+	fs.StringArrayVar(&j.Exclude, "exclude", nil, "no URLs that match this regular expression (repeatable)")
+	fs.StringVar(&f.requisites, "requisites", string(j.Requisites), "images, styles, scripts, fonts of pages: none, scope or all")
+	fs.IntVar(&j.Depth, "depth", j.Depth, "most links from a seed, -1 for no limit")
+	fs.Int64Var(&j.MaxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
+	fs.Int64Var(&j.MaxPerHost, "max-per-host", 0, "most URLs fetched from a host, 0 for no limit")
+	fs.DurationVar(&f.maxTime, "max-time", 0, "stop after this time, 0 for no limit")
+	fs.Var((*delay)(&j.Delay), "delay", "least time between two requests to a host")
+	fs.IntVar(&j.PerHost, "per-host", j.PerHost, "connections to a host")
+	fs.BoolVar(&j.IgnoreRobots, "ignore-robots", false, "do not obey robots.txt")
+	fs.StringVar(&j.UserAgent, "user-agent", j.UserAgent, "name told to servers; robots.txt rules are looked up by its first word")
+	fs.Var(&f.maxBody, "max-body", "largest body kept, longer ones are cut; 0 for no limit")
+	fs.DurationVar(&j.Fetch.Idle, "timeout", j.Fetch.Idle, "longest time without a byte")
+	fs.IntVar(&j.Retry.Retries, "retries", j.Retry.Retries, "tries after the first")
+	fs.StringSliceVar(&j.AllowPrivate, "allow-private", nil, "reach private addresses: all, or a list of networks")
+	fs.Lookup("allow-private").NoOptDefVal = "all"
+	fs.StringVar(&f.archive, "archive", string(j.Archive), "where bodies go: warc, files or none")
+	fs.StringVar(&f.compress, "compress", string(j.Compress), "compression of WARC records: gzip or none")
+	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl or FILE.csv at the end (repeatable)")
+	fs.BoolVar(&f.quiet, "quiet", false, "no progress, only problems and the summary")
+	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	for name, what := range laterFlags {
+		fs.String(name, "", what+" (not built yet)")
+		fs.Lookup(name).NoOptDefVal = " "
+		fs.Lookup(name).Hidden = true
+	}
+	addProtocolFlags(fs, j)
+}
+
+// addProtocolFlags are for tests of clusters, which cannot wait for the usual times.
+func addProtocolFlags(fs *pflag.FlagSet, j *crawler.Job) {
+	fs.DurationVar(&j.Lease, "lease", j.Lease, "right to ask a host, renewed while a fetcher works")
+	fs.DurationVar(&j.Renew, "renew", j.Renew, "time between renewals")
+	fs.DurationVar(&j.Grace, "grace", j.Grace, "time between the end of a lease and its lapse")
+	for _, name := range []string{"lease", "renew", "grace"} {
+		fs.Lookup(name).Hidden = true
+	}
+}
+
+func (f *jobFlags) addWorkers(c *cobra.Command) {
+	c.Flags().IntVar(&f.node.Workers, "workers", trawl.DefaultWorkers, "hosts asked at the same time")
+}
+
+// addCluster are the flags of nodes that others can reach.
+func addCluster(c *cobra.Command, n *trawl.Options, secretFile *string) {
+	fs := c.Flags()
+	fs.StringVar(&n.Bind, "bind", "", "gossip address; queue and control take the next two ports (default :7946, or 127.0.0.1:7946 without a secret; a fetcher takes free ports)")
+	fs.StringVar(&n.Advertise, "advertise", "", "address that other nodes reach this one at, where it differs")
+	fs.StringSliceVar(&n.Join, "join", nil, "gossip address of any node of the cluster (repeatable)")
+	fs.StringVar(&n.Control, "control", "", "control address (default the second port after --bind)")
+	fs.StringVar(secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET); trawl secret makes one")
+}
+
+// options checks the flags and completes job and options.
+func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error) {
+	for name, what := range laterFlags {
+		if c.Flags().Changed(name) {
+			return f.job, f.node, usage("--%s: not built yet (%s)", name, what)
+		}
+	}
+	if f.compress == "zstd" {
+		return f.job, f.node, usage("--compress zstd: not built yet; use gzip or none")
+	}
+	j := &f.job
+	j.Scope, j.Requisites = crawler.ScopeRule(f.scope), crawler.Requisites(f.requisites)
+	j.Archive, j.Compress = crawler.ArchiveKind(f.archive), crawler.Compression(f.compress)
+	j.Fetch.MaxBody = int64(f.maxBody)
+	if err := j.Validate(); err != nil {
+		return f.job, f.node, usageError{err}
+	}
+	if f.maxTime < 0 {
+		return f.job, f.node, usage("--max-time %v: use 0 for no limit, or more", f.maxTime)
+	}
+	if f.logFormat != "text" && f.logFormat != "json" {
+		return f.job, f.node, usage("--log-format %q: use text or json", f.logFormat)
+	}
+	if f.node.Workers < 0 || f.node.Workers > trawl.MaxWorkers {
+		return f.job, f.node, usage("--workers %d: use 1 to %d", f.node.Workers, trawl.MaxWorkers)
+	}
+	f.node.MaxTime, f.node.Exports = f.maxTime, f.exports
+	return f.job, f.node, trawl.CheckExports(f.exports)
+}
+
+// delay is a duration that may be a plain 0.
+type delay time.Duration
+
+func (d *delay) String() string { return time.Duration(*d).String() }
+func (d *delay) Type() string   { return "duration" }
+func (d *delay) Set(s string) error {
+	if s == "0" {
+		*d = 0
+		return nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%q is no duration: write 500ms, 2s or 1m", s)
+	}
+	*d = delay(v)
+	return nil
+}
+
+// size is a number of bytes, written 1048576, 1MiB, 1M or 1MB.
+type size int64
+
+func (b *size) Type() string { return "size" }
+
+func (b *size) String() string {
+	n := int64(*b)
+	for _, u := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n != 0 && n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func (b *size) Set(s string) error {
+	digits := strings.TrimRight(s, "KMGTiBkmgtb")
+	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(s[len(digits):]), "b"), "i"))
+	factor := map[string]float64{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[unit]
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || factor == 0 || n < 0 || n*factor > math.MaxInt64/2 {
+		return fmt.Errorf("%q is no size: write 500KiB, 64MiB or 5GiB", s)
+	}
+	*b = size(n * factor)
+	return nil
+}

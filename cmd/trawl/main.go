@@ -1,0 +1,82 @@
+// Command trawl is the program: commands, flags, signals and what people read. It has no rules of
+// crawling; those are in the packages that it wires through package trawl.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"trawl"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// Exit statuses: a contract with users.
+const (
+	exitDone        = 0 // the job is done; failed URLs are results
+	exitFailed      = 1 // trawl failed
+	exitUsage       = 2 // wrong usage or configuration, said before anything starts
+	exitLimit       = 3 // stopped by a limit the user set
+	exitInterrupted = 4 // can be continued
+	exitRefused     = 5 // by the cluster: wrong secret, other job, other version
+	exitNothing     = 6 // done, and not one URL could be fetched
+)
+
+// program is what commands share.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	status         int
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:           "trawl",
+		Short:         "A distributed web crawler and downloader",
+		Long:          "trawl crawls and downloads the web politely, on one machine or many, and accounts for every URL.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
+	root.AddCommand(
+		p.crawlCommand(), p.downloadCommand(), p.schedulerCommand(), p.fetcherCommand(),
+		p.statusCommand(), p.exportCommand(), p.inspectCommand(), p.demoCommand(), p.secretCommand(), p.versionCommand(),
+	)
+	root.AddCommand(p.laterCommands()...)
+	if err := root.ExecuteContext(context.Background()); err != nil {
+		return p.fail(err)
+	}
+	return p.status
+}
+
+// fail prints the error's lines and gives its exit status.
+func (p *program) fail(err error) int {
+	fmt.Fprintf(p.stderr, "trawl: %v\n", err)
+	var u usageError
+	switch {
+	case errors.As(err, &u), errors.Is(err, trawl.ErrUsage):
+		return exitUsage
+	case errors.Is(err, trawl.ErrRefused):
+		return exitRefused
+	case isUnknownCommand(err):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

@@ -1,0 +1,225 @@
+package crawler
+
+import (
+	"cmp"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Limits of link scanning, in bytes unless said otherwise. Each leaves a mark in [LinkCounts].
+const (
+	// MaxLinkCarry is the longest attribute, CSS string or CSS url() that is looked at. A longer one is
+	// passed over (Cut). It bounds what a scanner keeps between two writes.
+	MaxLinkCarry = 64 * KiB
+	// MaxLinksHeld is how many bytes of references are kept back for a base element that comes after
+	// them. A base that comes later than that counts only for what follows it (LateBase).
+	MaxLinksHeld = 64 * KiB
+	// MaxTitleBytes is the longest title that is kept.
+	MaxTitleBytes = 512
+)
+
+// RawLink is a reference as it stands in a document: character references and CSS escapes decoded, white
+// space around it cut, not resolved.
+type RawLink struct {
+	Ref  string
+	Kind LinkKind // LinkPage or LinkRequisite
+}
+
+// LinkFormat says how a document is read for links.
+type LinkFormat uint8
+
+const (
+	// LinkHTML: markup, tokenized as the HTML standard says.
+	LinkHTML LinkFormat = iota
+	// LinkXML: markup in which self-closing tags close and CDATA sections count everywhere (XHTML, SVG).
+	LinkXML
+	// LinkCSS: a style sheet.
+	LinkCSS
+)
+
+// LinkFormatOf tells how a body of the content type is read, and false when it has no links for us.
+func LinkFormatOf(contentType string) (LinkFormat, bool) {
+	t, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		t, _, _ = strings.Cut(contentType, ";")
+		t = strings.ToLower(strings.TrimSpace(t))
+	}
+	switch t {
+	case "text/html":
+		return LinkHTML, true
+	case "application/xhtml+xml", "image/svg+xml":
+		return LinkXML, true
+	case "text/css":
+		return LinkCSS, true
+	}
+	return 0, false
+}
+
+// LinkCounts tells what a scanner found and what it left out.
+type LinkCounts struct {
+	Found    int  // links handed over
+	TooMany  int  // references beyond the limit; those to links handed over do not count
+	NotHTTP  int  // references of another scheme
+	TooLong  int  // references longer than MaxURLBytes
+	Invalid  int  // references that are no URL
+	Cut      int  // attributes and CSS values longer than MaxLinkCarry: their links are lost
+	LateBase bool // a base element came too late for the links before it
+}
+
+// LinkScanner finds the links of a document that is written to it in pieces of any size, and hands each
+// over as soon as the document's base is certain, at the latest in Close. How the document is cut into
+// pieces makes no difference. Malformed documents are read as browsers read them; no document is an error.
+// It belongs to one goroutine at a time and may be used again after Reset.
+type LinkScanner struct {
+	page   linkBase
+	format LinkFormat
+	limit  int
+	emit   func(Link)
+	raw    func(base string, link RawLink) // instead of emit
+
+	carry []byte // the unfinished end of what was written
+	wake  int    // size of carry at which it is worth another look
+	max   int    // MaxLinkCarry
+
+	html   htmlScanner
+	css    cssScanner
+	links  linkQueue
+	seen   map[string]uint8 // kinds handed over, by canonical text
+	counts LinkCounts
+}
+
+// NewLinkScanner makes a scanner for the document at page. It calls emit with each link, made canonical,
+// once for each of its kinds, in the order of the document, at most limit times (0 = no limit).
+func NewLinkScanner(page URL, format LinkFormat, limit int, emit func(Link)) *LinkScanner {
+	s := &LinkScanner{limit: limit, emit: emit, seen: make(map[string]uint8), max: MaxLinkCarry}
+	s.Reset(page, format)
+	return s
+}
+
+// NewRawLinkScanner makes a scanner that hands over every reference as it stands, with the base URL that
+// is in force for it. page is the URL of the document, as text.
+func NewRawLinkScanner(page string, format LinkFormat, emit func(base string, link RawLink)) *LinkScanner {
+	s := &LinkScanner{raw: emit, max: MaxLinkCarry}
+	s.reset(linkBase{text: page}, format)
+	return s
+}
+
+// Reset makes the scanner ready for another document; what it has allocated is kept.
+func (s *LinkScanner) Reset(page URL, format LinkFormat) {
+	s.reset(linkBase{text: page.String(), url: page}, format)
+}
+
+func (s *LinkScanner) reset(page linkBase, format LinkFormat) {
+	s.page, s.format = page, format
+	s.carry, s.wake = s.carry[:0], 0
+	s.counts = LinkCounts{}
+	clear(s.seen)
+	s.links.reset(page)
+	s.html.reset(s)
+	s.css.reset(s)
+}
+
+// minLinkWake is how much more must have been written before an unfinished end is looked at again, at
+// the least: it keeps the work linear when a document comes byte by byte.
+const minLinkWake = 4 * KiB
+
+// Write reads on. It never fails and always takes all of p.
+func (s *LinkScanner) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if len(s.carry) == 0 {
+			used := s.scan(p, false)
+			s.keep(append(s.carry, p[used:]...))
+			return n, nil
+		}
+		take := min(len(p), s.wake-len(s.carry))
+		s.carry = append(s.carry, p[:take]...)
+		if len(s.carry) < s.wake {
+			return n, nil
+		}
+		used := s.scan(s.carry, false)
+		if rest := len(s.carry) - used; rest <= take {
+			p = p[take-rest:]
+			s.carry = s.carry[:0]
+		} else {
+			p = p[take:]
+			s.keep(s.carry[:copy(s.carry, s.carry[used:])])
+		}
+	}
+	return n, nil
+}
+
+func (s *LinkScanner) keep(carry []byte) {
+	s.carry = carry
+	s.wake = len(carry) + max(len(carry), minLinkWake)
+}
+
+// Close reads what is left and hands over the links that are still kept back. It never fails.
+func (s *LinkScanner) Close() error {
+	s.scan(s.carry, true)
+	s.carry = s.carry[:0]
+	s.html.endTitle()
+	s.release()
+	return nil
+}
+
+// scan reads b as far as it can and tells how far that was. What is left is the beginning of something
+// whose end is not there yet, shorter than the limit; with final there is no more, and nothing is left.
+func (s *LinkScanner) scan(b []byte, final bool) int {
+	if s.format == LinkCSS {
+		return s.css.scan(b, final)
+	}
+	return s.html.scan(b, final)
+}
+
+// Header reads the links of a response's header: Link (RFC 8288) and Refresh. It is called before Write;
+// a base element has no influence on these links.
+func (s *LinkScanner) Header(h http.Header) {
+	for _, v := range h.Values("Link") {
+		scanLinkHeader(v, func(ref string, kind LinkKind) { s.resolve(s.page, ref, kind) })
+	}
+	for _, v := range h.Values("Refresh") {
+		if ref, ok := refreshTarget(v); ok {
+			s.resolve(s.page, cmp.Or(ref, s.page.text), LinkPage)
+		}
+	}
+}
+
+// Title is the text of the document's title, white space folded, cut at MaxTitleBytes on a rune border.
+// It is whole after Close.
+func (s *LinkScanner) Title() string { return s.html.title.text }
+
+// Counts tells what was found and left out so far.
+func (s *LinkScanner) Counts() LinkCounts { return s.counts }
+
+// InspectLinks lists the absolute http and https links of a document or of a response's header: fragment
+// cut, credentials kept, in order, each once. kind is "html", "css" or "headers"; with "headers" the target
+// of a redirect (Location) is listed too.
+func InspectLinks(base string, content []byte, header http.Header, kind string) []string {
+	links := []string{}
+	seen := make(map[string]bool)
+	add := func(base string, link RawLink) {
+		href, ok := InspectURL(link.Ref, base)
+		href, _, _ = strings.Cut(href, "#")
+		if ok && (strings.HasPrefix(href, "http://") || strings.HasPrefix(href, "https://")) && !seen[href] {
+			seen[href] = true
+			links = append(links, href)
+		}
+	}
+	format := LinkHTML
+	if kind == "css" {
+		format = LinkCSS
+	}
+	s := NewRawLinkScanner(base, format, add)
+	if kind == "headers" {
+		if to := header.Get("Location"); to != "" {
+			add(base, RawLink{Ref: to, Kind: LinkRedirect})
+		}
+		s.Header(header)
+		return links
+	}
+	s.scan(content, true)
+	s.release()
+	return links
+}

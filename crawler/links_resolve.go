@@ -1,0 +1,137 @@
+package crawler
+
+import (
+	"errors"
+	"strings"
+)
+
+// linkBase is a URL against which references are resolved.
+type linkBase struct {
+	text string
+	url  URL // zero when it is neither http nor https
+}
+
+// linkQueue keeps references back as long as a base element may still come.
+type linkQueue struct {
+	base    linkBase
+	holding bool
+	decided bool   // a base element was seen: the first one counts
+	refs    []byte // one after the other
+	held    []heldLink
+}
+
+type heldLink struct {
+	end  int // in refs
+	kind LinkKind
+}
+
+func (q *linkQueue) reset(page linkBase) {
+	*q = linkQueue{base: page, holding: true, refs: q.refs[:0], held: q.held[:0]}
+}
+
+// found takes a reference. The bytes are copied.
+func (s *LinkScanner) found(ref []byte, kind LinkKind) {
+	q := &s.links
+	if !q.holding {
+		s.resolve(q.base, string(ref), kind)
+		return
+	}
+	q.refs = append(q.refs, ref...)
+	q.held = append(q.held, heldLink{end: len(q.refs), kind: kind})
+	if len(q.refs) > MaxLinksHeld || len(q.held) > MaxLinksHeld/16 {
+		s.release()
+	}
+}
+
+// setBase takes the href of a base element. The first one counts for the whole document, also when it is
+// no good and the page's own URL remains (HTML standard, "frozen base URL").
+func (s *LinkScanner) setBase(ref string) {
+	q := &s.links
+	if q.decided {
+		return
+	}
+	q.decided = true
+	s.counts.LateBase = !q.holding
+	href, ok := InspectURL(ref, s.page.text)
+	if ok && !strings.HasPrefix(href, "data:") && !strings.HasPrefix(href, "javascript:") {
+		q.base = linkBase{text: href}
+		if u, err := ParseURL(href); err == nil {
+			q.base.url = u
+		}
+	}
+	s.release()
+}
+
+// release hands over what was kept back, by the base in force.
+func (s *LinkScanner) release() {
+	q := &s.links
+	q.holding = false
+	start := 0
+	for _, h := range q.held {
+		s.resolve(q.base, string(q.refs[start:h.end]), h.kind)
+		start = h.end
+	}
+	q.refs, q.held = q.refs[:0], q.held[:0]
+}
+
+// resolve makes a reference canonical and hands it over, unless it was or must not be.
+func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind) {
+	if s.raw != nil {
+		s.counts.Found++
+		s.raw(base.text, RawLink{Ref: ref, Kind: kind})
+		return
+	}
+	if otherScheme(ref) {
+		s.counts.NotHTTP++
+		return
+	}
+	u, err := base.resolve(ref)
+	switch {
+	case err == nil:
+		s.hand(Link{URL: u, Kind: kind})
+	case errors.Is(err, ErrNotHTTP):
+		s.counts.NotHTTP++
+	case errors.Is(err, ErrURLTooLong):
+		s.counts.TooLong++
+	default:
+		s.counts.Invalid++
+	}
+}
+
+func (b linkBase) resolve(ref string) (URL, error) {
+	if b.url.IsZero() { // an absolute reference does not need the base
+		return ParseURL(ref)
+	}
+	return b.url.Resolve(ref)
+}
+
+// hand hands a link over once for each of its kinds: what is out of scope as a page may belong to the job
+// as a requisite, and the other way round.
+func (s *LinkScanner) hand(l Link) {
+	kinds, known := s.seen[l.URL.text]
+	if kinds&(1<<l.Kind) != 0 {
+		return
+	}
+	if s.limit > 0 && s.counts.Found >= s.limit {
+		if !known {
+			s.counts.TooMany++
+		}
+		return
+	}
+	s.seen[l.URL.text] = kinds | 1<<l.Kind
+	s.counts.Found++
+	s.emit(l)
+}
+
+// otherScheme reports whether a reference plainly has a scheme other than http and https, so that long
+// data: URLs and the many mailto: and javascript: ones cost nothing.
+func otherScheme(ref string) bool {
+	for i := range len(ref) {
+		c := ref[i]
+		if isLetter(c) || i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.') {
+			continue
+		}
+		return c == ':' && i > 0 && !strings.EqualFold(ref[:i], "http") && !strings.EqualFold(ref[:i], "https")
+	}
+	return false
+}

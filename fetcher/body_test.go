@@ -1,0 +1,332 @@
+package fetcher
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"trawl/crawler"
+)
+
+func gzipped(b []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(b)
+	w.Close()
+	return out.Bytes()
+}
+
+// noise is content that cannot be compressed, the same each time.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
+
+func serveBody(t testing.TB, body []byte, header ...string) string {
+	t.Helper()
+	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.Write(body)
+	}).URL
+}
+
+// wantBody compares length, digest and truncation mark with the decoded body, and what was kept with want.
+func wantBody(t testing.TB, x *exchange, decoded, want []byte, truncated bool) {
+	t.Helper()
+	r := x.result
+	if r.Bytes != int64(len(decoded)) || r.Digest != crawler.Digest(sha256.Sum256(decoded)) || r.Truncated != truncated {
+		t.Errorf("%d bytes, %v, truncated %v; want %d bytes, truncated %v", r.Bytes, r.Digest, r.Truncated, len(decoded), truncated)
+	}
+	if got := kept(t, x); !bytes.Equal(got, want) {
+		t.Errorf("kept %d bytes, want %d", len(got), len(want))
+	}
+}
+
+func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
+	body := []byte(strings.Repeat("<p>text and text</p>\n", 5000))
+	coded := gzipped(body)
+	for _, c := range []struct {
+		name    string
+		sent    []byte
+		header  []string
+		keep    keepMode
+		kept    []byte
+		decoded []byte
+	}{
+		{"plain, for an archive", body, nil, keepWire, body, body},
+		{"gzip, for an archive", coded, []string{"Content-Encoding", "gzip"}, keepWire, coded, body},
+		{"gzip, for a file", coded, []string{"Content-Encoding", "gzip"}, keepDecoded, body, body},
+		{"a .tar.gz is not touched", coded, []string{"Content-Type", "application/gzip"}, keepDecoded, coded, coded},
+		{"an unknown coding is not touched", body, []string{"Content-Encoding", "sdch"}, keepDecoded, body, body},
+		{"an empty body with a coding is empty", nil, []string{"Content-Encoding", "gzip"}, keepWire, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, c.sent, c.header...))
+			x.keep = c.keep
+			ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			wantBody(t, x, c.decoded, c.kept, false)
+		})
+	}
+}
+
+func TestBodyForACallerIsDecodedAndBounded(t *testing.T) {
+	page := []byte(strings.Repeat("0123456789", 1000))
+	html := []string{"Content-Type", "text/html", "Content-Encoding", "gzip"}
+	for _, c := range []struct {
+		name   string
+		sent   []byte
+		header []string
+		page   int64
+		plain  bool
+		want   string
+	}{
+		{"nothing when nobody reads", gzipped(page), html, 0, false, ""},
+		{"the decoded text", gzipped(page), html, 1 << 20, false, string(page)},
+		{"cut at its limit", gzipped(page), html, 15, false, "012345678901234"},
+		{"nothing of a type that is no text", page, []string{"Content-Type", "image/png"}, 1 << 20, false, ""},
+		{"any type as text when that is asked for", page, []string{"Content-Type", "application/octet-stream"}, 10, true, "0123456789"},
+		{"colly would gunzip this type", gzipped(page), []string{"Content-Type", "application/gzip"}, 1 << 20, true, string(gzipped(page))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, c.sent, c.header...))
+			x.page, x.plain = c.page, c.plain
+			if got := ask(t, testTransport(t, nil), x); got != c.want {
+				t.Errorf("%d bytes %.20q, want %d", len(got), got, len(c.want))
+			}
+			wantOutcome(t, x, crawler.Fetched, "")
+		})
+	}
+}
+
+func TestBodyBeyondMaxBodyIsCutAndItsConnectionClosed(t *testing.T) {
+	body := noise(11 * crawler.MiB)
+	closed := make(chan struct{})
+	for _, c := range []struct {
+		name   string
+		coding string
+	}{{"plain", ""}, {"gzip", "gzip"}} {
+		t.Run(c.name, func(t *testing.T) {
+			sent := body
+			if c.coding != "" {
+				sent = gzipped(body)
+			}
+			x := testExchange(t, serveBody(t, sent, "Content-Encoding", c.coding))
+			x.limits.MaxBody, x.keep = 10*crawler.MiB, keepDecoded
+			tr := testTransport(t, nil)
+			ask(t, tr, x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			wantBody(t, x, body[:10*crawler.MiB], body[:10*crawler.MiB], true)
+			if x.cut.mark != "length" || !strings.Contains(x.result.Detail, "10485760") {
+				t.Errorf("mark %q, detail %q", x.cut.mark, x.result.Detail)
+			}
+		})
+	}
+	t.Run("an endless one does not hold the worker", func(t *testing.T) {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			defer close(closed)
+			for b := noise(1 << 16); r.Context().Err() == nil; {
+				w.Write(b)
+			}
+		})
+		x := testExchange(t, s.URL)
+		x.limits.MaxBody = crawler.MiB
+		ask(t, testTransport(t, nil), x)
+		wantOutcome(t, x, crawler.Fetched, "")
+		<-closed
+	})
+	t.Run("one of exactly the limit is whole", func(t *testing.T) {
+		x := testExchange(t, serveBody(t, body[:crawler.MiB]))
+		x.limits.MaxBody = crawler.MiB
+		ask(t, testTransport(t, nil), x)
+		wantBody(t, x, body[:crawler.MiB], body[:crawler.MiB], false)
+	})
+}
+
+// A gzip body of empty members goes on for ever and decodes to nothing.
+func TestBodyThatDecodesToNothingIsCutOnTheWire(t *testing.T) {
+	empty := gzipped(nil)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		for b := bytes.Repeat(empty, 1000); r.Context().Err() == nil; {
+			w.Write(b)
+		}
+	})
+	x := testExchange(t, s.URL)
+	x.limits.MaxBody = crawler.MiB
+	ask(t, testTransport(t, nil), x)
+	wantOutcome(t, x, crawler.Fetched, "")
+	if n := len(kept(t, x)); !x.result.Truncated || n > 2*crawler.MiB {
+		t.Errorf("truncated %v, kept %d bytes", x.result.Truncated, n)
+	}
+}
+
+func TestBombStopsAtTheRatio(t *testing.T) {
+	bomb := gzipped(make([]byte, 50_000_000))
+	x := testExchange(t, serveBody(t, bomb, "Content-Encoding", "gzip"))
+	x.limits.MaxBody = 0
+	ask(t, testTransport(t, nil), x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonBadEncoding)
+	if n := x.result.Bytes; n < x.limits.RatioAfter || n > x.limits.RatioAfter+bodyChunk || !x.result.Truncated || x.result.Status != 200 {
+		t.Errorf("decoded %d bytes, truncated %v, status %d", n, x.result.Truncated, x.result.Status)
+	}
+}
+
+func TestBrokenCodingKeepsWhatCame(t *testing.T) {
+	body := []byte(strings.Repeat("text ", 20_000))
+	coded := gzipped(body)
+	broken := bytes.Clone(coded)
+	broken[len(broken)-6] ^= 0xff // checksum
+	for _, c := range []struct {
+		name    string
+		sent    []byte
+		decoded int
+	}{
+		{"no gzip at all", body, 0},
+		{"a wrong checksum", broken, len(body)},
+		{"an end in the middle that the length agrees with", coded[:len(coded)-4], len(body)},
+		{"one byte", coded[:1], 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, c.sent, "Content-Encoding", "gzip", "Content-Type", "text/html"))
+			x.page = 1 << 20
+			text := ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Failed, crawler.ReasonBadEncoding)
+			wantBody(t, x, body[:c.decoded], c.sent, true)
+			if len(text) != c.decoded || x.cut.mark != "" {
+				t.Errorf("handed over %d bytes, mark %q", len(text), x.cut.mark)
+			}
+		})
+	}
+}
+
+func TestCutBodyKeepsStatusHeaderAndPart(t *testing.T) {
+	for _, c := range []struct{ name, answer string }{
+		{"by length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: \"e\"\r\nContent-Type: text/html\r\n\r\n<a href=/x>"},
+		{"in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"e\"\r\nContent-Type: text/html\r\n\r\nb\r\n<a href=/x>\r\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serveRaw(t, func(s *rawServer, _ int64, conn net.Conn) {
+				s.request(bufio.NewReader(conn))
+				io.WriteString(conn, c.answer)
+			})
+			x := testExchange(t, s.url)
+			x.page = 100
+			text := ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
+			part := []byte("<a href=/x>")
+			wantBody(t, x, part, part, true)
+			if x.result.Status != 200 || x.result.ETag != `"e"` || text != string(part) || x.cut.mark != "disconnect" || x.found != nil {
+				t.Errorf("%+v, text %q, mark %q, links %v", x.result, text, x.cut.mark, x.found)
+			}
+		})
+	}
+}
+
+func TestLimitsOfTimeInABody(t *testing.T) {
+	drip := func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "part")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+	flood := func(w http.ResponseWriter, r *http.Request) {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for r.Context().Err() == nil {
+			io.WriteString(w, "part")
+			w.(http.Flusher).Flush()
+			<-tick.C
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		serve  http.HandlerFunc
+		idle   time.Duration
+		total  time.Duration
+		detail string
+	}{
+		{"no byte for a while", drip, 50 * time.Millisecond, 0, "no byte for 50ms"},
+		{"bytes for too long", flood, time.Minute, 100 * time.Millisecond, "not done within 100ms"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serve(t, c.serve).URL)
+			x.limits.Idle, x.limits.Total = c.idle, c.total
+			ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Failed, crawler.ReasonTimeout)
+			if x.result.Status != 200 || x.result.Bytes < 4 || x.cut.mark != "time" || !strings.Contains(x.result.Detail, c.detail) {
+				t.Errorf("%+v, mark %q", x.result, x.cut.mark)
+			}
+		})
+	}
+}
+
+// The server is quick, our own bandwidth is not: that is no idle server.
+func TestWaitingForBandwidthIsNotIdle(t *testing.T) {
+	x := testExchange(t, serveBody(t, noise(300)))
+	x.limits.Idle = 20 * time.Millisecond
+	ask(t, testTransport(t, func(o *transportOptions) { o.Bandwidth = rate.NewLimiter(2000, 100) }), x)
+	wantOutcome(t, x, crawler.Fetched, "")
+}
+
+func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
+	size := int64(300 * crawler.MiB)
+	if testing.Short() {
+		size = 64 * crawler.MiB
+	}
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		chunk := make([]byte, 1<<20)
+		for range size / (1 << 20) {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	x := testExchange(t, s.URL)
+	x.limits.MaxBody, x.page, x.plain = 0, 1000, true
+	tr := testTransport(t, nil)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	text := ask(t, tr, x)
+	runtime.ReadMemStats(&after)
+	wantOutcome(t, x, crawler.Fetched, "")
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 16*crawler.MiB {
+		t.Errorf("%d bytes were allocated", grown)
+	}
+	b, err := x.spool.body()
+	if err != nil || b.Size != size || b.File == "" || len(text) != 1000 {
+		t.Fatalf("body %+v, error %v, text of %d bytes", b, err, len(text))
+	}
+	info, err := os.Stat(b.File)
+	if err != nil || info.Size() != size || info.Mode().Perm() != 0o600 {
+		t.Errorf("spool file: %v, %v", info, err)
+	}
+	x.release()
+	if _, err := os.Stat(b.File); !os.IsNotExist(err) {
+		t.Errorf("the spool file is still there: %v", err)
+	}
+}
+
+func TestFullDiskFailsTheResult(t *testing.T) {
+	kit := testKit(t)
+	kit.spools.dir += "/gone"
+	x := testExchange(t, serveBody(t, noise(crawler.MiB)))
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = kit }), x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonArchive)
+}

@@ -1,0 +1,243 @@
+package fetcher
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+
+	"trawl/crawler"
+)
+
+const (
+	// acceptEncoding is what every request asks for.
+	acceptEncoding = "gzip, deflate, br, zstd"
+	// maxCodings is the most codings on one body that are undone.
+	maxCodings = 3
+	// zstdWindow is the largest window a zstd body may ask for, in bytes (RFC 9659 section 3).
+	zstdWindow = 8 * crawler.MiB
+)
+
+// errDecoder: a decoder broke on what a server sent.
+var errDecoder = errors.New("the decoder gave up")
+
+// contentCodings reads Content-Encoding (RFC 9110 section 8.4), in the order applied. ok is false when a
+// coding is not known or there are too many: then nothing is undone.
+func contentCodings(h http.Header) (codings []string, ok bool) {
+	for _, line := range h.Values("Content-Encoding") {
+		for token := range strings.SplitSeq(line, ",") {
+			switch c := strings.ToLower(strings.TrimSpace(token)); c {
+			case "", "identity":
+			case "gzip", "x-gzip":
+				codings = append(codings, "gzip")
+			case "deflate", "br", "zstd":
+				codings = append(codings, c)
+			default:
+				return nil, false
+			}
+		}
+	}
+	if len(codings) > maxCodings {
+		return nil, false
+	}
+	return codings, true
+}
+
+// decoders lends decoders, which are costly to make. Safe for concurrent use; the zero value is ready.
+type decoders struct {
+	inputs, gzip, flate, zlib, brotli, zstd sync.Pool
+}
+
+// decoding undoes the codings of one body. Its first error stays. Owned by one goroutine.
+type decoding struct {
+	io.Reader
+	stages []*decodingStage
+}
+
+// open reads wire through the codings, the last applied first.
+func (d *decoders) open(codings []string, wire io.Reader) *decoding {
+	dec := &decoding{Reader: wire}
+	for i := len(codings) - 1; i >= 0; i-- {
+		s := &decodingStage{from: d, coding: codings[i], in: d.input(dec.Reader)}
+		dec.stages = append(dec.stages, s)
+		dec.Reader = s
+	}
+	return dec
+}
+
+// close gives the decoders back.
+func (d *decoding) close() {
+	for _, s := range d.stages {
+		s.close()
+	}
+}
+
+func (d *decoders) input(r io.Reader) *bufio.Reader {
+	if b, ok := d.inputs.Get().(*bufio.Reader); ok {
+		b.Reset(r)
+		return b
+	}
+	return bufio.NewReaderSize(r, 16*crawler.KiB)
+}
+
+// decodingStage undoes one coding. It starts with the first byte: a body without any is empty and not
+// broken.
+type decodingStage struct {
+	from   *decoders
+	coding string
+	in     *bufio.Reader
+	r      io.Reader
+	back   func() // gives r back to its pool
+	err    error
+}
+
+func (s *decodingStage) Read(p []byte) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	defer func() {
+		if broken := recover(); broken != nil { // decoders are other people's code, fed by anybody
+			n, err = 0, fmt.Errorf("%w: %v", errDecoder, broken)
+			s.back = nil
+		}
+		s.err = err
+	}()
+	if s.r == nil {
+		if _, err := s.in.Peek(1); err != nil {
+			return 0, err
+		}
+		if err := s.start(); err != nil {
+			return 0, unexpected(err)
+		}
+	}
+	return s.r.Read(p)
+}
+
+// unexpected: an end inside of a header is not an end.
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (s *decodingStage) start() error {
+	switch s.coding {
+	case "gzip":
+		return s.startGzip()
+	case "deflate":
+		return s.startDeflate()
+	case "br":
+		r, ok := s.from.brotli.Get().(*brotli.Reader)
+		if !ok {
+			r = new(brotli.Reader)
+		}
+		s.r, s.back = r, func() { s.from.brotli.Put(r) }
+		return r.Reset(s.in)
+	}
+	return s.startZstd()
+}
+
+func (s *decodingStage) startGzip() error {
+	z, ok := s.from.gzip.Get().(*gzip.Reader)
+	if !ok {
+		z = new(gzip.Reader)
+	}
+	g := &gzipMembers{z: z, in: s.in}
+	s.r, s.back = g, func() { s.from.gzip.Put(z) }
+	return g.next()
+}
+
+// startDeflate takes zlib, which is what the word means (RFC 9110 section 8.4.1.2), and raw deflate, which
+// some servers send.
+func (s *decodingStage) startDeflate() error {
+	head, _ := s.in.Peek(2)
+	if len(head) == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		if r, ok := s.from.zlib.Get().(io.ReadCloser); ok {
+			s.r, s.back = r, func() { s.from.zlib.Put(r) }
+			return r.(zlib.Resetter).Reset(s.in, nil)
+		}
+		r, err := zlib.NewReader(s.in)
+		if err != nil {
+			return err
+		}
+		s.r, s.back = r, func() { s.from.zlib.Put(r) }
+		return nil
+	}
+	r, ok := s.from.flate.Get().(io.ReadCloser)
+	if !ok {
+		r = flate.NewReader(s.in)
+	}
+	s.r, s.back = r, func() { s.from.flate.Put(r) }
+	return r.(flate.Resetter).Reset(s.in, nil)
+}
+
+func (s *decodingStage) startZstd() error {
+	r, ok := s.from.zstd.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		r, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return err
+		}
+	}
+	s.r, s.back = r, func() {
+		if r.Reset(nil) == nil {
+			s.from.zstd.Put(r)
+		}
+	}
+	return r.Reset(s.in)
+}
+
+func (s *decodingStage) close() {
+	if s.back != nil {
+		s.back()
+		s.back = nil
+	}
+	s.in.Reset(nil)
+	s.from.inputs.Put(s.in)
+	s.r, s.err = nil, io.ErrClosedPipe
+}
+
+// gzipMembers reads one gzip member after the other (RFC 1952 section 2.2). What follows the last one and is
+// no member is passed over, as browsers do: servers pad.
+type gzipMembers struct {
+	z  *gzip.Reader
+	in *bufio.Reader
+}
+
+func (g *gzipMembers) next() error {
+	if err := g.z.Reset(g.in); err != nil {
+		return err
+	}
+	g.z.Multistream(false)
+	return nil
+}
+
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		n, err := g.z.Read(p)
+		if n > 0 && err == io.EOF {
+			return n, nil
+		}
+		if err != io.EOF {
+			return n, err
+		}
+		if magic, _ := g.in.Peek(2); len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
+			return 0, io.EOF
+		}
+		if err := g.next(); err != nil {
+			return 0, unexpected(err)
+		}
+	}
+}

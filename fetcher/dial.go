@@ -1,0 +1,266 @@
+package fetcher
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"trawl/crawler"
+)
+
+const (
+	// unackedLimit is how long sent bytes may stay unacknowledged. It is shorter than the grace after a
+	// lease, so that no request is repeated by the kernel when the host may be somebody else's.
+	unackedLimit = 4 * time.Second
+	// connectTry is the time one address gets when there are more to try.
+	connectTry = 5 * time.Second
+	// maxTries is the most addresses of a name that are tried.
+	maxTries = 6
+)
+
+// resolver finds the addresses of a name; *net.Resolver is one. Safe for concurrent use.
+type resolver interface {
+	LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error)
+}
+
+// dialError is a connection that could not be opened, with the reason for it.
+type dialError struct {
+	reason crawler.Reason
+	err    error
+}
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// dialer opens the connections of one turn: it resolves the host's name once, lets the guard check each
+// address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
+type dialer struct {
+	resolver resolver
+	guard    crawler.AddressGuard
+	lease    *lease
+	limit    time.Duration // to connect and shake hands, FetchLimits.Connect; 0 = none
+	tls      *tls.Config
+	now      func() time.Time
+	over     context.Context // ends with the turn
+
+	mu     sync.Mutex
+	known  []netip.Addr // handed in with the grant, or resolved
+	name   string       // whose addresses known are
+	fresh  bool         // known was resolved in this turn
+	conns  map[*leasedConn]struct{}
+	closed bool
+}
+
+// dial opens a plain connection for net/http.
+func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, cancel := d.limited(ctx)
+	defer cancel()
+	return d.open(ctx, address)
+}
+
+// dialTLS opens a connection and shakes hands, both within the limit.
+func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, cancel := d.limited(ctx)
+	defer cancel()
+	conn, err := d.open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	name, _, _ := net.SplitHostPort(address)
+	config := d.tls.Clone()
+	if config.ServerName == "" {
+		config.ServerName = name
+	}
+	t := tls.Client(conn, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		if ctx.Err() != nil || timedOut(err) {
+			return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.limit, err)}
+		}
+		return nil, &dialError{crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err)}
+	}
+	return t, nil
+}
+
+// limited adds the limit and the end of the turn to the context of a dial.
+func (d *dialer) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	detach := context.AfterFunc(d.over, cancel)
+	if d.limit <= 0 {
+		return ctx, func() { detach(); cancel() }
+	}
+	timed, done := context.WithTimeout(ctx, d.limit)
+	return timed, func() { detach(); done(); cancel() }
+}
+
+func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) {
+	name, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &dialError{crawler.ReasonConnect, err}
+	}
+	port, err := net.LookupPort("tcp", portText)
+	if err != nil {
+		return nil, &dialError{crawler.ReasonConnect, err}
+	}
+	if literal, err := netip.ParseAddr(name); err == nil {
+		return d.connectAny(ctx, name, []netip.Addr{literal.Unmap()}, uint16(port), true)
+	}
+	addrs, fresh, err := d.addresses(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := d.connectAny(ctx, name, addrs, uint16(port), name == "localhost")
+	if err == nil || fresh || ctx.Err() != nil {
+		return conn, err
+	}
+	// The addresses came with the grant and none of them answers: they may be out of date.
+	if addrs, err = d.resolve(ctx, name); err != nil {
+		return nil, err
+	}
+	return d.connectAny(ctx, name, addrs, uint16(port), name == "localhost")
+}
+
+// addresses are those known of the name; fresh tells that they were resolved in this turn.
+func (d *dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr, fresh bool, err error) {
+	d.mu.Lock()
+	if d.name == name && len(d.known) > 0 {
+		defer d.mu.Unlock()
+		return d.known, d.fresh, nil
+	}
+	d.mu.Unlock()
+	addrs, err = d.resolve(ctx, name)
+	return addrs, true, err
+}
+
+func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	addrs, err := d.resolver.LookupNetIP(ctx, "ip", name)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("the name has no address")
+	}
+	if err != nil {
+		return nil, &dialError{crawler.ReasonDNS, err}
+	}
+	own := make([]netip.Addr, len(addrs))
+	for i, a := range addrs {
+		own[i] = a.Unmap()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.name, d.known, d.fresh = name, own, true
+	return own, nil
+}
+
+// resolved lists the addresses found in this turn, nil when none were asked for.
+func (d *dialer) resolved() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.fresh {
+		return nil
+	}
+	out := make([]string, len(d.known))
+	for i, a := range d.known {
+		out[i] = a.String()
+	}
+	return out
+}
+
+// connectAny tries the addresses that the guard allows, one after the other.
+func (d *dialer) connectAny(ctx context.Context, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
+	open := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
+		return !d.guard.Allows(netip.AddrPortFrom(a, port), spelled)
+	})
+	if len(open) == 0 {
+		return nil, privateError(name, addrs[0])
+	}
+	open = open[:min(len(open), maxTries)]
+	var failed error
+	for i, a := range open {
+		conn, err := d.connect(ctx, netip.AddrPortFrom(a, port), spelled, i < len(open)-1)
+		if err == nil {
+			return conn, nil
+		}
+		failed = err
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	var typed *dialError
+	switch {
+	case errors.As(failed, &typed) || errors.Is(failed, errLeaseOver):
+		return nil, failed
+	case ctx.Err() != nil || timedOut(failed):
+		return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.limit, failed)}
+	}
+	return nil, &dialError{crawler.ReasonConnect, failed}
+}
+
+func privateError(name string, a netip.Addr) error {
+	return &dialError{crawler.ReasonPrivateAddress,
+		fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a)}
+}
+
+// connect opens one connection. The guard decides again in Control, on the address the kernel is given.
+func (d *dialer) connect(ctx context.Context, to netip.AddrPort, spelled, more bool) (*leasedConn, error) {
+	if d.lease.over(d.now()) {
+		return nil, errLeaseOver
+	}
+	nd := net.Dialer{KeepAlive: -1, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil || !d.guard.Allows(at, spelled) {
+			return privateError(to.Addr().String(), at.Addr())
+		}
+		return nil
+	}}
+	if more {
+		nd.Timeout = connectTry
+	}
+	conn, err := nd.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := limitUnacked(tcp, unackedLimit); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("limit unacknowledged data: %w", err)
+		}
+	}
+	return d.adopt(conn)
+}
+
+// adopt ties a connection to the lease, or closes it when the turn or its right is over.
+func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
+	c := &leasedConn{Conn: conn, dialer: d}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.lease.over(d.now()) {
+		c.reset()
+		return nil, errLeaseOver
+	}
+	d.conns[c] = struct{}{}
+	return c, nil
+}
+
+func (d *dialer) forget(c *leasedConn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.conns, c)
+}
+
+// take hands over all open connections; with final none can be opened any more.
+func (d *dialer) take(final bool) []*leasedConn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = d.closed || final
+	all := make([]*leasedConn, 0, len(d.conns))
+	for c := range d.conns {
+		all = append(all, c)
+	}
+	return all
+}

@@ -1,0 +1,93 @@
+package fetcher
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync/atomic"
+)
+
+// leasedConn is a connection that sends nothing once the right to ask its host is over, and nothing after
+// it was refused. It counts the bytes on the wire.
+type leasedConn struct {
+	net.Conn
+	dialer   *dialer
+	refused  atomic.Bool // no write may pass any more
+	lapsed   atomic.Bool // closed because the lease ended
+	received atomic.Int64
+	sent     atomic.Int64
+}
+
+// Read counts.
+func (c *leasedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.received.Add(int64(n))
+	return n, err
+}
+
+// Write compares the clock with the lease right before it sends, and closes instead when the right is over.
+func (c *leasedConn) Write(p []byte) (int, error) {
+	if c.dialer.lease.over(c.dialer.now()) {
+		c.lapse()
+		return 0, errLeaseOver
+	}
+	if c.refused.Load() {
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Write(p)
+	c.sent.Add(int64(n))
+	return n, err
+}
+
+// Close closes; after the end of the lease nothing that the kernel still holds is sent.
+func (c *leasedConn) Close() error {
+	c.dialer.forget(c)
+	if c.refused.Load() || c.dialer.lease.over(c.dialer.now()) {
+		return c.reset()
+	}
+	return c.Conn.Close()
+}
+
+// refuse closes the connection at once (linger 0: unsent bytes are dropped) and for good.
+func (c *leasedConn) refuse() {
+	c.refused.Store(true)
+	c.dialer.forget(c)
+	c.reset()
+}
+
+// lapse is refuse at the end of the lease.
+func (c *leasedConn) lapse() {
+	c.lapsed.Store(true)
+	c.refuse()
+}
+
+func (c *leasedConn) reset() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0) // fails only on a closed connection
+	}
+	return c.Conn.Close()
+}
+
+// leasedBelow finds the leased connection below what net/http uses, nil when there is none.
+func leasedBelow(conn net.Conn) *leasedConn {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	c, _ := conn.(*leasedConn)
+	return c
+}
+
+// multiplexed reports whether several requests share the connection (HTTP/2).
+func multiplexed(conn net.Conn) bool {
+	t, ok := conn.(*tls.Conn)
+	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// ip is the address of the peer, "" when it has none.
+func (c *leasedConn) ip() string {
+	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return at.Addr().Unmap().String()
+}

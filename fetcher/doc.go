@@ -1,0 +1,34 @@
+// Package fetcher does what a turn asks for: turn, lanes, transport, colly, links, archive, report. It
+// keeps no state that matters: a fetcher can be killed at any moment, and what it held lapses.
+//
+// # One turn
+//
+// [Fetcher.Run] reads the job's notice and takes tasks, each into a slot that was free before. A task gives
+// no right. The fetcher draws a holder, notes the time and asks the scheduler; the task is acked as soon as
+// there is an answer. A grant brings the lease, which counts from the asking, and what is known of the
+// host. Then, at the host's pace: errands, robots.txt where the grant brought none, and the URLs, each
+// through a colly collector over a transport of ours. What is found goes out in numbered parts; each part
+// is sent after the one before was stored, and after the bodies that it names are durable. A page's links
+// go before its result or with it.
+//
+// The right is renewed by the same question until the last part is stored. Without an answer the fetcher
+// falls silent towards the host when the lease ends, keeps its parts and asks on. When it is refused it
+// drops the turn with everything found in it.
+//
+// # Goroutines
+//
+// Run owns all of them and returns after the last has ended: a few takers, and for each turn the sender
+// (the turn's own), the renewer, two watchers (of the end, of the lease) and its lanes. A lane has a
+// collector of its own; a collector is used by one goroutine at a time.
+//
+// # Crash story
+//
+// Nothing is read back after a start. A turn whose fetcher died lapses and its URLs wait again; bodies
+// that no part named are orphans in the archive. Files that were not shipped yet stay in the outbox, and
+// [Shipper] goes on with them.
+//
+// # What is not here
+//
+// Whether a URL is admitted, tried again, or given up, and when a host is next asked, is decided by the
+// scheduler. Files and their formats belong to the archive behind the [Archive] port.
+package fetcher

@@ -1,0 +1,152 @@
+package fetcher
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+// keepMode says in which form a body is kept for the archive.
+type keepMode uint8
+
+const (
+	keepNothing keepMode = iota // digest and length only
+	keepWire                    // as the server coded it (WARC)
+	keepDecoded                 // as the digest counts it (files)
+)
+
+const (
+	// maxContentType, maxTitle and maxDetail cut what a server says about itself, in bytes.
+	maxContentType = 256
+	maxTitle       = 512
+	maxDetail      = 256
+	// maxValidator is the longest ETag or Last-Modified that is kept; a cut one would be of no use.
+	maxValidator = 512
+)
+
+// exchange is one request and what came of it. The lane fills in the first group, puts the exchange into
+// the request's context (with), and reads the second one when the collector returns. An exchange is used
+// for one request only, by one goroutine but for sent.
+type exchange struct {
+	url       crawler.URL // what is asked for; the request's own URL is not looked at
+	redirects int         // followed up to url
+	limits    crawler.FetchLimits
+	keep      keepMode
+	page      int64  // decoded bytes of a text that the caller wants to read; 0 = none
+	plain     bool   // read as a text whatever its type
+	links     bool   // look for links in an HTML page
+	styles    bool   // and in a style sheet
+	wrote     func() // called once when the request was written, by another goroutine; nil = not called
+
+	result   crawler.Result
+	found    []crawler.Link     // in order, each once; only of a Fetched page
+	counts   crawler.LinkCounts // what the scanner of a page found and left out
+	text     []byte             // decoded body up to page, when its type is one of text
+	dropped  error              // why there is no result: the lease or the caller's context ended; nil = there is one
+	requests int                // requests that may have reached the server: 0 or 1
+	began    time.Time          // with monotonic reading
+	ended    time.Time          // the end of the answer
+
+	asked   bool
+	header  http.Header // of the answer, as received
+	status  string      // status line without protocol: "200 OK"
+	proto   string      // "http/1.0", "http/1.1", "h2"
+	asksFor bool        // the request carried validators
+	spool   *spool      // nil = nothing kept
+	cut     cutting
+	note    string // for Detail, when nothing more important is to be said
+	sent    sentHead
+}
+
+// cutting is why a body is not whole, or not right. The zero value: it is both.
+type cutting struct {
+	reason crawler.Reason // of a failure; "" for our own MaxBody
+	mark   string         // WARC-Truncated: "length", "time", "disconnect"; "" when all of it came
+	detail string
+}
+
+// whole reports whether nothing was wrong.
+func (c cutting) whole() bool { return c == cutting{} }
+
+type exchangeKey struct{}
+
+// with puts the exchange into a context, where the transport finds it.
+func (x *exchange) with(ctx context.Context) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// release gives the body's memory back and removes its spool file. Nothing of the exchange but result and
+// found may be used afterwards. It may be called again.
+func (x *exchange) release() {
+	if x.spool != nil {
+		x.spool.discard()
+		x.spool = nil
+	}
+	x.text = nil
+}
+
+// begin starts the exchange; false when it was used before (a client that follows redirects would).
+func (x *exchange) begin() bool {
+	if x.asked {
+		return false
+	}
+	x.asked = true
+	x.began = time.Now()
+	x.ended = x.began
+	x.result = crawler.Result{URL: x.url, FetchedAt: x.began.Round(0).UTC()}
+	return true
+}
+
+// finish notes the end of the answer.
+func (x *exchange) finish() {
+	x.ended = time.Now()
+	x.result.Duration = x.ended.Sub(x.began)
+}
+
+// noAnswer is the result of an exchange without any answer.
+func (x *exchange) noAnswer(err error) {
+	reason, detail := classify(err)
+	x.result.Outcome, x.result.Reason, x.result.Detail = crawler.Failed, reason, oneLine(detail, maxDetail)
+}
+
+// drop says that there is no result.
+func (x *exchange) drop(why error) {
+	x.dropped = why
+	x.found, x.text = nil, nil
+}
+
+// sentHead collects the header fields as net/http writes them, in the goroutine that writes.
+type sentHead struct {
+	mu     sync.Mutex
+	fields []sentField
+}
+
+type sentField struct{ name, value string }
+
+func (h *sentHead) add(name string, values []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range values {
+		h.fields = append(h.fields, sentField{name, v})
+	}
+}
+
+func (h *sentHead) list() []sentField {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fields[:len(h.fields):len(h.fields)]
+}
+
+// oneLine makes a text fit for one line: control characters become spaces, and it is cut at n bytes on a
+// rune boundary.
+func oneLine(s string, n int) string {
+	return cutText(cleanText(s), n)
+}

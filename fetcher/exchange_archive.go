@@ -1,0 +1,83 @@
+package fetcher
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+
+	"trawl/crawler"
+)
+
+// archive stores the exchange and notes where, or fails the result with reason archive: what is not kept
+// was not fetched, and it will be tried again. An exchange without answer, or of which nothing is to be
+// kept, is not stored. Of files, only fetched ones are: an error page is not the file.
+func (x *exchange) archive(ctx context.Context, to Archive, name string) {
+	if x.dropped != nil || x.spool == nil || x.result.Status == 0 {
+		return
+	}
+	if x.keep == keepDecoded && x.result.Outcome != crawler.Fetched {
+		return
+	}
+	body, err := x.spool.body()
+	if err == nil {
+		x.result.Archive, err = to.Put(ctx, &crawler.Exchange{
+			URL: x.url, Name: name, FetchedAt: x.result.FetchedAt, IP: x.result.IP, Protocol: x.proto,
+			Request: x.requestHead(), Response: x.responseHead(),
+			Body: body, Digest: x.result.Digest, Truncated: x.cut.mark,
+		})
+	}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		x.drop(ctx.Err())
+	default:
+		x.notArchived(err)
+	}
+}
+
+// notArchived fails the result.
+func (x *exchange) notArchived(err error) {
+	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
+	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, crawler.URL{}
+	x.result.Links, x.found = 0, nil
+}
+
+// requestHead is the request as sent, without credentials. A request over HTTP/2 is written in the form of
+// HTTP/1.1, which is what readers of archives understand; the record names the protocol.
+func (x *exchange) requestHead() []byte {
+	var b bytes.Buffer
+	b.WriteString("GET " + x.url.RequestURI() + " HTTP/1.1\r\n")
+	for _, f := range x.sent.list() {
+		name := http.CanonicalHeaderKey(f.name)
+		switch f.name {
+		case ":authority":
+			name = "Host"
+		case ":method", ":path", ":scheme", ":protocol":
+			continue
+		}
+		if name == "Authorization" || name == "Proxy-Authorization" {
+			continue
+		}
+		b.WriteString(name + ": " + headerValue(f.value) + "\r\n")
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// responseHead is the answer's status line and header fields, sorted by name. Transfer-Encoding is not
+// among them, as the body is stored without it.
+func (x *exchange) responseHead() []byte {
+	var b bytes.Buffer
+	version := "HTTP/1.1 "
+	if x.proto == "http/1.0" {
+		version = "HTTP/1.0 "
+	}
+	b.WriteString(version + headerValue(x.status) + "\r\n")
+	x.header.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// headerValue keeps a value on its line.
+func headerValue(s string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(s) }

@@ -1,0 +1,111 @@
+package fetcher
+
+import (
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"trawl/crawler"
+)
+
+// answered notes the head of an answer.
+func (x *exchange) answered(resp *http.Response) {
+	x.header = resp.Header.Clone()
+	x.status = resp.Status
+	x.proto = protocolName(resp)
+	r := &x.result
+	r.Status = resp.StatusCode
+	r.ContentType = oneLine(resp.Header.Get("Content-Type"), maxContentType)
+	r.ETag = validator(resp.Header.Get("ETag"))
+	r.LastModified = validator(resp.Header.Get("Last-Modified"))
+	if r.Status < 200 || r.Status > 299 {
+		r.RetryAfter = retryAfter(resp.Header, time.Now())
+	}
+}
+
+// protocolName is the protocol as WARC-Protocol names it.
+func protocolName(resp *http.Response) string {
+	switch {
+	case resp.ProtoMajor == 2:
+		return "h2"
+	case resp.ProtoMajor == 1 && resp.ProtoMinor == 0:
+		return "http/1.0"
+	}
+	return "http/1.1"
+}
+
+func validator(s string) string {
+	if len(s) > maxValidator {
+		return ""
+	}
+	return cleanText(s)
+}
+
+// retryAfter reads Retry-After (RFC 9110 section 10.2.3): seconds, or a date, which is compared with the
+// server's own Date where there is one, as its clock may be wrong. The most is crawler.MaxRetryAfter.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := textproto.TrimString(h.Get("Retry-After"))
+	if text == "" {
+		return 0
+	}
+	if digits(text) {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || seconds > int64(crawler.MaxRetryAfter/time.Second) {
+			return crawler.MaxRetryAfter // err: more digits than a number holds
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(at.Sub(now), 0), crawler.MaxRetryAfter)
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanText makes control characters and bytes that are no UTF-8 into spaces and folds white space.
+func cleanText(s string) string {
+	plain := true
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			plain = false
+			break
+		}
+	}
+	if !plain {
+		s = strings.Map(func(r rune) rune {
+			if r == utf8.RuneError || unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, s)
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	return strings.TrimSpace(s)
+}
+
+// cutText cuts at n bytes, not inside of a rune.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

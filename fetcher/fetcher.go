@@ -1,0 +1,301 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gocolly/colly/v2"
+	"golang.org/x/time/rate"
+
+	"trawl/crawler"
+)
+
+const (
+	// DefaultWorkers is how many turns a fetcher works on at once.
+	DefaultWorkers = 1024
+	// takers is how many tasks are asked for at the same time; each asks for one that has a slot already.
+	takers = 4
+	// askTimeout is how long an answer is waited for before the question is put again.
+	askTimeout = 5 * time.Second
+	// askAgain is the pause after a question without an answer.
+	askAgain = time.Second
+	// askPatience is how long the first question for a turn is repeated. By then the task queue hands the
+	// task out again.
+	askPatience = 30 * time.Second
+	// noticeInterval is how often the job is looked at while nobody says that something changed.
+	noticeInterval = 10 * time.Second
+	// stopGrace is how long exchanges may go on after the end was asked for; then they are cut, and their
+	// URLs go back to the frontier.
+	stopGrace = 5 * time.Second
+	// lastGrace is how long the last parts may take after that.
+	lastGrace = 10 * time.Second
+	// minBurst is the least burst of the bandwidth, in bytes.
+	minBurst = 64 * crawler.KiB
+)
+
+// Steps of a turn at which Options.Step is called, each right after what it names.
+const (
+	StepTake    = "take"    // a task was taken
+	StepGrant   = "grant"   // its turn was granted
+	StepRequest = "request" // a request was sent and its exchange is over
+	StepArchive = "archive" // what a part names is durable in the archive
+	StepPart1   = "part1"   // the first part is stored
+	StepLast    = "last"    // the last part is stored
+)
+
+// Options of a fetcher. Fields without a remark must be set.
+type Options struct {
+	Name      string // of this member, in asks, parts and rows
+	Workers   int    // turns at once; 0 = DefaultWorkers
+	Tasks     Tasks
+	Scheduler Scheduler
+	Reports   Reports
+	Archive   Archive
+	SpoolDir  string // for bodies too large for memory; this fetcher's alone, made and emptied by New
+	Bandwidth int64  // bytes a second that the node reads at most; 0 = no limit
+	Stay      bool   // wait for the next job when one is done
+	// Kill, when it ends, stops everything at once: exchanges are cut and nothing more is sent. nil = never.
+	Kill   context.Context
+	Logger *slog.Logger // nil = none
+	// Prepare registers callbacks of the user's own on a new collector. nil = none. A panic in a callback
+	// fails the page with reason extraction.
+	Prepare func(*colly.Collector)
+	// Step is called at the steps of each turn, for tests that inject faults. nil = not called. Safe for
+	// concurrent use.
+	Step func(step string)
+}
+
+func (o *Options) validate() error {
+	var problems []error
+	need := func(ok bool, what string) {
+		if !ok {
+			problems = append(problems, errors.New("fetcher: "+what))
+		}
+	}
+	need(o.Name != "", "Name is missing")
+	need(o.Workers >= 0, "Workers must not be negative")
+	need(o.Bandwidth >= 0, "Bandwidth must not be negative")
+	need(o.Tasks != nil, "Tasks is missing")
+	need(o.Scheduler != nil, "Scheduler is missing")
+	need(o.Reports != nil, "Reports is missing")
+	need(o.Archive != nil, "Archive is missing")
+	need(o.SpoolDir != "", "SpoolDir is missing")
+	return errors.Join(problems...)
+}
+
+// Fetcher works on turns. Its methods are safe for concurrent use; Run is called once.
+type Fetcher struct {
+	Options
+
+	open  func(siteSpec) site // how a turn reaches its host; replaced in tests
+	slots chan struct{}       // one for each turn
+	look  chan struct{}       // one slot: the notice should be read
+	done  chan struct{}       // one slot: an answer said that the job is over
+
+	busy  atomic.Int64
+	pages atomic.Int64
+
+	view atomic.Pointer[view]
+
+	mu     sync.Mutex // held while the notice is read, so that one reading serves all
+	asked  time.Time  // when it was last asked for
+	askErr error      // how that ended
+}
+
+// New checks the options, with every problem at once, and makes a fetcher. It starts nothing.
+func New(o Options) (*Fetcher, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Workers == 0 {
+		o.Workers = DefaultWorkers
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	if o.Kill == nil {
+		o.Kill = context.Background()
+	}
+	f := &Fetcher{
+		Options: o,
+		slots:   make(chan struct{}, o.Workers),
+		look:    make(chan struct{}, 1), done: make(chan struct{}, 1),
+	}
+	kit, err := newBodyKit(o.SpoolDir)
+	if err != nil {
+		return nil, fmt.Errorf("fetcher: %w", err)
+	}
+	sites := &collySites{archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare), log: o.Logger}
+	if o.Bandwidth > 0 {
+		sites.options.Bandwidth = rate.NewLimiter(rate.Limit(o.Bandwidth), max(int(o.Bandwidth), minBurst))
+	}
+	f.open = sites.open
+	return f, nil
+}
+
+// Slots is how many turns the fetcher works on at once.
+func (f *Fetcher) Slots() int { return f.Workers }
+
+// Busy is how many turns it works on now.
+func (f *Fetcher) Busy() int { return int(f.busy.Load()) }
+
+// Pages is how many URLs it has fetched since its start, whatever their outcome.
+func (f *Fetcher) Pages() int64 { return f.pages.Load() }
+
+// Look makes the fetcher read the job's notice now, because the gossip says that something changed.
+func (f *Fetcher) Look() { poke(f.look) }
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Run works on turns until the job is over (with Stay: on every job that comes), the context ends, or the
+// task queue fails for good, which is the only error besides the context's. When the context ends, turns
+// finish the exchange under way, for stopGrace at most, and send their last part.
+func (f *Fetcher) Run(ctx context.Context) error {
+	for {
+		if err := f.await(ctx); err != nil {
+			return f.ending(err)
+		}
+		if f.view.Load().Done && !f.Stay {
+			return nil
+		}
+		if err := f.serve(ctx); err != nil {
+			return f.ending(err)
+		}
+		if !f.Stay {
+			return nil
+		}
+	}
+}
+
+// ending wraps what Run ends with, unless it is the context's own.
+func (f *Fetcher) ending(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("take a task: %w", err)
+}
+
+// await reads the notice until there is a job to work for, or one that is done when nothing else is
+// waited for.
+func (f *Fetcher) await(ctx context.Context) error {
+	told := false
+	for {
+		err := f.refresh(ctx, time.Now())
+		switch v := f.view.Load(); {
+		case err != nil && !told:
+			f.Logger.Warn("the scheduler does not answer", "err", err)
+			told = true
+		case err == nil && (!v.Done || !f.Stay):
+			return nil
+		}
+		timer := time.NewTimer(askAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-f.Kill.Done():
+			timer.Stop()
+			return f.Kill.Err()
+		case <-f.look:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// serve takes and works on turns until the job is over (nil), the context ends or the queue fails. Turns
+// under way are finished before it returns.
+func (f *Fetcher) serve(ctx context.Context) error {
+	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	defer context.AfterFunc(f.Kill, cut)()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(hard, end)()
+	taking, stop := context.WithCancel(ctx)
+	defer stop()
+
+	var turns, loops sync.WaitGroup
+	failed := make(chan error, takers)
+	for range min(takers, f.Workers) {
+		loops.Go(func() {
+			if err := f.take(taking, ctx, hard, &turns); err != nil {
+				failed <- err
+			}
+		})
+	}
+	err := f.watch(taking, failed)
+	stop()
+	loops.Wait()
+	turns.Wait()
+	if err == nil {
+		return nil
+	}
+	if f.Kill.Err() != nil {
+		return f.Kill.Err()
+	}
+	return err
+}
+
+// watch waits for what ends the work on a job: nil when the job is over.
+func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
+	ticker := time.NewTicker(noticeInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-failed:
+			return err
+		case <-f.done:
+			return nil
+		case <-ticker.C:
+		case <-f.look:
+		}
+		if f.refresh(ctx, time.Now()) == nil && f.view.Load().Done {
+			return nil
+		}
+	}
+}
+
+// take hands tasks to turns, each with a slot that was free before it was asked for. It returns nil when
+// the context ends.
+func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup) error {
+	for {
+		select {
+		case f.slots <- struct{}{}:
+		case <-taking.Done():
+			return nil
+		}
+		d, err := f.Tasks.Next(taking)
+		if err != nil {
+			<-f.slots
+			if taking.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		f.Step(StepTake)
+		f.busy.Add(1)
+		turns.Go(func() {
+			defer func() {
+				f.busy.Add(-1)
+				<-f.slots
+			}()
+			f.work(ctx, hard, d)
+		})
+	}
+}

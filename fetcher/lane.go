@@ -1,0 +1,159 @@
+package fetcher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+// site is a turn's way to its host: its connections, and what was learned on them. Safe for concurrent
+// use, besides the browsers.
+type site interface {
+	// browser is a lane's means to ask. It is used by one goroutine at a time.
+	browser() browser
+	// watch closes the connections each time the lease ends, until ctx ends.
+	watch(ctx context.Context)
+	// learned are the resolved addresses and the cookies, nil when there is nothing new.
+	learned() (addresses, cookies []string)
+	// close ends all connections. No browser may be used after it.
+	close()
+}
+
+// browser does one exchange at a time. wrote is called when the request went out, from any goroutine.
+type browser interface {
+	page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, wrote func()) finding
+	robots(ctx context.Context, u crawler.URL, wrote func()) finding
+	close()
+}
+
+// siteSpec is what a site is made from. answer is read while the site is made, not later.
+type siteSpec struct {
+	view   *view
+	host   crawler.Host
+	lease  *lease
+	answer *crawler.Answer
+}
+
+// finding is how one exchange ended.
+type finding struct {
+	result crawler.Result
+	links  []crawler.Link // owned by the caller
+	body   []byte         // of a robots.txt
+	sent   bool           // a request went out
+	cut    bool           // ended by the lease or by our own stop: it says nothing about the URL
+}
+
+// lanes runs the turn's requests: errands and robots.txt first, by one goroutine, then the lanes.
+func (t *turn) lanes() {
+	if !t.prepare() {
+		return
+	}
+	var running sync.WaitGroup
+	t.list.run(func() { running.Go(t.lane) })
+	running.Wait()
+}
+
+// lane asks for one URL after the other, until nothing is left or the turn ends.
+func (t *turn) lane() {
+	b := t.site.browser()
+	defer b.close()
+	for {
+		u, ok := t.list.pick(t.going)
+		if !ok {
+			return
+		}
+		t.list.done(u, t.fetch(b, u))
+	}
+}
+
+// fetch deals with one URL. It reports true when the URL is to be taken up again in this turn, because
+// the right ended under way.
+func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
+	rule, ok := t.allowed(b, u.URL)
+	if !ok {
+		return false
+	}
+	if !rule.Allowed {
+		t.report.add(excluded(u.URL, rule), u.Depth, nil, false)
+		return false
+	}
+	t.report.room(t.going.Done())
+	s, ok := t.begin()
+	if !ok {
+		return false
+	}
+	found := b.page(t.flight, u, t.validators[u.URL], s.wrote)
+	longer, ok := t.ended(s, &found)
+	if !ok {
+		return true
+	}
+	t.f.pages.Add(1)
+	found.links = withRedirect(&found)
+	t.report.add(&found.result, u.Depth, t.inScope(found.links), longer)
+	return false
+}
+
+// withRedirect has the target of a redirect among the links, once.
+func withRedirect(found *finding) []crawler.Link {
+	to := crawler.Link{URL: found.result.RedirectTo, Kind: crawler.LinkRedirect}
+	if to.URL.IsZero() {
+		return found.links
+	}
+	for _, l := range found.links {
+		if l == to {
+			return found.links
+		}
+	}
+	return append(found.links, to)
+}
+
+// begin waits for the pace and for the right. It reports false when no further request may be sent.
+func (t *turn) begin() (*start, bool) {
+	for {
+		s, err := t.pace.begin(t.going)
+		if err != nil {
+			t.end() // too far away: the frontier waits better than a slot does
+			return nil, false
+		}
+		if !t.lease.over(time.Now()) {
+			return s, true
+		}
+		s.done(time.Time{}, nil, false)
+		if !t.renewed() {
+			return nil, false
+		}
+	}
+}
+
+// renewed waits until the right is in force again; false when the turn ends before.
+func (t *turn) renewed() bool {
+	for {
+		again := t.answer()
+		if !t.lease.over(time.Now()) {
+			return true
+		}
+		select {
+		case <-again:
+		case <-t.going.Done():
+			return false
+		}
+	}
+}
+
+// ended counts an exchange. ok is false when it was cut and says nothing; longer tells that the host's next
+// request moved away.
+func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
+	now := time.Now()
+	r, took := &found.result, found.result.Duration
+	if found.cut {
+		r, took = nil, 0
+	}
+	longer, changed := s.done(now, r, found.sent)
+	t.report.addExchange(took, found.sent, changed)
+	if found.sent {
+		t.f.Step(StepRequest)
+	}
+	return longer, !found.cut
+}

@@ -1,0 +1,259 @@
+package fetcher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gocolly/colly/v2"
+
+	"trawl/crawler"
+)
+
+const (
+	// freeCollectors is how many collectors are kept for lanes to come.
+	freeCollectors = 256
+	// extractLimit is how much of a page's text the user's own callbacks get, in bytes. Without callbacks
+	// colly is handed no body.
+	extractLimit = 8 * crawler.MiB
+	// robotsTotal bounds the exchange of a robots.txt when the job has no limit in all.
+	robotsTotal = 2 * time.Minute
+)
+
+// collectors is a free list of collectors, all with the same settings. Safe for concurrent use.
+type collectors struct {
+	free    chan *colly.Collector
+	prepare func(*colly.Collector) // nil = none
+}
+
+func newCollectors(prepare func(*colly.Collector)) *collectors {
+	return &collectors{free: make(chan *colly.Collector, freeCollectors), prepare: prepare}
+}
+
+func (cs *collectors) get(t http.RoundTripper) *colly.Collector {
+	var c *colly.Collector
+	select {
+	case c = <-cs.free:
+	default:
+		c = newCollector(cs.prepare)
+	}
+	c.WithTransport(t)
+	return c
+}
+
+// put takes a collector back, without what belonged to its turn.
+func (cs *collectors) put(c *colly.Collector) {
+	c.WithTransport(noTransport{})
+	c.Context = context.Background()
+	select {
+	case cs.free <- c:
+	default:
+	}
+}
+
+// noTransport is what a collector has while no lane uses it.
+type noTransport struct{}
+
+func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNoExchange }
+
+// newCollector makes a collector that fetches one URL at a time and decides nothing: what is visited,
+// robots.txt, redirects, cookies and limits are ours. Everything is set after NewCollector, which lets
+// COLLY_* variables of the environment win over options, and after the user's own settings.
+func newCollector(prepare func(*colly.Collector)) *colly.Collector {
+	c := colly.NewCollector()
+	if prepare != nil {
+		prepare(c)
+	}
+	c.Async = false
+	c.AllowURLRevisit = true
+	c.IgnoreRobotsTxt = true
+	c.ParseHTTPErrorResponse = true
+	c.DetectCharset = false
+	c.CheckHead = false
+	c.TraceHTTP = false
+	c.CacheDir = ""
+	c.MaxDepth = 0
+	c.MaxRequests = 0
+	c.MaxBodySize = extractLimit + 1
+	c.AllowedDomains, c.DisallowedDomains = nil, nil
+	c.URLFilters, c.DisallowedURLFilters = nil, nil
+	c.Headers = nil
+	c.SetClient(&http.Client{
+		Transport: noTransport{}, // no jar, no timeout: the exchange has its own limits
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a redirect is a link
+		},
+	})
+	return c
+}
+
+// collySites makes sites whose pages go through colly. Safe for concurrent use.
+type collySites struct {
+	archive    Archive
+	kit        *bodyKit
+	collectors *collectors
+	options    transportOptions // what all turns share
+	log        *slog.Logger
+}
+
+func (cs *collySites) open(spec siteSpec) site {
+	o := cs.options
+	o.Lease, o.Guard, o.Kit = spec.lease, spec.view.guard, cs.kit
+	o.Limits, o.Lanes = spec.view.Job.Fetch, max(1, spec.answer.Connections)
+	o.Name, o.Addresses = hostname(spec.host), spec.answer.Addresses
+	return &collySite{
+		from: cs, job: &spec.view.Job, transport: newTransport(o), lease: spec.lease,
+		jar: newJar(spec.host, spec.answer.Cookies), credentials: spec.answer.Credentials,
+	}
+}
+
+// collySite is the way to one host for one turn.
+type collySite struct {
+	from        *collySites
+	job         *crawler.Job
+	transport   *transport
+	lease       *lease
+	jar         *jar
+	credentials string // "user:password"
+	told        int    // addresses reported; owned by the turn's sender
+}
+
+func (s *collySite) browser() browser {
+	return &collyBrowser{site: s, collector: s.from.collectors.get(s.transport)}
+}
+
+func (s *collySite) watch(ctx context.Context) { s.lease.watch(ctx, time.Now, s.transport.lapse) }
+
+func (s *collySite) learned() (addresses, cookies []string) {
+	if found := s.transport.addresses(); len(found) != s.told {
+		s.told, addresses = len(found), found
+	}
+	return addresses, s.jar.changed()
+}
+
+func (s *collySite) close() { s.transport.close() }
+
+// collyBrowser is a lane's collector. Owned by the lane.
+type collyBrowser struct {
+	site      *collySite
+	collector *colly.Collector // nil after a panic
+}
+
+func (b *collyBrowser) close() {
+	if b.collector != nil {
+		b.site.from.collectors.put(b.collector)
+		b.collector = nil
+	}
+}
+
+// page fetches a URL through the collector and stores the exchange. The return of colly's Request is the
+// one sign that a page is done; what came of it is read from the exchange alone.
+func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, wrote func()) finding {
+	s, job := b.site, b.site.job
+	x := &exchange{
+		url: u.URL, redirects: u.Redirects, limits: job.Fetch, keep: keepAs(job.Archive), wrote: wrote,
+		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone,
+	}
+	if s.from.collectors.prepare != nil {
+		x.page = extractLimit
+	}
+	defer x.release()
+	header := s.header(u.URL)
+	if v.ETag != "" {
+		header.Set("If-None-Match", v.ETag)
+	}
+	if v.LastModified != "" {
+		header.Set("If-Modified-Since", v.LastModified)
+	}
+	b.visit(x.with(ctx), x, header)
+	s.jar.take(u.URL, x.header)
+	x.archive(ctx, s.from.archive, u.Name)
+	return finding{result: x.result, links: x.found, sent: x.requests > 0, cut: x.dropped != nil}
+}
+
+// visit runs the collector. A panic in a callback, or a callback that aborts, fails the page.
+func (b *collyBrowser) visit(ctx context.Context, x *exchange, header http.Header) {
+	defer func() {
+		cause := recover()
+		switch {
+		case cause != nil:
+			b.site.from.log.Error("extraction panicked", "url", x.url, "panic", cause, "stack", string(debug.Stack()))
+			b.collector = nil // its locks may be held
+			b.refused(x, fmt.Sprintf("a callback panicked: %v", cause))
+		case !x.asked:
+			b.refused(x, "a callback aborted the request, or colly refused it")
+		}
+		if b.collector == nil {
+			b.collector = b.site.from.collectors.get(b.site.transport)
+		}
+	}()
+	b.collector.Context = ctx
+	b.collector.Request(http.MethodGet, x.url.String(), nil, nil, header) // the exchange tells how it ended
+}
+
+func (b *collyBrowser) refused(x *exchange, detail string) {
+	x.begin() // for the result's URL and time, when the transport was not reached
+	if x.dropped == nil {
+		x.fail(crawler.ReasonExtraction, oneLine(detail, maxDetail))
+		x.found, x.result.Links = nil, 0
+	}
+}
+
+// robots fetches a robots.txt over the turn's transport, without colly. What is read is cut at the job's
+// limit; it is stored when exchanges are.
+func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) finding {
+	s, job := b.site, b.site.job
+	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, wrote: wrote}
+	x.limits.MaxBody, x.limits.Redirects = job.Fetch.Robots, 0
+	if x.limits.Total <= 0 {
+		x.limits.Total = robotsTotal
+	}
+	if job.Archive == crawler.ArchiveWARC {
+		x.keep = keepWire
+	}
+	defer x.release()
+	req := (&http.Request{Method: http.MethodGet, Header: s.header(u)}).WithContext(x.with(ctx))
+	if resp, err := s.transport.RoundTrip(req); err == nil {
+		resp.Body.Close()
+	}
+	s.jar.take(u, x.header)
+	x.archive(ctx, s.from.archive, "")
+	return finding{result: x.result, body: x.text, sent: x.requests > 0, cut: x.dropped != nil}
+}
+
+// header is what every request to the host carries.
+func (s *collySite) header(u crawler.URL) http.Header {
+	h := make(http.Header, 8)
+	h.Set("User-Agent", s.job.UserAgent)
+	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	if s.credentials != "" {
+		h.Set("Authorization", basicAuth(s.credentials))
+	}
+	if c := s.jar.header(u); c != "" {
+		h.Set("Cookie", c)
+	}
+	return h
+}
+
+func keepAs(kind crawler.ArchiveKind) keepMode {
+	switch kind {
+	case crawler.ArchiveWARC:
+		return keepWire
+	case crawler.ArchiveFiles:
+		return keepDecoded
+	}
+	return keepNothing
+}
+
+// hostname is the host without its port.
+func hostname(h crawler.Host) string {
+	name := string(h)
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
+		return name[:i]
+	}
+	return name
+}

@@ -1,0 +1,111 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// errLeaseOver: the right to ask the host ended before the exchange did. What was under way has no
+// result; the URL stays leased to its turn.
+var errLeaseOver = errors.New("the right to ask the host ended")
+
+// leaseLook is how often a watched lease looks at the wall clock, so that a jump of it is noticed before
+// the timer, which runs on the monotonic clock, would say so.
+const leaseLook = time.Second
+
+// lease is the right to ask a host. It counts from the asking and ends by itself, at the latest when
+// either clock, monotonic or wall, says that its time has passed: the monotonic clock stands still while
+// a machine sleeps, the wall clock may be set back. Its methods are safe for concurrent use.
+type lease struct {
+	mu      sync.Mutex
+	t0      time.Time // the asking
+	length  time.Duration
+	early   bool          // ended by end
+	changed chan struct{} // holds one word for watch
+}
+
+// newLease starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
+func newLease(t0 time.Time, d time.Duration) *lease {
+	return &lease{t0: t0, length: d, changed: make(chan struct{}, 1)}
+}
+
+// extend moves the end to d after t0, never back. A right that had lapsed is in force again: the scheduler
+// only grants what nobody else holds. After end it does nothing.
+func (l *lease) extend(t0 time.Time, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t0.Sub(l.t0)+d > l.length {
+		l.t0, l.length = t0, d
+		l.tell()
+	}
+}
+
+// end gives the right up for good.
+func (l *lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.early = true
+	l.tell()
+}
+
+func (l *lease) tell() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// over reports whether the right has ended at now.
+func (l *lease) over(now time.Time) bool { return l.left(now) <= 0 }
+
+// left is how long the right lasts from now, by the clock that went further; 0 or less when it is over.
+func (l *lease) left(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.early {
+		return 0
+	}
+	return l.length - elapsed(l.t0, now)
+}
+
+// elapsed is the time from t0 to now by the clock that went further, monotonic or wall.
+func elapsed(t0, now time.Time) time.Duration {
+	return max(now.Sub(t0), now.Round(0).Sub(t0.Round(0)))
+}
+
+// watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or
+// after end. The turn's Run calls it, once, and waits for it.
+func (l *lease) watch(ctx context.Context, now func() time.Time, ended func()) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	told := false
+	for {
+		left := l.left(now())
+		switch {
+		case left > 0:
+			told = false
+			timer.Reset(min(left, leaseLook))
+		case !told:
+			told = true
+			ended()
+		}
+		if l.given() {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.changed:
+		case <-timer.C:
+		}
+	}
+}
+
+// given reports whether the right was given up.
+func (l *lease) given() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.early
+}

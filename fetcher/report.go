@@ -1,0 +1,251 @@
+package fetcher
+
+import (
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Sizes of what a part holds, in bytes on the wire, guessed from above: fixed fields, tags and lengths.
+const (
+	partBytes   = 8 << 10 // the part itself with host, fetcher and counts
+	resultBytes = 320     // a result besides its texts
+	pageBytes   = 24      // the head of a page's links
+	linkBytes   = 16      // a link besides its URL
+	robotsBytes = 512     // a robots file besides its texts
+	// partLimit leaves room for what the guess misses.
+	partLimit = crawler.MaxPartBytes - 8<<10
+)
+
+// linksRemembered is how many links of a turn are kept to leave out repeats. Beyond it every link is sent.
+const linksRemembered = 16 << 10
+
+// report gathers what a turn found, in order, until it is sent in parts. Lanes add, the turn takes. Safe
+// for concurrent use. It holds about one part more than the part being sent: a lane that finds it full
+// waits in room.
+type report struct {
+	mu       sync.Mutex
+	queue    []entry
+	bytes    int // of queue
+	oldest   time.Time
+	urgent   int // entries up to the last one that asked for a part at once
+	requests int
+	penalty  bool // the back-off changed
+	mean     time.Duration
+	sent     map[crawler.Link]int // links already added, with the least depth of a page that had them
+	space    chan struct{}        // closed when room was made
+	wake     chan struct{}        // one slot: there is something new to decide about
+}
+
+// entry is one thing to be sent; an entry with links and a result sends the links first.
+type entry struct {
+	page   crawler.URL
+	links  []crawler.Link
+	result *crawler.Result
+	robots *crawler.RobotsFile
+	hop    *crawler.RobotsAnswer
+}
+
+func newReport() *report {
+	return &report{sent: make(map[crawler.Link]int), space: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// add takes a result with its page's links, those in scope. Links that this turn has sent before are left
+// out, unless this page is nearer to the seeds. urgent asks for a part at once.
+func (r *report) add(res *crawler.Result, depth int, links []crawler.Link, urgent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := entry{page: res.URL, result: res, links: r.fresh(links, depth)}
+	r.push(e, urgent)
+}
+
+// addRobots takes a robots.txt: it is sent at once, in a part of its own.
+func (r *report) addRobots(f crawler.RobotsFile) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.push(entry{robots: &f}, true)
+}
+
+// addHop takes the end of an errand: it is sent at once, in a part of its own.
+func (r *report) addHop(a crawler.RobotsAnswer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.push(entry{hop: &a}, true)
+}
+
+// addExchange counts an exchange. took is 0 when it was cut; penalty tells that the back-off changed.
+func (r *report) addExchange(took time.Duration, sent, penalty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.penalty = r.penalty || penalty
+	if !sent {
+		return
+	}
+	r.requests++
+	switch {
+	case took <= 0:
+	case r.mean == 0:
+		r.mean = took
+	default:
+		r.mean += (took - r.mean) / 8
+	}
+}
+
+func (r *report) push(e entry, urgent bool) {
+	first := len(r.queue) == 0
+	if first {
+		r.oldest = time.Now()
+	}
+	r.queue = append(r.queue, e)
+	r.bytes += e.size()
+	if urgent {
+		r.urgent = len(r.queue)
+	}
+	if first || urgent || r.bytes >= partLimit {
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// fresh leaves out links that were sent before. The rest is a slice of its own.
+func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
+	keep := links[:0]
+	for _, l := range links {
+		if known, ok := r.sent[l]; ok && known <= depth && l.Kind != crawler.LinkRedirect {
+			continue
+		} else if ok || len(r.sent) < linksRemembered {
+			r.sent[l] = depth
+		}
+		keep = append(keep, l)
+	}
+	return keep
+}
+
+// room waits until the report is not full, so that a queue that is down does not fill the memory. It ends
+// at once when quit is closed.
+func (r *report) room(quit <-chan struct{}) {
+	for {
+		r.mu.Lock()
+		full, space := r.bytes >= partLimit, r.space
+		r.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-space:
+		case <-quit:
+			return
+		}
+	}
+}
+
+// due tells when the next part is to be sent; ok is false while there is nothing to send.
+func (r *report) due() (at time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case len(r.queue) == 0:
+		return time.Time{}, false
+	case r.urgent > 0, r.bytes >= partLimit:
+		return time.Time{}, true
+	}
+	return r.oldest.Add(crawler.PartInterval), true
+}
+
+// empty reports whether everything was taken.
+func (r *report) empty() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue) == 0
+}
+
+// take moves as much as fits into the part, in order, and the counts since the last one.
+func (r *report) take(p *crawler.Part) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := partLimit - partBytes
+	n := 0
+	for n < len(r.queue) && r.move(p, &r.queue[n], &left) {
+		n++
+	}
+	clear(r.queue[:n])
+	r.queue, r.urgent = r.queue[n:], max(0, r.urgent-n)
+	p.State.Requests, r.requests = r.requests, 0
+	p.State.PenaltySet, r.penalty = r.penalty, false
+	p.State.MeanTime = r.mean
+	r.bytes = 0
+	for i := range r.queue {
+		r.bytes += r.queue[i].size()
+	}
+	close(r.space)
+	r.space = make(chan struct{})
+}
+
+// move puts an entry into the part and reports whether all of it went in and more may follow.
+func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
+	if e.robots != nil || e.hop != nil {
+		if len(p.Results)+len(p.Links)+len(p.State.Robots)+len(p.State.Hops) > 0 {
+			return false
+		}
+		if e.robots != nil {
+			p.State.Robots = append(p.State.Robots, *e.robots)
+		} else {
+			p.State.Hops = append(p.State.Hops, *e.hop)
+		}
+		*left = 0
+		return true
+	}
+	if n := e.fits(*left); n > 0 {
+		p.Links = append(p.Links, crawler.PageLinks{Page: e.page, Links: e.links[:n:n]})
+		*left -= sizeLinks(e.page, e.links[:n])
+		e.links = e.links[n:]
+	}
+	if len(e.links) > 0 || *left < sizeResult(e.result) && len(p.Results)+len(p.Links) > 0 {
+		return false
+	}
+	p.Results = append(p.Results, *e.result)
+	*left -= sizeResult(e.result)
+	return true
+}
+
+// fits is how many of the entry's links go into left bytes.
+func (e *entry) fits(left int) int {
+	left -= pageBytes + len(e.page.String())
+	for i, l := range e.links {
+		if left -= linkBytes + len(l.URL.String()); left < 0 {
+			return i
+		}
+	}
+	return len(e.links)
+}
+
+func (e *entry) size() int {
+	switch {
+	case e.robots != nil:
+		return sizeRobots(e.robots)
+	case e.hop != nil:
+		return sizeRobots(&e.hop.File)
+	}
+	return sizeResult(e.result) + sizeLinks(e.page, e.links)
+}
+
+func sizeRobots(f *crawler.RobotsFile) int { return robotsBytes + len(f.Body) + len(f.Detail) }
+
+func sizeLinks(page crawler.URL, links []crawler.Link) int {
+	if len(links) == 0 {
+		return 0
+	}
+	n := pageBytes + len(page.String())
+	for _, l := range links {
+		n += linkBytes + len(l.URL.String())
+	}
+	return n
+}
+
+func sizeResult(r *crawler.Result) int {
+	return resultBytes + len(r.URL.String()) + len(r.ContentType) + len(r.Title) + len(r.RedirectTo.String()) +
+		len(r.IP) + len(r.Archive.File) + len(r.ETag) + len(r.LastModified) + len(r.Detail)
+}

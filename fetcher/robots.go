@@ -1,0 +1,223 @@
+package fetcher
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"trawl/crawler"
+)
+
+// maxRobotsHops is how many redirects of a robots.txt are followed (RFC 9309 section 2.3.1.2); after more
+// it counts as unavailable.
+const maxRobotsHops = 5
+
+// schemes that a host has rules for.
+var schemes = [...]string{"http", "https"}
+
+// rules are the host's robots.txt rules in force, by scheme. Reading them takes no lock.
+type rules struct {
+	fetching sync.Mutex // held while one is fetched, so that it is fetched once
+	inForce  [len(schemes)]atomic.Pointer[schemeRules]
+}
+
+type schemeRules struct {
+	robots *crawler.Robots // nil: nothing may be asked for
+	until  time.Time
+}
+
+// read takes the files that came with the grant. Those that do not decide are fetched again.
+func (rs *rules) read(files []crawler.RobotsFile, token string, received time.Time) {
+	for _, f := range files {
+		if f.Status == crawler.RobotsRules || f.Status == crawler.RobotsUnavailable {
+			rs.set(&f, token, received)
+		}
+	}
+}
+
+func (rs *rules) set(f *crawler.RobotsFile, token string, received time.Time) {
+	r := &schemeRules{until: received.Add(f.TTL)}
+	switch f.Status {
+	case crawler.RobotsRules:
+		r.robots = crawler.ParseRobots(f.Body, token)
+	case crawler.RobotsUnavailable:
+		r.robots = crawler.ParseRobots(nil, token)
+	}
+	rs.inForce[schemeIndex(f.Scheme)].Store(r)
+}
+
+// get is what is in force at now, nil when robots.txt must be fetched.
+func (rs *rules) get(scheme string, now time.Time) *schemeRules {
+	if r := rs.inForce[schemeIndex(scheme)].Load(); r != nil && now.Before(r.until) {
+		return r
+	}
+	return nil
+}
+
+func schemeIndex(scheme string) int {
+	if scheme == schemes[1] {
+		return 1
+	}
+	return 0
+}
+
+// crawlDelay makes the pace obey the Crawl-delay of the rules in force.
+func (t *turn) crawlDelay() {
+	if t.job.IgnoreRobots {
+		return
+	}
+	for i := range t.rules.inForce {
+		if r := t.rules.inForce[i].Load(); r != nil && r.robots != nil {
+			t.pace.lengthen(min(r.robots.CrawlDelay, t.job.MaxCrawl))
+		}
+	}
+}
+
+// prepare does the errands and fetches the robots.txt that the grant did not bring. It reports false when
+// no page may be asked for.
+func (t *turn) prepare() bool {
+	if len(t.task.Errands) == 0 && t.job.IgnoreRobots {
+		return true
+	}
+	b := t.site.browser()
+	defer b.close()
+	for _, hop := range t.task.Errands {
+		f, ok := t.follow(b, hop.Scheme, hop.URL, hop.Count)
+		if !ok {
+			return false
+		}
+		a := crawler.RobotsAnswer{Hop: hop}
+		if f.Status == crawler.RobotsElsewhere {
+			a.Next = f.Hop.URL
+		} else {
+			a.File = f
+		}
+		t.report.addHop(a)
+	}
+	for _, scheme := range schemes {
+		if u, ok := t.list.first(scheme); ok {
+			if _, ok := t.allowed(b, u); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// allowed decides by the rules in force, which it fetches when there are none. ok is false when they
+// cannot be had: then the turn is ending.
+func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bool) {
+	if t.job.IgnoreRobots {
+		return crawler.RobotsRule{Allowed: true}, true
+	}
+	r := t.rules.get(u.Scheme(), time.Now())
+	if r == nil {
+		r = t.fetchRules(b, u)
+	}
+	if r == nil || r.robots == nil {
+		return rule, false
+	}
+	return r.robots.Allowed(u.RequestURI()), true
+}
+
+// fetchRules fetches the robots.txt for u's scheme and reports it; nil when the turn ends before.
+func (t *turn) fetchRules(b browser, u crawler.URL) *schemeRules {
+	t.rules.fetching.Lock()
+	defer t.rules.fetching.Unlock()
+	if r := t.rules.get(u.Scheme(), time.Now()); r != nil {
+		return r
+	}
+	f, ok := t.follow(b, u.Scheme(), u.RobotsURL(), 0)
+	if !ok {
+		return nil
+	}
+	t.rules.set(&f, t.token, time.Now())
+	t.crawlDelay()
+	t.report.addRobots(f)
+	r := t.rules.inForce[schemeIndex(f.Scheme)].Load()
+	if r.robots == nil {
+		t.end() // the scheduler asks for it again, here later or where it was redirected to
+	}
+	return r
+}
+
+// follow asks for a robots.txt, with the redirects that stay at this host, each under the pace. hops is
+// how many were followed before. ok is false when the turn ends before there is an answer.
+func (t *turn) follow(b browser, scheme string, u crawler.URL, hops int) (f crawler.RobotsFile, ok bool) {
+	for {
+		s, ok := t.begin()
+		if !ok {
+			return f, false
+		}
+		found := b.robots(t.flight, u, s.wrote)
+		if _, ok := t.ended(s, &found); !ok {
+			continue // the right ended under way: begin waits for it
+		}
+		r := &found.result
+		switch to := r.RedirectTo; {
+		case r.Outcome != crawler.Redirected:
+			return t.robotsFile(scheme, &found), true
+		case hops == maxRobotsHops:
+			return t.unavailable(scheme, r, fmt.Sprintf("more than %d redirects", maxRobotsHops)), true
+		case to.Host() == t.task.Host:
+			u = to
+		default:
+			f = crawler.RobotsFile{Scheme: scheme, Status: crawler.RobotsElsewhere, HTTP: r.Status, Archive: r.Archive}
+			f.Hop = crawler.RobotsHop{For: t.task.Host, Scheme: scheme, URL: to, Count: hops + 1}
+			return f, true
+		}
+		hops++
+	}
+}
+
+// robotsFile says what an answer amounts to (RFC 9309 section 2.3.1); 429 counts as unreachable.
+func (t *turn) robotsFile(scheme string, found *finding) crawler.RobotsFile {
+	r := &found.result
+	f := crawler.RobotsFile{Scheme: scheme, HTTP: r.Status, Archive: r.Archive, Detail: r.Detail}
+	switch {
+	case r.Status >= 200 && r.Status < 300 && wholeEnough(r):
+		f.Status, f.TTL = crawler.RobotsRules, t.job.Robots.TTL
+		f.Body, f.Truncated = found.body, r.Truncated
+		if f.Truncated {
+			f.Body = lastLine(f.Body)
+		}
+	case r.Status >= 300 && r.Status < 500 && r.Status != 429:
+		return t.unavailable(scheme, r, r.Detail)
+	default:
+		f.Status = crawler.RobotsUnreachable
+		if f.Detail == "" {
+			f.Detail = string(r.Reason)
+		}
+	}
+	return f
+}
+
+func (t *turn) unavailable(scheme string, r *crawler.Result, detail string) crawler.RobotsFile {
+	return crawler.RobotsFile{
+		Scheme: scheme, Status: crawler.RobotsUnavailable, HTTP: r.Status, Archive: r.Archive,
+		TTL: t.job.Robots.TTL, Detail: detail,
+	}
+}
+
+// wholeEnough reports whether a 2xx may be read as rules: whole, cut by our own limit, or broken in a way
+// that asking again would not mend. One that the net cut off is asked for again.
+func wholeEnough(r *crawler.Result) bool {
+	switch r.Reason {
+	case crawler.ReasonTimeout, crawler.ReasonReset, crawler.ReasonProtocol:
+		return false
+	}
+	return true
+}
+
+// lastLine cuts a body that was cut within a line at the end of the line before.
+func lastLine(body []byte) []byte { return body[:bytes.LastIndexAny(body, "\r\n")+1] }
+
+// excluded is the result of a URL that a rule disallows. No request was sent for it.
+func excluded(u crawler.URL, rule crawler.RobotsRule) *crawler.Result {
+	return &crawler.Result{
+		URL: u, Outcome: crawler.Excluded, Reason: crawler.ReasonRobots,
+		Detail: fmt.Sprintf("robots.txt line %d: %s", rule.Line, rule.Text),
+	}
+}

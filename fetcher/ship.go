@@ -1,0 +1,198 @@
+package fetcher
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+const (
+	// ShipChunk is the most bytes that travel in one message to the depot.
+	ShipChunk = 4 << 20
+	// shipInterval is how often the outbox is looked at while nobody pokes.
+	shipInterval = 3 * time.Second
+	// shipAgain is the pause after an error, doubled each time up to shipAgainMax.
+	shipAgain    = time.Second
+	shipAgainMax = 30 * time.Second
+)
+
+// Shipper brings the files of a fetcher's outbox to the scheduler's directory. A file may still grow: what
+// is durable of it is shipped, and the rest later. It is removed here only after the whole of it was
+// compared there, so a crash at any point repeats work and loses nothing. Its methods are safe for
+// concurrent use.
+type Shipper struct {
+	outbox Outbox
+	depot  Depot
+	log    *slog.Logger
+	poke   chan struct{}
+
+	mu      sync.Mutex       // held while files are shipped
+	arrived map[string]int64 // bytes of growing files that are known to be there
+}
+
+// NewShipper makes a shipper. logger nil = none.
+func NewShipper(outbox Outbox, depot Depot, logger *slog.Logger) *Shipper {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Shipper{
+		outbox: outbox, depot: depot, log: logger,
+		poke: make(chan struct{}, 1), arrived: make(map[string]int64),
+	}
+}
+
+// Poke makes Run look at the outbox now.
+func (s *Shipper) Poke() { poke(s.poke) }
+
+// Run ships what is pending, every few seconds and when it is poked, until the context ends. Errors are
+// logged, once in a row, and tried again.
+func (s *Shipper) Run(ctx context.Context) error {
+	wait := shipAgain
+	for {
+		_, err := s.ship(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			wait = shipAgain
+		case wait == shipAgain:
+			s.log.Warn("files cannot be shipped yet", "err", err)
+		}
+		if err != nil {
+			if pause(ctx, wait) != nil {
+				return ctx.Err()
+			}
+			wait = min(2*wait, shipAgainMax)
+			continue
+		}
+		timer := time.NewTimer(shipInterval)
+		select {
+		case <-ctx.Done():
+		case <-s.poke:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Drain ships everything that is left and returns when nothing is pending: the archive must have been
+// closed, so that no file grows. It tries until the context ends; then it says what was in the way.
+func (s *Shipper) Drain(ctx context.Context) error {
+	for wait := shipAgain; ; wait = min(2*wait, shipAgainMax) {
+		left, err := s.ship(ctx)
+		if err == nil && left == 0 {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%d files are not final yet", left)
+		}
+		if pause(ctx, wait) != nil {
+			return fmt.Errorf("ship what is left: %w", errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+// ship goes through the outbox once. left counts the files that stay pending; one that fails does not
+// hold up the others.
+func (s *Shipper) ship(ctx context.Context) (left int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending, err := s.outbox.Pending()
+	if err != nil {
+		return 0, fmt.Errorf("list the outbox: %w", err)
+	}
+	var failed error
+	for _, f := range pending {
+		err := s.file(ctx, f)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("ship %s: %w", f.Name, err)
+		}
+		if err != nil || !f.Final {
+			left++
+		}
+		if ctx.Err() != nil {
+			return left, ctx.Err()
+		}
+	}
+	return left, failed
+}
+
+// file ships what is missing of a file, and ends it when it is final.
+func (s *Shipper) file(ctx context.Context, f crawler.Shipment) error {
+	if !f.Final && s.arrived[f.Name] == f.Size {
+		return nil
+	}
+	there, err := s.depot.Size(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	if there < f.Size {
+		if err := s.rest(ctx, f, there); err != nil {
+			return err
+		}
+	}
+	s.arrived[f.Name] = max(there, f.Size)
+	if !f.Final {
+		return nil
+	}
+	digest, err := s.digest(f)
+	if err != nil {
+		return err
+	}
+	if err := s.depot.Finish(ctx, f.Name, f.Size, digest); err != nil {
+		return err
+	}
+	delete(s.arrived, f.Name)
+	return s.outbox.Shipped(f.Name)
+}
+
+// rest appends the bytes from offset on, in chunks.
+func (s *Shipper) rest(ctx context.Context, f crawler.Shipment, offset int64) error {
+	r, err := s.outbox.Open(f.Name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := skip(r, offset); err != nil {
+		return err
+	}
+	for offset < f.Size {
+		n := min(ShipChunk, f.Size-offset)
+		if err := s.depot.Append(ctx, f.Name, offset, io.LimitReader(r, n), n); err != nil {
+			return err
+		}
+		offset += n
+	}
+	return nil
+}
+
+func skip(r io.Reader, n int64) error {
+	if seeker, ok := r.(io.Seeker); ok {
+		_, err := seeker.Seek(n, io.SeekStart)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, r, n)
+	return err
+}
+
+// digest is the SHA-256 of the whole file as it lies here.
+func (s *Shipper) digest(f crawler.Shipment) (d crawler.Digest, err error) {
+	r, err := s.outbox.Open(f.Name)
+	if err != nil {
+		return d, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.CopyN(h, r, f.Size); err != nil {
+		return d, err
+	}
+	h.Sum(d[:0])
+	return d, nil
+}

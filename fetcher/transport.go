@@ -1,0 +1,295 @@
+package fetcher
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"trawl/crawler"
+)
+
+// Flow control of HTTP/2: what a server may send ahead of our reading, in bytes.
+const (
+	h2StreamBuffer     = 1 * crawler.MiB
+	h2ConnectionBuffer = 3 * crawler.MiB
+)
+
+// errNoExchange: the request came without an exchange of its own. A client that follows redirects, or
+// code that goes round the lane, would send it.
+var errNoExchange = errors.New("request without an exchange of its own")
+
+// transportOptions of one turn. Fields without a remark must be set.
+type transportOptions struct {
+	Lease     *lease
+	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
+	Guard     crawler.AddressGuard
+	Lanes     int // connections at once
+	Kit       *bodyKit
+	Name      string           // whose addresses Addresses are: the host's name without port
+	Addresses []string         // from the grant; resolved anew when none of them answers
+	Bandwidth *rate.Limiter    // of the node, bytes; nil = no limit
+	Resolver  resolver         // nil = net.DefaultResolver
+	TLS       *tls.Config      // copied; nil = the system's roots
+	Now       func() time.Time // clock that the lease is compared with; nil = time.Now
+}
+
+// transport is the http.RoundTripper of one turn: the one place that sees an exchange as it is. It sends
+// each request once, over connections that are the turn's own and tied to its lease, streams the body
+// under the limits, and fills in the exchange that it finds in the request's context. Safe for concurrent
+// use by the turn's lanes; close must be called.
+type transport struct {
+	inner  *http.Transport
+	dialer *dialer
+	kit    *bodyKit
+	band   *rate.Limiter
+	stop   context.CancelFunc // of dials under way
+}
+
+func newTransport(o transportOptions) *transport {
+	over, stop := context.WithCancel(context.Background())
+	d := &dialer{
+		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect,
+		tls: o.TLS.Clone(), now: o.Now, over: over,
+		name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{}),
+	}
+	if d.resolver == nil {
+		d.resolver = net.DefaultResolver
+	}
+	if d.tls == nil {
+		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	d.tls.NextProtos = []string{"h2", "http/1.1"}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, stop: stop, inner: &http.Transport{
+		DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true,
+		DisableCompression: true, MaxResponseHeaderBytes: o.Limits.HeaderBytes,
+		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: h2StreamBuffer, MaxReceiveBufferPerConnection: h2ConnectionBuffer},
+	}}
+}
+
+func parseAddresses(texts []string) []netip.Addr {
+	var out []netip.Addr
+	for _, t := range texts {
+		if a, err := netip.ParseAddr(t); err == nil {
+			out = append(out, a.Unmap())
+		}
+	}
+	return out
+}
+
+// addresses are those of the host that were resolved in this turn.
+func (t *transport) addresses() []string { return t.dialer.resolved() }
+
+// lapse closes every connection at once: the lease ended. Exchanges under way have no result. When the
+// lease is extended, new connections may be opened.
+func (t *transport) lapse() {
+	for _, c := range t.dialer.take(false) {
+		c.lapse()
+	}
+}
+
+// close ends the turn's connections, and dials that nobody waits for. No exchange may be under way.
+func (t *transport) close() {
+	t.stop()
+	t.inner.CloseIdleConnections()
+	for _, c := range t.dialer.take(true) {
+		c.Close()
+	}
+}
+
+// RoundTrip carries out one exchange, to the end of its body. It returns an error only when there is no
+// answer to hand over; the facts are in the exchange in any case.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	if x == nil || !x.begin() {
+		return nil, errNoExchange
+	}
+	c := t.newCall(req.Context(), x)
+	defer c.end()
+	resp, err := t.inner.RoundTrip(c.request(req.Header))
+	if err != nil {
+		x.finish()
+		return nil, c.failed(err)
+	}
+	x.answered(resp)
+	c.read(resp)
+	x.finish()
+	if why := c.lost(); why != nil && x.cut.reason != "" {
+		x.drop(why)
+		return nil, why
+	}
+	x.judge()
+	return handOver(resp, req, x.text), nil
+}
+
+// call is what one exchange needs while it is under way. Owned by RoundTrip's goroutine, in which net/http
+// also calls gotConn.
+type call struct {
+	t      *transport
+	x      *exchange
+	parent context.Context
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	clock  *exchangeClock
+	wrote  sync.Once
+	conn   *leasedConn // nil before there is one
+	conns  int         // times net/http chose a connection
+}
+
+func (t *transport) newCall(parent context.Context, x *exchange) *call {
+	c := &call{t: t, x: x, parent: parent}
+	ctx, cancel := context.WithCancelCause(parent)
+	c.cancel = cancel
+	c.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:          c.gotConn,
+		WroteHeaderField: x.sent.add,
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil && x.wrote != nil {
+				c.wrote.Do(x.wrote)
+			}
+		},
+	})
+	c.clock = newExchangeClock(timeLimit{"not done within", x.limits.Total}, cancel)
+	c.clock.enter(timeLimit{"no connection within", x.limits.Connect})
+	return c
+}
+
+func (c *call) end() {
+	c.clock.stop()
+	c.cancel(nil)
+}
+
+// request makes the request anew from the exchange's URL, byte for byte: net/url, and colly before it,
+// would rewrite some.
+func (c *call) request(header http.Header) *http.Request {
+	h := header.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
+	h.Set("Accept-Encoding", acceptEncoding)
+	c.x.asksFor = h.Get("If-None-Match") != "" || h.Get("If-Modified-Since") != ""
+	u := requestURL(c.x.url)
+	r := &http.Request{
+		Method: http.MethodGet, URL: u, Host: u.Host, Header: h,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	return r.WithContext(c.ctx)
+}
+
+// requestURL gives net/http the path as it stands: in Opaque it is sent unchanged. A path that begins with
+// two slashes would be taken for a host there, so it goes the usual way.
+func requestURL(u crawler.URL) *url.URL {
+	path, query, asked := strings.Cut(u.RequestURI(), "?")
+	rest := strings.TrimPrefix(u.String(), u.Scheme()+"://")
+	out := &url.URL{
+		Scheme: u.Scheme(), Host: strings.TrimSuffix(rest, u.RequestURI()),
+		Opaque: path, RawQuery: query, ForceQuery: asked && query == "",
+	}
+	if strings.HasPrefix(path, "//") {
+		plain, err := url.PathUnescape(path)
+		if err != nil {
+			plain = path
+		}
+		out.Opaque, out.Path, out.RawPath = "", plain, path
+	}
+	return out
+}
+
+// gotConn is called each time net/http has a connection for the request and is about to send it. The
+// second time would be a request that nobody paced: it is cancelled, and its connection refuses to write.
+// (HTTP/2 looks at the context before it writes, and its connection has other requests.)
+func (c *call) gotConn(info httptrace.GotConnInfo) {
+	conn := leasedBelow(info.Conn)
+	c.conns++
+	if c.conns > 1 {
+		c.cancel(errResent)
+		if conn != nil && !multiplexed(info.Conn) {
+			conn.refuse()
+		}
+		return
+	}
+	c.x.requests = 1
+	if conn != nil {
+		c.conn = conn
+		c.x.result.IP = conn.ip()
+	}
+	c.clock.enter(timeLimit{"no answer within", c.x.limits.FirstByte})
+}
+
+// lost tells why the exchange was given up by us: the caller's context, the lease or the turn ended. nil
+// otherwise.
+func (c *call) lost() error {
+	d := c.t.dialer
+	switch {
+	case c.parent.Err() != nil:
+		return context.Cause(c.parent)
+	case c.conn != nil && c.conn.lapsed.Load(), d.lease.over(d.now()), d.over.Err() != nil:
+		return errLeaseOver
+	}
+	return nil
+}
+
+// failed notes why there is no answer.
+func (c *call) failed(err error) error {
+	if why := cmp.Or(c.lost(), leaseError(err)); why != nil {
+		c.x.drop(why)
+		return why
+	}
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	}
+	c.x.noAnswer(err)
+	return err
+}
+
+func leaseError(err error) error {
+	if errors.Is(err, errLeaseOver) {
+		return errLeaseOver
+	}
+	return nil
+}
+
+// read streams the body. A body that we give up is closed unread, which closes its connection.
+func (c *call) read(resp *http.Response) {
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return
+	}
+	idle := timeLimit{"no byte for", c.x.limits.Idle}
+	c.clock.enter(idle)
+	wire := &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band}
+	newBodyPass(c.x, c.t.kit, wire).run()
+}
+
+// handOver makes the answer that colly sees: facts and header of the real one without what speaks of the
+// coding, and the text, or no body.
+func handOver(resp *http.Response, req *http.Request, text []byte) *http.Response {
+	out := *resp
+	out.Request = req
+	out.Header = resp.Header.Clone()
+	out.Header.Del("Content-Encoding")
+	out.Header.Del("Content-Length")
+	out.TransferEncoding, out.Trailer = nil, nil
+	out.Uncompressed = true // or colly would look for gzip by itself
+	out.Body, out.ContentLength = http.NoBody, 0
+	if len(text) > 0 {
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
+	return &out
+}

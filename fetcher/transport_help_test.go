@@ -1,0 +1,218 @@
+package fetcher
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+// testLimits are short where a test waits for them to be hit, and the real ones elsewhere.
+func testLimits() crawler.FetchLimits { return crawler.NewJob(crawler.Crawl).Fetch }
+
+func testKit(t testing.TB) *bodyKit {
+	t.Helper()
+	kit, err := newBodyKit(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kit
+}
+
+// testTransport is a transport that may reach loopback, with a right that lasts for the test.
+func testTransport(t testing.TB, set func(*transportOptions)) *transport {
+	t.Helper()
+	o := transportOptions{
+		Lease: newLease(time.Now(), time.Hour), Limits: testLimits(), Lanes: 2,
+		Guard: crawler.AddressGuard{All: true}, Kit: testKit(t),
+	}
+	if set != nil {
+		set(&o)
+	}
+	tr := newTransport(o)
+	t.Cleanup(tr.close)
+	return tr
+}
+
+func mustURL(t testing.TB, s string) crawler.URL {
+	t.Helper()
+	u, err := crawler.ParseURL(s)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return u
+}
+
+func testExchange(t testing.TB, url string) *exchange {
+	return &exchange{url: mustURL(t, url), limits: testLimits(), keep: keepWire, links: true}
+}
+
+// ask carries out an exchange as a lane does, with a client that does not follow redirects, and returns
+// what the client got of the body.
+func ask(t testing.TB, tr *transport, x *exchange) string {
+	t.Helper()
+	return askWith(t, t.Context(), tr, x, nil)
+}
+
+func askWith(t testing.TB, ctx context.Context, tr *transport, x *exchange, header http.Header) string {
+	t.Helper()
+	client := http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	req, err := http.NewRequestWithContext(x.with(ctx), http.MethodGet, "http://placeholder.invalid/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header
+	}
+	t.Cleanup(x.release)
+	resp, err := client.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Errorf("the body handed over fails: %v", err)
+	}
+	return string(b)
+}
+
+// wantOutcome compares how an exchange ended.
+func wantOutcome(t testing.TB, x *exchange, o crawler.Outcome, r crawler.Reason) {
+	t.Helper()
+	if x.dropped != nil {
+		t.Errorf("no result: %v; want %v %v", x.dropped, o, r)
+	} else if x.result.Outcome != o || x.result.Reason != r {
+		t.Errorf("%v %q (%s), want %v %q", x.result.Outcome, x.result.Reason, x.result.Detail, o, r)
+	}
+}
+
+// kept reads what was spooled.
+func kept(t testing.TB, x *exchange) []byte {
+	t.Helper()
+	b, err := x.spool.body()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.File == "" {
+		return b.Bytes
+	}
+	content, err := os.ReadFile(b.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// rawServer answers each connection with handle, which is given its number from 1 on. It counts requests.
+type rawServer struct {
+	url      string
+	addr     string
+	requests atomic.Int64
+	conns    atomic.Int64
+}
+
+func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *rawServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &rawServer{url: "http://" + l.Addr().String() + "/", addr: l.Addr().String()}
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			n := s.conns.Add(1)
+			running.Go(func() {
+				defer c.Close()
+				handle(s, n, c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		running.Wait()
+	})
+	return s
+}
+
+// request reads one request head, "" when the connection ends before.
+func (s *rawServer) request(r *bufio.Reader) string {
+	var head strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return ""
+		}
+		head.WriteString(line)
+		if line == "\r\n" {
+			s.requests.Add(1)
+			return head.String()
+		}
+	}
+}
+
+// answerRaw serves one request a connection with a fixed text, and then waits for the client to leave.
+func answerRaw(text string) func(*rawServer, int64, net.Conn) {
+	return func(s *rawServer, _ int64, c net.Conn) {
+		r := bufio.NewReader(c)
+		if s.request(r) == "" {
+			return
+		}
+		io.WriteString(c, text)
+		io.Copy(io.Discard, r)
+	}
+}
+
+// fakeArchive keeps what was put.
+type fakeArchive struct {
+	err error
+	got []crawler.Exchange
+}
+
+func (a *fakeArchive) Put(_ context.Context, x *crawler.Exchange) (crawler.Locator, error) {
+	if a.err != nil {
+		return crawler.Locator{}, a.err
+	}
+	c := *x
+	c.Body.Bytes = bytes.Clone(x.Body.Bytes)
+	a.got = append(a.got, c)
+	return crawler.Locator{File: "archive/a.warc", Offset: 10, Length: 20}, nil
+}
+
+func (a *fakeArchive) Sync(context.Context) error { return nil }
+
+var errTest = errors.New("made by the test")

@@ -1,0 +1,299 @@
+package fetcher
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"trawl/crawler"
+)
+
+func TestExchangeFillsInTheFacts(t *testing.T) {
+	var got http.Header
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Clone()
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+		io.WriteString(w, "<title> A  page </title><a href=/next>x</a>")
+	})
+	tr := testTransport(t, nil)
+	x := testExchange(t, s.URL+"/page?q=1")
+	x.page = 1000
+	var wrote atomic.Int64
+	x.wrote = func() { wrote.Add(1) }
+	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}})
+
+	wantOutcome(t, x, crawler.Fetched, "")
+	r := x.result
+	if r.Status != 200 || r.ContentType != "text/html; charset=utf-8" || r.ETag != `"v1"` || r.LastModified != "Mon, 02 Jan 2006 15:04:05 GMT" ||
+		r.IP != "127.0.0.1" || r.Title != "A page" || r.Links != 1 || r.Bytes != 43 || r.Truncated || r.URL != x.url || r.FetchedAt.IsZero() {
+		t.Errorf("facts: %+v", r)
+	}
+	if want := (crawler.Link{URL: mustURL(t, s.URL+"/next"), Kind: crawler.LinkPage}); !slices.Equal(x.found, []crawler.Link{want}) {
+		t.Errorf("links: %v", x.found)
+	}
+	if got.Get("Accept-Encoding") != "gzip, deflate, br, zstd" || got.Get("User-Agent") != "trawl/1" {
+		t.Errorf("header as the server saw it: %v", got)
+	}
+	if !strings.HasPrefix(body, "<title>") || wrote.Load() != 1 || x.requests != 1 {
+		t.Errorf("body %q, wrote called %d times, %d requests", body, wrote.Load(), x.requests)
+	}
+}
+
+func TestRequestGoesOutAsTheURLStands(t *testing.T) {
+	for _, uri := range []string{"/a|b", "/100%", "/a%2fb", "//two//slashes", "/q?", "/q?a=|&b=%zz", "/%7Euser/", "/a;b=c"} {
+		t.Run(uri, func(t *testing.T) {
+			line := make(chan string, 1)
+			s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
+				head := s.request(bufio.NewReader(c))
+				line <- strings.SplitN(head, "\r\n", 2)[0]
+				io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+			})
+			x := testExchange(t, "http://"+s.addr+uri)
+			ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			if got, want := <-line, "GET "+x.url.RequestURI()+" HTTP/1.1"; got != want {
+				t.Errorf("sent %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestExchangeIsForOneRequest(t *testing.T) {
+	var requests atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		http.Redirect(w, r, "/again", http.StatusFound)
+	})
+	tr := testTransport(t, nil)
+	x := testExchange(t, s.URL+"/")
+	defer x.release()
+	req, _ := http.NewRequestWithContext(x.with(t.Context()), http.MethodGet, s.URL, nil)
+	if _, err := (&http.Client{Transport: tr}).Do(req); err == nil {
+		t.Error("a client that follows redirects got an answer")
+	}
+	if requests.Load() != 1 {
+		t.Errorf("the server saw %d requests, want 1", requests.Load())
+	}
+	wantOutcome(t, x, crawler.Redirected, "")
+	plain, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+	if _, err := tr.RoundTrip(plain); err != errNoExchange {
+		t.Errorf("a request without an exchange: %v", err)
+	}
+}
+
+// The server answers one request, reads the next one, and hangs up without an answer, as one does whose
+// patience with a kept connection ends at that moment. net/http would ask again by itself.
+func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
+	s := serveRaw(t, func(s *rawServer, n int64, c net.Conn) {
+		r := bufio.NewReader(c)
+		for i := 0; s.request(r) != ""; i++ {
+			if n == 1 && i == 1 {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	tr := testTransport(t, nil)
+	first, second, third := testExchange(t, s.url), testExchange(t, s.url), testExchange(t, s.url)
+	ask(t, tr, first)
+	wantOutcome(t, first, crawler.Fetched, "")
+	ask(t, tr, second)
+	wantOutcome(t, second, crawler.Failed, crawler.ReasonReset)
+	ask(t, tr, third)
+	wantOutcome(t, third, crawler.Fetched, "")
+	if n := s.requests.Load(); n != 3 {
+		t.Errorf("the server saw %d requests for 3 exchanges", n)
+	}
+}
+
+// A server refuses a stream of HTTP/2, which net/http takes as leave to ask again.
+func TestRefusedStreamIsNotAskedForAgain(t *testing.T) {
+	plain := httptest.NewTLSServer(nil) // for its certificate
+	defer plain.Close()
+	config := plain.TLS.Clone()
+	config.NextProtos = []string{"h2"}
+	var requests atomic.Int64
+	s := serveRaw(t, func(_ *rawServer, _ int64, c net.Conn) {
+		refuseStreams(tlsServer(c, config), &requests)
+	})
+	tr := testTransport(t, func(o *transportOptions) {
+		o.TLS = plain.Client().Transport.(*http.Transport).TLSClientConfig
+	})
+	x := testExchange(t, "https://"+s.addr+"/")
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
+	if requests.Load() != 1 {
+		t.Errorf("the server saw %d requests, want 1", requests.Load())
+	}
+}
+
+func refuseStreams(c net.Conn, requests *atomic.Int64) {
+	defer c.Close()
+	if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	f := http2.NewFramer(c, c)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	f.WriteSettings()
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			return
+		}
+		if h, ok := frame.(*http2.MetaHeadersFrame); ok {
+			requests.Add(1)
+			f.WriteRSTStream(h.StreamID, http2.ErrCodeRefusedStream)
+		}
+	}
+}
+
+func TestExchangeOverHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.Proto)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	tr := testTransport(t, func(o *transportOptions) {
+		o.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig
+	})
+	x := testExchange(t, s.URL+"/a?b")
+	x.page = 100
+	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}, "Authorization": {"Basic secret"}})
+	wantOutcome(t, x, crawler.Fetched, "")
+	if body != "HTTP/2.0" || x.proto != "h2" || x.result.IP != "127.0.0.1" {
+		t.Errorf("body %q, protocol %q, ip %q", body, x.proto, x.result.IP)
+	}
+	head := string(x.requestHead())
+	if !strings.HasPrefix(head, "GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:") || !strings.Contains(head, "User-Agent: trawl/1\r\n") || strings.Contains(head, "secret") {
+		t.Errorf("request head: %q", head)
+	}
+}
+
+func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
+	var requests atomic.Int64
+	started, gone := make(chan struct{}, 1), make(chan struct{}, 1)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		io.WriteString(w, "part")
+		w.(http.Flusher).Flush()
+		started <- struct{}{}
+		<-r.Context().Done() // the connection was closed
+		gone <- struct{}{}
+	})
+	right := newLease(time.Now(), time.Hour)
+	tr := testTransport(t, func(o *transportOptions) { o.Lease = right })
+	var running sync.WaitGroup
+	running.Go(func() { right.watch(t.Context(), time.Now, tr.lapse) })
+	go func() {
+		<-started
+		right.end()
+	}()
+	x := testExchange(t, s.URL+"/slow")
+	ask(t, tr, x)
+	if x.dropped != errLeaseOver {
+		t.Errorf("dropped: %v, outcome %v %v", x.dropped, x.result.Outcome, x.result.Reason)
+	}
+	<-gone
+	running.Wait()
+
+	later := testExchange(t, s.URL+"/later")
+	ask(t, tr, later)
+	if later.dropped != errLeaseOver || later.requests != 0 {
+		t.Errorf("after the end: dropped %v, %d requests", later.dropped, later.requests)
+	}
+	if requests.Load() != 1 {
+		t.Errorf("the server saw %d requests, want 1", requests.Load())
+	}
+}
+
+// Nobody watches this lease: only the connection itself compares the clock, right before it writes.
+func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
+	s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
+		for r := bufio.NewReader(c); s.request(r) != ""; {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	t0 := time.Now()
+	right := newLease(t0, 15*time.Second)
+	var ahead atomic.Int64
+	now := func() time.Time { return t0.Add(time.Duration(ahead.Load())) }
+	tr := testTransport(t, func(o *transportOptions) { o.Lease, o.Now = right, now })
+	x := testExchange(t, s.url)
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Fetched, "")
+
+	ahead.Store(int64(15 * time.Second))
+	x = testExchange(t, s.url)
+	ask(t, tr, x)
+	if x.dropped != errLeaseOver || s.requests.Load() != 1 {
+		t.Errorf("after the end: dropped %v; the server saw %d requests", x.dropped, s.requests.Load())
+	}
+
+	right.extend(now(), 15*time.Second)
+	x = testExchange(t, s.url)
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Fetched, "")
+}
+
+func TestCallersEndLeavesNoResult(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	x := testExchange(t, s.URL)
+	x.wrote = func() { cancel(errTest) }
+	askWith(t, ctx, testTransport(t, nil), x, nil)
+	if x.dropped != errTest || x.requests != 1 {
+		t.Errorf("dropped %v, %d requests", x.dropped, x.requests)
+	}
+}
+
+func TestConnectionsOfATurnAreKeptAndBounded(t *testing.T) {
+	var conns atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL) }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	tr := testTransport(t, nil)
+	var lanes sync.WaitGroup
+	for lane := range 2 {
+		lanes.Go(func() {
+			for i := range 20 {
+				x := testExchange(t, fmt.Sprintf("%s/%d/%d", s.URL, lane, i))
+				ask(t, tr, x)
+				wantOutcome(t, x, crawler.Fetched, "")
+			}
+		})
+	}
+	lanes.Wait()
+	if n := conns.Load(); n > 2 {
+		t.Errorf("%d connections for 2 lanes", n)
+	}
+	tr.close()
+	if n := len(tr.dialer.take(true)); n != 0 {
+		t.Errorf("%d connections after close", n)
+	}
+	x := testExchange(t, s.URL)
+	ask(t, tr, x)
+	if x.dropped != errLeaseOver {
+		t.Errorf("an exchange after close: %v %v", x.dropped, x.result)
+	}
+}

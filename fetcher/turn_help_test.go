@@ -1,0 +1,332 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+var (
+	testLife = crawler.Life{1}
+	testTurn = crawler.TurnID{2}
+)
+
+// world is everything around a fetcher, in memory: scheduler, queues, archive and one host. Its functions
+// may be replaced before run; they are called without the lock.
+type world struct {
+	t testing.TB
+
+	answer func(n int, ask crawler.Ask) (crawler.Answer, error) // n counts asks from 1 on
+	notice func() (crawler.JobNotice, error)
+	send   func(p *crawler.Part) error
+	sync   func() error
+	page   func(ctx context.Context, u crawler.TaskURL) finding // besides robots.txt
+	robots func(ctx context.Context, u crawler.URL) finding
+	took   time.Duration // of an exchange
+	tasks  chan crawler.Delivery
+	job    crawler.Job
+
+	mu       sync.Mutex
+	began    time.Time
+	events   []event
+	asks     []crawler.Ask
+	parts    []crawler.Part
+	flying   int
+	mostFly  int
+	requests []request
+	lease    *lease
+	site     *fakeSite
+}
+
+// event is something that happened, at a time since the start.
+type event struct {
+	what string
+	at   time.Duration
+}
+
+type request struct {
+	url        string
+	start, end time.Duration
+	cut        bool
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, tasks: make(chan crawler.Delivery, 100), job: crawler.NewJob(crawler.Crawl), began: time.Now()}
+	w.job.IgnoreRobots = true
+	w.took = 10 * time.Millisecond
+	w.answer = func(int, crawler.Ask) (crawler.Answer, error) { return w.grant(), nil }
+	w.notice = func() (crawler.JobNotice, error) { return crawler.JobNotice{Job: w.job, Life: testLife}, nil }
+	w.send = func(*crawler.Part) error { return nil }
+	w.sync = func() error { return nil }
+	w.page = func(context.Context, crawler.TaskURL) finding { return finding{} }
+	w.robots = func(context.Context, crawler.URL) finding { return answered(404, "") }
+	return w
+}
+
+// grant is an answer with the job's settings.
+func (w *world) grant() crawler.Answer {
+	return crawler.Answer{
+		Verdict: crawler.Granted, Life: testLife, Lease: w.job.Lease,
+		Delay: w.job.Delay, Connections: w.job.PerHost,
+	}
+}
+
+// answered is what came of a robots.txt, or of a page.
+func answered(status int, body string) finding {
+	f := finding{body: []byte(body)}
+	f.result.Status = status
+	if status >= 400 {
+		f.result.Outcome, f.result.Reason = crawler.Failed, crawler.ReasonHTTPStatus
+	}
+	return f
+}
+
+func moved(t testing.TB, to string) finding {
+	f := finding{}
+	f.result.Status, f.result.Outcome, f.result.RedirectTo = 301, crawler.Redirected, mustURL(t, to)
+	return f
+}
+
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, event{fmt.Sprintf(format, args...), time.Since(w.began)})
+}
+
+// happened lists the events whose text begins with one of the prefixes.
+func (w *world) happened(prefixes ...string) []event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []event
+	for _, e := range w.events {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(e.what, p) }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (w *world) words(prefixes ...string) string {
+	var words []string
+	for _, e := range w.happened(prefixes...) {
+		words = append(words, e.what)
+	}
+	return strings.Join(words, ", ")
+}
+
+func (w *world) asked() []request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.requests)
+}
+
+func (w *world) sentParts() []crawler.Part {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.parts)
+}
+
+// results of all parts that were stored, by URL.
+func (w *world) results() map[string]crawler.Result {
+	m := make(map[string]crawler.Result)
+	for _, p := range w.sentParts() {
+		for _, r := range p.Results {
+			if _, twice := m[r.URL.String()]; twice {
+				w.t.Errorf("%v is reported twice", r.URL)
+			}
+			m[r.URL.String()] = r
+		}
+	}
+	return m
+}
+
+func (w *world) Next(ctx context.Context) (crawler.Delivery, error) {
+	select {
+	case d, ok := <-w.tasks:
+		if !ok {
+			return d, errors.New("the queue is gone")
+		}
+		w.note("take")
+		return d, nil
+	case <-ctx.Done():
+		return crawler.Delivery{}, ctx.Err()
+	}
+}
+
+func (w *world) Ask(ctx context.Context, ask crawler.Ask) (crawler.Answer, error) {
+	w.mu.Lock()
+	w.asks = append(w.asks, ask)
+	n := len(w.asks)
+	w.mu.Unlock()
+	w.note("ask %d", n)
+	a, err := w.answer(n, ask)
+	w.note("answer %d", n)
+	return a, err
+}
+
+func (w *world) Notice(context.Context) (crawler.JobNotice, error) {
+	w.note("notice")
+	return w.notice()
+}
+
+func (w *world) Send(ctx context.Context, p *crawler.Part) error {
+	w.note("send %d", p.Number)
+	if err := w.send(p); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.parts = append(w.parts, *p)
+	w.mu.Unlock()
+	w.note("stored %d", p.Number)
+	return nil
+}
+
+func (w *world) Put(context.Context, *crawler.Exchange) (crawler.Locator, error) {
+	return crawler.Locator{}, nil
+}
+
+func (w *world) Sync(context.Context) error {
+	w.note("sync")
+	return w.sync()
+}
+
+// fakeSite answers without any network.
+type fakeSite struct {
+	w     *world
+	lease *lease
+}
+
+func (s *fakeSite) browser() browser          { return fakeBrowser{s} }
+func (s *fakeSite) watch(ctx context.Context) { <-ctx.Done() }
+func (s *fakeSite) learned() (a, c []string)  { return nil, nil }
+func (s *fakeSite) close()                    { s.w.note("close") }
+
+type fakeBrowser struct{ site *fakeSite }
+
+func (b fakeBrowser) close() {}
+
+func (b fakeBrowser) page(ctx context.Context, u crawler.TaskURL, _ crawler.Validator, wrote func()) finding {
+	return b.do(ctx, u.URL, wrote, func() finding { return b.site.w.page(ctx, u) })
+}
+
+func (b fakeBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) finding {
+	return b.do(ctx, u, wrote, func() finding { return b.site.w.robots(ctx, u) })
+}
+
+func (b fakeBrowser) do(ctx context.Context, u crawler.URL, wrote func(), answer func() finding) finding {
+	w := b.site.w
+	if b.site.lease.over(time.Now()) {
+		w.t.Errorf("%v is asked for without a right, at %v", u, time.Since(w.began))
+	}
+	w.mu.Lock()
+	w.flying++
+	w.mostFly = max(w.mostFly, w.flying)
+	i := len(w.requests)
+	w.requests = append(w.requests, request{url: u.String(), start: time.Since(w.began)})
+	w.mu.Unlock()
+	wrote()
+	err := pause(ctx, w.took)
+	f := answer()
+	f.sent, f.cut = true, err != nil || ctx.Err() != nil || b.site.lease.over(time.Now())
+	f.result.URL = u
+	if f.result.Outcome == crawler.Waiting {
+		f.result.Outcome, f.result.Status = crawler.Fetched, 200
+	}
+	f.result.Duration = w.took
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flying--
+	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.cut
+	return f
+}
+
+// fetcher makes a fetcher that lives in the world.
+func (w *world) fetcher(set func(*Options)) *Fetcher {
+	w.t.Helper()
+	o := Options{
+		Name: "f1", Workers: 4, Tasks: w, Scheduler: w, Reports: w, Archive: w,
+		SpoolDir: w.t.TempDir(), Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Step: func(step string) { w.note("step %s", step) },
+	}
+	if set != nil {
+		set(&o)
+	}
+	f, err := New(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	f.open = func(spec siteSpec) site { return &fakeSite{w: w, lease: spec.lease} }
+	return f
+}
+
+// task offers a turn with URLs of the host a.test.
+func (w *world) task(urls ...string) crawler.Task {
+	w.t.Helper()
+	task := crawler.Task{Turn: testTurn, Host: "a.test"}
+	for _, u := range urls {
+		task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(w.t, u)})
+	}
+	w.offer(task)
+	return task
+}
+
+func (w *world) offer(task crawler.Task) {
+	w.tasks <- crawler.Delivery{Task: task, Ack: func() { w.note("ack") }}
+}
+
+// turn runs a fetcher until the turn on offer is over, which is when its site is closed, or for at most
+// limit; then it is stopped.
+func (w *world) turn(limit time.Duration) {
+	w.t.Helper()
+	w.run(limit, func() bool { return len(w.happened("close")) > 0 })
+}
+
+// run runs a fetcher until enough says so, or for at most limit. It looks ten times a second.
+func (w *world) run(limit time.Duration, enough func() bool) error {
+	f := w.fetcher(nil)
+	ctx, stop := context.WithTimeout(w.t.Context(), limit)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-ticker.C:
+			if enough() {
+				stop()
+			}
+		}
+	}
+}
+
+// pages makes n URLs of a.test.
+func pages(n int) []string {
+	urls := make([]string, n)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("http://a.test/%d", i)
+	}
+	return urls
+}
+
+// gaps checks that requests that do not overlap are at least gap apart, from the end of one to the start
+// of the next.
+func (w *world) checkGaps(gap time.Duration) {
+	w.t.Helper()
+	rs := w.asked()
+	for i := 1; i < len(rs); i++ {
+		if got := rs[i].start - rs[i-1].end; got < gap {
+			w.t.Errorf("%s starts %v after the end of %s, want at least %v", rs[i].url, got, rs[i-1].url, gap)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package fetcher
+
+import (
+	"context"
+	"time"
+
+	"trawl/crawler"
+)
+
+const (
+	// sendAgain is the pause before a part is sent again, doubled each time up to sendAgainMax.
+	sendAgain    = 100 * time.Millisecond
+	sendAgainMax = 5 * time.Second
+)
+
+// send sends the parts of the report while lanes work, and the last one when they are done. It returns
+// when the last part is stored or the turn is dropped.
+func (t *turn) send() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	worked := (<-chan struct{})(t.worked)
+	for {
+		var tick <-chan time.Time
+		if at, ok := t.report.due(); ok {
+			timer.Reset(time.Until(at))
+			tick = timer.C
+		}
+		select {
+		case <-t.hard.Done():
+			return
+		case <-worked:
+			t.sendRest()
+			return
+		case <-t.report.wake:
+			continue
+		case <-tick:
+		}
+		if t.store(t.nextPart()) != nil {
+			return
+		}
+	}
+}
+
+// sendRest sends what is left, the last part with its mark.
+func (t *turn) sendRest() {
+	for {
+		p := t.nextPart()
+		p.End = t.report.empty()
+		if t.store(p) != nil || p.End {
+			return
+		}
+	}
+}
+
+// nextPart takes the next part from the report. Only send calls it: parts are numbered without gaps, each
+// is made after the one before was stored.
+func (t *turn) nextPart() *crawler.Part {
+	t.parts++
+	p := &crawler.Part{
+		Turn: t.task.Turn, Holder: t.holder, Host: t.task.Host, Life: t.life,
+		Fetcher: t.f.Name, Number: t.parts,
+	}
+	t.report.take(p)
+	if p.State.PenaltySet {
+		p.State.Penalty = t.pace.backoff()
+	}
+	if len(p.State.Robots)+len(p.State.Hops) == 0 {
+		p.State.Addresses, p.State.Cookies = t.site.learned()
+	}
+	t.list.reported(p.Results, p.Number)
+	return p
+}
+
+// store makes a part durable: first the bodies it names, then the part. It tries until it succeeds or the
+// turn is dropped.
+func (t *turn) store(p *crawler.Part) error {
+	if len(p.Results)+len(p.State.Robots)+len(p.State.Hops) > 0 {
+		if err := t.try("archive", t.f.Archive.Sync); err != nil {
+			return err
+		}
+		t.f.Step(StepArchive)
+	}
+	p.Wait = t.pace.wait() // once: the part may have been stored by a try that seemed to fail
+	if err := t.try("report", func(ctx context.Context) error { return t.f.Reports.Send(ctx, p) }); err != nil {
+		return err
+	}
+	if p.Number == 1 {
+		t.f.Step(StepPart1)
+	}
+	if p.End {
+		t.f.Step(StepLast)
+	}
+	return nil
+}
+
+// try repeats do until it succeeds. Its error is the end of the turn; that do fails is logged once.
+func (t *turn) try(what string, do func(context.Context) error) error {
+	for wait := sendAgain; ; wait = min(2*wait, sendAgainMax) {
+		err := do(t.hard)
+		if err == nil {
+			return nil
+		}
+		if t.hard.Err() != nil {
+			return context.Cause(t.hard)
+		}
+		if wait == sendAgain {
+			t.log.Warn("a part of a report cannot be stored yet", "step", what, "err", err)
+		}
+		if pause(t.hard, wait) != nil {
+			return context.Cause(t.hard)
+		}
+	}
+}

@@ -1,0 +1,358 @@
+package trawl
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"trawl/cluster"
+	"trawl/fetcher"
+	"trawl/storage"
+)
+
+const (
+	// maxFetcherDirs is how many fetchers without a directory of their own may run in one place.
+	maxFetcherDirs = 100
+	// drainLimit is how long a fetcher goes on trying to ship what it holds after the job is done.
+	drainLimit = 10 * time.Minute
+	// reconnectWait is the pause between two tries to reach the scheduler's queue.
+	reconnectWait = time.Second
+	// defaultFetcherDir is where a fetcher keeps bodies on their way, when nothing else is said.
+	defaultFetcherDir = "./fetcher.trawl"
+)
+
+// Fetcher is a fetcher node: it joins a cluster, works for its scheduler, and ships what it stored to the
+// scheduler's directory. It keeps nothing that matters for long. Run is called once.
+type Fetcher struct {
+	o       Options
+	dir     *storage.Dir
+	name    string
+	members *cluster.Members
+	pages   atomic.Int64
+}
+
+// NewFetcher checks the options and opens the fetcher's directory; with Dir "" or the default it takes the
+// first of fetcher.trawl, fetcher-2.trawl, … that is not in use.
+func NewFetcher(o Options) (*Fetcher, error) {
+	if o.Dir == "" {
+		o.Dir = defaultFetcherDir
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	bind := cluster.Bind{Host: "127.0.0.1"}
+	if !o.Secret.IsZero() {
+		bind.Host = ""
+	}
+	var err error
+	if o.Bind != "" {
+		if bind, err = cluster.ParseBind(o.Bind); err != nil {
+			return nil, usageError(fmt.Errorf("--bind: %w", err))
+		}
+	}
+	n := &Fetcher{o: o}
+	if n.dir, err = openFetcherDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if n.name, err = fetcherName(n.dir.Path(), o.Name); err != nil {
+		return nil, errors.Join(err, n.dir.Close())
+	}
+	n.members, err = cluster.NewMembers(cluster.MembersOptions{
+		Bind: bind, Advertise: o.Advertise, Join: o.Join, Secret: o.Secret, Logger: o.Logger,
+		Meta: cluster.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: n.name, Slots: o.Workers},
+	})
+	if err != nil {
+		return nil, errors.Join(usageError(err), n.dir.Close())
+	}
+	return n, nil
+}
+
+func openFetcherDir(path string) (*storage.Dir, error) {
+	dir, err := storage.OpenDir(path, true)
+	if path != defaultFetcherDir {
+		return dir, err
+	}
+	for i := 2; errors.Is(err, storage.ErrInUse) && i < maxFetcherDirs; i++ {
+		dir, err = storage.OpenDir(fmt.Sprintf("./fetcher-%d.trawl", i), true)
+	}
+	return dir, err
+}
+
+// fetcherName is the name that this directory's fetcher has in rows and in the names of its WARC files. It
+// outlives the process, so that a fetcher that is started again knows the files it left.
+func fetcherName(dir, given string) (string, error) {
+	file := filepath.Join(dir, "name")
+	if given == "" {
+		if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
+			return strings.TrimSpace(string(b)), nil
+		}
+		host, err := os.Hostname()
+		if err != nil {
+			host = "fetcher"
+		}
+		random := make([]byte, 3)
+		rand.Read(random) // never fails since Go 1.24
+		given = fileName(host) + "-" + hex.EncodeToString(random)
+	}
+	if given != fileName(given) {
+		return "", usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", given))
+	}
+	if err := os.WriteFile(file, []byte(given+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("store the fetcher's name: %w", err)
+	}
+	return given, nil
+}
+
+// fileName keeps of a name what can begin a file's name.
+func fileName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, s)
+	return s[:min(len(s), 64)]
+}
+
+// Close gives the directory up. It must not be called while Run runs.
+func (n *Fetcher) Close() error { return n.dir.Close() }
+
+// Name is the fetcher's name in rows.
+func (n *Fetcher) Name() string { return n.name }
+
+// Pages is the number of fetches done.
+func (n *Fetcher) Pages() int64 { return n.pages.Load() }
+
+// Run joins the cluster and fetches until the job is done (with Stay: until the context ends). It waits for
+// a scheduler that is not there yet. An error that is [ErrRefused] says that the cluster does not let it in.
+func (n *Fetcher) Run(ctx context.Context) error {
+	life, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	g, inner := errgroup.WithContext(life)
+	g.Go(func() error { return n.members.Run(inner) })
+	g.Go(func() error {
+		defer leave()
+		working, cancel := context.WithCancel(inner)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return cleanEnd(n.serveJobs(working, inner))
+	})
+	return cleanEnd(g.Wait())
+}
+
+// serveJobs works for one scheduler after the other, until the job is done or ctx ends. life goes on while
+// the last things are shipped.
+func (n *Fetcher) serveJobs(ctx, life context.Context) error {
+	for ctx.Err() == nil {
+		m, ok := n.scheduler(ctx)
+		if !ok {
+			return nil
+		}
+		done, err := n.serveJob(ctx, life, m)
+		if errors.Is(err, cluster.ErrRefused) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			n.o.Logger.Warn("lost the scheduler, trying again", "error", err)
+		}
+		if done && !n.o.Stay {
+			return nil
+		}
+		pause(ctx, reconnectWait)
+	}
+	return nil
+}
+
+// scheduler waits until the gossip knows a scheduler whose job is not done.
+func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
+	told := false
+	for {
+		changed := n.members.Changed()
+		for _, m := range n.members.List() {
+			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && !(n.o.Stay && m.Meta.Done) {
+				return m, true
+			}
+		}
+		if !told {
+			n.o.Logger.Info("waiting for a scheduler", "join", strings.Join(n.o.Join, ","))
+			told = true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return cluster.Member{}, false
+		}
+	}
+}
+
+// serveJob works for one scheduler until its job is done. done is false when the scheduler was lost.
+func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bool, err error) {
+	conn, err := n.connect(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	notice, err := conn.Notice(ctx)
+	if err != nil {
+		return false, err
+	}
+	n.o.Logger.Info("working for", "scheduler", m.Queue(), "job", notice.Job.Name)
+	if done, err = n.fetch(ctx, life, conn, m, &notice.Job); err != nil || ctx.Err() != nil {
+		return done, err
+	}
+	return done, nil
+}
+
+func (n *Fetcher) connect(ctx context.Context, m cluster.Member) (*cluster.Conn, error) {
+	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
+	if !n.o.Secret.IsZero() {
+		var err error
+		if o.TLS, err = cluster.ClientTLS(n.o.Secret, cluster.RoleFetcher, n.name); err != nil {
+			return nil, err
+		}
+		if _, o.Seed, err = keyOf(n.o.Secret, cluster.RoleFetcher); err != nil {
+			return nil, err
+		}
+	}
+	return cluster.Connect(ctx, o)
+}
+
+// fetch runs the fetcher and ships what it stores; when the job is done, all of it.
+func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster.Member, job *Job) (done bool, err error) {
+	a, err := openArchive(job, n.dir.Path(), n.name, n.o.Logger)
+	if err != nil {
+		return false, err
+	}
+	spool, err := spoolDir(n.dir.Path())
+	if err != nil {
+		return false, errors.Join(err, a.Close())
+	}
+	f, err := fetcher.New(fetcher.Options{
+		Name: n.name, Workers: n.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
+		Archive: a, SpoolDir: spool, Logger: n.o.Logger, Step: n.o.Fault, Kill: life,
+	})
+	if err != nil {
+		return false, errors.Join(err, a.Close())
+	}
+	shipper, stopShipping, err := n.ship(life, a, m)
+	if err != nil {
+		return false, errors.Join(err, a.Close())
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	go n.follow(working, stop, m)
+	before := n.pages.Load()
+	go n.count(working, f, before)
+	err = cleanEnd(f.Run(working))
+	n.pages.Store(before + f.Pages())
+	done = err == nil && working.Err() == nil
+	err = errors.Join(err, a.Close())
+	stopShipping()
+	if !done && ctx.Err() == nil {
+		return false, err
+	}
+	limit := drainLimit
+	if ctx.Err() != nil {
+		limit = stopWait
+	}
+	draining, cancel := context.WithTimeout(life, limit)
+	defer cancel()
+	if drained := shipper.Drain(draining); drained != nil {
+		n.o.Logger.Warn("not everything was shipped; start this fetcher again with the same --dir", "dir", n.dir.Path(), "error", drained)
+	}
+	return done, err
+}
+
+// ship starts shipping in the background; the returned function ends it and waits.
+func (n *Fetcher) ship(life context.Context, a archive, m cluster.Member) (*fetcher.Shipper, func(), error) {
+	growing, _ := a.(*storage.WARC) // nil for plain files, which are whole as soon as they have a name
+	outbox, err := storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := controlClient(m.Control(), n.o.Secret, n.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := fetcher.NewShipper(outbox, client, n.o.Logger)
+	ctx, cancel := context.WithCancel(life)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := cleanEnd(s.Run(ctx)); err != nil {
+			n.o.Logger.Warn("shipping ended", "error", err)
+		}
+	}()
+	return s, func() { cancel(); <-ended }, nil
+}
+
+// follow ends the work when the scheduler comes back at another address, so that the node connects anew.
+func (n *Fetcher) follow(ctx context.Context, stop func(), at cluster.Member) {
+	for {
+		changed := n.members.Changed()
+		for _, m := range n.members.List() {
+			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && m.Queue() != at.Queue() && !n.alive(at) {
+				stop()
+				return
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (n *Fetcher) alive(at cluster.Member) bool {
+	for _, m := range n.members.List() {
+		if m.Name == at.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// count keeps Pages in step while the fetcher works.
+func (n *Fetcher) count(ctx context.Context, f *fetcher.Fetcher, before int64) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			n.pages.Store(before + f.Pages())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func controlClient(target string, secret cluster.Secret, name string) (*cluster.ControlClient, error) {
+	if secret.IsZero() {
+		return cluster.NewControlClient(target, nil), nil
+	}
+	tls, err := cluster.ClientTLS(secret, cluster.RoleFetcher, name)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	return cluster.NewControlClient(target, tls), nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,131 @@
+package trawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/storage"
+)
+
+// StatusOf tells where a job stands. target is a crawl directory on this machine, or HOST:PORT of a node's
+// control address.
+func StatusOf(ctx context.Context, target string, secret cluster.Secret) (Status, error) {
+	if !isDir(target) {
+		if _, err := cluster.ParseBind(target); err != nil {
+			return Status{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
+		}
+		client, err := controlClient(target, secret, "status")
+		if err != nil {
+			return Status{}, err
+		}
+		defer client.Close()
+		return client.Status(ctx)
+	}
+	socket, err := storage.ControlSocket(target)
+	if err != nil {
+		return Status{}, err
+	}
+	client := cluster.NewControlClient(socket, nil)
+	defer client.Close()
+	s, err := client.Status(ctx)
+	if !errors.Is(err, cluster.ErrNotRunning) {
+		return s, err
+	}
+	return statusAtRest(ctx, target)
+}
+
+// statusAtRest reads the status of a directory that nobody works in.
+func statusAtRest(ctx context.Context, path string) (Status, error) {
+	ledger, done, err := openAtRest(path)
+	if err != nil {
+		return Status{}, err
+	}
+	defer done()
+	l, err := ledger.Load(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	t, c := &l.Tallies, &l.Tallies.Counts
+	s := Status{
+		Job: l.State.Job.Name, Kind: l.State.Job.Kind, State: "stopped",
+		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
+		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
+		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
+		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
+	}
+	if !l.State.Finished.IsZero() {
+		s.State = "done"
+	}
+	return s, nil
+}
+
+// openAtRest opens the ledger of a directory that nobody works in, for reading.
+func openAtRest(path string) (*storage.Ledger, func(), error) {
+	dir, err := storage.OpenDir(path, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	if err != nil {
+		return nil, nil, errors.Join(err, dir.Close())
+	}
+	return ledger, func() { ledger.Close(); dir.Close() }, nil
+}
+
+// Export writes all rows of a crawl directory to a file, or to stdout when out is "-". format "" is that of
+// the file's ending. It returns the number of rows.
+func Export(ctx context.Context, dir, out, format string, stdout io.Writer) (int64, error) {
+	f, err := formatOf(out, format)
+	if err != nil {
+		return 0, usageError(err)
+	}
+	ledger, done, err := openAtRest(dir)
+	if errors.Is(err, storage.ErrNotCrawl) {
+		err = usageError(err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	if out == "-" {
+		return storage.Export(stdout, f, ledger.All())
+	}
+	return storage.ExportFile(out, f, ledger.All())
+}
+
+func formatOf(out, format string) (storage.Format, error) {
+	switch {
+	case format != "":
+		return storage.ParseFormat(format)
+	case out == "-":
+		return storage.ParseFormat("jsonl")
+	}
+	return storage.FormatOf(out)
+}
+
+// Version is the program's version, from the build.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}
+
+// writeJob writes the settings in force, for people.
+func (c *Crawl) writeJob() error {
+	text, err := jobText(&c.job)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.dir.JobFile(), text, 0o600); err != nil {
+		return fmt.Errorf("write job.yaml: %w", err)
+	}
+	return nil
+}

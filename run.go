@@ -1,0 +1,332 @@
+package trawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/fetcher"
+	"trawl/scheduler"
+	"trawl/storage"
+)
+
+const (
+	// localFetcher is the name of the fetcher in the scheduler's own process.
+	localFetcher = "local"
+	// seedBatch is how many seeds are admitted in one step.
+	seedBatch = 1000
+	// stopWait is how long an interrupted job waits for what is under way.
+	stopWait = 8 * time.Second
+)
+
+// run is one run of a job: the services around the scheduler.
+type run struct {
+	*Crawl
+	services *errgroup.Group
+	life     context.Context // of the services; ends when one of them fails
+	broker   *cluster.Broker
+	conn     *cluster.Conn // the scheduler's
+	sched    *scheduler.Scheduler
+	node     *schedulerNode // with Serve
+}
+
+// Run runs the job until it is done, a limit is reached or the context ends; Ending tells which. An error
+// means that trawl failed; the job can be run again in any case, and goes on where it was.
+func (c *Crawl) Run(ctx context.Context) (err error) {
+	life, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	r := &run{Crawl: c}
+	r.services, r.life = errgroup.WithContext(life)
+	if err := c.writeJob(); err != nil {
+		return err
+	}
+	err = r.start()
+	if err == nil {
+		err = r.work(ctx)
+	}
+	kill()
+	err = errors.Join(err, cleanEnd(r.services.Wait()))
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	if err != nil {
+		return err
+	}
+	return c.export(context.WithoutCancel(ctx))
+}
+
+// cleanEnd passes over the ends that kill caused.
+func cleanEnd(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// start brings up queue, scheduler and control, and what lets other machines in.
+func (r *run) start() error {
+	if err := r.startQueue(); err != nil {
+		return err
+	}
+	loaded, err := r.ledger.Load(r.life)
+	if err != nil {
+		return err
+	}
+	if !loaded.Fresh && !loaded.State.Seeded {
+		r.o.Logger.Warn("the seeds were not all read when this job was stopped: give them again")
+	}
+	if err := r.conn.PrepareStreams(r.life, loaded.Position); err != nil {
+		return err
+	}
+	local := localFetcher
+	if r.o.Serve {
+		local = ""
+	}
+	r.sched, err = scheduler.New(r.life, scheduler.Options{
+		Job: r.job, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
+		LocalFetcher: local, Stay: r.o.Stay, Logger: r.o.Logger, Fault: r.o.Fault,
+	})
+	if errors.Is(err, scheduler.ErrOtherJob) {
+		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
+	} else if err != nil {
+		return err
+	}
+	status := r.sched.Status
+	r.status.Store(&status)
+	r.services.Go(func() error { return r.sched.Run(r.life) })
+	r.services.Go(func() error { return r.conn.ServeAsks(r.life, r.sched) })
+	if r.o.Serve {
+		return r.serve()
+	}
+	return r.control(cluster.ControlOptions{})
+}
+
+// startQueue starts the embedded broker and connects to it in process.
+func (r *run) startQueue() error {
+	o := cluster.BrokerOptions{StoreDir: r.dir.Queue(), Logger: r.o.Logger}
+	var seed []byte
+	var err error
+	if r.o.Serve {
+		if seed, err = r.listenQueue(&o); err != nil {
+			return err
+		}
+	}
+	if r.broker, err = cluster.NewBroker(o); err != nil {
+		return err
+	}
+	r.services.Go(func() error { return r.broker.Run(r.life) })
+	select {
+	case <-r.broker.Ready():
+	case <-r.life.Done():
+		return errors.New("the queue did not start")
+	}
+	r.conn, err = cluster.Connect(r.life, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, Seed: seed, Name: "scheduler", Logger: r.o.Logger})
+	return err
+}
+
+// control serves the control API on the directory's socket, and where o says.
+func (r *run) control(o cluster.ControlOptions) error {
+	socket, err := r.dir.ControlSocket()
+	if err != nil {
+		return err
+	}
+	o.Socket, o.Status, o.Stop, o.Logger = socket, r.sched.Status, r.sched.Stop, r.o.Logger
+	c, err := cluster.NewControl(o)
+	if err != nil {
+		return err
+	}
+	r.services.Go(func() error { return c.Run(r.life) })
+	if r.node != nil {
+		r.node.control = c
+	}
+	select {
+	case <-c.Ready():
+		return nil
+	case <-r.life.Done():
+		return errors.New("the control API did not start")
+	}
+}
+
+// work feeds the seeds and fetches until the end.
+func (r *run) work(ctx context.Context) error {
+	r.services.Go(func() error { return r.seedApart(r.life) })
+	fetching, stopFetching := context.WithCancel(r.life)
+	defer stopFetching()
+	fetched := make(chan error, 1)
+	if r.o.Serve {
+		fetched <- nil
+	} else if err := r.fetchHere(fetching, fetched); err != nil {
+		return err
+	}
+	var limit <-chan time.Time
+	if r.o.MaxTime > 0 {
+		t := time.NewTimer(r.o.MaxTime)
+		defer t.Stop()
+		limit = t.C
+	}
+	ending := Done
+	select {
+	case <-r.sched.Done():
+		if s := r.sched.Status(); s.Parked > 0 {
+			ending = Limited
+		}
+		r.settleDone(ctx, fetched)
+	case <-limit:
+		ending = Limited
+		r.settleStop(stopFetching, fetched)
+	case <-ctx.Done():
+		ending = Interrupted
+		r.settleStop(stopFetching, fetched)
+	case <-r.sched.Quiet(): // asked over the control API
+		ending = Interrupted
+		r.settleStop(stopFetching, fetched)
+	case <-r.life.Done():
+		return nil // a service failed; its error is told by the group
+	}
+	r.ending.Store(&ending)
+	return nil
+}
+
+// settleDone waits for the fetchers to hear that the job is done.
+func (r *run) settleDone(ctx context.Context, fetched <-chan error) {
+	if r.node != nil {
+		r.node.drain(ctx)
+		return
+	}
+	waitFor(r.life, stopWait, fetched)
+}
+
+// settleStop lets what is under way end, for a few seconds, and settles it.
+func (r *run) settleStop(stopFetching func(), fetched <-chan error) {
+	r.sched.Stop()
+	stopFetching()
+	waitFor(r.life, stopWait, fetched)
+	waitFor(r.life, stopWait, r.sched.Quiet())
+}
+
+func waitFor[T any](ctx context.Context, d time.Duration, c <-chan T) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-c:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// fetchHere runs the fetcher of this process.
+func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
+	conn, err := cluster.Connect(r.life, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleFetcher, Name: localFetcher, Logger: r.o.Logger})
+	if err != nil {
+		return err
+	}
+	a, err := openArchive(&r.job, r.dir.Path(), localFetcher, r.o.Logger)
+	if err != nil {
+		conn.Close()
+		return err
+	}
+	spool, err := spoolDir(r.dir.Path())
+	if err != nil {
+		return err
+	}
+	f, err := fetcher.New(fetcher.Options{
+		Name: localFetcher, Workers: r.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
+		Archive: a, SpoolDir: spool, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, Kill: r.life,
+	})
+	if err != nil {
+		return err
+	}
+	r.sched.SetFetchers([]crawler.FetcherStatus{{Name: localFetcher, Slots: r.o.Workers}})
+	r.services.Go(func() error {
+		err := cleanEnd(f.Run(ctx))
+		err = errors.Join(err, a.Close())
+		conn.Close()
+		ended <- err
+		return err
+	})
+	return nil
+}
+
+// seedApart seeds, and returns at the end of the run even when the seeds' reader is still waiting for
+// input, which nothing can interrupt.
+func (r *run) seedApart(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- r.seed(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// seed reads the seeds and admits them, a batch at a time.
+func (r *run) seed(ctx context.Context) error {
+	var batch []Seed
+	flush := func(last bool) error {
+		err := r.sched.Seed(ctx, batch, last)
+		batch = batch[:0:0]
+		return cleanEnd(err)
+	}
+	if r.o.Seeds != nil {
+		for s, err := range r.o.Seeds {
+			var bad *BadLine
+			switch {
+			case errors.As(err, &bad):
+				r.badSeeds.Add(1)
+				r.o.BadSeed(bad)
+				continue
+			case err != nil:
+				return err
+			}
+			if batch = append(batch, s); len(batch) >= seedBatch {
+				if err := flush(false); err != nil || ctx.Err() != nil {
+					return err
+				}
+			}
+		}
+	}
+	return flush(true)
+}
+
+// archive is a fetcher's archive that can be closed.
+type archive interface {
+	fetcher.Archive
+	Close() error
+}
+
+// openArchive opens the archive that the job asks for. prefix begins the names of WARC files.
+func openArchive(job *Job, dir, prefix string, log *slog.Logger) (archive, error) {
+	switch job.Archive {
+	case crawler.ArchiveWARC:
+		return storage.NewWARC(dir, storage.WARCOptions{Prefix: prefix, Compress: job.Compress, Info: warcInfo(job), Logger: log})
+	case crawler.ArchiveFiles:
+		return storage.NewFiles(dir, storage.FilesOptions{Logger: log})
+	}
+	return noArchive{storage.NewNone()}, nil
+}
+
+type noArchive struct{ storage.None }
+
+func (noArchive) Close() error { return nil }
+
+// spoolDir makes the directory of bodies too large for memory, in the tree of the archive, so that a file
+// can be taken over by renaming it.
+func spoolDir(dir string) (string, error) {
+	spool := filepath.Join(dir, "incoming", "spool")
+	if err := os.RemoveAll(spool); err != nil {
+		return "", fmt.Errorf("empty spool: %w", err)
+	}
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return "", fmt.Errorf("make spool: %w", err)
+	}
+	return spool, nil
+}

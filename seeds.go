@@ -1,0 +1,179 @@
+package trawl
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"trawl/crawler"
+	"trawl/scheduler"
+)
+
+// maxSeedLine is the longest line of a list that is read, in bytes; longer ones are bad lines.
+const maxSeedLine = 64 << 10
+
+// Seed is a URL that the user gave.
+type Seed = scheduler.Seed
+
+// BadLine is a seed that could not be read. The others go on.
+type BadLine struct {
+	Place string // file:line, or the argument
+	Text  string // what stands there, cut
+	Err   error
+}
+
+func (b *BadLine) Error() string { return fmt.Sprintf("%s: %q: %v", b.Place, b.Text, b.Err) }
+func (b *BadLine) Unwrap() error { return b.Err }
+
+// CheckSeeds looks whether each argument is a URL, a file that can be opened, or - for standard input, and
+// reports every one that is not.
+func CheckSeeds(args []string) error {
+	var problems []error
+	for _, a := range args {
+		if a == "-" || isURL(a) {
+			continue
+		}
+		f, err := os.Open(a)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s is neither a URL (write https://%s) nor a file that can be read: %w", a, a, errors.Unwrap(err)))
+			continue
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			problems = append(problems, fmt.Errorf("%s is a directory: give a URL, a file of URLs, or - for standard input", a))
+		}
+		f.Close()
+	}
+	if len(problems) > 0 {
+		return usageError(errors.Join(problems...))
+	}
+	return nil
+}
+
+func isURL(s string) bool { return strings.Contains(s, "://") }
+
+// ReadSeeds streams the seeds of the arguments. A *[BadLine] is an error of one line, after which the
+// stream goes on; any other error ends it.
+func ReadSeeds(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
+	return func(yield func(Seed, error) bool) {
+		for _, a := range args {
+			switch {
+			case isURL(a):
+				if s, err := parseSeed(a); err != nil {
+					if !yield(Seed{}, &BadLine{Place: "argument", Text: short(a), Err: err}) {
+						return
+					}
+				} else if !yield(s, nil) {
+					return
+				}
+			case a == "-":
+				if !readLines("standard input", stdin, yield) {
+					return
+				}
+			default:
+				if !readFile(a, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func readFile(name string, yield func(Seed, error) bool) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return yield(Seed{}, fmt.Errorf("read seeds: %w", err))
+	}
+	defer f.Close()
+	return readLines(name, f, yield)
+}
+
+// readLines reads a list: a URL a line, or URL<TAB>NAME; empty lines and lines that begin with # are
+// passed over.
+func readLines(name string, r io.Reader, yield func(Seed, error) bool) bool {
+	in := bufio.NewReaderSize(r, maxSeedLine)
+	for n := 1; ; n++ {
+		line, err := in.ReadSlice('\n')
+		place := fmt.Sprintf("%s:%d", name, n)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			text := short(string(line))
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = in.ReadSlice('\n')
+			}
+			if !yield(Seed{}, &BadLine{Place: place, Text: text, Err: fmt.Errorf("longer than %d bytes", maxSeedLine)}) {
+				return false
+			}
+			line = nil
+		}
+		text := strings.TrimSpace(strings.TrimPrefix(string(line), "\ufeff"))
+		if text != "" && text[0] != '#' {
+			s, bad := parseLine(text)
+			if bad != nil {
+				s, bad = Seed{}, &BadLine{Place: place, Text: short(text), Err: bad}
+			}
+			if !yield(s, bad) {
+				return false
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		if err != nil {
+			return yield(Seed{}, fmt.Errorf("read seeds from %s: %w", name, err))
+		}
+	}
+}
+
+func parseLine(line string) (Seed, error) {
+	url, name, named := strings.Cut(line, "\t")
+	s, err := parseSeed(strings.TrimSpace(url))
+	if err != nil || !named || strings.TrimSpace(name) == "" {
+		return s, err
+	}
+	s.Name, err = crawler.CleanName(strings.TrimSpace(name))
+	return s, err
+}
+
+func parseSeed(text string) (Seed, error) {
+	if !isURL(text) {
+		return Seed{}, errors.New("no URL: it must begin with http:// or https://")
+	}
+	u, credentials, err := crawler.ParseSeed(text)
+	if err != nil {
+		return Seed{}, err
+	}
+	if credentials != "" {
+		text = u.String() // the text as given would tell them
+	}
+	return Seed{URL: u, Text: text, Credentials: credentials}, nil
+}
+
+func short(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}
+
+// DefaultDir is the crawl directory for the seeds: ./HOST.trawl, for download ./LIST.trawl.
+func DefaultDir(kind crawler.Kind, args []string) (string, error) {
+	for _, a := range args {
+		switch {
+		case isURL(a):
+			if u, err := crawler.ParseURL(a); err == nil {
+				return "./" + strings.ReplaceAll(string(u.Host()), ":", "_") + ".trawl", nil
+			}
+		case a != "-":
+			base := filepath.Base(a)
+			return "./" + strings.TrimSuffix(base, filepath.Ext(base)) + ".trawl", nil
+		}
+	}
+	if len(args) > 0 {
+		return "./stdin.trawl", nil
+	}
+	return "", usageError(errors.New("no seeds and no --dir: give seeds, or the directory of a crawl to go on with"))
+}

@@ -1,0 +1,233 @@
+package trawl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/storage"
+)
+
+const (
+	// drainIdle is how long the scheduler of a finished job waits for a fetcher that ships nothing.
+	drainIdle = 30 * time.Second
+	// drainCheck is how often it looks.
+	drainCheck = 200 * time.Millisecond
+)
+
+// schedulerNode is what lets fetchers on other machines in: gossip, and the intake of their files.
+type schedulerNode struct {
+	r       *run
+	members *cluster.Members
+	control *cluster.Control
+	depot   *watchedDepot
+}
+
+// bindOf is where a scheduler listens for gossip; queue and control take the next ports.
+func bindOf(o *Options) (cluster.Bind, error) {
+	b := cluster.DefaultBind(o.Secret)
+	if o.Bind != "" {
+		var err error
+		if b, err = cluster.ParseBind(o.Bind); err != nil {
+			return b, fmt.Errorf("--bind: %w", err)
+		}
+	}
+	if o.Secret.IsZero() && !b.Loopback() {
+		return b, fmt.Errorf("--bind %s: %w", b, cluster.ErrNeedSecret)
+	}
+	return b, nil
+}
+
+// listenQueue opens the queue to other machines and gives the scheduler's key to it.
+func (r *run) listenQueue(o *cluster.BrokerOptions) (seed []byte, err error) {
+	bind, err := bindOf(&r.o)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	listen, err := bind.Next(1)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	o.Listen = listen.String()
+	if r.o.Secret.IsZero() {
+		return nil, nil
+	}
+	if o.TLS, err = cluster.ServerTLS(r.o.Secret, cluster.RoleScheduler, "scheduler"); err != nil {
+		return nil, err
+	}
+	if o.SchedulerKey, seed, err = keyOf(r.o.Secret, cluster.RoleScheduler); err != nil {
+		return nil, err
+	}
+	o.FetcherKey, _, err = keyOf(r.o.Secret, cluster.RoleFetcher)
+	return seed, err
+}
+
+func keyOf(s cluster.Secret, role cluster.Role) (public string, seed []byte, err error) {
+	k, err := s.UserKey(role)
+	if err != nil {
+		return "", nil, fmt.Errorf("derive queue key: %w", err)
+	}
+	if public, err = k.PublicKey(); err != nil {
+		return "", nil, fmt.Errorf("derive queue key: %w", err)
+	}
+	if seed, err = k.Seed(); err != nil {
+		return "", nil, fmt.Errorf("derive queue key: %w", err)
+	}
+	return public, seed, nil
+}
+
+// serve opens control and gossip to other machines and turns members into credit.
+func (r *run) serve() error {
+	depot, err := storage.NewDepot(r.dir.Path())
+	if err != nil {
+		return err
+	}
+	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}}
+	r.node = n
+	o, err := r.controlAddress()
+	if err != nil {
+		return err
+	}
+	o.Depot = n.depot
+	if err := r.control(o); err != nil {
+		return err
+	}
+	if err := n.join(); err != nil {
+		return err
+	}
+	r.services.Go(func() error { return n.members.Run(r.life) })
+	select {
+	case <-n.members.Ready():
+	case <-r.life.Done():
+		return nil // the group tells why
+	}
+	r.o.Logger.Info("fetchers may join", "join", n.members.Addr().String(), "queue", r.broker.Addr(), "control", n.control.Addr(), "encrypted", !r.o.Secret.IsZero())
+	r.services.Go(func() error { return n.watch(r.life) })
+	return nil
+}
+
+func (r *run) controlAddress() (o cluster.ControlOptions, err error) {
+	bind, err := bindOf(&r.o)
+	if err != nil {
+		return o, usageError(err)
+	}
+	at, err := bind.Next(2)
+	if err != nil {
+		return o, usageError(err)
+	}
+	o.Listen = at.String()
+	if r.o.Control != "" {
+		o.Listen = r.o.Control
+	}
+	if !r.o.Secret.IsZero() {
+		o.TLS, err = cluster.ServerTLS(r.o.Secret, cluster.RoleScheduler, "scheduler")
+	}
+	return o, err
+}
+
+func (n *schedulerNode) join() (err error) {
+	bind, err := bindOf(&n.r.o)
+	if err != nil {
+		return usageError(err)
+	}
+	notice, err := n.r.sched.Notice(n.r.life)
+	if err != nil {
+		return err
+	}
+	n.members, err = cluster.NewMembers(cluster.MembersOptions{
+		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Secret: n.r.o.Secret, Logger: n.r.o.Logger,
+		Meta: cluster.Meta{
+			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life,
+			QueuePort: portOf(n.r.broker.Addr()), ControlPort: portOf(n.control.Addr()),
+		},
+	})
+	return err
+}
+
+func portOf(addr string) int {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return 0
+	}
+	p, err := strconv.Atoi(port)
+	if err != nil {
+		return 0
+	}
+	return p
+}
+
+// watch keeps the scheduler's credit in step with the fetchers that are there.
+func (n *schedulerNode) watch(ctx context.Context) error {
+	for {
+		changed := n.members.Changed()
+		n.r.sched.SetFetchers(n.fetchers())
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (n *schedulerNode) fetchers() []crawler.FetcherStatus {
+	var all []crawler.FetcherStatus
+	for _, m := range n.members.List() {
+		if m.Meta.Role != cluster.RoleFetcher {
+			continue
+		}
+		f := crawler.FetcherStatus{Name: m.Meta.Name, Slots: m.Meta.Slots}
+		if m.Meta.Draining {
+			f.Slots = 0
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// drain tells the fetchers that the job is done and waits until they have shipped what they hold and left.
+func (n *schedulerNode) drain(ctx context.Context) {
+	if err := n.members.Update(func(m *cluster.Meta) { m.Done = true }); err != nil {
+		n.r.o.Logger.Warn("the end of the job could not be announced", "error", err)
+	}
+	t := time.NewTicker(drainCheck)
+	defer t.Stop()
+	n.depot.touch()
+	for len(n.fetchers()) > 0 && n.depot.idle() < drainIdle {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		case <-n.r.life.Done():
+			return
+		}
+	}
+	for _, f := range n.fetchers() {
+		n.r.o.Logger.Warn("a fetcher did not leave; what it has not shipped comes when it is started again with its directory while this job's scheduler runs", "fetcher", f.Name)
+	}
+}
+
+// watchedDepot notes when something was last shipped.
+type watchedDepot struct {
+	cluster.DepotReceiver
+	last atomic.Int64 // unix nanoseconds
+}
+
+func (d *watchedDepot) touch()              { d.last.Store(time.Now().UnixNano()) }
+func (d *watchedDepot) idle() time.Duration { return time.Since(time.Unix(0, d.last.Load())) }
+
+func (d *watchedDepot) Append(ctx context.Context, name string, offset int64, r io.Reader, n int64) error {
+	defer d.touch()
+	return d.DepotReceiver.Append(ctx, name, offset, r, n)
+}
+
+func (d *watchedDepot) Finish(ctx context.Context, name string, size int64, digest crawler.Digest) error {
+	d.touch()
+	defer d.touch()
+	return d.DepotReceiver.Finish(ctx, name, size, digest)
+}

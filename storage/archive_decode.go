@@ -1,0 +1,125 @@
+package storage
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// decodeRatio is the most decoded bytes for each encoded one, beyond decodeFree decoded bytes. It is what
+	// deflate can reach at most: the fetcher applied its own, much lower limit before anything was stored.
+	decodeRatio = 1100
+	decodeFree  = 16 << 20
+	// maxCodings is the most content codings on top of each other.
+	maxCodings = 4
+	// zstdMemory is the most a zstd decoder may use, in bytes.
+	zstdMemory = 128 << 20
+)
+
+var errDecodeRatio = errors.New("decoded body is out of all proportion to the stored one")
+
+// decoder of a body; Close frees what its codings hold.
+type bodyDecoder struct {
+	io.Reader
+	closers []func()
+}
+
+func (d *bodyDecoder) Close() {
+	for _, c := range d.closers {
+		c()
+	}
+}
+
+// codings lists the content codings of a Content-Encoding value in the order in which they were applied
+// (RFC 9110, 8.4), without "identity". ok is false when one is unknown: the body is taken as it is then.
+func codings(value string) (list []string, ok bool) {
+	for c := range strings.SplitSeq(value, ",") {
+		switch c = strings.ToLower(strings.TrimSpace(c)); c {
+		case "", "identity":
+		case "gzip", "x-gzip", "deflate", "br", "zstd":
+			list = append(list, c)
+		default:
+			return nil, false
+		}
+	}
+	return list, len(list) <= maxCodings
+}
+
+// decodeBody undoes the codings. A deflate body may be with the zlib wrapping that the standard asks for
+// or without, as browsers take both.
+func decodeBody(body io.Reader, list []string) (*bodyDecoder, error) {
+	d := &bodyDecoder{Reader: body}
+	if len(list) == 0 {
+		return d, nil
+	}
+	in := &countingReader{r: body}
+	d.Reader = in
+	for i := len(list) - 1; i >= 0; i-- {
+		if err := d.wrap(list[i]); err != nil {
+			d.Close()
+			return nil, fmt.Errorf("decode %s: %w", list[i], err)
+		}
+	}
+	d.Reader = &ratioReader{r: d.Reader, in: in}
+	return d, nil
+}
+
+func (d *bodyDecoder) wrap(coding string) (err error) {
+	switch coding {
+	case "gzip", "x-gzip":
+		d.Reader, err = gzip.NewReader(d.Reader)
+	case "br":
+		d.Reader = brotli.NewReader(d.Reader)
+	case "zstd":
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(d.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(zstdMemory))
+		if err == nil {
+			d.Reader, d.closers = z, append(d.closers, z.Close)
+		}
+	case "deflate":
+		br := bufio.NewReader(d.Reader)
+		if b, _ := br.Peek(2); len(b) == 2 && b[0]&0x0f == 8 && (uint(b[0])<<8|uint(b[1]))%31 == 0 {
+			d.Reader, err = zlib.NewReader(br)
+		} else {
+			d.Reader = flate.NewReader(br)
+		}
+	}
+	return err
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// ratioReader ends with errDecodeRatio when far more comes out than went in.
+type ratioReader struct {
+	r   io.Reader
+	in  *countingReader
+	out int64
+}
+
+func (r *ratioReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.out += int64(n)
+	if r.out > decodeFree && r.out/decodeRatio > r.in.n {
+		return n, errDecodeRatio
+	}
+	return n, err
+}

@@ -1,0 +1,125 @@
+package storage
+
+import "trawl/crawler"
+
+// Fields of an errand.
+const (
+	hopFor = 1 + iota
+	hopScheme
+	hopURL
+	hopCount
+)
+
+func encodeHop(buf []byte, h *crawler.RobotsHop) []byte {
+	e := encoder{}
+	e.begin(buf)
+	e.text(hopFor, string(h.For))
+	e.text(hopScheme, h.Scheme)
+	e.text(hopURL, h.URL.String())
+	e.int(hopCount, int64(h.Count))
+	return e.b
+}
+
+func decodeHop(value []byte) (crawler.RobotsHop, error) {
+	d := newDecoder(value)
+	var h crawler.RobotsHop
+	for d.next() {
+		switch d.num {
+		case hopFor:
+			h.For = crawler.Host(d.text())
+		case hopScheme:
+			h.Scheme = d.text()
+		case hopURL:
+			h.URL = d.url()
+		case hopCount:
+			h.Count = d.int()
+		}
+	}
+	return h, d.err
+}
+
+// hop reads an errand that is a field of another record.
+func (d *decoder) hop() crawler.RobotsHop {
+	h, err := decodeHop([]byte(d.text()))
+	if err != nil {
+		d.fail(err)
+	}
+	return h
+}
+
+// Fields of a robots file.
+const (
+	robotsScheme = 1 + iota
+	robotsStatus
+	robotsHTTP
+	robotsBody
+	robotsTruncated
+	robotsTTL
+	robotsDetail
+	robotsFile
+	robotsOffset
+	robotsLength
+	robotsHop
+	robotsFetched
+	robotsExpires
+)
+
+// robotsStatuses is how many statuses there are.
+const robotsStatuses = int(crawler.RobotsElsewhere) + 1
+
+func encodeRobots(buf []byte, r *crawler.HostRobots) []byte {
+	e := encoder{}
+	e.begin(buf)
+	e.text(robotsScheme, r.Scheme)
+	e.uint(robotsStatus, uint64(r.Status))
+	e.int(robotsHTTP, int64(r.HTTP))
+	e.bytes(robotsBody, r.Body)
+	e.bool(robotsTruncated, r.Truncated)
+	e.int(robotsTTL, int64(r.TTL))
+	e.text(robotsDetail, r.Detail)
+	e.text(robotsFile, r.Archive.File)
+	e.int(robotsOffset, r.Archive.Offset)
+	e.int(robotsLength, r.Archive.Length)
+	if r.Hop != (crawler.RobotsHop{}) {
+		e.bytes(robotsHop, encodeHop(nil, &r.Hop))
+	}
+	e.time(robotsFetched, r.Fetched)
+	e.time(robotsExpires, r.Expires)
+	return e.b
+}
+
+func decodeRobots(value []byte) (crawler.HostRobots, error) {
+	d := newDecoder(value)
+	var r crawler.HostRobots
+	for d.next() {
+		switch d.num {
+		case robotsScheme:
+			r.Scheme = d.text()
+		case robotsStatus:
+			r.Status = crawler.RobotsStatus(d.below(robotsStatuses))
+		case robotsHTTP:
+			r.HTTP = d.int()
+		case robotsBody:
+			r.Body = []byte(d.text())
+		case robotsTruncated:
+			r.Truncated = d.bool()
+		case robotsTTL:
+			r.TTL = d.duration()
+		case robotsDetail:
+			r.Detail = d.text()
+		case robotsFile:
+			r.Archive.File = d.text()
+		case robotsOffset:
+			r.Archive.Offset = d.int64()
+		case robotsLength:
+			r.Archive.Length = d.int64()
+		case robotsHop:
+			r.Hop = d.hop()
+		case robotsFetched:
+			r.Fetched = d.time()
+		case robotsExpires:
+			r.Expires = d.time()
+		}
+	}
+	return r, d.err
+}

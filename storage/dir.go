@@ -1,0 +1,215 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sentinels of directories and ledgers. The errors that wrap them say which directory, and what to do.
+var (
+	// ErrInUse: another process, or another user of this one, has the directory open.
+	ErrInUse = errors.New("in use")
+	// ErrNewer: written by a newer trawl than this one.
+	ErrNewer = errors.New("written by a newer trawl")
+	// ErrNotCrawl: there is no crawl in the directory.
+	ErrNotCrawl = errors.New("not a crawl directory")
+	// ErrDamaged: what is stored cannot be read as what it should be.
+	ErrDamaged = errors.New("damaged")
+)
+
+// dirVersion is the version of the layout of a crawl directory.
+const dirVersion = 1
+
+// Names in a crawl directory.
+const (
+	versionName = "version"
+	lockName    = "lock"
+	socketName  = "control.sock"
+)
+
+// Dir is a crawl directory that this process has locked: one job and everything that belongs to it.
+//
+//	version       the number of this layout
+//	job.yaml      the settings in force
+//	ledger/       the ledger; private, since it holds credentials and cookies
+//	queue/        the embedded queues; private
+//	archive/      bodies as WARC
+//	files/        bodies as plain files
+//	exports/      exports that were not given another place
+//	trawl.log     the log
+//	control.sock  where a running crawl is steered
+//	lock          locked while a trawl works here; holds its process id
+//
+// The lock is the operating system's (flock), so it ends with the process however that ends, and a lock
+// file that lies around means nothing. Methods are safe for concurrent use.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// OpenDir opens a crawl directory and locks it. With create it is made when it is missing or empty.
+// Otherwise a directory that holds no crawl is refused with ErrNotCrawl, one that another trawl works in
+// with ErrInUse (commands then go to its [ControlSocket]), one of a newer trawl with ErrNewer.
+func OpenDir(path string, create bool) (*Dir, error) {
+	if create {
+		if err := os.MkdirAll(path, 0o777); err != nil {
+			return nil, fmt.Errorf("make crawl directory: %w", err)
+		}
+	}
+	version, err := inspectDir(path, create)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, lock: lock}
+	if create {
+		err = d.furnish(version == 0)
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// inspectDir reads the version of the directory, 0 for one that is to be made.
+func inspectDir(path string, create bool) (version int, err error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s does not exist: %w", path, errors.Join(ErrNotCrawl, fs.ErrNotExist))
+	} else if err != nil {
+		return 0, fmt.Errorf("open crawl directory: %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(path, versionName))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && create && unborn(entries):
+		return 0, nil
+	case errors.Is(err, fs.ErrNotExist) && create:
+		return 0, fmt.Errorf("%s holds other files: %w; choose a new or an empty directory with --dir", path, ErrNotCrawl)
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, fmt.Errorf("%s holds no crawl: %w", path, ErrNotCrawl)
+	case err != nil:
+		return 0, fmt.Errorf("open crawl directory: %w", err)
+	}
+	version, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || version < 1 {
+		return 0, fmt.Errorf("%s: file %s does not hold a version: %w", path, versionName, ErrNotCrawl)
+	}
+	if version > dirVersion {
+		return 0, fmt.Errorf("%s is %w (layout %d, this trawl knows up to %d); use that trawl", path, ErrNewer, version, dirVersion)
+	}
+	return version, nil
+}
+
+// unborn reports whether a directory is empty, but for what a crash leaves of one that was being made.
+func unborn(entries []fs.DirEntry) bool {
+	for _, e := range entries {
+		if n := e.Name(); n != lockName && !strings.HasPrefix(n, "."+versionName) {
+			return false
+		}
+	}
+	return true
+}
+
+func lockDir(path string) (*os.File, error) {
+	name := filepath.Join(path, lockName)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		f, err = os.Open(name) // on a read-only file system the lock file must be there
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock crawl directory: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%s is %w: trawl is running on it%s", path, ErrInUse, owner(f))
+	} else if err != nil {
+		err = fmt.Errorf("lock crawl directory %s: %w", path, err)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	// The process id is for people; the lock does not depend on it.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return f, nil
+}
+
+// owner tells who has the lock, as far as the lock file says it.
+func owner(f *os.File) string {
+	b := make([]byte, 20)
+	n, _ := f.ReadAt(b, 0)
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n]))); err == nil {
+		return fmt.Sprintf(" (process %d)", pid)
+	}
+	return ""
+}
+
+// furnish makes what is missing. The version comes last, so that a directory with a version is whole.
+func (d *Dir) furnish(fresh bool) error {
+	for path, mode := range map[string]fs.FileMode{
+		d.Ledger(): 0o700, d.Queue(): 0o700, d.Archive(): 0o777, d.Files(): 0o777, d.Exports(): 0o777,
+	} {
+		if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make crawl directory: %w", err)
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	err := replaceFile(filepath.Join(d.path, versionName), 0o600, func(f *os.File) error {
+		_, err := fmt.Fprintf(f, "%d\n", dirVersion)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make crawl directory: %w", err)
+	}
+	return nil
+}
+
+// Close gives up the lock. What was opened in the directory must be closed before.
+func (d *Dir) Close() error {
+	if err := d.lock.Close(); err != nil {
+		return fmt.Errorf("unlock crawl directory: %w", err)
+	}
+	return nil
+}
+
+// Path is the directory, as it was given.
+func (d *Dir) Path() string { return d.path }
+
+// JobFile is the path of the file with the settings in force.
+func (d *Dir) JobFile() string { return filepath.Join(d.path, "job.yaml") }
+
+// Ledger is the path of the ledger's directory.
+func (d *Dir) Ledger() string { return filepath.Join(d.path, "ledger") }
+
+// Queue is the path of the embedded queues' directory.
+func (d *Dir) Queue() string { return filepath.Join(d.path, "queue") }
+
+// Archive is the path of the directory of WARC files.
+func (d *Dir) Archive() string { return filepath.Join(d.path, "archive") }
+
+// Files is the path of the directory of plain files.
+func (d *Dir) Files() string { return filepath.Join(d.path, "files") }
+
+// Exports is the path of the directory of exports that were not given another place.
+func (d *Dir) Exports() string { return filepath.Join(d.path, "exports") }
+
+// LogFile is the path of the log.
+func (d *Dir) LogFile() string { return filepath.Join(d.path, "trawl.log") }
+
+// ControlSocket is [ControlSocket] of the directory.
+func (d *Dir) ControlSocket() (string, error) { return ControlSocket(d.path) }

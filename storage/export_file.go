@@ -1,0 +1,119 @@
+package storage
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/gzip"
+
+	"trawl/crawler"
+)
+
+// ExportFile writes rows to a file and tells how many. The format is by the ending of the path when f is "";
+// a path that ends with .gz is compressed. The file appears whole or not at all: it is written beside its
+// place, synced, and renamed; an older one of that name is replaced at that moment. What is not a plain
+// file (a pipe, /dev/stdout) is written to directly.
+func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
+	if f == "" {
+		if f, err = FormatOf(path); err != nil {
+			return 0, err
+		}
+	}
+	write := func(file *os.File) error {
+		n, err = exportTo(file, isGzip(path), f, rows)
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return 0, fmt.Errorf("export to %s: it is a directory; name a file in it", path)
+	} else if err == nil && !info.Mode().IsRegular() {
+		err = writeDirectly(path, write)
+		return n, err
+	}
+	err = replaceFile(path, 0o666, write)
+	return n, err
+}
+
+func exportTo(w io.Writer, compress bool, f Format, rows iter.Seq2[*crawler.Row, error]) (int64, error) {
+	if !compress {
+		return Export(w, f, rows)
+	}
+	out := bufio.NewWriterSize(w, exportBuffer)
+	z := gzip.NewWriter(out)
+	n, err := Export(z, f, rows)
+	if err == nil {
+		err = errors.Join(z.Close(), out.Flush())
+	}
+	return n, err
+}
+
+func writeDirectly(path string, write func(*os.File) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// replaceFile makes a file appear whole: temporary file in the same directory, sync, rename, sync of the
+// directory. After an error the temporary file is gone, and an older file of that name is as it was (unless
+// it is the last sync that failed). A crash may leave a temporary file, whose name begins with a dot and
+// the name meant.
+func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // replace what the link names, not the link
+	}
+	dir, base := filepath.Split(path)
+	f, err := createTemp(dir, base, mode)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// createTemp makes a new file beside the one meant. The mode is subject to the umask, other than that of
+// os.CreateTemp, since exports are for whom the user lets read files.
+func createTemp(dir, base string, mode fs.FileMode) (*os.File, error) {
+	for try := 0; ; try++ {
+		name := filepath.Join(dir, fmt.Sprintf(".%s.%d-%d.tmp", base, os.Getpid(), try))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) || try == 1000 {
+			return f, err
+		}
+	}
+}
+
+// syncDir makes a rename in a directory durable.
+func syncDir(dir string) error {
+	if dir == "" {
+		dir = "."
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}

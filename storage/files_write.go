@@ -1,0 +1,269 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"trawl/crawler"
+)
+
+const (
+	// filesAtOnce is how many files are synced at the same time: the disk makes one commit of them.
+	filesAtOnce = 16
+	// publishTries is how often a directory is made again that was removed, being empty, right before a file
+	// came into it ([Outbox.Shipped]).
+	publishTries = 16
+)
+
+// writeTemp brings the decoded body into the scratch directory.
+func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string, size int64, err error) {
+	temp = f.scratch() + "/" + rand.Text()
+	list, ok := codings(headerValue(x.Response, "Content-Encoding"))
+	if ok && len(list) > 0 {
+		coded, err := isCoded(ctx, x)
+		if err != nil {
+			return "", 0, err
+		}
+		if coded {
+			size, err = f.writeDecoded(ctx, temp, x, list)
+			if !errors.Is(err, errDecode) {
+				return temp, size, err
+			}
+			f.log.Warn("body cannot be decoded and is stored as it came", "url", x.URL.String(), "error", err)
+		}
+	}
+	if x.Body.File != "" {
+		size, err = f.takeOver(temp, x.Body.File)
+		if err == nil {
+			return temp, size, nil
+		}
+	}
+	body, closeBody, err := openBody(ctx, x)
+	if err != nil {
+		return "", 0, err
+	}
+	defer closeBody()
+	size, err = f.writeFile(temp, body)
+	return temp, size, err
+}
+
+// takeOver renames a spool file.
+func (f *Files) takeOver(temp, spool string) (int64, error) {
+	// Not through root: the spool may lie anywhere, and no part of this name comes from a server.
+	if err := os.Rename(spool, filepath.Join(f.dir, temp)); err != nil {
+		return 0, err
+	}
+	info, err := f.root.Stat(temp)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// errDecode marks a failure of decoding rather than of the disk.
+var errDecode = errors.New("content coding")
+
+// writeDecoded writes the body without its codings. Of a body that was cut it keeps what can be decoded.
+func (f *Files) writeDecoded(ctx context.Context, temp string, x *crawler.Exchange, list []string) (int64, error) {
+	body, closeBody, err := openBody(ctx, x)
+	if err != nil {
+		return 0, err
+	}
+	defer closeBody()
+	in := &faultReader{r: body}
+	d, err := decodeBody(in, list)
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, err), in.err)
+	}
+	defer d.Close()
+	from := &untilBroken{r: d}
+	size, err := f.writeFile(temp, from)
+	switch {
+	case in.err != nil: // the spool file could not be read, or the context is over: not the server's fault
+		return 0, errors.Join(in.err, f.root.Remove(temp))
+	case err == nil && size == 0 && from.err != nil:
+		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, from.err), f.root.Remove(temp))
+	}
+	return size, err
+}
+
+// faultReader notes an error other than the end.
+type faultReader struct {
+	r   io.Reader
+	err error
+}
+
+func (f *faultReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && err != io.EOF {
+		f.err = err
+	}
+	return n, err
+}
+
+// untilBroken ends where its reader fails, and notes why.
+type untilBroken struct {
+	r   io.Reader
+	err error
+}
+
+func (u *untilBroken) Read(p []byte) (int, error) {
+	n, err := u.r.Read(p)
+	if err != nil && err != io.EOF {
+		u.err, err = err, io.EOF
+	}
+	return n, err
+}
+
+// writeFile writes a new file, or leaves none.
+func (f *Files) writeFile(name string, from io.Reader) (int64, error) {
+	out, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return 0, err
+	}
+	size, err := io.Copy(out, from)
+	err = errors.Join(err, out.Close())
+	if err != nil {
+		return 0, errors.Join(err, f.root.Remove(name))
+	}
+	return size, nil
+}
+
+// isCoded reports whether the body still has its content coding: one whose bytes have the digest of the
+// decoded body was decoded before.
+func isCoded(ctx context.Context, x *crawler.Exchange) (bool, error) {
+	if x.Body.File == "" {
+		return crawler.Digest(sha256.Sum256(x.Body.Bytes)) != x.Digest, nil
+	}
+	body, closeBody, err := openBody(ctx, x)
+	if err != nil {
+		return false, err
+	}
+	defer closeBody()
+	d, err := hashReader(body)
+	return d != x.Digest, err
+}
+
+func openBody(ctx context.Context, x *crawler.Exchange) (io.Reader, func(), error) {
+	if x.Body.File == "" {
+		return bytes.NewReader(x.Body.Bytes), func() {}, nil
+	}
+	f, err := os.Open(x.Body.File)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open spool file: %w", err)
+	}
+	return &contextReader{ctx, f}, func() { f.Close() }, nil
+}
+
+// Sync makes everything that was put before the call durable and visible. Callers at the same time share the
+// disk's work. After a failure the archive takes no more: names that were given away lead nowhere then.
+func (f *Files) Sync(ctx context.Context) error {
+	select {
+	case f.syncing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.syncing }()
+	f.mu.Lock()
+	if f.broken != nil || len(f.pending) == 0 {
+		defer f.mu.Unlock()
+		return f.broken
+	}
+	f.moving, f.pending = f.pending, map[string]pendingFile{}
+	batch := f.moving
+	f.mu.Unlock()
+
+	err := f.publish(batch)
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moving = nil
+	for name := range batch {
+		countParents(f.parents, name, -1)
+	}
+	if err != nil {
+		f.broken = fmt.Errorf("sync files: %w", err)
+	}
+	return f.broken
+}
+
+// publish makes the files of a batch durable, then visible, then their names durable.
+func (f *Files) publish(batch map[string]pendingFile) error {
+	var g errgroup.Group
+	g.SetLimit(filesAtOnce)
+	for _, p := range batch {
+		g.Go(func() error { return syncName(f.root, p.temp) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	dirs := map[string]bool{}
+	for name, p := range batch {
+		if err := f.show(p.temp, name); err != nil {
+			return err
+		}
+		addParents(dirs, name)
+	}
+	return syncNames(f.root, dirs)
+}
+
+// show gives a file its name.
+func (f *Files) show(temp, name string) error {
+	var err error
+	for range publishTries {
+		if err = f.root.MkdirAll(path.Dir(name), 0o777); err != nil {
+			return err
+		}
+		if err = f.root.Rename(temp, name); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if part := markName(name, partMark); err == nil && f.root.Remove(part) == nil {
+		f.log.Info("replaced the part of a body by the whole", "file", name)
+	}
+	return err
+}
+
+// addParents adds the directories above the name, whose entries are to be made durable.
+func addParents(dirs map[string]bool, name string) {
+	for d := path.Dir(name); !dirs[d]; d = path.Dir(d) {
+		dirs[d] = true
+	}
+}
+
+// syncNames syncs files or directories, the longest names first. One that was removed meanwhile, being empty,
+// needs no sync.
+func syncNames(root *os.Root, names map[string]bool) error {
+	var g errgroup.Group
+	g.SetLimit(filesAtOnce)
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(names))) {
+		g.Go(func() error {
+			if err := syncName(root, name); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func syncName(root *os.Root, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

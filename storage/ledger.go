@@ -1,0 +1,234 @@
+package storage
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"trawl/crawler"
+)
+
+// ledgerSchema is the version of keys and values. It goes up when an older trawl would misread them.
+const ledgerSchema = 1
+
+// Defaults of a ledger's memory. With them the store takes less than 200 MB however large the crawl.
+const (
+	DefaultCacheBytes    = 128 << 20
+	DefaultMemtableBytes = 32 << 20
+)
+
+// LedgerOptions are the settings of a ledger. The zero value is the default.
+type LedgerOptions struct {
+	// Logger hears of what goes wrong in the background. Default: nobody.
+	Logger *slog.Logger
+	// CacheBytes bounds the memory for blocks read and for what is not on disk as tables yet, in
+	// bytes. It should hold the filters of the keys, 2.5 bytes a URL. Default: DefaultCacheBytes.
+	CacheBytes int64
+	// MemtableBytes is the size of one table in memory, of which there are three at most, in bytes.
+	// Default: DefaultMemtableBytes.
+	MemtableBytes int64
+	// ReadOnly opens a ledger that is there already, and refuses to commit.
+	ReadOnly bool
+	// FS is the file system; tests give one in memory. Default: the operating system's.
+	FS vfs.FS
+}
+
+func (o LedgerOptions) withDefaults() (LedgerOptions, error) {
+	var problems []error
+	if o.CacheBytes < 0 {
+		problems = append(problems, fmt.Errorf("ledger cache of %d bytes: use 0 for the default, or more", o.CacheBytes))
+	}
+	if o.MemtableBytes < 0 || o.MemtableBytes > 1<<30 {
+		problems = append(problems, fmt.Errorf("ledger memtable of %d bytes: use 0 for the default, up to 1 GiB", o.MemtableBytes))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = DefaultCacheBytes
+	}
+	if o.MemtableBytes == 0 {
+		o.MemtableBytes = DefaultMemtableBytes
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	return o, errors.Join(problems...)
+}
+
+// Ledger is the store of all rows and hosts, in one Pebble database, so that whatever belongs together
+// changes in one batch. One writer commits; readers may read at any time, each answer from one moment.
+// Errors wrap [ErrDamaged] where what is stored makes no sense.
+type Ledger struct {
+	dir string
+	db  *pebble.DB
+	o   LedgerOptions
+
+	commit sync.Mutex // one commit at a time; guards clock
+	clock  time.Time  // newest that was committed
+	due    dueFloors
+
+	broken atomic.Pointer[error] // a write failed; see fail
+	closed sync.Once
+}
+
+// OpenLedger opens the ledger in dir, or makes one. Errors wrap ErrInUse when another process has it open,
+// ErrNewer when a newer trawl wrote it, ErrDamaged when it cannot be read, and fs.ErrNotExist when it is
+// to be read only and is not there.
+func OpenLedger(dir string, o LedgerOptions) (*Ledger, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{dir: dir, o: o}
+	if !o.ReadOnly {
+		err = o.FS.MkdirAll(dir, 0o700)
+	} else if _, err = o.FS.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, noLedger(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if l.db, err = openPebble(dir, pebbleOptions(l)); err != nil {
+		return nil, openError(dir, err)
+	}
+	if err := l.begin(); err != nil {
+		return nil, errors.Join(err, l.db.Close())
+	}
+	return l, nil
+}
+
+// openPebble opens the database; a damaged one makes Pebble panic in places, which must not take the user's
+// explanation away.
+func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%v: %w", r, ErrDamaged)
+		}
+	}()
+	return pebble.Open(dir, o)
+}
+
+func openError(dir string, err error) error {
+	var errno syscall.Errno
+	switch text := err.Error(); {
+	case errors.Is(err, syscall.EAGAIN), strings.Contains(text, "lock held by current process"):
+		return fmt.Errorf("ledger %s is %w: trawl is running on %s", dir, ErrInUse, filepath.Dir(dir))
+	case formatUnknown(text):
+		return fmt.Errorf("ledger %s is %w (%v); use that trawl", dir, ErrNewer, err)
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		return noLedger(dir)
+	case errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist): // a missing file of the database is damage
+		return fmt.Errorf("open ledger %s: %w", dir, err)
+	}
+	return damaged(dir, err)
+}
+
+func noLedger(dir string) error {
+	return fmt.Errorf("there is no ledger in %s: %w", dir, fs.ErrNotExist)
+}
+
+// damaged says what, where and what to do.
+func damaged(where string, err error) error {
+	return fmt.Errorf("ledger %s is %w: %w; restore a backup of it, or crawl anew with --fresh", where, ErrDamaged, err)
+}
+
+// begin checks what was opened, and writes the first records of a fresh ledger.
+func (l *Ledger) begin() error {
+	schema, found, err := l.metaUint(l.db, metaSchema)
+	switch {
+	case err != nil:
+		return err
+	case found && schema > ledgerSchema:
+		return fmt.Errorf("ledger %s is %w (schema %d, this trawl knows up to %d); use that trawl", l.dir, ErrNewer, schema, ledgerSchema)
+	case found:
+		l.clock, _, err = l.metaTime(l.db, metaClock)
+		return err
+	case l.o.ReadOnly:
+		return noLedger(l.dir)
+	}
+	if err := l.mustBeEmpty(); err != nil {
+		return err
+	}
+	b := l.db.NewBatch()
+	defer b.Close()
+	err = errors.Join(
+		b.Set(appendMeta(nil, metaSchema), binary.AppendUvarint(nil, ledgerSchema), nil),
+		b.Set(appendMeta(nil, metaLife), newLife(), nil),
+		b.Commit(pebble.Sync), l.failure())
+	if err != nil {
+		return fmt.Errorf("make ledger %s: %w", l.dir, err)
+	}
+	return nil
+}
+
+func newLife() []byte {
+	var life crawler.Life
+	_, _ = rand.Read(life[:]) // never fails
+	return life[:]
+}
+
+// mustBeEmpty keeps us from writing into a database that is something else.
+func (l *Ledger) mustBeEmpty() error {
+	it, err := l.db.NewIter(nil)
+	if err != nil {
+		return l.readError("first key", err)
+	}
+	defer it.Close()
+	if it.First() {
+		return damaged(l.dir, errors.New("it is a database without a schema, so not a ledger"))
+	}
+	if err := it.Error(); err != nil {
+		return l.readError("first key", err)
+	}
+	return nil
+}
+
+// fail notes that the store can no longer be trusted; Pebble says so when the log or the list of tables could not
+// be written. From then on everything is refused.
+func (l *Ledger) fail(err error) {
+	if l.broken.CompareAndSwap(nil, &err) {
+		l.o.Logger.Error("the ledger cannot be written any more", "dir", l.dir, "error", err)
+	}
+}
+
+// failure is what fail noted.
+func (l *Ledger) failure() error {
+	if err := l.broken.Load(); err != nil {
+		return fmt.Errorf("ledger %s cannot be written: %w; what was committed is safe: mend the disk and start again", l.dir, *err)
+	}
+	return nil
+}
+
+// Close writes out what is in memory, so that the next start is quick, and ends the ledger. No call may be
+// under way, and no sequence being read. Calling it again does nothing.
+func (l *Ledger) Close() (err error) {
+	l.closed.Do(func() { err = l.close() })
+	return err
+}
+
+func (l *Ledger) close() error {
+	if err := l.failure(); err != nil {
+		return err // Pebble may wait for ever for what cannot be written
+	}
+	var err error
+	if !l.o.ReadOnly {
+		err = l.db.Flush()
+	}
+	if err = errors.Join(err, l.db.Close(), l.failure()); err != nil {
+		return fmt.Errorf("close ledger %s: %w", l.dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package storage
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"trawl/crawler"
+)
+
+// All reads every row in key order, as people are to see it: Outcome is Leased where a turn lists the row,
+// and a waiting row has the Reason why it waits (limit, retry, paused, or none when it only waits for its
+// host). All rows are of the moment the reading begins, however long it takes. It ends after an error.
+func (l *Ledger) All() iter.Seq2[*crawler.Row, error] {
+	return func(yield func(*crawler.Row, error) bool) {
+		snap := l.db.NewSnapshot()
+		defer snap.Close()
+		s, err := l.stories(snap)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer s.close()
+		for s.rows.next() {
+			r, err := s.row()
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+		if err := s.err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Row reads one row as All does, false when u was never admitted.
+func (l *Ledger) Row(u crawler.URL) (*crawler.Row, bool, error) {
+	snap := l.db.NewSnapshot()
+	defer snap.Close()
+	rows, err := l.rows(snap, []crawler.URLKey{u.Key()})
+	if err != nil || rows[0] == nil || rows[0].URL != u {
+		return nil, false, err
+	}
+	s := stories{l: l}
+	if err := s.load(snap); err != nil {
+		return nil, false, err
+	}
+	k := u.Key().Host
+	if s.host, _, err = l.host(snap, k); err != nil {
+		return nil, false, err
+	}
+	value, found, err := l.get(snap, appendHost(nil, kindTurn, k))
+	if err != nil {
+		return nil, false, err
+	}
+	if found {
+		if err := s.setTurn(k, value); err != nil {
+			return nil, false, err
+		}
+	}
+	s.tell(rows[0])
+	return rows[0], true, nil
+}
+
+// stories walks rows together with their hosts and turns. The three lie in the same order.
+type stories struct {
+	l                  *Ledger
+	rows, hosts, turns *cursor
+	state              crawler.JobState
+	full               bool // the job has its share of pages
+
+	key    crawler.HostKey // whose host and turn these are
+	begun  bool
+	host   crawler.HostState
+	leased []uint64 // URL hashes, sorted
+}
+
+func (l *Ledger) stories(snap *pebble.Snapshot) (_ *stories, err error) {
+	s := &stories{l: l}
+	if err := s.load(snap); err != nil {
+		return nil, err
+	}
+	for _, c := range []struct {
+		to   **cursor
+		kind kind
+	}{{&s.rows, kindRow}, {&s.hosts, kindHost}, {&s.turns, kindTurn}} {
+		if *c.to, err = l.cursor(snap, c.kind); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// load reads what concerns all rows.
+func (s *stories) load(r pebble.Reader) error {
+	var t crawler.Tallies
+	if err := s.l.metaJSON(r, metaTallies, &t); err != nil {
+		return err
+	}
+	if err := s.l.metaJSON(r, metaState, &s.state); err != nil {
+		return err
+	}
+	limit := s.state.Job.MaxPages
+	s.full = limit > 0 && t.Counts[crawler.Fetched] >= limit
+	return nil
+}
+
+func (s *stories) close() {
+	for _, c := range []*cursor{s.rows, s.hosts, s.turns} {
+		if c != nil {
+			c.close()
+		}
+	}
+}
+
+func (s *stories) err() error {
+	for _, c := range []*cursor{s.rows, s.hosts, s.turns} {
+		if err := c.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row is the row that the cursor stands on.
+func (s *stories) row() (*crawler.Row, error) {
+	k := hostOf(s.rows.it.Key())
+	if !s.begun || k != s.key {
+		if err := s.turnTo(k); err != nil {
+			return nil, err
+		}
+	}
+	r, err := decodeRow(s.rows.it.Value())
+	if err != nil {
+		return nil, s.l.damage(fmt.Sprintf("row %x", s.rows.it.Key()), err)
+	}
+	s.tell(r)
+	return r, nil
+}
+
+// turnTo reads host and turn of the next host. A row without a host is told as if its host were new.
+func (s *stories) turnTo(k crawler.HostKey) (err error) {
+	s.key, s.begun, s.host, s.leased = k, true, crawler.HostState{}, nil
+	if s.hosts.at(k) {
+		if s.host, err = decodeHost(s.hosts.it.Value()); err != nil {
+			return s.l.damage(fmt.Sprintf("host %016x", uint64(k)), err)
+		}
+	}
+	if s.turns.at(k) {
+		return s.setTurn(k, s.turns.it.Value())
+	}
+	return nil
+}
+
+func (s *stories) setTurn(k crawler.HostKey, value []byte) error {
+	t, err := decodeTurn(value)
+	if err != nil {
+		return s.l.damage(fmt.Sprintf("turn of host %016x", uint64(k)), err)
+	}
+	s.leased = t.URLs
+	slices.Sort(s.leased)
+	return nil
+}
+
+// tell fills in what a stored row does not say itself.
+func (s *stories) tell(r *crawler.Row) {
+	if r.Outcome != crawler.Waiting {
+		return
+	}
+	job := &s.state.Job
+	_, leased := slices.BinarySearch(s.leased, r.Key().URL)
+	switch {
+	case leased:
+		r.Outcome, r.Reason = crawler.Leased, ""
+	case s.full, s.state.Job.Kind != "" && job.Depth >= 0 && r.Depth > job.Depth,
+		job.MaxPerHost > 0 && s.host.Counts[crawler.Fetched] >= job.MaxPerHost:
+		r.Reason = crawler.ReasonLimit
+	case r.Retrying():
+		r.Reason = crawler.ReasonRetry
+	case s.state.Paused:
+		r.Reason = crawler.ReasonPaused
+	default:
+		r.Reason = ""
+	}
+}

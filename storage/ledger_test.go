@@ -1,0 +1,275 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"trawl/crawler"
+)
+
+// small is a ledger in memory whose tables are so small that flushes and compactions take part.
+func small(fs vfs.FS) LedgerOptions {
+	return LedgerOptions{FS: fs, CacheBytes: 4 << 20, MemtableBytes: 256 << 10}
+}
+
+func open(tb testing.TB, dir string, o LedgerOptions) *Ledger {
+	tb.Helper()
+	l, err := OpenLedger(dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func commit(tb testing.TB, l *Ledger, c *crawler.Changes) {
+	tb.Helper()
+	if err := l.Commit(c); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func closeLedger(tb testing.TB, l *Ledger) {
+	tb.Helper()
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func TestTheLedgerAnswersAsTheModel(t *testing.T) {
+	for seed := range uint64(3) {
+		fs := vfs.NewMem()
+		m := newModel(seed)
+		l := open(t, "ledger", small(fs))
+		for i := range 400 {
+			commit(t, l, m.step(t))
+			switch {
+			case i%97 == 50:
+				m.check(t, l)
+			case i%97 == 96:
+				closeLedger(t, l)
+				l = open(t, "ledger", small(fs))
+				m.check(t, l)
+			}
+			if t.Failed() {
+				t.Fatalf("seed %d, step %d", seed, i)
+			}
+		}
+		m.check(t, l)
+		closeLedger(t, l)
+	}
+}
+
+func TestWhatWasCommittedSurvivesAPowerCut(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	m := newModel(11)
+	l := open(t, "ledger", small(fs))
+	for i := range 120 {
+		commit(t, l, m.step(t))
+		if i%20 != 19 {
+			continue
+		}
+		after := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: i % 3 * 50, RNG: rand.New(rand.NewPCG(uint64(i), 1))})
+		again := open(t, "ledger", small(after))
+		m.check(t, again)
+		closeLedger(t, again)
+		if t.Failed() {
+			t.Fatalf("step %d", i)
+		}
+	}
+}
+
+func TestACommitThatIsCutOffIsThereWholeOrNotAtAll(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	m := newModel(12)
+	l := open(t, "ledger", small(fs))
+	for i := range 60 {
+		before := m.position
+		change := m.step(t)
+		var clone *vfs.MemFS
+		var cut sync.WaitGroup
+		cut.Go(func() {
+			clone = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(uint64(i), 2))})
+		})
+		commit(t, l, change)
+		cut.Wait()
+		again := open(t, "ledger", small(clone))
+		s, err := again.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Position != before && s.Position != m.position {
+			t.Fatalf("step %d: position %d is there, neither %d nor %d", i, s.Position, before, m.position)
+		}
+		b, err := again.Verify(t.Context())
+		if err != nil || !b.OK() {
+			t.Fatalf("step %d: %v %v", i, b.Differences, err)
+		}
+		closeLedger(t, again)
+	}
+}
+
+func TestAFreshLedgerHasALifeThatItKeeps(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	l := open(t, dir, LedgerOptions{})
+	first, err := l.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !first.Fresh || first.Life == (crawler.Life{}) || !first.Clock.IsZero() {
+		t.Errorf("a new ledger says %+v", first)
+	}
+	commit(t, l, &crawler.Changes{Now: time.Unix(50, 0)})
+	commit(t, l, &crawler.Changes{Now: time.Unix(20, 0)})
+	closeLedger(t, l)
+	again, err := open(t, dir, LedgerOptions{}).Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Fresh || again.Life != first.Life || !again.Clock.Equal(time.Unix(50, 0)) {
+		t.Errorf("opened again it says %+v", again)
+	}
+	other, err := open(t, filepath.Join(t.TempDir(), "ledger"), LedgerOptions{}).Load(t.Context())
+	if err != nil || other.Life == first.Life {
+		t.Errorf("another ledger has the same life (%v)", err)
+	}
+}
+
+func TestALedgerInUseIsRefusedWithItsName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	open(t, dir, LedgerOptions{})
+	for _, o := range []LedgerOptions{{}, {ReadOnly: true}} {
+		_, err := OpenLedger(dir, o)
+		if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "trawl is running on") {
+			t.Errorf("opening it twice: %v", err)
+		}
+	}
+}
+
+func TestALedgerOfANewerTrawlIsRefused(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, "ledger", small(fs))
+	if err := l.db.Set(appendMeta(nil, metaSchema), []byte{ledgerSchema + 1}, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	closeLedger(t, l)
+	_, err := OpenLedger("ledger", small(fs))
+	if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "use that trawl") {
+		t.Errorf("a newer schema: %v", err)
+	}
+}
+
+func TestAnotherDatabaseIsNotTakenForALedger(t *testing.T) {
+	fs := vfs.NewMem()
+	db, err := pebble.Open("ledger", &pebble.Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Set([]byte("k"), nil, pebble.Sync), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLedger("ledger", small(fs)); !errors.Is(err, ErrDamaged) {
+		t.Errorf("another database: %v", err)
+	}
+}
+
+func TestALedgerForReadingOnlyReadsAndRefusesToCommit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	if _, err := OpenLedger(dir, LedgerOptions{ReadOnly: true}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("one that is not there: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading made a directory: %v", err)
+	}
+	m := newModel(13)
+	l := open(t, dir, LedgerOptions{})
+	commit(t, l, m.step(t))
+	closeLedger(t, l)
+	l = open(t, dir, LedgerOptions{ReadOnly: true})
+	m.check(t, l)
+	if err := l.Commit(&crawler.Changes{Now: m.now}); err == nil {
+		t.Error("it took a commit")
+	}
+	closeLedger(t, l)
+	if err := l.Close(); err != nil {
+		t.Errorf("closing it twice: %v", err)
+	}
+}
+
+func TestADamagedLedgerIsAnErrorThatSaysWhatToDo(t *testing.T) {
+	for _, pattern := range []string{"MANIFEST-*", "*.sst", "marker.manifest*"} {
+		for _, harm := range []string{"removed", "emptied", "overwritten"} {
+			t.Run(pattern+" "+harm, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "ledger")
+				m := newModel(14)
+				l := open(t, dir, LedgerOptions{})
+				for range 50 {
+					commit(t, l, m.step(t))
+				}
+				closeLedger(t, l)
+				damage(t, filepath.Join(dir, pattern), harm)
+				l, err := OpenLedger(dir, LedgerOptions{})
+				if err == nil { // damage of a block is met when it is read
+					_, err = l.Verify(t.Context())
+					if err == nil {
+						_, err = l.Load(t.Context())
+					}
+					_ = l.Close()
+				}
+				if err == nil {
+					t.Fatal("it was not noticed")
+				}
+				if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "--fresh") {
+					t.Errorf("error: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func damage(t *testing.T, pattern, harm string) {
+	files, _ := filepath.Glob(pattern)
+	if len(files) == 0 {
+		t.Fatalf("no file %s", pattern)
+	}
+	for _, f := range files {
+		var err error
+		switch harm {
+		case "removed":
+			err = os.Remove(f)
+		case "emptied":
+			err = os.Truncate(f, 0)
+		case "overwritten":
+			b, readErr := os.ReadFile(f)
+			for i := range b {
+				b[i] ^= 0x5a
+			}
+			err = errors.Join(readErr, os.WriteFile(f, b, 0o600))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAfterAFailedWriteNothingIsTakenAnyMore(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	full := errorfs.Toggle{}
+	_ = full
+	var broken errorfs.InjectorFunc = nil
+	_ = broken
+	_ = mem
+	_ = slog.Default
+}

@@ -1,0 +1,203 @@
+package storage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"trawl/crawler"
+)
+
+// maxPending is the most files that Pending lists at a time; the rest comes when these are shipped.
+const maxPending = 10_000
+
+// Outbox is a fetcher's own directory as a store of files on their way to the scheduler's. Safe for
+// concurrent use.
+type Outbox struct {
+	dir  string
+	root *os.Root
+	warc *WARC // the archive that writes here, nil when it is one of plain files
+
+	mu     sync.Mutex
+	opened map[string]fs.FileInfo // final files, as they were when they were opened last
+}
+
+// NewOutbox opens the directory of a fetcher whose archive is already open: w, or nil when it
+// is not a [WARC]. WARC files that an earlier run left, under whatever name, are recovered and final.
+func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
+	log = cmp.Or(log, slog.New(slog.DiscardHandler))
+	for _, d := range []string{archiveDir, filesDir} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
+			return nil, fmt.Errorf("open outbox: %w", err)
+		}
+	}
+	// Those of w's own name were recovered when w was opened, and one of them may be growing by now.
+	others := func(n warcName) bool { return w == nil || n.prefix != w.o.Prefix }
+	if _, err := recoverWARCs(dir, log, others); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	return &Outbox{dir: dir, root: root, warc: w, opened: map[string]fs.FileInfo{}}, nil
+}
+
+// Pending lists what is to be shipped, WARC files first, at most 10,000 files. A WARC file that grows is listed with
+// what is durable, which ends with a whole exchange; all others are final.
+func (o *Outbox) Pending() ([]crawler.Shipment, error) {
+	// Asked before the directory is read: a file that is closed in between is listed as growing once more.
+	growing, safe, number := o.growing()
+	entries, err := fs.ReadDir(o.root.FS(), archiveDir)
+	if err != nil {
+		return nil, fmt.Errorf("list outbox: %w", err)
+	}
+	var list []crawler.Shipment
+	for _, e := range entries {
+		name := archiveDir + "/" + e.Name()
+		if !e.Type().IsRegular() || checkStoredName(name) != nil || len(list) == maxPending {
+			continue
+		}
+		if e.Name() == growing {
+			if safe > 0 {
+				list = append(list, crawler.Shipment{Name: name, Size: safe})
+			}
+			continue
+		}
+		s, ok, err := o.pendingWARC(name, e, number)
+		if err != nil {
+			return nil, fmt.Errorf("list outbox: %w", err)
+		}
+		if ok {
+			list = append(list, s)
+		}
+	}
+	return o.pendingFiles(list)
+}
+
+// pendingWARC lists a file that does not grow, unless it came into being since the archive was asked.
+func (o *Outbox) pendingWARC(name string, e fs.DirEntry, number int) (crawler.Shipment, bool, error) {
+	n, ours := parseWARCName(e.Name())
+	if ours && o.warc != nil && n.prefix == o.warc.o.Prefix && n.number > number {
+		return crawler.Shipment{}, false, nil
+	}
+	info, err := e.Info()
+	if errors.Is(err, fs.ErrNotExist) {
+		return crawler.Shipment{}, false, nil
+	}
+	if err != nil {
+		return crawler.Shipment{}, false, err
+	}
+	return crawler.Shipment{Name: name, Size: info.Size(), Final: true}, true, nil
+}
+
+// growing tells what the archive that writes here says of itself ([WARC.open]).
+func (o *Outbox) growing() (name string, safe int64, number int) {
+	if o.warc == nil {
+		return "", 0, 0
+	}
+	return o.warc.open()
+}
+
+func (o *Outbox) pendingFiles(list []crawler.Shipment) ([]crawler.Shipment, error) {
+	err := fs.WalkDir(o.root.FS(), filesDir, func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // shipped meanwhile
+		case err != nil:
+			return err
+		case len(list) == maxPending:
+			return fs.SkipAll
+		case !e.Type().IsRegular() || checkStoredName(name) != nil:
+			return nil
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			list = append(list, crawler.Shipment{Name: name, Size: info.Size(), Final: true})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list outbox: %w", err)
+	}
+	return list, nil
+}
+
+// Open opens a pending file. It ends at what is durable. What it returns is an io.Seeker and an io.ReaderAt too.
+func (o *Outbox) Open(name string) (io.ReadCloser, error) {
+	if err := checkStoredName(name); err != nil {
+		return nil, fmt.Errorf("open outbox file: %w", err)
+	}
+	growing, safe, _ := o.growing()
+	f, err := o.root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open outbox file: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open outbox file: %w", err), f.Close())
+	}
+	size := info.Size()
+	if name == archiveDir+"/"+growing {
+		size = safe
+	} else {
+		o.mu.Lock()
+		o.opened[name] = info
+		o.mu.Unlock()
+	}
+	return &section{io.NewSectionReader(f, 0, size), f}, nil
+}
+
+type section struct {
+	*io.SectionReader
+	io.Closer
+}
+
+// Shipped removes a final file and the directories that are empty without it. A file that was replaced since
+// Open is kept: the new one has not been shipped. A file that is gone is no error.
+func (o *Outbox) Shipped(name string) error {
+	if err := checkStoredName(name); err != nil {
+		return fmt.Errorf("remove shipped file: %w", err)
+	}
+	if growing, _, _ := o.growing(); name == archiveDir+"/"+growing {
+		return fmt.Errorf("remove shipped file: %s still grows", name)
+	}
+	o.mu.Lock()
+	was := o.opened[name]
+	delete(o.opened, name)
+	o.mu.Unlock()
+	info, err := o.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("remove shipped file: %w", err)
+	case was != nil && !sameFile(was, info):
+		return nil
+	}
+	if err := o.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove shipped file: %w", err)
+	}
+	// Remove refuses a directory that is not empty: that ends the walk.
+	for d := path.Dir(name); strings.HasPrefix(d, filesDir+"/") && o.root.Remove(d) == nil; d = path.Dir(d) {
+	}
+	return nil
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// Close closes the outbox. Files that are open stay readable.
+func (o *Outbox) Close() error { return o.root.Close() }

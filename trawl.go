@@ -1,0 +1,254 @@
+// Package trawl runs a crawl inside a Go program: the same crawl, through the same door, as the command
+// line's.
+//
+//	job := trawl.NewJob(trawl.KindCrawl)
+//	c, err := trawl.New(job, trawl.Options{Dir: "example.trawl", Seeds: trawl.ReadSeeds([]string{"https://example.com/"}, nil)})
+//	…
+//	defer c.Close()
+//	err = c.Run(ctx)
+//
+// It wires the packages: scheduler decides, fetcher does, cluster connects them, storage keeps, and
+// crawler has the words that all of them share. run.go is the wiring of a job, node.go that of a fetcher on
+// another machine.
+package trawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/storage"
+)
+
+// Job is what one crawl is to do; see [crawler.Job] for its fields.
+type Job = crawler.Job
+
+// Status is a snapshot of a job.
+type Status = crawler.Status
+
+// Row is the fate of one URL.
+type Row = crawler.Row
+
+// Kinds of jobs.
+const (
+	KindCrawl    = crawler.Crawl
+	KindDownload = crawler.Download
+)
+
+// NewJob returns a job with every default in force.
+func NewJob(kind crawler.Kind) Job { return crawler.NewJob(kind) }
+
+const (
+	// DefaultWorkers is how many hosts a fetcher asks at the same time.
+	DefaultWorkers = 1024
+	// MaxWorkers bounds Options.Workers.
+	MaxWorkers = 100_000
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrUsage: a mistake in options or seeds, found before anything started.
+	ErrUsage = errors.New("wrong usage")
+	// ErrRefused: refused by the cluster (wrong secret, other version), or the directory holds another job.
+	ErrRefused = cluster.ErrRefused
+)
+
+type usageErr struct{ error }
+
+func (e usageErr) Is(target error) bool { return target == ErrUsage }
+func (e usageErr) Unwrap() error        { return e.error }
+
+func usageError(err error) error { return usageErr{err} }
+
+// Options say where and how a job runs. Dir is needed; zero values of the others are their defaults.
+type Options struct {
+	Dir     string                 // the crawl directory; made when it is missing
+	Seeds   iter.Seq2[Seed, error] // read as a stream while the job runs; nil = none. See ReadSeeds
+	BadSeed func(error)            // hears of each seed that could not be read; the others go on
+	Workers int                    // hosts asked at the same time; 0 = DefaultWorkers
+	MaxTime time.Duration          // stop after this time; 0 = no limit
+	Exports []string               // files to write at the end, .jsonl or .csv
+	Stay    bool                   // stay for more when the job is done
+	Logger  *slog.Logger           // nil = none
+
+	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
+	Serve     bool
+	Bind      string         // gossip address, "" = 7946 on loopback, with a secret on all addresses
+	Advertise string         // address that others reach this node at, where it differs
+	Join      []string       // gossip addresses of nodes of the cluster
+	Control   string         // control address, "" = the second port after Bind
+	Secret    cluster.Secret // of the cluster; none = loopback only
+	Name      string         // fetcher: its name in rows, "" = made from the host name
+
+	// Fault is called at steps of the protocol, for tests that inject faults.
+	Fault func(step string)
+}
+
+func (o *Options) validate() error {
+	var problems []error
+	if o.Dir == "" {
+		problems = append(problems, errors.New("no directory: set Dir (--dir)"))
+	}
+	if o.Workers < 0 || o.Workers > MaxWorkers {
+		problems = append(problems, fmt.Errorf("%d workers: use 1 to %d", o.Workers, MaxWorkers))
+	}
+	if o.Workers == 0 {
+		o.Workers = DefaultWorkers
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.BadSeed == nil {
+		o.BadSeed = func(error) {}
+	}
+	problems = append(problems, CheckExports(o.Exports))
+	if err := errors.Join(problems...); err != nil {
+		return usageError(err)
+	}
+	return nil
+}
+
+// Ending is how a run ended.
+type Ending string
+
+const (
+	// Running: it did not end yet.
+	Running Ending = "running"
+	// Done: nothing is left that may be asked for.
+	Done Ending = "done"
+	// Limited: a limit of the user's was reached; raise it and run again to go on.
+	Limited Ending = "stopped by a limit"
+	// Interrupted: the context ended; run again to go on.
+	Interrupted Ending = "interrupted"
+)
+
+// Exported is a file that was written at the end.
+type Exported struct {
+	File string
+	Rows int64
+}
+
+// Crawl is one job in its directory. Its methods are safe for concurrent use; Run is called once.
+type Crawl struct {
+	job    Job
+	o      Options
+	dir    *storage.Dir
+	ledger *storage.Ledger
+
+	status   atomic.Pointer[func() Status]
+	ending   atomic.Pointer[Ending]
+	badSeeds atomic.Int64
+	exported []Exported
+}
+
+// New checks job and options and opens the directory, which it locks until Close. Whether the directory's
+// job is the same one is checked by Run.
+func New(job Job, o Options) (*Crawl, error) {
+	if err := errors.Join(o.validate(), usageOf(job.Validate())); err != nil {
+		return nil, err
+	}
+	if o.Serve {
+		if _, err := bindOf(&o); err != nil {
+			return nil, usageError(err)
+		}
+	}
+	dir, err := storage.OpenDir(o.Dir, true)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger})
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	c := &Crawl{job: job, o: o, dir: dir, ledger: ledger}
+	ending := Running
+	c.ending.Store(&ending)
+	return c, nil
+}
+
+func usageOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError(err)
+}
+
+// Close gives the directory up. It must not be called while Run runs.
+func (c *Crawl) Close() error { return errors.Join(c.ledger.Close(), c.dir.Close()) }
+
+// Dir is the crawl directory.
+func (c *Crawl) Dir() string { return c.o.Dir }
+
+// Ending tells how the run ended.
+func (c *Crawl) Ending() Ending { return *c.ending.Load() }
+
+// Exported lists the files that were written at the end of Run.
+func (c *Crawl) Exported() []Exported { return c.exported }
+
+// BadSeeds is the number of seeds that could not be read.
+func (c *Crawl) BadSeeds() int64 { return c.badSeeds.Load() }
+
+// Status tells where the job stands; all zero before Run has begun.
+func (c *Crawl) Status() Status {
+	if f := c.status.Load(); f != nil {
+		return (*f)()
+	}
+	return Status{Job: c.job.Name, Kind: c.job.Kind, State: "starting"}
+}
+
+// Rows streams every URL with its fate, from one moment, in the ledger's order. It may be read while Run
+// runs, and after it until Close.
+func (c *Crawl) Rows() iter.Seq2[*Row, error] { return c.ledger.All() }
+
+// CheckExports looks whether each export can be written, and reports every one that cannot.
+func CheckExports(files []string) error {
+	var problems []error
+	for _, f := range files {
+		if f == "-" {
+			problems = append(problems, errors.New("--export -: not built yet; name a file"))
+			continue
+		}
+		if _, err := storage.FormatOf(f); err != nil {
+			problems = append(problems, fmt.Errorf("--export %s: %w", f, err))
+		}
+		if dir := filepath.Dir(f); !isDir(dir) {
+			problems = append(problems, fmt.Errorf("--export %s: there is no directory %s", f, dir))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return usageError(err)
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
+func HoldsCrawl(dir string) bool { return isDir(filepath.Join(dir, "ledger")) }
+
+// export writes the files that the options ask for.
+func (c *Crawl) export(ctx context.Context) error {
+	for _, f := range c.o.Exports {
+		format, err := storage.FormatOf(f)
+		if err != nil {
+			return err
+		}
+		n, err := storage.ExportFile(f, format, c.ledger.All())
+		if err != nil {
+			return fmt.Errorf("export %s: %w", f, err)
+		}
+		c.exported = append(c.exported, Exported{File: f, Rows: n})
+	}
+	return ctx.Err()
+}
