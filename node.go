@@ -250,7 +250,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	go n.follow(working, stop, m)
+	go n.follow(working, stop, m, f)
 	before := n.pages.Load()
 	go n.count(working, f, before)
 	err = cleanEnd(f.Run(working))
@@ -296,11 +296,15 @@ func (n *Fetcher) ship(life context.Context, a archive, m cluster.Member) (*fetc
 	return s, func() { cancel(); <-ended }, nil
 }
 
-// follow ends the work when the scheduler comes back at another address, so that the node connects anew.
-func (n *Fetcher) follow(ctx context.Context, stop func(), at cluster.Member) {
+// follow lets the fetcher look when the scheduler says that the job is done, and ends the work when the
+// scheduler came back at another address, so that the node connects anew.
+func (n *Fetcher) follow(ctx context.Context, stop func(), at cluster.Member, f *fetcher.Fetcher) {
 	for {
 		changed := n.members.Changed()
 		for _, m := range n.members.List() {
+			if m.Meta.Done {
+				f.Look()
+			}
 			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && m.Queue() != at.Queue() && !n.alive(at) {
 				stop()
 				return

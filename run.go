@@ -30,12 +30,15 @@ const (
 // run is one run of a job: the services around the scheduler.
 type run struct {
 	*Crawl
-	services *errgroup.Group
-	life     context.Context // of the services; ends when one of them fails
-	broker   *cluster.Broker
-	conn     *cluster.Conn // the scheduler's
-	sched    *scheduler.Scheduler
-	node     *schedulerNode // with Serve
+	services  *errgroup.Group
+	life      context.Context // of the services; ends when one of them fails
+	broker    *cluster.Broker
+	queueEnd  chan error // how the broker ended; it outlives its clients
+	stopQueue context.CancelFunc
+	local     *fetcher.Fetcher // of this process, nil with Serve
+	conn      *cluster.Conn    // the scheduler's
+	sched     *scheduler.Scheduler
+	node      *schedulerNode // with Serve
 }
 
 // Run runs the job until it is done, a limit is reached or the context ends; Ending tells which. An error
@@ -53,10 +56,7 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 		err = r.work(ctx)
 	}
 	kill()
-	err = errors.Join(err, cleanEnd(r.services.Wait()))
-	if r.conn != nil {
-		r.conn.Close()
-	}
+	err = errors.Join(err, cleanEnd(r.services.Wait()), r.endQueue())
 	if err != nil {
 		return err
 	}
@@ -122,14 +122,38 @@ func (r *run) startQueue() error {
 	if r.broker, err = cluster.NewBroker(o); err != nil {
 		return err
 	}
-	r.services.Go(func() error { return r.broker.Run(r.life) })
+	queueLife, stop := context.WithCancel(context.WithoutCancel(r.life))
+	r.stopQueue, r.queueEnd = stop, make(chan error, 1)
+	go func() { r.queueEnd <- r.broker.Run(queueLife) }()
 	select {
 	case <-r.broker.Ready():
-	case <-r.life.Done():
-		return errors.New("the queue did not start")
+	case err := <-r.queueEnd:
+		r.queueEnd <- nil
+		return err
 	}
+	r.services.Go(func() error {
+		select {
+		case err := <-r.queueEnd:
+			r.queueEnd <- nil
+			return err
+		case <-r.life.Done():
+			return nil
+		}
+	})
 	r.conn, err = cluster.Connect(r.life, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, Seed: seed, Name: "scheduler", Logger: r.o.Logger})
 	return err
+}
+
+// endQueue ends the queue after those who use it.
+func (r *run) endQueue() error {
+	if r.conn != nil {
+		r.conn.Close()
+	}
+	if r.stopQueue == nil {
+		return nil
+	}
+	r.stopQueue()
+	return cleanEnd(<-r.queueEnd)
 }
 
 // control serves the control API on the directory's socket, and where o says.
@@ -201,6 +225,7 @@ func (r *run) settleDone(ctx context.Context, fetched <-chan error) {
 		r.node.drain(ctx)
 		return
 	}
+	r.local.Look()
 	waitFor(r.life, stopWait, fetched)
 }
 
@@ -244,6 +269,7 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 	if err != nil {
 		return err
 	}
+	r.local = f
 	r.sched.SetFetchers([]crawler.FetcherStatus{{Name: localFetcher, Slots: r.o.Workers}})
 	r.services.Go(func() error {
 		err := cleanEnd(f.Run(ctx))

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// testSecret and otherSecret are two clusters'.
+// ourSecret and theirSecret are two clusters'.
 var (
-	testSecret  = Secret("correct horse battery staple")
-	otherSecret = Secret("another horse battery staple")
+	ourSecret  = Secret("correct horse battery staple")
+	theirSecret = Secret("another horse battery staple")
 )
 
 func TestParseSecret(t *testing.T) {
@@ -66,16 +66,16 @@ func TestReadSecret(t *testing.T) {
 func TestASecretNeverShows(t *testing.T) {
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%s", "%q", "%x", "%X", "%d", "%#v", "%+v", "%o"} {
-		fmt.Fprintf(&out, verb+"\n", testSecret)
-		fmt.Fprintf(&out, verb+"\n", struct{ S Secret }{testSecret})
-		fmt.Fprintf(&out, verb+"\n", MembersOptions{Secret: testSecret})
+		fmt.Fprintf(&out, verb+"\n", ourSecret)
+		fmt.Fprintf(&out, verb+"\n", struct{ S Secret }{ourSecret})
+		fmt.Fprintf(&out, verb+"\n", MembersOptions{Secret: ourSecret})
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "secret", testSecret)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "secret", testSecret, "in", struct{ S Secret }{testSecret})
-	if err := json.NewEncoder(&out).Encode(struct{ S Secret }{testSecret}); err != nil {
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "secret", ourSecret)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "secret", ourSecret, "in", struct{ S Secret }{ourSecret})
+	if err := json.NewEncoder(&out).Encode(struct{ S Secret }{ourSecret}); err != nil {
 		t.Fatal(err)
 	}
-	s := string(testSecret)
+	s := string(ourSecret)
 	for name, form := range map[string]string{
 		"text":    s,
 		"hex":     fmt.Sprintf("%x", s),
@@ -102,7 +102,7 @@ func TestDerivedKeysDiffer(t *testing.T) {
 		}
 		seen[string(key)] = what
 	}
-	for name, s := range map[string]Secret{"one": testSecret, "other": otherSecret} {
+	for name, s := range map[string]Secret{"one": ourSecret, "other": theirSecret} {
 		g, err := s.GossipKey()
 		add(name+" gossip", g, err)
 		if len(g) != 32 {
@@ -130,14 +130,14 @@ func TestDerivedKeysDiffer(t *testing.T) {
 }
 
 func TestDerivedKeysArePartOfTheProtocol(t *testing.T) {
-	g, err := testSecret.GossipKey()
+	g, err := ourSecret.GossipKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := fmt.Sprintf("%x", g[:4]), goldenGossip; got != want {
 		t.Errorf("the gossip key begins with %s, nodes of earlier versions have %s", got, want)
 	}
-	u, err := testSecret.UserKey(RoleFetcher)
+	u, err := ourSecret.UserKey(RoleFetcher)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestDerivedKeysArePartOfTheProtocol(t *testing.T) {
 	}
 }
 
-// What the first version derived from testSecret.
+// What the first version derived from ourSecret.
 const (
 	goldenGossip  = "e4c3335d"
 	goldenFetcher = "UCW27SFAOWDBX5NJCOAQTPFN3JZSHNUYKQWCELHCEWEL4OIWUBPAFNQF"
@@ -160,7 +160,7 @@ func TestWithoutASecretThereAreNoKeys(t *testing.T) {
 	if _, err := none.UserKey(RoleFetcher); err == nil {
 		t.Error("a user from nothing")
 	}
-	if _, err := testSecret.UserKey(RoleBoth); err == nil {
+	if _, err := ourSecret.UserKey(RoleBoth); err == nil {
 		t.Error("a user for no single role")
 	}
 	if _, err := ServerTLS(none, RoleFetcher, "n"); err == nil {

@@ -96,6 +96,7 @@ type Members struct {
 	opts                         MembersOptions
 	key                          []byte // of the gossip, nil without a secret
 	log                          *slog.Logger
+	lines                        *gossipLog
 	roll                         roll
 	refused, full, vetoed, clash *tally
 
@@ -140,7 +141,9 @@ func NewMembers(opts MembersOptions) (*Members, error) {
 	counter := func(text string) *tally {
 		return &tally{log: m.log, level: slog.LevelWarn, text: text, now: time.Now}
 	}
+	m.lines = &gossipLog{log: m.log, suspects: m.roll.suspect}
 	m.refused = counter("refused somebody who is not of this cluster")
+	m.lines.refused = m.refused
 	m.full = counter("too many gossip connections at once, some wait")
 	m.vetoed = counter("not let in by an address to join")
 	m.clash = counter("two members have the same name")
@@ -180,8 +183,7 @@ func (m *Members) open(ctx context.Context, cancel func()) (*memberlist.Memberli
 	if err != nil {
 		return nil, fmt.Errorf("bind: %w", err)
 	}
-	gl := &gossipLog{log: m.log, refused: m.refused, suspects: m.roll.suspect}
-	logger := gl.logger()
+	logger := m.lines.logger()
 	tr, err := newTransport(ctx, ip, m.opts.Bind.Port, logger, func() { m.full.hit() }, m.cut.Load)
 	if err != nil {
 		return nil, err
@@ -293,6 +295,7 @@ func (m *Members) leave(list *memberlist.Memberlist) {
 	if err := list.Shutdown(); err != nil {
 		m.log.Warn("stop the gossip", "err", err)
 	}
+	m.lines.over.Store(true)
 }
 
 // Ready is closed when the node can be joined; Addr and Name are known then.

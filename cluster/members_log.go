@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -69,6 +70,7 @@ type gossipLog struct {
 	log      *slog.Logger
 	refused  *tally
 	suspects func(name string)
+	over     atomic.Bool // Run has ended: timers of the library may fire for a while, and interest nobody
 }
 
 func (g *gossipLog) logger() *log.Logger { return log.New(g, "", 0) }
@@ -88,6 +90,9 @@ var levels = []struct {
 
 // Write takes one line.
 func (g *gossipLog) Write(p []byte) (int, error) {
+	if g.over.Load() {
+		return len(p), nil
+	}
 	line := strings.TrimSpace(string(p))
 	level := slog.LevelWarn
 	for _, l := range levels {

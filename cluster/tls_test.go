@@ -62,12 +62,12 @@ func TestHandshakes(t *testing.T) {
 	at := func(d time.Duration) func() time.Time {
 		return func() time.Time { return time.Now().Add(d) }
 	}
-	ours := testIdentity(t, testSecret, time.Now)
-	same := testIdentity(t, testSecret, time.Now)
-	other := testIdentity(t, otherSecret, time.Now)
-	expired := testIdentity(t, testSecret, at(-CertificateLife-time.Hour))
-	early := testIdentity(t, testSecret, at(2*ClockSkew))
-	skewed := testIdentity(t, testSecret, at(ClockSkew/2))
+	ours := testIdentity(t, ourSecret, time.Now)
+	same := testIdentity(t, ourSecret, time.Now)
+	other := testIdentity(t, theirSecret, time.Now)
+	expired := testIdentity(t, ourSecret, at(-CertificateLife-time.Hour))
+	early := testIdentity(t, ourSecret, at(2*ClockSkew))
+	skewed := testIdentity(t, ourSecret, at(ClockSkew/2))
 
 	// stale shows the certificate of one identity at the time of another.
 	stale := func(c *tls.Config) *tls.Config { c.Time = time.Now; return c }
@@ -122,11 +122,11 @@ func selfSigned(t *testing.T) *tls.Certificate {
 }
 
 func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
-	a, b := testIdentity(t, testSecret, time.Now), testIdentity(t, testSecret, time.Now)
+	a, b := testIdentity(t, ourSecret, time.Now), testIdentity(t, ourSecret, time.Now)
 	if !bytes.Equal(a.authority.Raw, b.authority.Raw) {
 		t.Error("two nodes with one secret have different authorities")
 	}
-	if bytes.Equal(a.authority.RawSubjectPublicKeyInfo, testIdentity(t, otherSecret, time.Now).authority.RawSubjectPublicKeyInfo) {
+	if bytes.Equal(a.authority.RawSubjectPublicKeyInfo, testIdentity(t, theirSecret, time.Now).authority.RawSubjectPublicKeyInfo) {
 		t.Error("two secrets have one authority")
 	}
 	x, _ := a.certificate()
@@ -140,7 +140,7 @@ func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
-	id := testIdentity(t, testSecret, time.Now)
+	id := testIdentity(t, ourSecret, time.Now)
 	leaf, _ := id.certificate()
 	if leaf.Leaf.IsCA || leaf.Leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
 		t.Error("a node's certificate can sign others")
@@ -149,7 +149,7 @@ func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
 
 func TestACertificateIsRenewedHalfWay(t *testing.T) {
 	now := time.Now()
-	id := testIdentity(t, testSecret, func() time.Time { return now })
+	id := testIdentity(t, ourSecret, func() time.Time { return now })
 	first, _ := id.certificate()
 	now = now.Add(CertificateLife/2 - time.Minute)
 	if again, _ := id.certificate(); again != first {

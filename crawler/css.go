@@ -126,17 +126,41 @@ func cssNameEnd(b []byte) (n int, whole bool) {
 		switch {
 		case isCSSName(b[n]):
 			n++
-		case b[n] != '\\':
-			return n, true
-		case n+1 == len(b):
-			return n, false
-		case isNewline(b[n+1]):
+		case b[n] != '\\' || n+1 < len(b) && isNewline(b[n+1]):
 			return n, true
 		default:
-			n += 2
+			e := cssEscapeEnd(b[n:])
+			if e == 0 {
+				return n, false
+			}
+			n += e
 		}
 	}
 	return n, false
+}
+
+// cssEscapeEnd tells how long the escape at the beginning of b is, with the white space that belongs to
+// it, and 0 when more is needed to tell.
+func cssEscapeEnd(b []byte) int {
+	n := 1
+	for n < len(b) && n < 7 && isHex(b[n]) {
+		n++
+	}
+	switch {
+	case n == len(b):
+		return 0
+	case n == 1 && !isNewline(b[n]):
+		return 2
+	case !isSpace(b[n]):
+		return n
+	case b[n] != '\r':
+		return n + 1
+	case n+1 == len(b):
+		return 0
+	case b[n+1] == '\n':
+		return n + 2
+	}
+	return n + 1
 }
 
 // name reads a name; "url" before a parenthesis begins a reference.
@@ -263,9 +287,11 @@ func (c *cssScanner) stringEnd(b []byte, final bool) (int, cssTokenState) {
 		case w[0]:
 			return i, cssTokenGood
 		case '\\':
-			if i++; i+1 < len(w) && w[i] == '\r' && w[i+1] == '\n' {
-				i++
+			e := cssEscapeEnd(w[i:])
+			if e == 0 {
+				return c.noEnd(w, len(b), final)
 			}
+			i += e - 1
 		case '\n', '\r', '\f':
 			return i - 1, cssTokenBad
 		}
@@ -287,7 +313,11 @@ func (c *cssScanner) urlEnd(b []byte, final bool) (int, cssTokenState) {
 		case spaced, ch == '"', ch == '\'', ch == '(', ch < ' ', ch == 0x7F:
 			return i, cssTokenBad
 		case ch == '\\':
-			i++
+			e := cssEscapeEnd(w[i:])
+			if e == 0 {
+				return c.noEnd(w, len(b), final)
+			}
+			i += e - 1
 		}
 	}
 	return c.noEnd(w, len(b), final)
@@ -322,35 +352,24 @@ func (c *cssScanner) passComment(b []byte) int {
 }
 
 // passString passes over the rest of a string.
-func (c *cssScanner) passString(b []byte) int {
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case c.quote, '\n', '\r', '\f':
-			c.state = cssText
-			return i + 1
-		case '\\':
-			if i+1 == len(b) || b[i+1] == '\r' && i+2 == len(b) {
-				return i
-			}
-			if i++; b[i] == '\r' && b[i+1] == '\n' {
-				i++
-			}
-		}
-	}
-	return len(b)
-}
+func (c *cssScanner) passString(b []byte) int { return c.passTo(b, c.quote, true) }
 
 // passURL passes over the rest of a url().
-func (c *cssScanner) passURL(b []byte) int {
+func (c *cssScanner) passURL(b []byte) int { return c.passTo(b, ')', false) }
+
+// passTo passes over everything up to an end mark that is not escaped, or to the end of the line.
+func (c *cssScanner) passTo(b []byte, end byte, line bool) int {
 	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case ')':
+		switch {
+		case b[i] == end, line && isNewline(b[i]):
 			c.state = cssText
 			return i + 1
-		case '\\':
-			if i++; i == len(b) {
-				return i - 1
+		case b[i] == '\\':
+			e := cssEscapeEnd(b[i:])
+			if e == 0 {
+				return i
 			}
+			i += e - 1
 		}
 	}
 	return len(b)

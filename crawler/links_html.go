@@ -246,7 +246,7 @@ func (h *htmlScanner) cut(b []byte, a attrSplit) {
 	}
 	h.tag.lost |= id
 	const scheme = 32 // bytes; enough for "data:"
-	if v := trimHTML(b[a.from:]); a.part >= attrDouble && otherScheme(string(v[:min(len(v), scheme)])) {
+	if v := trimHTML(b[a.from:]); id&attrURLs != 0 && otherScheme(string(v[:min(len(v), scheme)])) {
 		h.sink.counts.NotHTTP++
 		return
 	}

@@ -165,6 +165,8 @@ const (
 	attrXlinkHref
 	attrImagesrcset
 	attrCount = iota
+
+	attrURLs = attrHref | attrSrc | attrData | attrPoster | attrBackground | attrXlinkHref // one URL each
 )
 
 func attrOf(name []byte) attrID {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -110,9 +111,18 @@ func OpenLedger(dir string, o LedgerOptions) (*Ledger, error) {
 	return l, nil
 }
 
-// openPebble opens the database; a damaged one makes Pebble panic in places, which must not take the user's
-// explanation away.
+// openPebble opens the database. A damaged one makes Pebble panic in places, which must not take the user's
+// explanation away; and where the file is gone that names the list of tables it begins anew, and would
+// remove the tables that are there.
 func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	if desc, err := pebble.Peek(dir, o.FS); err == nil && !desc.Exists {
+		names, err := o.FS.List(dir)
+		if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".sst") }) {
+			return nil, fmt.Errorf("it has tables and no list of them: %w", ErrDamaged)
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, fmt.Errorf("%v: %w", r, ErrDamaged)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -209,8 +212,10 @@ func TestALedgerForReadingOnlyReadsAndRefusesToCommit(t *testing.T) {
 }
 
 func TestADamagedLedgerIsAnErrorThatSaysWhatToDo(t *testing.T) {
-	for _, pattern := range []string{"MANIFEST-*", "*.sst", "marker.manifest*"} {
-		for _, harm := range []string{"removed", "emptied", "overwritten"} {
+	for pattern, harms := range map[string][]string{
+		"MANIFEST-*": {"removed", "emptied", "overwritten"}, "*.sst": {"removed", "emptied", "overwritten"}, "marker.manifest*": {"removed"},
+	} {
+		for _, harm := range harms {
 			t.Run(pattern+" "+harm, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "ledger")
 				m := newModel(14)
@@ -266,10 +271,45 @@ func damage(t *testing.T, pattern, harm string) {
 
 func TestAfterAFailedWriteNothingIsTakenAnyMore(t *testing.T) {
 	mem := vfs.NewCrashableMem()
-	full := errorfs.Toggle{}
-	_ = full
-	var broken errorfs.InjectorFunc = nil
-	_ = broken
-	_ = mem
-	_ = slog.Default
+	var full atomic.Bool
+	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	m := newModel(15)
+	var log bytes.Buffer
+	o := small(disk)
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	l := open(t, "ledger", o)
+	for range 20 {
+		commit(t, l, m.step(t))
+	}
+	before := m.position
+	full.Store(true)
+	if err := l.Commit(m.step(t)); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "mend the disk") {
+		t.Fatalf("a commit to a full disk: %v", err)
+	}
+	full.Store(false)
+	if err := l.Commit(m.step(t)); err == nil {
+		t.Error("another commit was taken")
+	}
+	if _, err := l.Load(t.Context()); err == nil {
+		t.Error("what was not durable could be read")
+	}
+	if err := l.Close(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Close: %v", err)
+	}
+	if !strings.Contains(log.String(), "cannot be written any more") {
+		t.Errorf("the log says %q", log.String())
+	}
+	again := open(t, "ledger", small(mem.CrashClone(vfs.CrashCloneCfg{})))
+	s, err := again.Load(t.Context())
+	if err != nil || s.Position != before {
+		t.Errorf("after a new start position %d is there, not %d (%v)", s.Position, before, err)
+	}
+	if b, err := again.Verify(t.Context()); err != nil || !b.OK() {
+		t.Errorf("Verify: %v, %v", b.Differences, err)
+	}
 }

@@ -225,7 +225,7 @@ func TestAnEndOfZerosOrGarbageIsCut(t *testing.T) {
 func TestABrokenRecordBeforeWholeOnesIsNotCut(t *testing.T) {
 	for _, gz := range []bool{false, true} {
 		whole, ends := encodeAll(t, gz, testRecord("first"), testRecord("second"), testRecord("third"))
-		whole[(ends[0]+ends[1])/2] ^= 0xff
+		whole[ends[1]-6] ^= 0xff // in the block, or in the checksum of the member
 		path := filepath.Join(t.TempDir(), "x.warc")
 		if err := os.WriteFile(path, whole, 0o600); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,113 @@
+package fetcher
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Each case is a real failure on loopback.
+func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
+	hangUp := func(*rawServer, int64, net.Conn) {}
+	reset := func(s *rawServer, _ int64, c net.Conn) {
+		s.request(bufio.NewReader(c))
+		c.(*net.TCPConn).SetLinger(0)
+	}
+	silent := func(_ *rawServer, _ int64, c net.Conn) { io.Copy(io.Discard, c) }
+	endless := func(_ *rawServer, _ int64, c net.Conn) {
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+		for line := "X-A: " + strings.Repeat("a", 1000) + "\r\n"; ; {
+			if _, err := io.WriteString(c, line); err != nil {
+				return
+			}
+		}
+	}
+	continues := func(_ *rawServer, _ int64, c net.Conn) {
+		for {
+			if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"); err != nil {
+				return
+			}
+		}
+	}
+	at := func(h func(*rawServer, int64, net.Conn)) string { return serveRaw(t, h).url }
+	secure := func(u string) string { return "https" + strings.TrimPrefix(u, "http") }
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	defer untrusted.Close()
+	untrusted.Config.ErrorLog = nil
+
+	for _, c := range []struct {
+		name   string
+		url    string
+		limit  func(*crawler.FetchLimits)
+		reason crawler.Reason
+		detail string
+	}{
+		{"a name that is not known", "http://unknown.test/", nil, crawler.ReasonDNS, "no such host"},
+		{"a port where nobody listens", refusedURL(t), nil, crawler.ReasonConnect, "refused"},
+		{"a server that hangs up", at(hangUp), nil, crawler.ReasonReset, ""},
+		{"a server that resets", at(reset), nil, crawler.ReasonReset, ""},
+		{"a head that is cut", at(cutHead), nil, crawler.ReasonReset, ""},
+		{"a server that says nothing", at(silent), func(l *crawler.FetchLimits) { l.FirstByte = 50 * time.Millisecond }, crawler.ReasonTimeout, "no answer within 50ms"},
+		{"a slow head", at(slowHead), func(l *crawler.FetchLimits) { l.FirstByte = 50 * time.Millisecond }, crawler.ReasonTimeout, "no answer within 50ms"},
+		{"all in all too slow", at(silent), func(l *crawler.FetchLimits) { l.Total = 50 * time.Millisecond }, crawler.ReasonTimeout, "not done within 50ms"},
+		{"an endless head", at(endless), nil, crawler.ReasonProtocol, "headers exceeded"},
+		{"endless interim answers", at(continues), nil, crawler.ReasonProtocol, ""},
+		{"something that is not HTTP", at(answerRaw("SSH-2.0-OpenSSH_9.9\r\n")), nil, crawler.ReasonProtocol, "malformed"},
+		{"a header without a name", at(answerRaw("HTTP/1.1 200 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
+		{"two lengths", at(answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")), nil, crawler.ReasonProtocol, ""},
+		{"no TLS where TLS is asked for", secure(at(answerRaw("HTTP/1.1 400 Bad Request\r\n\r\n"))), func(l *crawler.FetchLimits) { l.Connect = 5 * time.Second }, crawler.ReasonTLS, "handshake"},
+		{"a server that hangs up in the handshake", secure(at(hangUp)), nil, crawler.ReasonTLS, "handshake"},
+		{"a handshake that never ends", secure(at(silent)), func(l *crawler.FetchLimits) { l.Connect = 50 * time.Millisecond }, crawler.ReasonTimeout, "within 50ms"},
+		{"a certificate that nobody vouches for", untrusted.URL, nil, crawler.ReasonTLS, "certificate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, c.url)
+			tr := testTransport(t, func(o *transportOptions) {
+				o.Resolver = &fakeResolver{}
+				if c.limit != nil {
+					c.limit(&o.Limits)
+					x.limits = o.Limits
+				}
+			})
+			ask(t, tr, x)
+			wantOutcome(t, x, crawler.Failed, c.reason)
+			if x.result.Status != 0 || !strings.Contains(x.result.Detail, c.detail) || strings.ContainsAny(x.result.Detail, "\r\n") {
+				t.Errorf("status %d, detail %q", x.result.Status, x.result.Detail)
+			}
+		})
+	}
+}
+
+// refusedURL names a port that was free a moment ago.
+func refusedURL(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String() + "/"
+}
+
+func cutHead(s *rawServer, _ int64, c net.Conn) {
+	s.request(bufio.NewReader(c))
+	io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le")
+}
+
+func slowHead(s *rawServer, _ int64, c net.Conn) {
+	io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := io.WriteString(c, "X-A: b\r\n"); err != nil {
+			return
+		}
+		<-tick.C
+	}
+}
