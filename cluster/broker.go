@@ -141,14 +141,15 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("queue store: %w", err)
 	}
 	s, err := b.start()
-	if err != nil {
+	if errors.Is(err, errStore) {
 		b.log.Warn("the queue's store could not be opened and starts empty", "dir", b.o.StoreDir, "error", err)
 		if err := setAside(storePath(b.o.StoreDir)); err != nil {
 			return fmt.Errorf("queue store: %w", err)
 		}
-		if s, err = b.start(); err != nil {
-			return fmt.Errorf("start queue: %w", err)
-		}
+		s, err = b.start()
+	}
+	if err != nil {
+		return fmt.Errorf("start queue: %w", err)
 	}
 	defer func() {
 		s.Shutdown()
@@ -174,7 +175,10 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// start starts a server, or says why it does not.
+// errStore: the server cannot work with what is in its store.
+var errStore = errors.New("store not usable")
+
+// start starts a server, or says why it does not; [errStore] is one of the reasons.
 func (b *Broker) start() (*server.Server, error) {
 	o := b.serverOptions()
 	s, err := server.NewServer(o)
@@ -189,7 +193,7 @@ func (b *Broker) start() (*server.Server, error) {
 		err = fmt.Errorf("not ready after %v", brokerStart)
 	}
 	if err == nil && !s.JetStreamEnabled() {
-		err = errors.New("no store")
+		err = errStore
 	}
 	if err != nil {
 		s.Shutdown()

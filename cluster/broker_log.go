@@ -1,9 +1,9 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -25,16 +25,26 @@ func (l *brokerLog) Debugf(format string, v ...any) {
 func (l *brokerLog) Tracef(format string, v ...any) {
 	l.log.Debug("queue: " + fmt.Sprintf(format, v...))
 }
-func (l *brokerLog) Warnf(format string, v ...any) { l.log.Warn("queue: " + fmt.Sprintf(format, v...)) }
 func (l *brokerLog) Errorf(format string, v ...any) {
+	l.log.Warn("queue: " + fmt.Sprintf(format, v...))
+}
+
+func (l *brokerLog) Warnf(format string, v ...any) {
+	if strings.Contains(format, "TLS Handshake First") {
+		return // as it should be: it warns of clients that speak before the handshake
+	}
 	l.log.Warn("queue: " + fmt.Sprintf(format, v...))
 }
 
 func (l *brokerLog) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.why == nil {
-		l.why = errors.New(fmt.Sprintf(format, v...))
+	if l.why != nil {
+		return
+	}
+	l.why = fmt.Errorf(format, v...)
+	if strings.Contains(format, "start JetStream") {
+		l.why = fmt.Errorf("%w: %w", errStore, l.why)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -133,7 +134,15 @@ func (c *Control) append(w http.ResponseWriter, r *http.Request) {
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetWriteDeadline(time.Time{}) // the reading is bounded; the answer gets its own deadline
-	body := &paced{r: r.Body, left: r.ContentLength, window: func(d time.Duration) { _ = rc.SetReadDeadline(time.Now().Add(d)) }}
+	cut := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
+	body := &paced{r: r.Body, left: r.ContentLength, window: func(d time.Duration) {
+		_ = rc.SetReadDeadline(time.Now().Add(d))
+		if r.Context().Err() != nil {
+			cut()
+		}
+	}}
+	stop := context.AfterFunc(r.Context(), cut) // a node that ends does not wait for uploads
+	defer stop()
 	err := c.opts.Depot.Append(r.Context(), name, offset, body, r.ContentLength)
 	short(w, ControlTimeout)
 	if err != nil {

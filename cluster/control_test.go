@@ -292,6 +292,23 @@ func TestControlGoesOnWithACutUpload(t *testing.T) {
 	})
 }
 
+func TestControlEndsDuringAnUpload(t *testing.T) {
+	eachTransport(t, func(t *testing.T, a *api, c *ControlClient) {
+		r, w := io.Pipe()
+		defer w.Close()
+		done := make(chan error, 1)
+		go func() { done <- c.Append(context.Background(), "files/a", 0, r, 1<<20) }()
+		if _, err := w.Write(make([]byte, 64<<10)); err != nil { // it is under way
+			t.Fatal(err)
+		}
+		a.end(t)
+		w.CloseWithError(io.ErrClosedPipe)
+		if err := <-done; err == nil {
+			t.Error("half an upload succeeded")
+		}
+	})
+}
+
 // cutting ends the call it is read for.
 type cutting struct{ cancel func() }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,9 +19,12 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
+// DefaultConnectTimeout is how long one try to connect may take.
+const DefaultConnectTimeout = 5 * time.Second
+
 // Times of a connection.
 const (
-	connectTimeout = 5 * time.Second
+	apiTimeout     = 5 * time.Second // of a question to the server whose caller set none
 	reconnectWait  = 250 * time.Millisecond
 	retryWait      = 250 * time.Millisecond // before what failed for a passing reason is tried again
 	publishTimeout = 3 * time.Second        // of one try to store a part
@@ -40,8 +44,9 @@ type ConnectOptions struct {
 	Seed []byte      // nkey seed of the role ("SU…"); nil = none is asked for
 	Name string      // of the member, for the server's log
 
-	Namespace string       // "" = DefaultNamespace
-	Logger    *slog.Logger // nil = none
+	Namespace string        // "" = DefaultNamespace
+	Timeout   time.Duration // to connect; 0 = DefaultConnectTimeout
+	Logger    *slog.Logger  // nil = none
 
 	// What PrepareStreams makes, as the scheduler says.
 	AckWait  time.Duration // 0 = DefaultAckWait
@@ -55,7 +60,7 @@ func (o *ConnectOptions) validate() error {
 		return errors.New("queue: neither a broker nor an address")
 	case o.Role != RoleScheduler && o.Role != RoleFetcher:
 		return fmt.Errorf("queue: role %q: use %s or %s", o.Role, RoleScheduler, RoleFetcher)
-	case o.AckWait < 0 || o.MaxStore < 0 || o.Replicas < 0:
+	case o.Timeout < 0 || o.AckWait < 0 || o.MaxStore < 0 || o.Replicas < 0:
 		return errors.New("queue: a setting is below zero")
 	}
 	return nil
@@ -97,15 +102,10 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Namespace == "" {
-		o.Namespace = DefaultNamespace
-	}
-	if o.AckWait == 0 {
-		o.AckWait = DefaultAckWait
-	}
-	if o.MaxStore == 0 {
-		o.MaxStore = DefaultMaxStore
-	}
+	o.Namespace = cmp.Or(o.Namespace, DefaultNamespace)
+	o.Timeout = cmp.Or(o.Timeout, DefaultConnectTimeout)
+	o.AckWait = cmp.Or(o.AckWait, DefaultAckWait)
+	o.MaxStore = cmp.Or(o.MaxStore, DefaultMaxStore)
 	c := &Conn{
 		o: o, log: o.Logger, names: newNames(o.Namespace), calls: make(map[*call]struct{}),
 		pulls: make(chan struct{}, PullWindow), reading: make(chan struct{}, 1),
@@ -140,7 +140,7 @@ func (c *Conn) connect(ctx context.Context, opts []nats.Option) error {
 	select {
 	case d = <-done:
 	case <-ctx.Done():
-		go func() { // bounded by connectTimeout
+		go func() { // bounded by Timeout
 			if d := <-done; d.nc != nil {
 				d.nc.Close()
 			}
@@ -151,7 +151,7 @@ func (c *Conn) connect(ctx context.Context, opts []nats.Option) error {
 		return fmt.Errorf("connect to the queue: %w", c.sort(d.err))
 	}
 	js, err := jetstream.New(d.nc, jetstream.WithPublishAsyncMaxPending(offerWindow),
-		jetstream.WithPublishAsyncTimeout(offerTimeout), jetstream.WithDefaultTimeout(connectTimeout))
+		jetstream.WithPublishAsyncTimeout(offerTimeout), jetstream.WithDefaultTimeout(apiTimeout))
 	if err != nil {
 		d.nc.Close()
 		return fmt.Errorf("connect to the queue: %w", err)
@@ -162,7 +162,7 @@ func (c *Conn) connect(ctx context.Context, opts []nats.Option) error {
 
 func (c *Conn) options() ([]nats.Option, error) {
 	opts := []nats.Option{
-		nats.Name(c.o.Name), nats.CustomInboxPrefix(c.names.inbox(c.o.Role)), nats.Timeout(connectTimeout),
+		nats.Name(c.o.Name), nats.CustomInboxPrefix(c.names.inbox(c.o.Role)), nats.Timeout(c.o.Timeout),
 		nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectWait, reconnectWait),
 		nats.PingInterval(livenessInterval), nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.onError(err) }),
@@ -212,8 +212,7 @@ func (c *Conn) sort(err error) error {
 
 func isAuthError(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
-		errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAccountAuthExpired) ||
-		errors.Is(err, nats.ErrPermissionViolation)
+		errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAccountAuthExpired)
 }
 
 // isTLSRefusal: one side did not accept the other's certificate, or one of them speaks no TLS.
@@ -269,6 +268,14 @@ func (c *Conn) pause(ctx context.Context) {
 	}
 }
 
+// connected waits for the connection to be there, so that what is sent does not lie in a buffer meanwhile
+// and arrive late, and then twice.
+func (c *Conn) connected(ctx context.Context) {
+	for !c.nc.IsConnected() && ctx.Err() == nil {
+		c.pause(ctx)
+	}
+}
+
 func (c *Conn) onError(err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) {
 		c.log.Warn("queue connection", "error", err)
@@ -305,27 +312,41 @@ func (c *Conn) onReconnect() {
 	c.again, c.renew = context.WithCancel(context.Background())
 }
 
-// onClosed ends every call: the connection was closed on this side, or a server that came back refused it.
+// onClosed ends every call: a server that came back refused this node, or the connection was closed here.
 func (c *Conn) onClosed(err error) {
 	why := ErrClosed
-	if err != nil && isAuthError(err) {
+	if isAuthError(err) {
 		why = c.sort(err)
+	}
+	if c.end(why) && errors.Is(why, ErrRefused) {
 		c.log.Error("the queue refuses this node now", "error", why)
 	}
+}
+
+// end ends every call, now and later, and reports whether it is the first to do so.
+func (c *Conn) end(why error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.gone != nil {
+		return false
+	}
 	c.gone = why
 	c.renew()
 	for k := range c.calls {
 		k.cancel(why)
 	}
+	return true
 }
 
 // Close ends the connection and every call. Acks that were just given are still handed over where the
-// server takes them within a second.
+// server takes them within a second. It may be called more than once.
 func (c *Conn) Close() {
 	if c.nc.IsConnected() {
 		_ = c.nc.FlushTimeout(closeTimeout) // an ack may be lost
 	}
+	c.end(ErrClosed)
+	c.reading <- struct{}{} // the call that reads gives it back now
+	c.dropReader()
+	<-c.reading
 	c.nc.Close()
 }

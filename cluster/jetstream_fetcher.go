@@ -43,6 +43,7 @@ func (c *Conn) Next(ctx context.Context) (crawler.Delivery, error) {
 		return crawler.Delivery{}, context.Cause(ctx)
 	}
 	for ctx.Err() == nil {
+		c.connected(ctx)
 		m, err := c.pull(ctx)
 		switch {
 		case errors.Is(err, errNoTask) || ctx.Err() != nil && m == nil:
@@ -118,6 +119,7 @@ func (c *Conn) Send(ctx context.Context, part *crawler.Part) error {
 	ctx, done := c.call(ctx, c.names.result)
 	defer done()
 	for {
+		c.connected(ctx)
 		err := c.store(ctx, data)
 		switch {
 		case err == nil:
@@ -132,10 +134,12 @@ func (c *Conn) Send(ctx context.Context, part *crawler.Part) error {
 	}
 }
 
-// store publishes a part once and waits for its confirmation.
+// store publishes a part once and waits for its confirmation, which is lost when the connection is.
 func (c *Conn) store(ctx context.Context, data []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := c.until(ctx)
 	defer cancel()
+	ctx, cancelTime := context.WithTimeout(ctx, publishTimeout)
+	defer cancelTime()
 	ack, err := c.js.Publish(ctx, c.names.result, data, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return err
@@ -173,10 +177,15 @@ func (c *Conn) request(ctx context.Context, subject string, data []byte) ([]byte
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
-	m, err := c.nc.RequestWithContext(ctx, subject, data)
+	c.connected(ctx)
+	waiting, cancelWaiting := c.until(ctx)
+	defer cancelWaiting()
+	m, err := c.nc.RequestWithContext(waiting, subject, data)
 	switch {
-	case ctx.Err() != nil && err != nil:
+	case err != nil && ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case err != nil && waiting.Err() != nil:
+		return nil, fmt.Errorf("%w: the connection was lost", ErrUnreachable)
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, fmt.Errorf("%w: no scheduler listens", ErrUnreachable)
 	case err != nil:

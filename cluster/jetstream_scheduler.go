@@ -20,6 +20,7 @@ const offerStall = offerTimeout
 func (c *Conn) Offer(ctx context.Context, tasks []crawler.Task) error {
 	ctx, done := c.call(ctx, c.names.task)
 	defer done()
+	c.connected(ctx)
 	var problems []error
 	stored := make([]jetstream.PubAckFuture, 0, len(tasks))
 	for i := range tasks {

@@ -13,7 +13,7 @@ import (
 
 // ourSecret and theirSecret are two clusters'.
 var (
-	ourSecret  = Secret("correct horse battery staple")
+	ourSecret   = Secret("correct horse battery staple")
 	theirSecret = Secret("another horse battery staple")
 )
 

@@ -157,10 +157,14 @@ func (m *Members) Run(ctx context.Context) error {
 	if m.started.Swap(true) {
 		return errors.New("members: Run was called before")
 	}
+	parent := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	list, err := m.open(ctx, cancel)
-	if err != nil {
+	switch {
+	case parent.Err() != nil && err != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	close(m.ready)

@@ -8,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -214,6 +215,65 @@ func TestNewMembersRefuses(t *testing.T) {
 	o.Secret = ourSecret
 	if _, err := NewMembers(o); err != nil {
 		t.Errorf("with a secret: %v", err)
+	}
+}
+
+func TestWhatMembersAreTold(t *testing.T) {
+	everywhere, one := addrPort(t, "0.0.0.0:5000"), addrPort(t, "127.0.0.1:5000")
+	tests := []struct {
+		name  string
+		o     MembersOptions
+		bound netip.AddrPort
+		want  string
+	}{
+		{"the bound address", MembersOptions{}, one, "127.0.0.1:5000"},
+		{"what the user says, with the bound port", MembersOptions{Advertise: "10.9.8.7"}, everywhere, "10.9.8.7:5000"},
+		{"what the user says, with a port", MembersOptions{Advertise: "10.9.8.7:6000"}, everywhere, "10.9.8.7:6000"},
+		{"IPv6, with the bound port", MembersOptions{Advertise: "fd00::7"}, everywhere, "[fd00::7]:5000"},
+		{"the address from which the others are reached", MembersOptions{Join: []string{"127.0.0.1:9"}}, everywhere, "127.0.0.1:5000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.o.Secret, tt.o.Meta.Role = ourSecret, RoleFetcher
+			m, err := NewMembers(tt.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := m.advertised(t.Context(), tt.bound); err != nil || got.String() != tt.want {
+				t.Errorf("told %v, %v; want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestANodeDoesNotJoinItself(t *testing.T) {
+	m, err := NewMembers(MembersOptions{Secret: ourSecret, Meta: Meta{Role: RoleFetcher}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.addr, m.told = addrPort(t, "0.0.0.0:5000"), addrPort(t, "10.0.0.1:5000")
+	for a, want := range map[string]bool{
+		"10.0.0.1:5000": true, "127.0.0.1:5000": true, "10.0.0.1:5001": false, "127.0.0.1:5001": false, "10.0.0.2:5000": false,
+	} {
+		if got := m.isSelf(addrPort(t, a)); got != want {
+			t.Errorf("%s is this node: %v", a, got)
+		}
+	}
+}
+
+func TestMembersRunOnce(t *testing.T) {
+	n := startNode(t, MembersOptions{Name: "n"})
+	if err := n.Run(t.Context()); err == nil {
+		t.Error("a second Run was started")
+	}
+	o := quick(MembersOptions{})
+	o.Bind.Port = int(n.Addr().Port())
+	second, err := NewMembers(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Run(t.Context()); err == nil || !strings.Contains(err.Error(), n.Addr().String()) {
+		t.Errorf("on a port in use: %v", err)
 	}
 }
 

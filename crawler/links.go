@@ -12,11 +12,14 @@ const (
 	// MaxLinkCarry is the longest attribute, CSS string or CSS url() that is looked at. A longer one is
 	// passed over (Cut). It bounds what a scanner keeps between two writes.
 	MaxLinkCarry = 64 * KiB
-	// MaxLinksHeld is how many bytes of references are kept back for a base element that comes after
-	// them. A base that comes later than that counts only for what follows it (LateBase).
+	// MaxLinksHeld is how many bytes of references (at most 4,096 of them) are kept back for a base element
+	// that comes after them. A base that comes later than that counts only for what follows it (LateBase).
 	MaxLinksHeld = 64 * KiB
 	// MaxTitleBytes is the longest title that is kept.
 	MaxTitleBytes = 512
+
+	maxHeldCount = MaxLinksHeld / 16 // references kept back, however short
+	maxKept      = 16 * KiB          // memory kept by Reset, about
 )
 
 // RawLink is a reference as it stands in a document: character references and CSS escapes decoded, white
@@ -105,7 +108,7 @@ func NewRawLinkScanner(page string, format LinkFormat, emit func(base string, li
 	return s
 }
 
-// Reset makes the scanner ready for another document; what it has allocated is kept.
+// Reset makes the scanner ready for another document; a modest part of what it has allocated is kept.
 func (s *LinkScanner) Reset(page URL, format LinkFormat) {
 	s.reset(linkBase{text: page.String(), url: page}, format)
 }
@@ -114,7 +117,14 @@ func (s *LinkScanner) reset(page linkBase, format LinkFormat) {
 	s.page, s.format = page, format
 	s.carry, s.wake = s.carry[:0], 0
 	s.counts = LinkCounts{}
-	clear(s.seen)
+	if cap(s.carry) > maxKept { // one odd page must not cost memory for good
+		s.carry = nil
+	}
+	if len(s.seen) > maxKept/16 {
+		s.seen = make(map[string]uint8)
+	} else {
+		clear(s.seen)
+	}
 	s.links.reset(page)
 	s.html.reset(s)
 	s.css.reset(s)
@@ -126,17 +136,21 @@ const minLinkWake = 4 * KiB
 
 // Write reads on. It never fails and always takes all of p.
 func (s *LinkScanner) Write(p []byte) (int, error) {
-	n := len(p)
+	s.write(p, minLinkWake)
+	return len(p), nil
+}
+
+func (s *LinkScanner) write(p []byte, wake int) {
 	for len(p) > 0 {
 		if len(s.carry) == 0 {
 			used := s.scan(p, false)
-			s.keep(append(s.carry, p[used:]...))
-			return n, nil
+			s.keep(append(s.carry, p[used:]...), wake)
+			return
 		}
 		take := min(len(p), s.wake-len(s.carry))
 		s.carry = append(s.carry, p[:take]...)
 		if len(s.carry) < s.wake {
-			return n, nil
+			return
 		}
 		used := s.scan(s.carry, false)
 		if rest := len(s.carry) - used; rest <= take {
@@ -144,15 +158,15 @@ func (s *LinkScanner) Write(p []byte) (int, error) {
 			s.carry = s.carry[:0]
 		} else {
 			p = p[take:]
-			s.keep(s.carry[:copy(s.carry, s.carry[used:])])
+			s.keep(s.carry[:copy(s.carry, s.carry[used:])], wake)
 		}
 	}
-	return n, nil
 }
 
-func (s *LinkScanner) keep(carry []byte) {
+// keep keeps an unfinished end, and says how much more must come before it is worth another look.
+func (s *LinkScanner) keep(carry []byte, wake int) {
 	s.carry = carry
-	s.wake = len(carry) + max(len(carry), minLinkWake)
+	s.wake = len(carry) + max(len(carry), wake)
 }
 
 // Close reads what is left and hands over the links that are still kept back. It never fails.

@@ -42,6 +42,9 @@ func appendReference(b, v []byte) ([]byte, int) {
 	for end < len(v) && end < maxReferenceBytes && isAlnum(v[end]) {
 		end++
 	}
+	if end == 1 {
+		return append(b, '&'), 1
+	}
 	name := string(v[1:end])
 	if end < len(v) && v[end] == ';' {
 		if text, ok := namedReference(name + ";"); ok {

@@ -38,7 +38,7 @@ func (s *LinkScanner) found(ref []byte, kind LinkKind) {
 	}
 	q.refs = append(q.refs, ref...)
 	q.held = append(q.held, heldLink{end: len(q.refs), kind: kind})
-	if len(q.refs) > MaxLinksHeld || len(q.held) > MaxLinksHeld/16 {
+	if len(q.refs) > MaxLinksHeld || len(q.held) >= maxHeldCount {
 		s.release()
 	}
 }

@@ -45,6 +45,9 @@ func classify(err error) (crawler.Reason, string) {
 	case resetText(text):
 		return crawler.ReasonReset, text
 	}
+	if strings.Contains(text, "readLoopPeekFailLocked") { // net/http's word for it
+		text = "the server sent something before it was asked"
+	}
 	return crawler.ReasonProtocol, text
 }
 
@@ -80,10 +83,9 @@ func resetText(text string) bool {
 	for _, t := range []string{
 		"http: server closed idle connection", "server sent GOAWAY", "http2: client connection lost",
 		"http2: client conn", "http2: Transport received Server's graceful shutdown",
-		"http: Request.ContentLength", "connection broken",
 	} {
 		if strings.Contains(text, t) {
-			return !strings.Contains(text, "malformed")
+			return true
 		}
 	}
 	return false

@@ -3,6 +3,7 @@ package fetcher
 import (
 	"bufio"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,8 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 		c.(*net.TCPConn).SetLinger(0)
 	}
 	silent := func(_ *rawServer, _ int64, c net.Conn) { io.Copy(io.Discard, c) }
-	endless := func(_ *rawServer, _ int64, c net.Conn) {
+	endless := func(s *rawServer, _ int64, c net.Conn) {
+		s.request(bufio.NewReader(c))
 		io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 		for line := "X-A: " + strings.Repeat("a", 1000) + "\r\n"; ; {
 			if _, err := io.WriteString(c, line); err != nil {
@@ -29,7 +31,8 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 			}
 		}
 	}
-	continues := func(_ *rawServer, _ int64, c net.Conn) {
+	continues := func(s *rawServer, _ int64, c net.Conn) {
+		s.request(bufio.NewReader(c))
 		for {
 			if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"); err != nil {
 				return
@@ -38,9 +41,10 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 	}
 	at := func(h func(*rawServer, int64, net.Conn)) string { return serveRaw(t, h).url }
 	secure := func(u string) string { return "https" + strings.TrimPrefix(u, "http") }
-	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
 	defer untrusted.Close()
-	untrusted.Config.ErrorLog = nil
 
 	for _, c := range []struct {
 		name   string
@@ -62,7 +66,7 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 		{"something that is not HTTP", at(answerRaw("SSH-2.0-OpenSSH_9.9\r\n")), nil, crawler.ReasonProtocol, "malformed"},
 		{"a header without a name", at(answerRaw("HTTP/1.1 200 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
 		{"two lengths", at(answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")), nil, crawler.ReasonProtocol, ""},
-		{"no TLS where TLS is asked for", secure(at(answerRaw("HTTP/1.1 400 Bad Request\r\n\r\n"))), func(l *crawler.FetchLimits) { l.Connect = 5 * time.Second }, crawler.ReasonTLS, "handshake"},
+		{"no TLS where TLS is asked for", secure(serve(t, http.NotFound).URL), nil, crawler.ReasonTLS, "handshake"},
 		{"a server that hangs up in the handshake", secure(at(hangUp)), nil, crawler.ReasonTLS, "handshake"},
 		{"a handshake that never ends", secure(at(silent)), func(l *crawler.FetchLimits) { l.Connect = 50 * time.Millisecond }, crawler.ReasonTimeout, "within 50ms"},
 		{"a certificate that nobody vouches for", untrusted.URL, nil, crawler.ReasonTLS, "certificate"},
@@ -97,10 +101,11 @@ func refusedURL(t *testing.T) string {
 
 func cutHead(s *rawServer, _ int64, c net.Conn) {
 	s.request(bufio.NewReader(c))
-	io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le")
+	io.WriteString(c, "HTTP/1.1 200 OK\r\nDate: x\r\n")
 }
 
 func slowHead(s *rawServer, _ int64, c net.Conn) {
+	s.request(bufio.NewReader(c))
 	io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

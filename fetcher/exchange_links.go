@@ -91,24 +91,30 @@ func foreignCharset(h http.Header, first []byte) transform.Transformer {
 	said := h.Get("Content-Type")
 	_, params, _ := mime.ParseMediaType(said)
 	mark := bytes.HasPrefix(first, []byte("\xfe\xff")) || bytes.HasPrefix(first, []byte("\xff\xfe"))
+	low := bytes.ToLower(first)
 	switch {
 	case mark:
 	case strings.EqualFold(params["charset"], "utf-8"):
 		return nil
-	case params["charset"] == "" && (!bytes.Contains(bytes.ToLower(first), []byte("charset")) || isUTF8(first)):
+	case params["charset"] == "" && !bytes.Contains(low, []byte("charset")):
 		return nil
 	}
 	e, name, certain := charset.DetermineEncoding(first, said)
-	if !certain || name == "utf-8" {
+	if name == "utf-8" || name == "windows-1252" && !certain && !saysLatin(low) {
 		return nil
 	}
 	return e.NewDecoder()
 }
 
-// isUTF8 reports whether a page says, in bytes that all pages share, that it is in UTF-8: the usual case.
-func isUTF8(first []byte) bool {
-	low := bytes.ToLower(first)
-	return bytes.Contains(low, []byte("charset=utf-8")) || bytes.Contains(low, []byte(`charset="utf-8"`))
+// saysLatin reports whether the beginning of a page names the charset that is also the answer when nothing
+// is known.
+func saysLatin(low []byte) bool {
+	for _, name := range []string{"1252", "8859-1", "latin1"} {
+		if bytes.Contains(low, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // mediaType is the type of a body in lower case without parameters: what the server says, or what the

@@ -187,7 +187,7 @@ func (r *report) take(p *crawler.Part) {
 // move puts an entry into the part and reports whether all of it went in and more may follow.
 func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 	if e.robots != nil || e.hop != nil {
-		if len(p.Results)+len(p.Links)+len(p.State.Robots)+len(p.State.Hops) > 0 {
+		if !blank(p) {
 			return false
 		}
 		if e.robots != nil {
@@ -203,12 +203,17 @@ func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 		*left -= sizeLinks(e.page, e.links[:n])
 		e.links = e.links[n:]
 	}
-	if len(e.links) > 0 || *left < sizeResult(e.result) && len(p.Results)+len(p.Links) > 0 {
+	if len(e.links) > 0 || *left < sizeResult(e.result) && !blank(p) {
 		return false
 	}
 	p.Results = append(p.Results, *e.result)
 	*left -= sizeResult(e.result)
 	return true
+}
+
+// blank reports whether nothing was put into the part yet.
+func blank(p *crawler.Part) bool {
+	return len(p.Results)+len(p.Links)+len(p.State.Robots)+len(p.State.Hops) == 0
 }
 
 // fits is how many of the entry's links go into left bytes.

@@ -83,7 +83,7 @@ func (w *world) grant() crawler.Answer {
 func answered(status int, body string) finding {
 	f := finding{body: []byte(body)}
 	f.result.Status = status
-	if status >= 400 {
+	if status >= 300 {
 		f.result.Outcome, f.result.Reason = crawler.Failed, crawler.ReasonHTTPStatus
 	}
 	return f

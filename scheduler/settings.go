@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -50,13 +49,12 @@ func (s *Scheduler) reopen(st *state) error {
 // recount sets every host's parked URLs under the limits in force. It may be cut off anywhere: the settings
 // are stored after it, so the next start does it again.
 func (s *Scheduler) recount(st *state) error {
-	var failed error
 	var batch []crawler.HostChange
-	var parked int64
-	flush := func() {
-		c := crawler.Changes{Now: s.clock.now(), Hosts: batch}
-		failed = errors.Join(failed, s.o.Ledger.Commit(&c))
+	flush := func() error {
+		t := st.tallies.Clone()
+		c := crawler.Changes{Now: s.clock.now(), Hosts: batch, Tallies: &t}
 		batch = nil
+		return s.o.Ledger.Commit(&c)
 	}
 	for h, err := range s.o.Index.Hosts() {
 		if err != nil {
@@ -70,19 +68,15 @@ func (s *Scheduler) recount(st *state) error {
 			}
 		}
 		fresh.Park(&st.job.Job)
-		parked += fresh.Parked
 		if fresh.Deep != old.Deep || fresh.Parked != old.Parked {
+			st.tallies.Parked += fresh.Parked - old.Parked
 			batch = append(batch, crawler.HostChange{Old: &old, New: &fresh})
 		}
 		if len(batch) >= recountBatch {
-			flush()
-		}
-		if failed != nil {
-			return failed
+			if err := flush(); err != nil {
+				return err
+			}
 		}
 	}
-	flush()
-	st.tallies.Parked = parked
-	t := st.tallies.Clone()
-	return errors.Join(failed, s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), Tallies: &t}))
+	return flush()
 }

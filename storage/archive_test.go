@@ -226,7 +226,7 @@ func TestAFullFileIsFinalAndTheNextIsBegun(t *testing.T) {
 
 func TestALargeBodyGetsAFileOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
-	w := openWARC(t, dir, WARCOptions{MaxSize: 20_000})
+	w := openWARC(t, dir, WARCOptions{MaxSize: 20_000, Info: []warc.Field{{Name: "operator", Value: "us"}}})
 	small := mustPut(t, w, exchangeOf(t, "http://a.example/", "small"))
 	body := strings.Repeat("large", 5000)
 	large := mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/large", body)))

@@ -118,14 +118,14 @@ func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 	if desc, err := pebble.Peek(dir, o.FS); err == nil && !desc.Exists {
 		names, err := o.FS.List(dir)
 		if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".sst") }) {
-			return nil, fmt.Errorf("it has tables and no list of them: %w", ErrDamaged)
+			return nil, errors.New("it has tables and no list of them")
 		} else if err != nil {
 			return nil, err
 		}
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			db, err = nil, fmt.Errorf("%v: %w", r, ErrDamaged)
+			db, err = nil, fmt.Errorf("%v", r)
 		}
 	}()
 	return pebble.Open(dir, o)

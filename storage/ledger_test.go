@@ -58,6 +58,7 @@ func TestTheLedgerAnswersAsTheModel(t *testing.T) {
 		l := open(t, "ledger", small(fs))
 		for i := range 400 {
 			commit(t, l, m.step(t))
+			m.checkDue(t, l, 1+i%7)
 			switch {
 			case i%97 == 50:
 				m.check(t, l)

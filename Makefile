@@ -1,0 +1,47 @@
+# trawl: a distributed web crawler and downloader. `make` lists what can be done.
+GO   ?= go
+SH   := $(shell git ls-files '*.sh' 2>/dev/null)
+TREE := $(shell git ls-files '*.go' 2>/dev/null | grep -v '\.pb\.go$$')
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+build: ## build the program as ./trawl
+	@start=$$(date +%s); $(GO) build -o trawl ./cmd/trawl && echo "built ./trawl in $$(($$(date +%s) - start)) s"
+
+run: build ## the main job on a real example: seeds, a scheduler, three fetchers, an export
+	@./trawl demo
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests with the race detector
+	$(GO) test -race ./...
+
+lint: ## format, vet, modernize, staticcheck, module file
+	@test -z "$$(gofmt -l $(TREE))" || { gofmt -l $(TREE); echo "not formatted: run gofmt -w"; exit 1; }
+	$(GO) vet ./...
+	$(GO) fix -diff ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+check: lint race ## everything that must hold before a change lands
+
+accept: build ## what a user must see, with real processes (minutes)
+	@for t in test/accept/*.sh; do echo "== $$t"; bash $$t ./trawl || exit 1; done
+
+bench: ## speed as ratios to a bare client, from one interleaved run
+	$(GO) run ./bench
+
+fuzz: ## each fuzz target for ten seconds
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	  $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
+
+generate: ## make the generated code again (needs protoc)
+	$(GO) generate ./cluster/wire
+
+cover: ## statement coverage by package
+	$(GO) test -cover ./...
+
+.PHONY: help build run test race lint check accept bench fuzz generate cover
+.DEFAULT_GOAL := help

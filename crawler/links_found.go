@@ -1,0 +1,177 @@
+package crawler
+
+import (
+	"bytes"
+	"strings"
+)
+
+// openTag is the tag that is being read. Values are as written; they lie in the piece of the document that
+// is being scanned, or in own memory when the tag began in an earlier one.
+type openTag struct {
+	element htmlElement
+	end     bool   // an end tag: its attributes mean nothing
+	closed  bool   // ends with "/>"
+	seen    attrID // attributes seen; the first of each name counts
+	mine    attrID // of these, those in own memory
+	lost    attrID // attributes that were too long; others of their names do not take their place
+	values  [attrCount][]byte
+}
+
+func (t *openTag) begin(end bool) {
+	t.element, t.end, t.closed, t.seen, t.mine, t.lost = elementOther, end, false, 0, 0, 0
+}
+
+func (t *openTag) set(id attrID, value []byte) {
+	if (t.seen|t.lost)&id == 0 {
+		t.seen |= id
+		t.values[id.index()] = value
+	}
+}
+
+func (id attrID) index() int {
+	i := 0
+	for id > 1 {
+		id >>= 1
+		i++
+	}
+	return i
+}
+
+// own copies the values that lie in a piece of the document that goes away.
+func (t *openTag) own() {
+	if t.seen == t.mine {
+		return
+	}
+	for i := range t.values {
+		if id := attrID(1) << i; t.seen&^t.mine&id != 0 {
+			t.values[i] = bytes.Clone(t.values[i])
+		}
+	}
+	t.mine = t.seen
+}
+
+// endOfTag does what a tag asks for: its links, the base, raw text.
+func (h *htmlScanner) endOfTag() {
+	t := &h.tag
+	if t.end {
+		switch t.element {
+		case elementForeign:
+			h.foreign, h.inside = false, false
+		case elementHTMLInside:
+			h.foreign, h.inside = h.foreign || h.inside, false
+		}
+		return
+	}
+	switch t.element {
+	case elementForeign:
+		h.foreign = !t.closed
+	case elementHTMLInside:
+		h.foreign, h.inside = false, h.foreign && !t.closed
+	case elementBreakout, elementImg, elementMeta, elementEmbed, elementTablePart:
+		h.foreign = false
+	}
+	if t.seen != 0 {
+		h.tagLinks()
+		t.seen = 0
+	}
+	h.beginRaw()
+}
+
+func (h *htmlScanner) tagLinks() {
+	switch h.tag.element {
+	case elementA:
+		h.link(attrHref, LinkPage)
+		h.foreignLink(LinkPage)
+	case elementArea:
+		h.link(attrHref, LinkPage)
+	case elementFrame, elementIframe:
+		h.link(attrSrc, LinkPage)
+	case elementAudio, elementEmbed, elementTrack, elementScript, elementImg, elementSource, elementImage,
+		elementUse, elementFeImage:
+		h.link(attrSrc, LinkRequisite)
+		h.srcset(attrSrcset)
+		h.foreignLink(LinkRequisite)
+	case elementInput:
+		if typ, _ := h.value(attrType); strings.EqualFold(string(typ), "image") {
+			h.link(attrSrc, LinkRequisite)
+		}
+	case elementObject:
+		h.link(attrData, LinkRequisite)
+	case elementVideo:
+		h.link(attrSrc, LinkRequisite)
+		h.link(attrPoster, LinkRequisite)
+	case elementTablePart:
+		h.link(attrBackground, LinkRequisite)
+	case elementLink:
+		rel, _ := h.value(attrRel)
+		if kind, ok := relKind(string(rel)); ok {
+			h.link(attrHref, kind)
+			h.srcset(attrImagesrcset)
+		}
+	case elementMeta:
+		h.meta()
+	case elementBase:
+		if href, ok := h.value(attrHref); ok {
+			h.sink.setBase(string(href))
+		}
+	}
+	if style, ok := h.value(attrStyle); ok && bytes.IndexByte(style, '(') >= 0 {
+		h.sink.css.scan(style, true)
+	}
+}
+
+// value is an attribute's value with its character references decoded. It is good until the next call.
+func (h *htmlScanner) value(id attrID) ([]byte, bool) {
+	if h.tag.seen&id == 0 {
+		return nil, false
+	}
+	var v []byte
+	v, h.text = decodeAttribute(h.tag.values[id.index()], h.text)
+	return v, true
+}
+
+// link takes an attribute that is a URL. An empty one means the page itself in a and area, and nothing in
+// all others.
+func (h *htmlScanner) link(id attrID, kind LinkKind) {
+	v, ok := h.value(id)
+	if v = trimHTML(v); ok && (len(v) > 0 || h.tag.element == elementA || h.tag.element == elementArea) {
+		h.sink.found(v, kind)
+	}
+}
+
+// foreignLink takes the references of SVG; those into the own document are none.
+func (h *htmlScanner) foreignLink(kind LinkKind) {
+	if !h.foreign && !h.xml {
+		return
+	}
+	id := attrHref
+	if h.tag.seen&attrHref == 0 {
+		id = attrXlinkHref
+	} else if kind == LinkPage {
+		return // taken already
+	}
+	if v, ok := h.value(id); ok && !bytes.HasPrefix(trimHTML(v), []byte("#")) {
+		h.link(id, kind)
+	}
+}
+
+func (h *htmlScanner) srcset(id attrID) {
+	if v, ok := h.value(id); ok {
+		scanSrcset(v, func(ref []byte) { h.sink.found(ref, LinkRequisite) })
+	}
+}
+
+func (h *htmlScanner) meta() {
+	if v, _ := h.value(attrHTTPEquiv); !strings.EqualFold(string(v), "refresh") {
+		return
+	}
+	content, ok := h.value(attrContent)
+	if !ok {
+		return
+	}
+	if ref, ok := refreshTarget(string(content)); ok && ref != "" {
+		h.sink.found([]byte(ref), LinkPage)
+	} else if ok {
+		h.sink.found([]byte(h.sink.page.text), LinkPage)
+	}
+}

@@ -1,0 +1,114 @@
+package fetcher
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"trawl/crawler"
+)
+
+func TestJudge(t *testing.T) {
+	cut := cutting{reason: crawler.ReasonReset, mark: "disconnect", detail: "cut after 5 bytes"}
+	ours := cutting{mark: "length", detail: "cut at the limit"}
+	long := "/" + strings.Repeat("a", crawler.MaxURLBytes)
+	for _, c := range []struct {
+		name      string
+		status    int
+		location  string
+		redirects int
+		asksFor   bool
+		cut       cutting
+		outcome   crawler.Outcome
+		reason    crawler.Reason
+		to        string
+	}{
+		{"200 is fetched", 200, "", 0, false, cutting{}, crawler.Fetched, "", ""},
+		{"203 is fetched", 203, "", 0, false, cutting{}, crawler.Fetched, "", ""},
+		{"204 is fetched", 204, "", 0, false, cutting{}, crawler.Fetched, "", ""},
+		{"206 is fetched", 206, "", 0, false, cutting{}, crawler.Fetched, "", ""},
+		{"a Location of a 201 is no redirect", 201, "/new", 0, false, cutting{}, crawler.Fetched, "", ""},
+		{"a body cut by us is fetched", 200, "", 0, false, ours, crawler.Fetched, "", ""},
+		{"a body cut by the server is failed", 200, "", 0, false, cut, crawler.Failed, crawler.ReasonReset, ""},
+		{"a redirect", 301, "/new", 0, false, cutting{}, crawler.Redirected, "", "http://a.test/new"},
+		{"a redirect to another host and scheme", 307, "https://B.test:443/x#y", 0, false, cutting{}, crawler.Redirected, "", "https://b.test/x"},
+		{"a relative redirect", 302, "c?d", 0, false, cutting{}, crawler.Redirected, "", "http://a.test/dir/c?d"},
+		{"a redirect with a cut body is a redirect", 302, "/new", 0, false, cut, crawler.Redirected, "", "http://a.test/new"},
+		{"300 with a Location is a redirect", 300, "/new", 0, false, cutting{}, crawler.Redirected, "", "http://a.test/new"},
+		{"300 without one is not", 300, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonHTTPStatus, ""},
+		{"a Location with a bad escape is a redirect", 302, "/100%", 0, false, cutting{}, crawler.Redirected, "", "http://a.test/100%"},
+		{"a Location that is no URL", 302, "http://[::bad/", 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
+		{"a Location of another scheme", 302, "mailto:a@b", 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
+		{"a Location that is too long", 302, long, 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
+		{"an empty Location", 302, " ", 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
+		{"the fifth redirect of a chain", 302, "/new", 4, false, cutting{}, crawler.Redirected, "", "http://a.test/new"},
+		{"the sixth redirect of a chain", 302, "/new", 5, false, cutting{}, crawler.Failed, crawler.ReasonTooManyRedirects, ""},
+		{"304 to our validators", 304, "", 0, true, cutting{}, crawler.Unchanged, "", ""},
+		{"304 that nobody asked for", 304, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonHTTPStatus, ""},
+		{"a Location of a 304 is no redirect", 304, "/new", 0, true, cutting{}, crawler.Unchanged, "", ""},
+		{"404", 404, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonHTTPStatus, ""},
+		{"503 with a cut body is told by its status", 503, "", 0, false, cut, crawler.Failed, crawler.ReasonHTTPStatus, ""},
+		{"an unknown status", 999, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonHTTPStatus, ""},
+		{"101 that nobody asked for", 101, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonProtocol, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, "http://a.test/dir/b")
+			x.redirects, x.asksFor, x.cut, x.header = c.redirects, c.asksFor, c.cut, http.Header{}
+			x.result.Status, x.found, x.result.Links = c.status, make([]crawler.Link, 1), 1
+			x.status = http.StatusText(c.status)
+			if c.location != "" {
+				x.header.Set("Location", c.location)
+			}
+			x.judge()
+			wantOutcome(t, x, c.outcome, c.reason)
+			r := x.result
+			if r.RedirectTo.String() != c.to || r.Truncated != (c.cut != cutting{}) || len(r.Detail) > maxDetail {
+				t.Errorf("redirect to %q, truncated %v, detail of %d bytes", r.RedirectTo, r.Truncated, len(r.Detail))
+			}
+			if kept := c.outcome == crawler.Fetched; (x.found != nil) != kept || (r.Links == 1) != kept {
+				t.Errorf("links %v, count %d", x.found, r.Links)
+			}
+		})
+	}
+}
+
+// net/http's client fails on a Location that net/url cannot read; the exchange has the facts.
+func TestRedirectThatTheClientCannotRead(t *testing.T) {
+	for _, c := range []struct {
+		location string
+		outcome  crawler.Outcome
+		reason   crawler.Reason
+	}{
+		{"/100%zz", crawler.Redirected, ""},
+		{"http://a b/", crawler.Failed, crawler.ReasonBadRedirect},
+	} {
+		s := serveRaw(t, answerRaw("HTTP/1.1 302 Found\r\nLocation: "+c.location+"\r\nContent-Length: 0\r\n\r\n"))
+		x := testExchange(t, s.url)
+		ask(t, testTransport(t, nil), x)
+		wantOutcome(t, x, c.outcome, c.reason)
+		if x.result.Status != 302 {
+			t.Errorf("%q: status %d", c.location, x.result.Status)
+		}
+	}
+}
+
+func TestValidatorsAreNoticed(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+		}
+	})
+	tr := testTransport(t, nil)
+	x := testExchange(t, s.URL)
+	askWith(t, t.Context(), tr, x, http.Header{"If-None-Match": {`"v1"`}})
+	wantOutcome(t, x, crawler.Unchanged, "")
+	x = testExchange(t, s.URL)
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Fetched, "")
+}
+
+func TestSwitchedProtocolIsNotListenedTo(t *testing.T) {
+	x := testExchange(t, serveRaw(t, answerRaw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nand so on")).url)
+	ask(t, testTransport(t, nil), x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonProtocol)
+}

@@ -1,0 +1,175 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trawl/crawler"
+)
+
+func mustBegin(t *testing.T, p *pace) *start {
+	t.Helper()
+	s, err := p.begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func good() *crawler.Result { return &crawler.Result{Outcome: crawler.Fetched, Status: 200} }
+func busy() *crawler.Result {
+	return &crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus, Status: 503}
+}
+
+func TestPaceWithOneLaneCountsFromTheEndOfTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(time.Second, 0, 1, t0.Add(2*time.Second))
+		s := mustBegin(t, p)
+		if at := time.Since(t0); at != 2*time.Second {
+			t.Errorf("first start at %v, the wait was 2s", at)
+		}
+		pause(t.Context(), 3 * time.Second)
+		if w := p.wait(); w != time.Second {
+			t.Errorf("wait under way is %v", w)
+		}
+		s.done(time.Now(), good(), true)
+		mustBegin(t, p)
+		if at := time.Since(t0); at != 6*time.Second {
+			t.Errorf("second start at %v", at)
+		}
+	})
+}
+
+func TestPaceWithLanesCountsFromTheWritingOfTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(time.Second, 0, 3, t0)
+		one := mustBegin(t, p)
+		pause(t.Context(), 500 * time.Millisecond) // connecting
+		one.wrote()
+		two := mustBegin(t, p)
+		if at := time.Since(t0); at != 1500*time.Millisecond {
+			t.Errorf("second start at %v", at)
+		}
+		two.done(time.Now(), nil, false) // no connection: the next one need not wait for a request
+		mustBegin(t, p)
+		if at := time.Since(t0); at != 2500*time.Millisecond {
+			t.Errorf("third start at %v", at)
+		}
+	})
+}
+
+func TestPaceDoublesOnRefusalAndHalvesWhenItIsCalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(100*time.Millisecond, 0, 1, time.Now())
+		exchange := func(r *crawler.Result) (longer, changed bool, gap time.Duration) {
+			before := time.Now()
+			s := mustBegin(t, p)
+			gap = time.Since(before)
+			longer, changed = s.done(time.Now(), r, true)
+			return longer, changed, gap
+		}
+		if longer, changed, _ := exchange(busy()); !longer || !changed || p.backoff() != time.Second {
+			t.Errorf("after one 503: %v %v %v", longer, changed, p.backoff())
+		}
+		if _, _, gap := exchange(busy()); gap != time.Second || p.backoff() != 2*time.Second {
+			t.Errorf("after two: gap %v, back-off %v", gap, p.backoff())
+		}
+		for range crawler.BackoffCalm - 1 {
+			if longer, changed, _ := exchange(good()); longer || changed {
+				t.Error("a good answer changed the back-off too early")
+			}
+		}
+		if longer, changed, _ := exchange(good()); longer || !changed || p.backoff() != time.Second {
+			t.Errorf("after %d good answers: %v %v %v", crawler.BackoffCalm, longer, changed, p.backoff())
+		}
+		if _, _, gap := exchange(good()); gap != time.Second {
+			t.Errorf("gap %v", gap)
+		}
+	})
+}
+
+func TestPaceRetryAfterHoldsAllLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(0, 0, 2, t0)
+		one := mustBegin(t, p)
+		r := busy()
+		r.RetryAfter = 5 * time.Second
+		if longer, _ := one.done(time.Now(), r, true); !longer {
+			t.Error("Retry-After does not lengthen")
+		}
+		one = mustBegin(t, p)
+		if at := time.Since(t0); at != 5*time.Second {
+			t.Errorf("next start at %v", at)
+		}
+		r.RetryAfter = 2 * time.Hour
+		one.done(time.Now(), r, true)
+		if p.wait() != crawler.MaxRetryAfter {
+			t.Errorf("wait %v", p.wait())
+		}
+		if _, err := p.begin(t.Context()); !errors.Is(err, errFar) {
+			t.Errorf("begin: %v", err)
+		}
+	})
+}
+
+func TestPaceThatGrowsWhileALaneWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(time.Second, 0, 1, t0)
+		mustBegin(t, p).done(time.Now(), good(), true)
+		at := make(chan time.Duration)
+		go func() {
+			mustBegin(t, p)
+			at <- time.Since(t0)
+		}()
+		pause(t.Context(), 900 * time.Millisecond)
+		p.lengthen(4 * time.Second)
+		if got := <-at; got != 4*time.Second {
+			t.Errorf("start at %v", got)
+		}
+		if p.lengthen(time.Second); p.base != 4*time.Second {
+			t.Error("lengthen made it shorter")
+		}
+	})
+}
+
+func TestPaceEndsWithTheContextAndTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(2*time.Second, 0, 1, t0)
+		mustBegin(t, p).done(time.Now(), good(), true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := p.begin(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("begin: %v", err)
+		}
+		mustBegin(t, p)
+		if at := time.Since(t0); at != 2*time.Second {
+			t.Errorf("next start at %v", at)
+		}
+	})
+}
+
+func TestPaceKeepsTheGapForAnyDelay(t *testing.T) {
+	for _, d := range []time.Duration{time.Millisecond, 333 * time.Millisecond, 1234567 * time.Nanosecond, 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPace(d, 0, 4, time.Now())
+			var last time.Time
+			for i := range 50 {
+				s := mustBegin(t, p)
+				if gap := time.Since(last); i > 0 && gap < d {
+					t.Fatalf("delay %v: gap %v", d, gap)
+				}
+				last = time.Now()
+				s.wrote()
+				s.done(last, good(), true)
+			}
+		})
+	}
+}

@@ -1,0 +1,543 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trawl/crawler"
+)
+
+// desk drives a scheduler's loop by hand, one step at a time, in virtual time.
+type desk struct {
+	t   *testing.T
+	s   *Scheduler
+	led *memLedger
+	q   *queues
+	pos uint64
+	out []crawler.Task
+}
+
+func newDesk(t *testing.T, job crawler.Job, led *memLedger) *desk {
+	t.Helper()
+	q := newQueues(1)
+	s, err := New(t.Context(), Options{Job: job, Ledger: led, Index: led, Tasks: q, Results: q})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 100}})
+	return &desk{t: t, s: s, led: led, q: q, pos: led.state.Position}
+}
+
+// step makes one step and keeps the turns that it offered.
+func (d *desk) step(e events) {
+	d.t.Helper()
+	out, err := d.s.turnOver(d.t.Context(), &e)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.out = append(d.out, out.tasks...)
+	if d.led.broken != nil {
+		d.t.Fatalf("the ledger does not balance: %v", d.led.broken)
+	}
+}
+
+func (d *desk) seed(urls ...string) {
+	d.t.Helper()
+	var seeds []Seed
+	for _, u := range urls {
+		seeds = append(seeds, Seed{URL: mustURL(u), Text: u})
+	}
+	d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
+	d.step(events{})
+}
+
+// take hands out the oldest offered turn.
+func (d *desk) take() crawler.Task {
+	d.t.Helper()
+	if len(d.out) == 0 {
+		d.step(events{})
+	}
+	if len(d.out) == 0 {
+		d.t.Fatal("no turn is offered")
+	}
+	task := d.out[0]
+	d.out = d.out[1:]
+	return task
+}
+
+func (d *desk) ask(task crawler.Task, holder byte) crawler.Answer {
+	d.t.Helper()
+	reply := make(chan crawler.Answer, 1)
+	d.step(events{asks: []askEvent{{ask: crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Fetcher: "f"}, reply: reply}}})
+	return <-reply
+}
+
+func (d *desk) part(task crawler.Task, holder byte, number int, fill func(*crawler.Part)) {
+	d.t.Helper()
+	p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Number: number, Fetcher: "f"}
+	if fill != nil {
+		fill(&p)
+	}
+	d.pos++
+	d.q.log = append(d.q.log, crawler.LoggedPart{Position: d.pos, Part: p})
+	d.step(events{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
+	d.step(events{})
+}
+
+func (d *desk) row(url string) *crawler.Row {
+	d.t.Helper()
+	r := d.led.rows[mustURL(url).Key()]
+	if r == nil {
+		d.t.Fatalf("no row for %s", url)
+	}
+	return r
+}
+
+func fetched(url string) crawler.Result {
+	return crawler.Result{URL: mustURL(url), Outcome: crawler.Fetched, Status: 200}
+}
+
+func failed(url string, why crawler.Reason, status int) crawler.Result {
+	return crawler.Result{URL: mustURL(url), Outcome: crawler.Failed, Reason: why, Status: status}
+}
+
+func crawlJob() crawler.Job {
+	j := crawler.NewJob(crawler.Crawl)
+	j.Delay = time.Second
+	return j
+}
+
+func inBubble(t *testing.T, name string, f func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
+}
+
+func TestGrant(t *testing.T) {
+	inBubble(t, "the first to ask holds the turn, and only that take of it", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		if a := d.ask(task, 1); a.Verdict != crawler.Granted || a.Lease != 15*time.Second {
+			t.Fatalf("first ask: %+v", a)
+		}
+		if a := d.ask(task, 2); a.Verdict != crawler.Refused {
+			t.Errorf("another take of the same turn: %+v", a)
+		}
+		if a := d.ask(task, 1); a.Verdict != crawler.Granted {
+			t.Errorf("renewal: %+v", a)
+		}
+		other := task
+		other.Turn[0]++
+		if a := d.ask(other, 1); a.Verdict != crawler.Refused {
+			t.Errorf("a turn that does not exist: %+v", a)
+		}
+	})
+	inBubble(t, "an ask after the end hears that the job is over", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
+		if a := d.ask(task, 1); a.Verdict != crawler.Over {
+			t.Errorf("got %+v", a)
+		}
+	})
+	inBubble(t, "the wait of a grant is what is left of the host's clock", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/", "http://a.test/2")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Wait = 3 * time.Second })
+		if a := d.ask(task, 1); a.Wait != 3*time.Second {
+			t.Errorf("wait %v, want 3s", a.Wait)
+		}
+	})
+}
+
+func TestSettle(t *testing.T) {
+	inBubble(t, "a part after a gap is dropped whole, and so are those that follow", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/", "http://a.test/2")
+		task := d.take()
+		d.ask(task, 1)
+		for n := 2; n <= 3; n++ {
+			d.part(task, 1, n, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} })
+		}
+		if got := d.row("http://a.test/").Outcome; got != crawler.Waiting {
+			t.Errorf("outcome %v, want waiting", got)
+		}
+		if got := d.led.state.Tallies.LateParts; got != 2 {
+			t.Errorf("%d late parts, want 2", got)
+		}
+	})
+	inBubble(t, "the same part twice counts once", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/", "http://a.test/2")
+		task := d.take()
+		d.ask(task, 1)
+		for range 2 {
+			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} })
+		}
+		if r := d.row("http://a.test/"); r.Attempts != 1 || d.led.state.Tallies.LateParts != 1 {
+			t.Errorf("%d attempts, %d late parts", r.Attempts, d.led.state.Tallies.LateParts)
+		}
+	})
+	inBubble(t, "a result for a URL that the turn does not lease changes nothing", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/", "http://b.test/")
+		task := d.take()
+		d.ask(task, 1)
+		other := "http://b.test/"
+		if task.Host == "b.test" {
+			other = "http://a.test/"
+		}
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched(other)} })
+		if got := d.row(other).Outcome; got != crawler.Waiting {
+			t.Errorf("outcome %v, want waiting", got)
+		}
+	})
+	inBubble(t, "links of a page are admitted once, within scope, with depth, via and seed", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		links := []crawler.Link{{URL: mustURL("http://a.test/x")}, {URL: mustURL("http://a.test/x")}, {URL: mustURL("http://a.test/")}, {URL: mustURL("http://b.test/")}}
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: links}}
+			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+		})
+		r := d.row("http://a.test/x")
+		if r.Depth != 1 || r.Via != "http://a.test/" || r.Seed != "http://a.test/" {
+			t.Errorf("got %+v", r)
+		}
+		if got := d.led.state.Tallies; got.Seen() != 2 || got.Dropped[crawler.DropScope] != 1 {
+			t.Errorf("seen %d, dropped %v", got.Seen(), got.Dropped)
+		}
+	})
+	inBubble(t, "where a seed's redirect ends belongs to the scope, at the seed's depth", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			to := mustURL("https://other.test/home")
+			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: to, Kind: crawler.LinkRedirect}}}}
+			p.Results = []crawler.Result{{URL: mustURL("http://a.test/"), Outcome: crawler.Redirected, Status: 301, RedirectTo: to}}
+			p.End = true
+		})
+		if r := d.row("https://other.test/home"); r.Depth != 0 || r.Redirects != 1 || !r.IsSeed {
+			t.Errorf("got %+v", r)
+		}
+		if len(d.led.state.Scope) != 2 {
+			t.Errorf("scope %v, want two hosts", d.led.state.Scope)
+		}
+	})
+}
+
+func TestRetry(t *testing.T) {
+	inBubble(t, "a failed fetch is tried again after its back-off and fails in the end", func(t *testing.T) {
+		job := crawlJob()
+		job.Retry.Retries = 2
+		d := newDesk(t, job, newMemLedger())
+		d.seed("http://a.test/")
+		for try := 1; try <= 3; try++ {
+			task := d.take()
+			d.ask(task, 1)
+			d.part(task, 1, 1, func(p *crawler.Part) {
+				p.Results, p.End = []crawler.Result{failed("http://a.test/", crawler.ReasonHTTPStatus, 500)}, true
+			})
+			r := d.row("http://a.test/")
+			if r.Attempts != try {
+				t.Fatalf("%d attempts after try %d", r.Attempts, try)
+			}
+			if try < 3 {
+				if r.Outcome != crawler.Waiting || r.Reason != crawler.ReasonRetry || !r.RetryAt.After(d.s.clock.now()) {
+					t.Fatalf("after try %d: %+v", try, r)
+				}
+				if len(d.out) > 0 {
+					t.Fatal("offered before the back-off was over")
+				}
+				time.Sleep(r.RetryAt.Sub(d.s.clock.now()))
+			}
+		}
+		if r := d.row("http://a.test/"); r.Outcome != crawler.Failed || r.Reason != crawler.ReasonHTTPStatus {
+			t.Errorf("in the end: %+v", r)
+		}
+	})
+	inBubble(t, "404 is final at once", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{failed("http://a.test/", crawler.ReasonHTTPStatus, 404)}, true
+		})
+		if r := d.row("http://a.test/"); r.Outcome != crawler.Failed {
+			t.Errorf("got %+v", r)
+		}
+	})
+	inBubble(t, "a host that fails twenty times in a row is given up, with its waiting URLs", func(t *testing.T) {
+		job := crawlJob()
+		job.Delay, job.Retry.Retries = 0, 0
+		d := newDesk(t, job, newMemLedger())
+		var urls []string
+		for i := range 30 {
+			urls = append(urls, fmt.Sprintf("http://a.test/%d", i))
+		}
+		d.seed(urls...)
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			for _, u := range task.URLs[:20] {
+				p.Results = append(p.Results, failed(u.URL.String(), crawler.ReasonConnect, 0))
+			}
+			p.End = true
+		})
+		d.step(events{})
+		if c := d.led.state.Tallies.Counts; c[crawler.Failed] != 30 {
+			t.Errorf("counts %v, want 30 failed", c)
+		}
+	})
+}
+
+func TestLapse(t *testing.T) {
+	inBubble(t, "a turn lapses after lease and grace, its URLs wait and the host keeps its delay", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		d.ask(d.take(), 1)
+		time.Sleep(20 * time.Second)
+		d.step(events{tick: true})
+		if len(d.led.turns) != 1 {
+			t.Fatal("lapsed before lease and grace were over")
+		}
+		time.Sleep(time.Second)
+		d.step(events{tick: true})
+		if len(d.led.turns) != 0 || d.row("http://a.test/").Lapses != 1 {
+			t.Fatal("did not lapse")
+		}
+		if wait := d.led.hosts["a.test"].Next.Sub(d.s.clock.now()); wait < time.Second {
+			t.Errorf("may be asked in %v, want the delay at least", wait)
+		}
+	})
+	inBubble(t, "a turn does not lapse before what was stored of it is settled", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{1}, Number: 1, End: true, Results: []crawler.Result{fetched("http://a.test/")}}
+		d.q.log = append(d.q.log, crawler.LoggedPart{Position: 1, Part: p}) // stored, and not read yet
+		time.Sleep(time.Minute)
+		d.step(events{tick: true})
+		if len(d.led.turns) != 1 {
+			t.Fatal("lapsed though a part lay in the queue")
+		}
+		d.step(events{parts: []crawler.LoggedPart{{Position: 1, Part: p}}})
+		if d.row("http://a.test/").Outcome != crawler.Fetched || d.led.state.Tallies.Lapses != 0 {
+			t.Error("the work was thrown away")
+		}
+	})
+	inBubble(t, "a URL that is lost ten times fails, after turns of its own", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/1", "http://a.test/2")
+		alone := 0
+		for len(d.led.turns) > 0 || len(d.out) > 0 {
+			task := d.take()
+			if len(task.URLs) == 1 {
+				alone++
+			}
+			d.ask(task, 1)
+			time.Sleep(time.Minute)
+			d.step(events{tick: true})
+			time.Sleep(2 * time.Second)
+			d.step(events{})
+		}
+		if r := d.row("http://a.test/1"); r.Outcome != crawler.Failed || r.Reason != crawler.ReasonLost {
+			t.Errorf("got %+v", r)
+		}
+		if alone != 10 {
+			t.Errorf("%d turns of one URL, want 10", alone)
+		}
+	})
+}
+
+func TestStart(t *testing.T) {
+	inBubble(t, "a host that was asked before is not asked before start and delay", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/1", "http://a.test/2")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/1")}, true })
+		d = newDesk(t, crawlJob(), led) // a start after a crash
+		d.step(events{})
+		if len(d.out) > 0 {
+			t.Fatal("offered at once")
+		}
+		time.Sleep(time.Second)
+		d.step(events{})
+		if len(d.out) != 1 {
+			t.Error("not offered after the delay")
+		}
+	})
+	inBubble(t, "a held turn goes on with its holder, an offered one is published again", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/", "http://b.test/")
+		held, offered := d.take(), d.take()
+		d.ask(held, 1)
+		time.Sleep(time.Minute) // down for long
+		d = newDesk(t, crawlJob(), led)
+		d.step(events{tick: true})
+		if a := d.ask(held, 1); a.Verdict != crawler.Granted {
+			t.Errorf("renewal after the start: %+v", a)
+		}
+		if len(d.out) != 1 || d.out[0].Turn != offered.Turn || len(d.out[0].URLs) != 1 || d.out[0].URLs[0] != offered.URLs[0] {
+			t.Errorf("published %+v, want %+v", d.out, offered)
+		}
+	})
+	inBubble(t, "another scope is another job", func(t *testing.T) {
+		led := newMemLedger()
+		newDesk(t, crawlJob(), led).seed("http://a.test/")
+		job := crawlJob()
+		job.Scope = crawler.ScopeAny
+		if _, err := New(t.Context(), Options{Job: job, Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1)}); !errors.Is(err, ErrOtherJob) {
+			t.Errorf("got %v, want ErrOtherJob", err)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	inBubble(t, "max-pages is never exceeded, and the rest waits without holding the end", func(t *testing.T) {
+		led := newMemLedger()
+		job := crawlJob()
+		job.Delay, job.MaxPages = 0, 3
+		d := newDesk(t, job, led)
+		d.seed("http://a.test/1", "http://a.test/2", "http://b.test/1", "http://b.test/2", "http://c.test/")
+		offered := 0
+		for _, task := range d.out {
+			offered += len(task.URLs)
+		}
+		if offered != 3 {
+			t.Fatalf("%d URLs are offered, want 3", offered)
+		}
+		for len(d.out) > 0 {
+			task := d.take()
+			d.ask(task, 1)
+			d.part(task, 1, 1, func(p *crawler.Part) {
+				for _, u := range task.URLs {
+					p.Results = append(p.Results, fetched(u.URL.String()))
+				}
+				p.End = true
+			})
+		}
+		if led.state.State.Finished.IsZero() || led.state.Tallies.Counts[crawler.Fetched] != 3 {
+			t.Fatalf("finished %v with %v", led.state.State.Finished, led.state.Tallies.Counts)
+		}
+		job.MaxPages = 0
+		d = newDesk(t, job, led)
+		if !led.state.State.Finished.IsZero() {
+			t.Error("a raised limit does not take the job up again")
+		}
+	})
+	inBubble(t, "URLs beyond the depth wait, and go on when it is raised", func(t *testing.T) {
+		led := newMemLedger()
+		job := crawlJob()
+		job.Delay, job.Depth = 0, 0
+		d := newDesk(t, job, led)
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
+			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+		})
+		if led.state.Tallies.Parked != 1 || led.state.State.Finished.IsZero() {
+			t.Fatalf("parked %d, finished %v", led.state.Tallies.Parked, led.state.State.Finished)
+		}
+		job.Depth = 1
+		d = newDesk(t, job, led)
+		d.step(events{})
+		if task := d.take(); task.URLs[0].URL != mustURL("http://a.test/deep") {
+			t.Errorf("offered %v", task.URLs)
+		}
+	})
+}
+
+func TestRobots(t *testing.T) {
+	unreachable := func(p *crawler.Part) {
+		p.State.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsUnreachable, Detail: "status 500"}}
+		p.End = true
+	}
+	inBubble(t, "a host whose robots.txt cannot be reached is given up after four tries in about 15 minutes", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		begin := time.Now()
+		d.seed("http://a.test/")
+		for range 4 {
+			for len(d.out) == 0 {
+				time.Sleep(10 * time.Second)
+				d.step(events{})
+			}
+			task := d.take()
+			d.ask(task, 1)
+			d.part(task, 1, 1, unreachable)
+		}
+		d.step(events{})
+		if r := d.row("http://a.test/"); r.Outcome != crawler.Failed || r.Reason != crawler.ReasonRobotsUnreachable {
+			t.Errorf("got %+v", r)
+		}
+		if took := time.Since(begin); took < 12*time.Minute || took > 20*time.Minute {
+			t.Errorf("took %v", took)
+		}
+	})
+	inBubble(t, "rules come with the next grant, and their Crawl-delay is in force", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		if a := d.ask(task, 1); len(a.Robots) != 0 {
+			t.Fatalf("rules before they were asked for: %v", a.Robots)
+		}
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.State.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsRules, Body: []byte("User-agent: *\nCrawl-delay: 7\n")}}
+		})
+		if a := d.ask(task, 1); len(a.Robots) != 1 || a.Delay != 7*time.Second {
+			t.Errorf("got %+v", a)
+		}
+		time.Sleep(25 * time.Hour)
+		if a := d.ask(task, 1); len(a.Robots) != 0 {
+			t.Error("rules are handed out after their time")
+		}
+	})
+	inBubble(t, "a robots.txt elsewhere is asked for in a turn of that host, and the first host waits", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		hop := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: mustURL("http://b.test/robots.txt"), Count: 1}
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.State.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsElsewhere, Hop: hop}}
+			p.End = true
+		})
+		errand := d.take()
+		if errand.Host != "b.test" || len(errand.URLs) != 0 || len(errand.Errands) != 1 {
+			t.Fatalf("offered %+v", errand)
+		}
+		time.Sleep(time.Minute)
+		d.step(events{})
+		if len(d.out) > 0 {
+			t.Fatal("the first host did not wait")
+		}
+		d.ask(errand, 2)
+		d.part(errand, 2, 1, func(p *crawler.Part) {
+			p.State.Hops = []crawler.RobotsAnswer{{Hop: errand.Errands[0], File: crawler.RobotsFile{Status: crawler.RobotsRules, Body: []byte("User-agent: *\nDisallow: /x\n")}}}
+			p.End = true
+		})
+		again := d.take()
+		if a := d.ask(again, 3); again.Host != "a.test" || len(a.Robots) != 1 {
+			t.Errorf("offered %+v with %+v", again, a)
+		}
+	})
+}
