@@ -155,7 +155,7 @@ func TestTaskIsTakenOnlyIntoAFreeSlot(t *testing.T) {
 	})
 }
 
-// sentLinks lists what was sent, as kind and path or URL.
+// sentLinks lists the links that were sent.
 func (w *world) sentLinks() string {
 	var out []string
 	for _, p := range w.sentParts() {
@@ -170,11 +170,8 @@ func (w *world) sentLinks() string {
 
 func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	seed := mustURL(t, "http://a.test/")
-	found := func(kinds ...crawler.LinkKind) func(context.Context, crawler.TaskURL) finding {
-		return func(_ context.Context, u crawler.TaskURL) finding {
-			f := finding{links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
-			return f
-		}
+	found := func(_ context.Context, u crawler.TaskURL) finding {
+		return finding{links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
 	scoped := func(w *world, epoch uint64, seeds ...crawler.URL) crawler.JobNotice {
 		n := crawler.JobNotice{Job: w.job, Life: testLife, ScopeEpoch: epoch, ScopeWhole: true}
@@ -196,7 +193,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	}
 	t.Run("when the copy is whole", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
-			w.page = found()
+			w.page = found
 			w.notice = func() (crawler.JobNotice, error) { return scoped(w, 1, seed), nil }
 			withEpoch(w, func(int) uint64 { return 1 })
 			w.task(pages(1)...)
@@ -208,7 +205,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	})
 	t.Run("not when it is not whole", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
-			w.page = found()
+			w.page = found
 			w.task(pages(1)...)
 			w.turn(time.Minute)
 			if got := w.sentLinks(); got != "http://a.test/0x http://b.test/0" {
@@ -218,7 +215,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	})
 	t.Run("after it was read again", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
-			w.page = found()
+			w.page = found
 			opened := func() bool { return time.Since(w.began) >= 5*time.Second }
 			w.notice = func() (crawler.JobNotice, error) {
 				if opened() {
@@ -236,7 +233,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	})
 	t.Run("not while it cannot be read again", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
-			w.page = found()
+			w.page = found
 			w.notice = func() (crawler.JobNotice, error) {
 				if time.Since(w.began) > 0 {
 					return crawler.JobNotice{}, errTest

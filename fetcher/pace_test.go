@@ -32,7 +32,7 @@ func TestPaceWithOneLaneCountsFromTheEndOfTheAnswer(t *testing.T) {
 		if at := time.Since(t0); at != 2*time.Second {
 			t.Errorf("first start at %v, the wait was 2s", at)
 		}
-		pause(t.Context(), 3 * time.Second)
+		pause(t.Context(), 3*time.Second)
 		if w := p.wait(); w != time.Second {
 			t.Errorf("wait under way is %v", w)
 		}
@@ -49,7 +49,7 @@ func TestPaceWithLanesCountsFromTheWritingOfTheRequest(t *testing.T) {
 		t0 := time.Now()
 		p := newPace(time.Second, 0, 3, t0)
 		one := mustBegin(t, p)
-		pause(t.Context(), 500 * time.Millisecond) // connecting
+		pause(t.Context(), 500*time.Millisecond) // connecting
 		one.wrote()
 		two := mustBegin(t, p)
 		if at := time.Since(t0); at != 1500*time.Millisecond {
@@ -128,7 +128,7 @@ func TestPaceThatGrowsWhileALaneWaits(t *testing.T) {
 			mustBegin(t, p)
 			at <- time.Since(t0)
 		}()
-		pause(t.Context(), 900 * time.Millisecond)
+		pause(t.Context(), 900*time.Millisecond)
 		p.lengthen(4 * time.Second)
 		if got := <-at; got != 4*time.Second {
 			t.Errorf("start at %v", got)

@@ -54,8 +54,8 @@ func (s *site) rules(host int) []rule {
 	if s.robotsMode(host) == robotsMissing {
 		return nil
 	}
-	prefix := "/" + sections[s.disallowedSection(host)]
-	return []rule{{prefix: prefix}, {prefix: prefix + open, allow: true}}
+	own := s.disallowedSection(host)
+	return []rule{{prefix: "/" + sections[own]}, {prefix: "/" + openSections[own], allow: true}}
 }
 
 // crawlDelay is the one that a host's robots.txt tells.

@@ -36,9 +36,10 @@ const fan = 16
 
 // site is the web without sockets: pure, and safe for concurrent use.
 type site struct {
-	o     Options
-	faces []face
-	text  []byte // words; see newText
+	o      Options
+	faces  []face
+	faults []float64 // Faults.fractions
+	text   []byte    // words; see newText
 }
 
 // face is what a host is called.
@@ -100,14 +101,14 @@ func (s *site) kind(host, page int) Kind {
 	if u < s.o.Assets {
 		return KindAsset
 	}
-	if section := s.section(host, page); section != "" {
-		if !allowedBy(s.rules(host), "/"+section) {
-			return KindDisallowed
-		}
+	switch folder, forbidden := s.section(host, page); {
+	case forbidden:
+		return KindDisallowed
+	case folder != "":
 		return KindGood
 	}
 	u = unit(s.hash(saltFault, host, page))
-	for i, f := range s.o.Faults.fractions() {
+	for i, f := range s.faults {
 		if u -= f; u < 0 {
 			return faultKinds[i]
 		}
@@ -118,31 +119,31 @@ func (s *site) kind(host, page int) Kind {
 // sections are the folders of which each host disallows one.
 var sections = [...]string{"private/", "members/", "drafts/", "tmp/"}
 
-// open is the folder of a disallowed section that a longer rule allows.
-const open = "open/"
+// openSections are the folders in them that a longer rule allows.
+var openSections = [...]string{"private/open/", "members/open/", "drafts/open/", "tmp/open/"}
 
 func (s *site) disallowedSection(host int) int {
 	return int(s.hash(saltRule, host, 0) % uint64(len(sections)))
 }
 
-// section is the folder of a leaf that lies in one, "" for others.
-func (s *site) section(host, page int) string {
+// section is the folder of a leaf that lies in one, "" for others, and whether robots.txt forbids it.
+func (s *site) section(host, page int) (folder string, forbidden bool) {
 	if s.o.Robots.Disallowed == 0 || page < s.trunk() {
-		return ""
+		return "", false
 	}
 	h := s.hash(saltSection, host, page)
 	own := s.disallowedSection(host)
 	switch u := unit(h); {
 	case u < s.o.Robots.Disallowed:
 		if h%8 == 0 {
-			return sections[own] + open
+			return openSections[own], false
 		}
-		return sections[own]
+		return sections[own], s.robotsMode(host) != robotsMissing
 	case u < 2*s.o.Robots.Disallowed:
 		other := int(h % uint64(len(sections)-1))
-		return sections[(own+1+other)%len(sections)]
+		return sections[(own+1+other)%len(sections)], false
 	}
-	return ""
+	return "", false
 }
 
 // appendTarget writes path and query of a URL. A page's number follows the first dash.
@@ -163,8 +164,8 @@ func (s *site) appendTarget(b []byte, r ref) []byte {
 		t := assetTypes[style%uint64(len(assetTypes))]
 		return number(t.before, t.after)
 	}
-	if section := s.section(r.host, r.page); section != "" {
-		b = append(append(b, '/'), section...)
+	if folder, _ := s.section(r.host, r.page); folder != "" {
+		b = append(append(b, '/'), folder...)
 		return number("doc-", ".html")
 	}
 	b = append(b, "/s"...)
