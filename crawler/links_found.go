@@ -107,6 +107,8 @@ func (h *htmlScanner) tagLinks() {
 		if kind, ok := relKind(string(rel)); ok {
 			h.link(attrHref, kind)
 			h.srcset(attrImagesrcset)
+		} else if _, rev := h.value(attrRev); rev && h.tag.seen&attrRel == 0 {
+			h.link(attrHref, LinkPage) // HTML 4: this page is what rev says to the one linked
 		}
 	case elementMeta:
 		h.meta()

@@ -150,6 +150,7 @@ const (
 	attrSrc
 	attrSrcset
 	attrRel
+	attrRev
 	attrContent
 	attrHTTPEquiv
 	attrStyle
@@ -175,7 +176,7 @@ func attrOf(name []byte) attrID {
 	}
 	switch len(name) {
 	case 3:
-		return is("src", attrSrc) | is("rel", attrRel)
+		return is("src", attrSrc) | is("rel", attrRel) | is("rev", attrRev)
 	case 4:
 		return is("href", attrHref) | is("data", attrData) | is("type", attrType)
 	case 5:
@@ -210,7 +211,7 @@ func (e htmlElement) attrs() attrID {
 	case elementInput:
 		return attrStyle | attrSrc | attrType
 	case elementLink:
-		return attrStyle | attrHref | attrRel | attrImagesrcset
+		return attrStyle | attrHref | attrRel | attrRev | attrImagesrcset
 	case elementMeta:
 		return attrStyle | attrHTTPEquiv | attrContent
 	case elementObject:

@@ -1,0 +1,148 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+
+	"trawl/crawler"
+)
+
+// encoded returns the body in a content coding.
+func encoded(t testing.TB, coding, body string) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	var w io.WriteCloser
+	switch coding {
+	case "gzip":
+		w = gzip.NewWriter(&buf)
+	case "br":
+		w = brotli.NewWriter(&buf)
+	case "deflate":
+		w = zlib.NewWriter(&buf)
+	case "raw deflate":
+		w, _ = flate.NewWriter(&buf, 5)
+	case "zstd":
+		w, _ = zstd.NewWriter(&buf)
+	}
+	_, err := io.WriteString(w, body)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// codedExchange is an exchange whose body has a content coding, with the digest of the decoded body.
+func codedExchange(t testing.TB, url, coding, body string) *crawler.Exchange {
+	x := exchangeOf(t, url, body)
+	b := encoded(t, coding, body)
+	x.Body = crawler.Body{Bytes: b, Size: int64(len(b))}
+	x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: " + strings.TrimPrefix(coding, "raw ") + "\r\n\r\n")
+	return x
+}
+
+func TestContentCodingsStayAndAreUndoneForTheDigest(t *testing.T) {
+	dir := t.TempDir()
+	w := openWARC(t, dir, WARCOptions{})
+	body := strings.Repeat("some text ", 3000)
+	for _, coding := range []string{"gzip", "br", "deflate", "raw deflate", "zstd"} {
+		x := codedExchange(t, "http://a.example/", coding, body)
+		l := mustPut(t, w, x)
+		mustVerify(t, dir, l, digestOf(body))
+		r, err := OpenRecord(dir, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(r.Body)
+		if err != nil || !bytes.Equal(raw, x.Body.Bytes) {
+			t.Errorf("%s: stored body differs, %v", coding, err)
+		}
+		if got := r.Header.Get("WARC-Payload-Digest"); got != digestOf(string(raw)).String() {
+			t.Errorf("%s: payload digest %s is not of the stored body", coding, got)
+		}
+		r.Close()
+	}
+	both := exchangeOf(t, "http://a.example/", body)
+	both.Body.Bytes = encoded(t, "br", string(encoded(t, "gzip", body)))
+	both.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: br\r\n\r\n")
+	mustVerify(t, dir, mustPut(t, w, both), digestOf(body))
+}
+
+func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
+	dir := t.TempDir()
+	w := openWARC(t, dir, WARCOptions{})
+	body := strings.Repeat("some text ", 3000)
+	x := exchangeOf(t, "http://a.example/", "")
+	x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 99999\r\n\r\n")
+	x.Body.Bytes = encoded(t, "br", body)
+	x.Truncated, x.Digest = "length", digestOf(body[:1000])
+	l := mustPut(t, w, x)
+	if err := VerifyCut(dir, l, digestOf(body[:1000]), 1000); err != nil {
+		t.Error(err)
+	}
+	r, err := OpenRecord(dir, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Truncated() != "length" || headerValue(r.Head, "x-crawl-content-length") != "99999" {
+		t.Errorf("truncated %q, head %q", r.Truncated(), r.Head)
+	}
+	r.Close()
+	var part bytes.Buffer
+	plain, err := gzip.NewReader(bytes.NewReader(encoded(t, "gzip", body)[:80]))
+	if err == nil {
+		_, err = io.Copy(&part, plain)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	x = codedExchange(t, "http://a.example/", "gzip", body)
+	x.Body.Bytes, x.Truncated = x.Body.Bytes[:80], "disconnect"
+	mustVerify(t, dir, mustPut(t, w, x), digestOf(part.String()))
+}
+
+func TestABombIsNotDecodedToItsEnd(t *testing.T) {
+	d, err := decodeBody(bytes.NewReader(encoded(t, "br", strings.Repeat("0", 64<<20))), []string{"br"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if n, err := io.Copy(io.Discard, d); !errors.Is(err, errDecodeRatio) || n > decodeFree+1<<20 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+func TestALocatorThatIsWrongIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	w := openWARC(t, dir, WARCOptions{})
+	l := mustPut(t, w, exchangeOf(t, "http://a.example/", "one"))
+	for name, c := range map[string]struct {
+		l    crawler.Locator
+		want error
+	}{
+		"a file that is not there": {crawler.Locator{File: "archive/f9-20260101000000-00001.warc.gz", Length: 5}, fs.ErrNotExist},
+		"a way out":                {crawler.Locator{File: "archive/../../etc/passwd", Length: 5}, ErrName},
+		"an absolute name":         {crawler.Locator{File: "/etc/passwd", Length: 5}, ErrName},
+		"none":                     {crawler.Locator{}, ErrName},
+		"too short":                {crawler.Locator{File: l.File, Offset: l.Offset, Length: l.Length - 1}, io.ErrUnexpectedEOF},
+		"past the end":             {crawler.Locator{File: l.File, Offset: 1 << 30, Length: 10}, io.ErrUnexpectedEOF},
+	} {
+		if err := VerifyRecord(dir, c.l, digestOf("one")); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	long := l
+	long.Length++
+	if err := VerifyRecord(dir, long, digestOf("one")); err == nil {
+		t.Error("a length that is too long passes")
+	}
+}

@@ -1,0 +1,166 @@
+package storage
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+// benchRows is how many rows the large ledger of the benchmarks has.
+const benchRows = 400_000
+
+func benchRow(b *testing.B, n int) *crawler.Row {
+	u, err := crawler.ParseURL(fmt.Sprintf("https://host%d.example/some/path/of/usual/length/%d.html", n/1000, n))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &crawler.Row{
+		Result: crawler.Result{URL: u},
+		Depth:  n % 7, Via: "https://" + string(u.Host()) + "/some/path/", Seed: "https://" + string(u.Host()) + "/",
+		FirstSeen: time.Unix(1_700_000_000, int64(n)), Sequence: uint64(n + 1),
+	}
+}
+
+func settled(r *crawler.Row) *crawler.Row {
+	s := *r
+	s.Outcome, s.Status, s.ContentType, s.Bytes = crawler.Fetched, 200, "text/html; charset=utf-8", 16384
+	s.Digest[r.Sequence%32] = byte(r.Sequence)
+	s.Title, s.Links, s.FetchedAt, s.Duration = "A page of usual length", 30, r.FirstSeen.Add(time.Minute), 30*time.Millisecond
+	s.IP, s.Fetcher, s.Attempts = "192.0.2.1", "fetcher-1", 1
+	s.Archive = crawler.Locator{File: "archive/fetcher-1-20260101-00001.warc.gz", Offset: int64(r.Sequence) * 5000, Length: 4800}
+	return &s
+}
+
+func benchLoad(b *testing.B, n int) *Ledger {
+	l, err := OpenLedger(filepath.Join(b.TempDir(), "ledger"), LedgerOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	for from := 0; from < n; from += 10_000 {
+		c := crawler.Changes{Sequence: uint64(from + 1)}
+		for i := from; i < min(from+10_000, n); i++ {
+			r := benchRow(b, i)
+			if i%2 == 0 {
+				r = settled(r)
+			}
+			c.Rows = append(c.Rows, crawler.RowChange{New: r})
+		}
+		if err := l.Commit(&c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return l
+}
+
+// BenchmarkSettle commits 500 results of 50 hosts, synced.
+func BenchmarkSettle(b *testing.B) {
+	l := benchLoad(b, 100_000)
+	var c crawler.Changes
+	c.Tallies = &crawler.Tallies{}
+	for i := range 500 {
+		old := benchRow(b, 2*i+1)
+		c.Rows = append(c.Rows, crawler.RowChange{Old: old, New: settled(old)})
+	}
+	for i := range 50 {
+		h := &crawler.HostState{Host: crawler.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h.Counts[crawler.Waiting] = 100
+		c.Hosts = append(c.Hosts, crawler.HostChange{Old: h, New: h})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Commit(&c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRows looks up batches of 10,000 keys, of which 60 in 100 are there, in a large ledger.
+func BenchmarkRows(b *testing.B) {
+	l := benchLoad(b, benchRows)
+	rng := rand.New(rand.NewPCG(1, 1))
+	b.ReportAllocs()
+	looked := 0
+	for b.Loop() {
+		b.StopTimer()
+		keys := make([]crawler.URLKey, 10_000)
+		for i := range keys {
+			keys[i] = benchRow(b, rng.IntN(benchRows)).Key()
+			if rng.IntN(10) >= 6 {
+				keys[i].URL = rng.Uint64()
+			}
+		}
+		slices.SortFunc(keys, crawler.URLKey.Compare)
+		b.StartTimer()
+		if _, err := l.Rows(keys); err != nil {
+			b.Fatal(err)
+		}
+		looked += len(keys)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(looked), "ns/key")
+	b.ReportMetric(float64(l.db.Metrics().DiskSpaceUsage())/benchRows, "disk-B/row")
+}
+
+// BenchmarkDue asks for the earliest of 50,000 due hosts, while one changes each time.
+func BenchmarkDue(b *testing.B) {
+	l := benchLoad(b, 1)
+	var c crawler.Changes
+	for i := range 50_000 {
+		h := &crawler.HostState{Host: crawler.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h.Counts[crawler.Waiting] = 1
+		c.Hosts = append(c.Hosts, crawler.HostChange{New: h})
+	}
+	if err := l.Commit(&c); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Due(100); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncodeRow(b *testing.B) {
+	r := settled(benchRow(b, 7))
+	var buf []byte
+	for b.Loop() {
+		buf = encodeRow(buf, r)
+	}
+	b.ReportMetric(float64(len(buf)), "B/row")
+}
+
+func BenchmarkDecodeRow(b *testing.B) {
+	v := encodeRow(nil, settled(benchRow(b, 7)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decodeRow(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkExport(b *testing.B) {
+	for _, f := range []Format{FormatJSONL, FormatCSV} {
+		b.Run(string(f), func(b *testing.B) {
+			r := settled(benchRow(b, 7))
+			rows := func(yield func(*crawler.Row, error) bool) {
+				for b.Loop() {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+			b.ReportAllocs()
+			if _, err := Export(io.Discard, f, rows); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
