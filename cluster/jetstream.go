@@ -76,6 +76,7 @@ type Conn struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	pulls chan struct{} // a token per request for tasks that is under way
+	inbox taskInbox
 
 	reading chan struct{} // one token: held by the call that reads
 	reader  *resultReader // owned by the holder of the token; nil when there is none

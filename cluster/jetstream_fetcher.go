@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -62,19 +63,17 @@ func (c *Conn) Next(ctx context.Context) (crawler.Delivery, error) {
 	return crawler.Delivery{}, context.Cause(ctx)
 }
 
-// pull asks for one task. The inbox lives as long as the request, so that the server passes over requests
-// whose asker has gone.
+// pull asks for one task.
 func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	ctx, cancel := c.until(ctx)
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, pullExpires+pullSlack)
 	defer cancelTime()
-	inbox := c.nc.NewInbox()
-	sub, err := c.nc.SubscribeSync(inbox)
+	inbox, got, err := c.inbox.expect(c)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = sub.Unsubscribe() }()
+	defer c.inbox.forget(inbox, got)
 	request, err := json.Marshal(map[string]any{"batch": 1, "expires": pullExpires})
 	if err != nil {
 		return nil, err
@@ -82,11 +81,16 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	if err := c.nc.PublishRequest(c.names.pull, inbox, request); err != nil {
 		return nil, err
 	}
-	m, err := sub.NextMsgWithContext(ctx)
-	if err != nil {
-		c.giveBack(sub)
-		return nil, err
+	select {
+	case m := <-got:
+		return taskOf(m)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
+}
+
+// taskOf tells a task from the server's other answers to a request.
+func taskOf(m *nats.Msg) (*nats.Msg, error) {
 	switch status := m.Header.Get("Status"); status {
 	case "":
 		return m, nil
@@ -97,14 +101,60 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// giveBack returns a task that came when nobody waited for it any more. One that is still on its way comes
-// again after AckWait.
-func (c *Conn) giveBack(sub *nats.Subscription) {
-	if n, _, err := sub.Pending(); err != nil || n == 0 {
+// taskInbox is where tasks arrive. The server does not know at once when an asker has gone: a task that
+// nobody waits for any more is given back, and comes to somebody else.
+type taskInbox struct {
+	mu    sync.Mutex
+	sub   *nats.Subscription // made by the first request
+	root  string             // subject of the inbox, with the last dot
+	asked uint64             // requests so far
+	got   map[string]chan *nats.Msg
+}
+
+// expect makes a subject for the answer to one request.
+func (b *taskInbox) expect(c *Conn) (string, chan *nats.Msg, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sub == nil {
+		b.root, b.got = c.nc.NewInbox()+".", make(map[string]chan *nats.Msg)
+		sub, err := c.nc.Subscribe(b.root+"*", b.arrived)
+		if err != nil {
+			return "", nil, err
+		}
+		b.sub = sub
+	}
+	b.asked++
+	subject, got := b.root+strconv.FormatUint(b.asked, 10), make(chan *nats.Msg, 1)
+	b.got[subject] = got
+	return subject, got, nil
+}
+
+func (b *taskInbox) arrived(m *nats.Msg) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if got, ok := b.got[m.Subject]; ok {
+		delete(b.got, m.Subject)
+		got <- m
 		return
 	}
-	if m, err := sub.NextMsg(time.Millisecond); err == nil && m.Header.Get("Status") == "" {
-		_ = m.Respond(ackBack)
+	giveBack(m)
+}
+
+// forget ends a request. What it brought at the last moment, and nobody took, is given back.
+func (b *taskInbox) forget(subject string, got <-chan *nats.Msg) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.got, subject)
+	select {
+	case m := <-got:
+		giveBack(m)
+	default:
+	}
+}
+
+func giveBack(m *nats.Msg) {
+	if _, err := taskOf(m); err == nil {
+		_ = m.Respond(ackBack) // when it is lost, the task comes again after AckWait
 	}
 }
 

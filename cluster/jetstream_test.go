@@ -246,8 +246,6 @@ func TestConnectingTellsRefusedFromNotReachable(t *testing.T) {
 		"the right certificate, another key":    {wrongKey, ErrRefused},
 		"the right certificate, no key":         {keyless, ErrRefused},
 		"no certificate":                        {noCert, ErrRefused},
-		"another key inside the process":        {ConnectOptions{Broker: q.b, Role: RoleFetcher, Seed: seed, Timeout: 500 * time.Millisecond}, ErrRefused},
-		"no key inside the process":             {ConnectOptions{Broker: q.b, Role: RoleFetcher, Timeout: 500 * time.Millisecond}, ErrRefused},
 		"no TLS, to where TLS is spoken":        {plain, ErrUnreachable},
 		"an address where nobody listens":       {nobody, ErrUnreachable},
 		"an address where nobody says anything": {ConnectOptions{URL: "nats://" + silent(t), Role: RoleFetcher, Timeout: 500 * time.Millisecond}, ErrUnreachable},

@@ -166,13 +166,16 @@ func contractNoMore(t *testing.T, ctx context.Context, q queueEnds) {
 
 func contractGaveUp(t *testing.T, ctx context.Context, q queueEnds) {
 	must(t, q.s.PrepareStreams(ctx, 0))
-	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-	defer cancel()
-	if _, err := q.f[0].Next(short); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("waiting ended with %v", err)
+	for n := range 5 {
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		if _, err := q.f[0].Next(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("waiting ended with %v", err)
+		}
+		cancel()
+		offer(t, ctx, q.s, n, n)
+		_, ack := next(t, ctx, q.f[1]) // well before AckWait
+		ack()
 	}
-	offer(t, ctx, q.s, 1, 1)
-	next(t, ctx, q.f[1]) // well before AckWait
 }
 
 func contractTooLarge(t *testing.T, ctx context.Context, q queueEnds) {

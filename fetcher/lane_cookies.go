@@ -42,15 +42,24 @@ type cookieLine struct {
 
 // newJar starts from the lines that came with the grant.
 func newJar(host crawler.Host, lines []string) *jar {
-	inner, _ := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // never fails
-	j := &jar{jar: inner, home: &url.URL{Scheme: "https", Host: string(host), Path: "/"}}
+	j := &jar{home: &url.URL{Scheme: "https", Host: string(host), Path: "/"}}
 	for _, l := range lines {
 		if c, err := http.ParseSetCookie(l); err == nil {
 			j.keep(c, l)
+		}
+	}
+	j.fill()
+	return j
+}
+
+// fill makes the inner jar hold what the lines say. Called with mu held, or before the jar is shared.
+func (j *jar) fill() {
+	j.jar, _ = cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // never fails
+	for _, l := range j.lines {
+		if c, err := http.ParseSetCookie(l.text); err == nil {
 			j.jar.SetCookies(j.home, []*http.Cookie{c})
 		}
 	}
-	return j
 }
 
 // header is the Cookie field for a request, "" for none.
@@ -93,7 +102,9 @@ func (j *jar) take(u crawler.URL, header http.Header) {
 		}
 		j.jar.SetCookies(at, []*http.Cookie{c})
 		lasting(c, at, time.Now())
-		j.keep(c, c.String())
+		if j.keep(c, c.String()) {
+			j.fill()
+		}
 		j.dirty = true
 	}
 }
@@ -114,21 +125,23 @@ func lasting(c *http.Cookie, at *url.URL, now time.Time) {
 	c.MaxAge = 0
 }
 
-// keep puts a line in place of the one it replaces. Called with mu held, or before the jar is shared.
-func (j *jar) keep(c *http.Cookie, text string) {
+// keep puts a line in place of the one it replaces, and reports whether others had to go for it. Called
+// with mu held, or before the jar is shared.
+func (j *jar) keep(c *http.Cookie, text string) (full bool) {
 	key := c.Name + "\x00" + c.Domain + "\x00" + c.Path
 	j.lines = slices.DeleteFunc(j.lines, func(l cookieLine) bool { return l.key == key })
 	if text == "" || !c.Expires.IsZero() && c.Expires.Before(time.Now()) {
-		return
+		return false
 	}
 	j.lines = append(j.lines, cookieLine{key, text})
 	n := 0
 	for i := len(j.lines) - 1; i >= 0; i-- {
 		if n += len(j.lines[i].text); n > maxCookiesBytes || len(j.lines)-i > maxCookies {
 			j.lines = slices.Clone(j.lines[i+1:])
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // changed lists all lines when one changed since the last call, else nil.

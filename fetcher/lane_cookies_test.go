@@ -55,6 +55,9 @@ func TestCookiesAreBounded(t *testing.T) {
 	if len(lines) > maxCookies || size > maxCookiesBytes || !strings.HasPrefix(lines[len(lines)-1], "c499=") {
 		t.Errorf("%d cookies, %d bytes", len(lines), size)
 	}
+	if sent := j.header(mustURL(t, "http://a.test/")); len(sent) > maxCookiesBytes {
+		t.Errorf("%d bytes sent", len(sent))
+	}
 	if j.changed() != nil {
 		t.Error("told twice")
 	}

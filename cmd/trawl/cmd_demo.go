@@ -1,5 +1,322 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 
-func (p *program) demoCommand() *cobra.Command { return &cobra.Command{Use: "demo"} }
+	"github.com/spf13/cobra"
+)
+
+const (
+	// demoFetchers is how many fetcher processes join.
+	demoFetchers = 3
+	// demoLimit bounds the demo.
+	demoLimit = 2 * time.Minute
+	// demoMark is a file that only the demo makes; a directory with it may be made anew.
+	demoMark = "made-by-trawl-demo"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	d := &demo{p: p}
+	var web bool
+	var port int
+	var seeds, audit string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Crawl a synthetic web with a scheduler and three fetchers on this machine",
+		Long:  "A scheduler and three fetcher processes on loopback crawl a synthetic web from a seeds file to an export.\nEach command is printed as it is run, so that it can be repeated.",
+		Args:  cobra.NoArgs,
+	}
+	c.Flags().StringVar(&d.dir, "dir", "demo.trawl", "directory for everything that the demo makes")
+	c.Flags().BoolVar(&web, "web", false, "only serve the synthetic web, until interrupted")
+	c.Flags().IntVar(&port, "port", 0, "with --web: port of its hosts, 0 for a free one")
+	c.Flags().StringVar(&seeds, "seeds", "", "with --web: write the seeds to this file")
+	c.Flags().StringVar(&audit, "audit", "", "with --web: write what it was asked for to this file at the end")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if web {
+			return p.demoWeb(c.Context(), port, seeds, audit)
+		}
+		return d.run(c.Context())
+	}
+	return c
+}
+
+// demo runs the processes of the demo. What they print is shown with their names in front.
+type demo struct {
+	p   *program
+	dir string
+	exe string
+
+	mu    sync.Mutex // held while a line is printed
+	procs []*demoProc
+}
+
+type demoProc struct {
+	name  string
+	cmd   *exec.Cmd
+	ended chan struct{}
+	err   error // valid after ended
+}
+
+func (d *demo) run(parent context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(parent, demoLimit)
+	defer cancel()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer d.killAll()
+	if d.exe, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	begin := time.Now()
+	web, err := d.startWeb(ctx)
+	if err != nil {
+		return err
+	}
+	port, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	secret := filepath.Join(d.dir, "secret")
+	if err := d.makeSecret(secret); err != nil {
+		return err
+	}
+	export := filepath.Join(d.dir, "pages.jsonl")
+	scheduler, err := d.start("scheduler", "scheduler", d.seeds(), "--dir", filepath.Join(d.dir, "crawl"),
+		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "--secret-file", secret, "--delay", "50ms", "--export", export)
+	if err != nil {
+		return err
+	}
+	fetchers := make([]*demoProc, demoFetchers)
+	for i := range fetchers {
+		name := fmt.Sprintf("fetcher-%d", i+1)
+		fetchers[i], err = d.start(name, "fetcher", "--join", fmt.Sprintf("127.0.0.1:%d", port),
+			"--secret-file", secret, "--dir", filepath.Join(d.dir, name), "--name", name)
+		if err != nil {
+			return err
+		}
+	}
+	for _, proc := range append([]*demoProc{scheduler}, fetchers...) {
+		if err := d.wait(ctx, proc); err != nil {
+			return err
+		}
+	}
+	if err := d.stopWeb(ctx, web); err != nil {
+		return err
+	}
+	return d.show(export, time.Since(begin))
+}
+
+// prepare makes the directory; one of an earlier demo is made anew.
+func (d *demo) prepare() error {
+	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(d.dir, demoMark)); err != nil {
+			return usage("%s is not empty and was not made by the demo: choose another --dir", d.dir)
+		}
+		if err := os.RemoveAll(d.dir); err != nil {
+			return fmt.Errorf("remove the last demo: %w", err)
+		}
+	}
+	if err := os.MkdirAll(d.dir, 0o777); err != nil {
+		return fmt.Errorf("make demo directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.dir, demoMark), nil, 0o600); err != nil {
+		return fmt.Errorf("make demo directory: %w", err)
+	}
+	return nil
+}
+
+func (d *demo) seeds() string { return filepath.Join(d.dir, "seeds.txt") }
+
+func (d *demo) startWeb(ctx context.Context) (*demoProc, error) {
+	web, err := d.start("web", "demo", "--web", "--seeds", d.seeds(), "--audit", filepath.Join(d.dir, "audit.json"))
+	if err != nil {
+		return nil, err
+	}
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	for {
+		if _, err := os.Stat(d.seeds()); err == nil {
+			return web, nil
+		}
+		select {
+		case <-t.C:
+		case <-web.ended:
+			return nil, fmt.Errorf("the synthetic web did not start: %w", web.err)
+		case <-ctx.Done():
+			return nil, d.interrupted(ctx)
+		}
+	}
+}
+
+func (d *demo) stopWeb(ctx context.Context, web *demoProc) error {
+	if err := web.cmd.Process.Signal(os.Interrupt); err != nil {
+		return fmt.Errorf("stop the synthetic web: %w", err)
+	}
+	return d.wait(ctx, web)
+}
+
+func (d *demo) makeSecret(file string) error {
+	d.printCommand([]string{"secret", ">", file})
+	out, err := exec.Command(d.exe, "secret").Output()
+	if err != nil {
+		return fmt.Errorf("make a secret: %w", err)
+	}
+	if err := os.WriteFile(file, out, 0o600); err != nil {
+		return fmt.Errorf("make a secret: %w", err)
+	}
+	return nil
+}
+
+func (d *demo) printCommand(args []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fmt.Fprintf(d.p.stdout, "$ trawl %s\n", strings.Join(args, " "))
+}
+
+// start runs this program with other arguments.
+func (d *demo) start(name string, args ...string) (*demoProc, error) {
+	d.printCommand(args)
+	proc := &demoProc{name: name, cmd: exec.Command(d.exe, args...), ended: make(chan struct{})}
+	r, w := io.Pipe()
+	proc.cmd.Stdout, proc.cmd.Stderr = w, w
+	if err := proc.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	var copied sync.WaitGroup
+	copied.Go(func() { d.copyLines(name, r) })
+	go func() {
+		proc.err = proc.cmd.Wait()
+		w.Close()
+		copied.Wait()
+		close(proc.ended)
+	}()
+	d.procs = append(d.procs, proc)
+	return proc, nil
+}
+
+func (d *demo) copyLines(name string, r io.Reader) {
+	for in := bufio.NewScanner(r); in.Scan(); {
+		d.mu.Lock()
+		fmt.Fprintf(d.p.stdout, "%-10s| %s\n", name, in.Text())
+		d.mu.Unlock()
+	}
+}
+
+func (d *demo) wait(ctx context.Context, proc *demoProc) error {
+	select {
+	case <-proc.ended:
+		if proc.err != nil {
+			return fmt.Errorf("%s: %w", proc.name, proc.err)
+		}
+		return nil
+	case <-ctx.Done():
+		return d.interrupted(ctx)
+	}
+}
+
+func (d *demo) interrupted(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("the demo took more than %v; what it made is in %s", demoLimit, d.dir)
+	}
+	return fmt.Errorf("the demo was interrupted; what it made is in %s", d.dir)
+}
+
+func (d *demo) killAll() {
+	for _, proc := range d.procs {
+		select {
+		case <-proc.ended:
+		default:
+			_ = proc.cmd.Process.Kill() // it may have ended meanwhile
+			<-proc.ended
+		}
+	}
+}
+
+// show prints what came of it.
+func (d *demo) show(export string, took time.Duration) error {
+	f, err := os.Open(export)
+	if err != nil {
+		return fmt.Errorf("read the export: %w", err)
+	}
+	defer f.Close()
+	fetched, rows := map[string]int{}, 0
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, maxBatchLine)
+	var sample []string
+	for ; in.Scan(); rows++ {
+		var row struct{ Outcome, Fetcher string }
+		if err := json.Unmarshal(in.Bytes(), &row); err != nil {
+			return fmt.Errorf("read the export: %w", err)
+		}
+		fetched[row.Fetcher]++
+		if len(sample) < 2 && row.Outcome == "fetched" {
+			sample = append(sample, in.Text())
+		}
+	}
+	if err := in.Err(); err != nil {
+		return fmt.Errorf("read the export: %w", err)
+	}
+	out := d.p.stdout
+	fmt.Fprintf(out, "\n%d rows in %s after %v; by fetcher: %s\n", rows, export, took.Round(100*time.Millisecond), shares(fetched))
+	for _, line := range sample {
+		fmt.Fprintf(out, "  %s\n", short(line, 160))
+	}
+	fmt.Fprintf(out, "Bodies are in %s, the audit of the web in %s.\n", filepath.Join(d.dir, "crawl", "archive"), filepath.Join(d.dir, "audit.json"))
+	return nil
+}
+
+func shares(m map[string]int) string {
+	counts := make(map[string]int64, len(m))
+	for k, v := range m {
+		if k != "" {
+			counts[k] = int64(v)
+		}
+	}
+	return words(counts)
+}
+
+func short(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "…"
+	}
+	return s
+}
+
+// freePorts finds n free ports in a row.
+func freePorts(n int) (int, error) {
+	for range 100 {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, fmt.Errorf("find free ports: %w", err)
+		}
+		port := first.Addr().(*net.TCPAddr).Port
+		free := true
+		for i := 1; i < n && free; i++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if free = err == nil; free {
+				l.Close()
+			}
+		}
+		first.Close()
+		if free && port+n < 1<<16 {
+			return port, nil
+		}
+	}
+	return 0, errors.New("find free ports: there are not enough")
+}
