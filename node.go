@@ -175,17 +175,12 @@ func (n *Fetcher) serveJobs(ctx, life context.Context) error {
 
 // scheduler waits until the gossip knows a scheduler whose job is not done.
 func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
-	told := false
 	for {
 		changed := n.members.Changed()
 		for _, m := range n.members.List() {
 			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && !(n.o.Stay && m.Meta.Done) {
 				return m, true
 			}
-		}
-		if !told {
-			n.o.Logger.Info("waiting for a scheduler", "join", strings.Join(n.o.Join, ","))
-			told = true
 		}
 		select {
 		case <-changed:

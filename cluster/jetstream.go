@@ -50,7 +50,7 @@ type ConnectOptions struct {
 
 	// What PrepareStreams makes, as the scheduler says.
 	AckWait  time.Duration // 0 = DefaultAckWait
-	MaxStore int64         // bytes of both streams, as in BrokerOptions; 0 = DefaultMaxStore
+	MaxStore int64         // as in BrokerOptions; 0 = the Broker's, or DefaultMaxStore
 	Replicas int           // of a foreign cluster; 0 = 1
 }
 
@@ -106,6 +106,9 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 	o.Namespace = cmp.Or(o.Namespace, DefaultNamespace)
 	o.Timeout = cmp.Or(o.Timeout, DefaultConnectTimeout)
 	o.AckWait = cmp.Or(o.AckWait, DefaultAckWait)
+	if o.Broker != nil {
+		o.MaxStore = cmp.Or(o.MaxStore, o.Broker.o.MaxStore)
+	}
 	o.MaxStore = cmp.Or(o.MaxStore, DefaultMaxStore)
 	c := &Conn{
 		o: o, log: o.Logger, names: newNames(o.Namespace), calls: make(map[*call]struct{}),

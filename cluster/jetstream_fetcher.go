@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,11 +69,11 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, pullExpires+pullSlack)
 	defer cancelTime()
-	inbox, got, err := c.inbox.expect(c)
+	inbox, got, err := c.inbox.expect(c.nc)
 	if err != nil {
 		return nil, err
 	}
-	defer c.inbox.forget(inbox, got)
+	defer c.inbox.forget(got)
 	request, err := json.Marshal(map[string]any{"batch": 1, "expires": pullExpires})
 	if err != nil {
 		return nil, err
@@ -101,50 +101,49 @@ func taskOf(m *nats.Msg) (*nats.Msg, error) {
 	}
 }
 
-// taskInbox is where tasks arrive. The server does not know at once when an asker has gone: a task that
-// nobody waits for any more is given back, and comes to somebody else.
+// taskInbox is where the answers to requests for tasks arrive. A delivered task does not say which request
+// it answers, and need not: each request has one answer, and callers are all alike. The server does not know
+// at once when a caller has gone; a task for which nobody waits any more is given back.
 type taskInbox struct {
-	mu    sync.Mutex
-	sub   *nats.Subscription // made by the first request
-	root  string             // subject of the inbox, with the last dot
-	asked uint64             // requests so far
-	got   map[string]chan *nats.Msg
+	mu      sync.Mutex
+	sub     *nats.Subscription // made by the first request
+	waiting []chan *nats.Msg   // oldest first
 }
 
-// expect makes a subject for the answer to one request.
-func (b *taskInbox) expect(c *Conn) (string, chan *nats.Msg, error) {
+// expect lets a caller wait for an answer and tells the subject that answers go to.
+func (b *taskInbox) expect(nc *nats.Conn) (string, chan *nats.Msg, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.sub == nil {
-		b.root, b.got = c.nc.NewInbox()+".", make(map[string]chan *nats.Msg)
-		sub, err := c.nc.Subscribe(b.root+"*", b.arrived)
+		sub, err := nc.Subscribe(nc.NewInbox(), b.arrived)
 		if err != nil {
 			return "", nil, err
 		}
 		b.sub = sub
 	}
-	b.asked++
-	subject, got := b.root+strconv.FormatUint(b.asked, 10), make(chan *nats.Msg, 1)
-	b.got[subject] = got
-	return subject, got, nil
+	got := make(chan *nats.Msg, 1)
+	b.waiting = append(b.waiting, got)
+	return b.sub.Subject, got, nil
 }
 
 func (b *taskInbox) arrived(m *nats.Msg) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if got, ok := b.got[m.Subject]; ok {
-		delete(b.got, m.Subject)
-		got <- m
+	if len(b.waiting) == 0 {
+		giveBack(m)
 		return
 	}
-	giveBack(m)
+	b.waiting[0] <- m
+	b.waiting = slices.Delete(b.waiting, 0, 1)
 }
 
-// forget ends a request. What it brought at the last moment, and nobody took, is given back.
-func (b *taskInbox) forget(subject string, got <-chan *nats.Msg) {
+// forget ends the waiting. What came at the last moment, and nobody took, is given back.
+func (b *taskInbox) forget(got chan *nats.Msg) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.got, subject)
+	if i := slices.Index(b.waiting, got); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
+	}
 	select {
 	case m := <-got:
 		giveBack(m)

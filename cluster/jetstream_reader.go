@@ -27,11 +27,11 @@ type resultReader struct {
 	seq   uint64          // of the consumer: a gap tells that parts were lost on the way
 }
 
-// Read waits for parts after the position and returns between 1 and max of them, in order. Reading on from
+// Read waits for parts after the position and returns between 1 and most of them, in order. Reading on from
 // the last position is cheap, any other costs a new reader. Calls that overlap wait for each other. A log
 // that is missing, or ends before the position, is put right as PrepareStreams does. Errors are those of
 // ctx, [ErrRefused] and [ErrClosed].
-func (c *Conn) Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error) {
+func (c *Conn) Read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
 	ctx, done := c.call(ctx, "$JS.API.")
 	defer done()
 	select {
@@ -41,7 +41,7 @@ func (c *Conn) Read(ctx context.Context, after uint64, max int) ([]crawler.Logge
 		return nil, c.because(ctx, "read the result log", ctx.Err())
 	}
 	for ctx.Err() == nil {
-		parts, err := c.read(ctx, after, max)
+		parts, err := c.read(ctx, after, max(most, 1))
 		if len(parts) > 0 {
 			return parts, nil
 		}
@@ -56,7 +56,7 @@ func (c *Conn) Read(ctx context.Context, after uint64, max int) ([]crawler.Logge
 
 // read returns parts, or the error that ended the waiting for the first one. A reader that fails after
 // that has ended its work too.
-func (c *Conn) read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error) {
+func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
 	ctx, cancel := c.until(ctx)
 	defer cancel()
 	r := c.reader
@@ -70,7 +70,7 @@ func (c *Conn) read(ctx context.Context, after uint64, max int) ([]crawler.Logge
 	}
 	var parts []crawler.LoggedPart
 	opt := jetstream.NextContext(ctx)
-	for len(parts) < max {
+	for len(parts) < most {
 		part, pending, err := r.one(opt)
 		if err != nil {
 			if len(parts) == 0 {

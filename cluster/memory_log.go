@@ -57,12 +57,12 @@ func (m *Memory) Send(ctx context.Context, part *crawler.Part) error {
 }
 
 // Read is as [Conn.Read].
-func (m *Memory) Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error) {
+func (m *Memory) Read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
 	for {
 		if err := m.usable(ctx); err != nil {
 			return nil, fmt.Errorf("read the result log: %w", err)
 		}
-		parts, grown := m.after(after, max)
+		parts, grown := m.after(after, max(most, 1))
 		if len(parts) > 0 {
 			return parts, nil
 		}

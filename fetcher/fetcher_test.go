@@ -60,7 +60,7 @@ func TestRunEndsWhenTheJobIsOver(t *testing.T) {
 	})
 	t.Run("not when it stays for the next one", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
-			over := func() bool { s := time.Since(w.began); return s > 20*time.Second && s < 50*time.Second }
+			over := func() bool { s := time.Since(w.began); return s > 15*time.Second && s < 50*time.Second }
 			w.notice = func() (crawler.JobNotice, error) {
 				return crawler.JobNotice{Job: w.job, Life: testLife, Done: over()}, nil
 			}

@@ -116,6 +116,24 @@ func TestRobotsIsFetchedAgainWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+func TestLanesFetchAnExpiredRobotsOnceAlsoWhenItCannotBeReached(t *testing.T) {
+	files := map[string]finding{"http://a.test/robots.txt": answered(503, "")}
+	inRobotsWorld(t, files, func(t *testing.T, w *world) {
+		w.job.Delay, w.job.PerHost = 0, 4
+		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
+			a := w.grant()
+			a.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsUnavailable, TTL: 25 * time.Millisecond}}
+			return a, nil
+		}
+		w.task(pages(100)...)
+		w.turn(time.Minute)
+		parts := w.sentParts()
+		if n := strings.Count(w.paths(), "/robots.txt"); n != 1 || !strings.HasSuffix(w.paths(), "/robots.txt") || !parts[len(parts)-1].End {
+			t.Errorf("asked for %s", w.paths())
+		}
+	})
+}
+
 func TestCrawlDelayCountsFromTheReadingOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		line string

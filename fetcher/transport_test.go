@@ -2,12 +2,14 @@ package fetcher
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gocolly/colly/v2"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -296,4 +299,52 @@ func TestConnectionsOfATurnAreKeptAndBounded(t *testing.T) {
 	if x.dropped != errLeaseOver {
 		t.Errorf("an exchange after close: %v %v", x.dropped, x.result)
 	}
+}
+
+// The cancelling of a request does not keep net/http's writer from writing: only its connection does.
+func TestConnectionOfASecondTryRefusesToWrite(t *testing.T) {
+	tr := testTransport(t, nil)
+	c := tr.newCall(t.Context(), testExchange(t, "http://a.test/"))
+	defer c.end()
+	var ours [2]*leasedConn
+	var theirs [2]net.Conn
+	for i := range ours {
+		var client net.Conn
+		client, theirs[i] = net.Pipe()
+		ours[i] = &leasedConn{Conn: client, dialer: tr.dialer}
+		c.gotConn(httptrace.GotConnInfo{Conn: ours[i]})
+	}
+	if context.Cause(c.ctx) != errResent {
+		t.Errorf("the request goes on: %v", context.Cause(c.ctx))
+	}
+	got := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(theirs[1])
+		got <- b
+	}()
+	_, err := ours[1].Write([]byte("GET"))
+	ours[1].Close()
+	if b := <-got; err == nil || len(b) != 0 {
+		t.Errorf("the server got %q, error %v", b, err)
+	}
+	ours[0].Close()
+}
+
+// colly would gunzip by content type and by name, if the answer did not say that it is not compressed.
+func TestCollyLeavesABodyAsItIs(t *testing.T) {
+	want := gzipped([]byte("an archive"))
+	s := serveBody(t, want, "Content-Type", "application/gzip")
+	var got []byte
+	c := newCollector(func(c *colly.Collector) {
+		c.OnResponse(func(r *colly.Response) { got = r.Body })
+	})
+	c.WithTransport(testTransport(t, nil))
+	x := testExchange(t, s+"/map.xml.gz")
+	defer x.release()
+	x.page, x.plain = 1000, true
+	c.Context = x.with(t.Context())
+	if err := c.Request(http.MethodGet, x.url.String(), nil, nil, nil); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("colly got %q, error %v", got, err)
+	}
+	wantBody(t, x, want, want, false)
 }

@@ -127,6 +127,8 @@ func (st *step) admit() {
 		k := c.url.Key()
 		row := known[k]
 		switch {
+		case row == nil && st.strange(c.url.Host()):
+			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
 		case row == nil:
 			known[k] = st.admitOne(c)
 		case row.URL != c.url:
@@ -137,6 +139,16 @@ func (st *step) admit() {
 		}
 	}
 	st.links = nil
+}
+
+// strange reports whether another host has the key of this one. Keys are hashes, and whoever writes links
+// can make two names meet: the later one is not admitted.
+func (st *step) strange(h crawler.Host) bool {
+	if first, ok := st.names[h.Key()]; ok {
+		return first != h
+	}
+	st.names[h.Key()] = st.peekHost(h).Host
+	return st.names[h.Key()] != h
 }
 
 func (st *step) admitOne(c *candidate) *crawler.Row {

@@ -66,7 +66,7 @@ func (st *step) giveUp(h *crawler.HostState, why crawler.Reason, detail string) 
 
 // addErrand queues the next hop of h's robots.txt at the host it leads to; h waits for it.
 func (st *step) addErrand(h *crawler.HostState, hop crawler.RobotsHop) {
-	if hop.Count > maxRobotsHops || hop.URL.IsZero() {
+	if hop.Count > maxRobotsHops || hop.URL.IsZero() || st.strange(hop.URL.Host()) {
 		st.robotsFile(h.Host, crawler.RobotsFile{Scheme: hop.Scheme, Status: crawler.RobotsUnavailable, Detail: "more than 5 redirects"})
 		return
 	}

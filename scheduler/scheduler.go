@@ -277,6 +277,7 @@ func (s *Scheduler) newStep() *step {
 		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
 		tallies: s.state.tallies.Clone(), sequence: s.state.sequence,
 		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), turns: make(map[crawler.Host]*turn),
+		names: make(map[crawler.HostKey]crawler.Host),
 	}
 }
 

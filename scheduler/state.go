@@ -78,6 +78,7 @@ type step struct {
 	order    []crawler.URLKey       // rows in the order of their first edit
 	turns    map[crawler.Host]*turn // put; nil = ended
 	links    []candidate
+	names    map[crawler.HostKey]crawler.Host // hosts that admission looked at
 	changes  crawler.Changes
 	tasks    []*turn // to be published after the commit
 	sequence uint64

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -208,6 +209,14 @@ func (d *decoder) text() string {
 	return d.str
 }
 
+// bytes is text as bytes of its own; nil when there are none.
+func (d *decoder) bytes() []byte {
+	if s := d.text(); s != "" {
+		return []byte(s)
+	}
+	return nil
+}
+
 func (d *decoder) id(to []byte) {
 	if s := d.text(); len(s) == len(to) {
 		copy(to, s)
@@ -219,6 +228,9 @@ func (d *decoder) id(to []byte) {
 func (d *decoder) time() time.Time {
 	if !d.want(wireFixed) {
 		return time.Time{}
+	}
+	if int64(d.u) == math.MinInt64 { // see nanos
+		d.fail(errRange)
 	}
 	return time.Unix(0, int64(d.u)).UTC()
 }

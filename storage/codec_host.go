@@ -216,6 +216,8 @@ func (d *decoder) hashes() []uint64 {
 	s := []byte(d.text())
 	if len(s)%8 != 0 {
 		d.fail(errCut)
+	}
+	if d.err != nil || len(s) == 0 {
 		return nil
 	}
 	out := make([]uint64, len(s)/8)

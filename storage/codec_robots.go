@@ -100,7 +100,7 @@ func decodeRobots(value []byte) (crawler.HostRobots, error) {
 		case robotsHTTP:
 			r.HTTP = d.int()
 		case robotsBody:
-			r.Body = []byte(d.text())
+			r.Body = d.bytes()
 		case robotsTruncated:
 			r.Truncated = d.bool()
 		case robotsTTL:

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -28,7 +29,7 @@ func ParseFormat(name string) (Format, error) {
 	case "csv":
 		return FormatCSV, nil
 	case "parquet":
-		return "", fmt.Errorf("Parquet comes later: export to .csv or .jsonl, from which DuckDB or pandas write Parquet")
+		return "", errors.New("export format parquet comes later: use .csv or .jsonl, from which DuckDB or pandas make Parquet")
 	}
 	return "", fmt.Errorf("unknown export format %q: use jsonl or csv", name)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // benchRows is how many rows the large ledger of the benchmarks has.
-const benchRows = 400_000
+const benchRows = 3_000_000
 
 func benchRow(b *testing.B, n int) *crawler.Row {
 	u, err := crawler.ParseURL(fmt.Sprintf("https://host%d.example/some/path/of/usual/length/%d.html", n/1000, n))

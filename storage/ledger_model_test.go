@@ -56,7 +56,7 @@ type edit struct {
 }
 
 func (m *model) edit() *edit {
-	m.now = m.now.Add(time.Duration(m.rng.IntN(3000)) * time.Millisecond)
+	m.now = m.now.Add(time.Duration(m.rng.IntN(4)) * time.Second) // whole seconds, so that times meet
 	return &edit{m: m, rows: map[crawler.URLKey]crawler.RowChange{}, hosts: map[crawler.Host]crawler.HostChange{}}
 }
 
@@ -185,10 +185,11 @@ func (m *model) offer(e *edit) {
 			urls = append(urls, k.URL)
 		}
 	}
-	slices.Sort(urls)
 	if len(urls) == 0 {
 		return
 	}
+	slices.Sort(urls) // maps have no order, the test has one
+	m.rng.Shuffle(len(urls), func(i, j int) { urls[i], urls[j] = urls[j], urls[i] })
 	t := &crawler.TurnState{Host: h.Host, URLs: urls, Held: m.rng.IntN(2) == 0, Fetcher: "f"}
 	for i := range t.ID {
 		t.ID[i] = byte(m.rng.IntN(256))

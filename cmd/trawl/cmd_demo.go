@@ -98,7 +98,7 @@ func (d *demo) run(parent context.Context) (err error) {
 	}
 	export := filepath.Join(d.dir, "pages.jsonl")
 	scheduler, err := d.start("scheduler", "scheduler", d.seeds(), "--dir", filepath.Join(d.dir, "crawl"),
-		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "--secret-file", secret, "--delay", "50ms", "--export", export)
+		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "--secret-file", secret, "--delay", demoDelay.String(), "--export", export)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// loop gives all URLs of a file to n goroutines, one after the other.
+func loop(ctx context.Context, file string, n int, worker func() func(u string) error) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	urls := strings.Fields(string(text))
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range n {
+		g.Go(func() error {
+			get := worker()
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(urls) {
+					return nil
+				}
+				if err := get(urls[i]); err != nil {
+					return fmt.Errorf("%s: %w", urls[i], err)
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}
+
+// bareLoop is what trawl is measured against: net/http, bodies read, nothing else.
+func bareLoop(ctx context.Context, file string, n int) error {
+	c := &http.Client{Transport: &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: n, DisableCompression: true}}
+	return loop(ctx, file, n, func() func(string) error {
+		return func(u string) error {
+			q, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+			if err != nil {
+				return err
+			}
+			r, err := c.Do(q)
+			if err != nil {
+				return err
+			}
+			defer r.Body.Close()
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return err
+			}
+			if r.StatusCode != http.StatusOK {
+				return fmt.Errorf("status %s", r.Status)
+			}
+			return nil
+		}
+	})
+}
+
+// rawLoop asks with as little work as can be, to see what the synthetic web can do.
+func rawLoop(ctx context.Context, file string, n int) error {
+	pool := rawPool{idle: make(map[string][]*rawConn)}
+	return loop(ctx, file, n, func() func(string) error {
+		return func(u string) error {
+			host, path, _ := strings.Cut(strings.TrimPrefix(u, "http://"), "/")
+			c, err := pool.take(host)
+			if err != nil {
+				return err
+			}
+			defer pool.put(host, c)
+			return c.get(host, path)
+		}
+	})
+}
+
+// rawPool keeps connections for reuse.
+type rawPool struct {
+	mu   sync.Mutex
+	idle map[string][]*rawConn // guarded by mu
+}
+
+func (p *rawPool) take(host string) (*rawConn, error) {
+	p.mu.Lock()
+	if free := p.idle[host]; len(free) > 0 {
+		p.idle[host] = free[:len(free)-1]
+		p.mu.Unlock()
+		return free[len(free)-1], nil
+	}
+	p.mu.Unlock()
+	c, err := net.Dial("tcp", host)
+	if err != nil {
+		return nil, err
+	}
+	return &rawConn{Conn: c, in: bufio.NewReaderSize(c, 32<<10)}, nil
+}
+
+func (p *rawPool) put(host string, c *rawConn) {
+	p.mu.Lock()
+	p.idle[host] = append(p.idle[host], c)
+	p.mu.Unlock()
+}
+
+// rawConn is one connection.
+type rawConn struct {
+	net.Conn
+	in  *bufio.Reader
+	out []byte
+}
+
+func (c *rawConn) get(host, path string) error {
+	c.out = fmt.Appendf(c.out[:0], "GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host)
+	if _, err := c.Write(c.out); err != nil {
+		return err
+	}
+	length := 0
+	for {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) == 2 { // the empty line
+			_, err = c.in.Discard(length)
+			return err
+		}
+		if digits, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(digits))); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"trawl/internal/webfarm"
+)
+
+// web is the synthetic web, in a process of its own.
+type web struct {
+	command *exec.Cmd
+	control string
+	total   int // URLs
+	hosts   int
+	seeds   string // file
+	urls    string // file, the hosts in turn
+	list    []string
+}
+
+// startWeb builds and starts it, and waits until it answers.
+func startWeb(ctx context.Context, dir string, s settings) (*web, error) {
+	program, err := build(ctx, dir, "./internal/webfarm/cmd/webfarm")
+	if err != nil {
+		return nil, err
+	}
+	w := &web{hosts: s.hosts, seeds: filepath.Join(dir, "seeds.txt"), urls: filepath.Join(dir, "urls.txt")}
+	w.command = command(ctx, dir, program, "--hosts", strconv.Itoa(s.hosts), "--pages", strconv.Itoa(s.pages),
+		"--assets", "-1", "--control", "127.0.0.1:0", "--seeds", w.seeds)
+	stderr, err := w.command.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.command.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	_, address, ok := strings.Cut(strings.TrimSpace(line), "control: ")
+	if err != nil || !ok {
+		w.stop()
+		return nil, fmt.Errorf("the synthetic web did not start: %s", line)
+	}
+	w.control = strings.TrimSuffix(address, "/__audit")
+	if err := w.writeURLs(ctx); err != nil {
+		w.stop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *web) stop() {
+	w.command.Cancel()
+	w.command.Wait()
+}
+
+// writeURLs writes all URLs with the hosts in turn, so that a client which takes them in this order has
+// few connections to each.
+func (w *web) writeURLs(ctx context.Context) error {
+	text, err := w.ask(ctx, "GET", "/__urls")
+	if err != nil {
+		return err
+	}
+	all := strings.Fields(string(text))
+	w.total = len(all)
+	pages := len(all) / w.hosts // no faults, so all hosts have as many
+	for page := range pages {
+		for host := range w.hosts {
+			w.list = append(w.list, all[host*pages+page])
+		}
+	}
+	return os.WriteFile(w.urls, []byte(strings.Join(w.list, "\n")+"\n"), 0o644)
+}
+
+func (w *web) ask(ctx context.Context, method, path string) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, method, w.control+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, fmt.Errorf("ask the synthetic web: %w", err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, errors.New("the synthetic web answers " + r.Status)
+	}
+	return io.ReadAll(r.Body)
+}
+
+func (w *web) reset(ctx context.Context) error {
+	_, err := w.ask(ctx, "POST", "/__reset")
+	return err
+}
+
+func (w *web) audit(ctx context.Context) (a webfarm.Audit, err error) {
+	text, err := w.ask(ctx, "GET", "/__audit")
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(text, &a)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"trawl": main})
+}
+
+// TestCommands runs the scripts of testdata/script: the program as a process of its own, against a web
+// site in this one. site_test.go and process_test.go have the commands that scripts know beside the usual
+// ones.
+func TestCommands(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Values[sitesKey{}] = &sites{}
+			p := &processes{running: make(map[string]*process)}
+			e.Values[processesKey{}] = p
+			e.Defer(p.killAll)
+			// $HOME is no directory in scripts; nothing of trawl's may depend on it.
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"site":      cmdSite,
+			"asked":     cmdAsked,
+			"requests":  cmdRequests,
+			"rows":      cmdRows,
+			"lines":     cmdLines,
+			"ports":     cmdPorts,
+			"exits":     cmdExits,
+			"start":     cmdStart,
+			"await":     cmdAwait,
+			"interrupt": cmdInterrupt,
+			"ends":      cmdEnds,
+		},
+	})
+}
+
+func mustAbsent(ts *testscript.TestScript, neg bool) {
+	if neg {
+		ts.Fatalf("this command cannot be negated")
+	}
+}
+
+// environ is the environment of a script's processes.
+func environ(ts *testscript.TestScript) []string {
+	return append(os.Environ(), "TRAWL_SECRET="+ts.Getenv("TRAWL_SECRET"), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"))
+}
