@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -245,12 +246,15 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	go n.follow(working, stop, m, f)
+	var beside sync.WaitGroup
+	beside.Go(func() { n.follow(working, stop, m, f) })
 	before := n.pages.Load()
-	go n.count(working, f, before)
+	beside.Go(func() { n.count(working, f, before) })
 	err = cleanEnd(f.Run(working))
 	n.pages.Store(before + f.Pages())
 	done = err == nil && working.Err() == nil
+	stop()
+	beside.Wait()
 	err = errors.Join(err, a.Close())
 	stopShipping()
 	if !done && ctx.Err() == nil {

@@ -141,6 +141,7 @@ type Crawl struct {
 	job    Job
 	o      Options
 	dir    *storage.Dir
+	log    *os.File
 	ledger *storage.Ledger
 
 	status   atomic.Pointer[func() Status]
@@ -164,11 +165,16 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, err
 	}
+	log, err := os.OpenFile(dir.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
+	}
+	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, nil)))
 	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger})
 	if err != nil {
-		return nil, errors.Join(err, dir.Close())
+		return nil, errors.Join(err, log.Close(), dir.Close())
 	}
-	c := &Crawl{job: job, o: o, dir: dir, ledger: ledger}
+	c := &Crawl{job: job, o: o, dir: dir, log: log, ledger: ledger}
 	ending := Running
 	c.ending.Store(&ending)
 	return c, nil
@@ -182,7 +188,7 @@ func usageOf(err error) error {
 }
 
 // Close gives the directory up. It must not be called while Run runs.
-func (c *Crawl) Close() error { return errors.Join(c.ledger.Close(), c.dir.Close()) }
+func (c *Crawl) Close() error { return errors.Join(c.ledger.Close(), c.log.Close(), c.dir.Close()) }
 
 // Dir is the crawl directory.
 func (c *Crawl) Dir() string { return c.o.Dir }

@@ -13,7 +13,7 @@ import (
 func TestMemoryShowsWhatMayGoWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory(10 * time.Second)
-		defer m.Close()
+		t.Cleanup(m.Close)
 		ctx := t.Context()
 		is := func(n int) func(crawler.Task) bool {
 			return func(task crawler.Task) bool { return task.Turn == queueTurn(n) }
@@ -57,7 +57,7 @@ func TestMemoryShowsWhatMayGoWrong(t *testing.T) {
 func TestMemoryLosesAsksAnswersAndConfirmations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory(0)
-		defer m.Close()
+		t.Cleanup(m.Close)
 		ctx := t.Context()
 		heard := 0
 		serveAsks(t, ctx, m, askerFunc(func(context.Context, crawler.Ask) (crawler.Answer, error) {

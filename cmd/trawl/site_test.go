@@ -42,8 +42,9 @@ type site struct {
 	end     chan struct{}
 }
 
-// cmdSite serves a directory until the script ends. It sets $SITE to the URL without a slash at its end
-// and $HOST to name:port; with a second argument N, $SITEN and $HOSTN.
+// cmdSite serves a directory until the script ends. It sets $SITE to the URL without a slash at its end,
+// $HOST to name:port and $PORT_OF_SITE; with a second argument N, $SITEN and so on. In the files seeds.txt
+// and list.txt of the script, $SITE stands for the URL.
 func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	mustAbsent(ts, neg)
 	if len(args) < 1 || len(args) > 2 {
@@ -54,7 +55,9 @@ func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { close(s.end); s.server.Close() })
 	suffix := strings.Join(args[1:], "")
 	ts.Setenv("SITE"+suffix, s.server.URL)
-	ts.Setenv("HOST"+suffix, strings.TrimPrefix(s.server.URL, "http://"))
+	host := strings.TrimPrefix(s.server.URL, "http://")
+	ts.Setenv("HOST"+suffix, host)
+	ts.Setenv("PORT_OF_SITE"+suffix, strings.TrimPrefix(host, "127.0.0.1:"))
 	all := ts.Value(sitesKey{}).(*sites)
 	all.mu.Lock()
 	defer all.mu.Unlock()
