@@ -110,6 +110,9 @@ func (g *gossipLog) Write(p []byte) (int, error) {
 		g.refused.hit(slog.String("from", from), slog.String("why", text))
 		level = slog.LevelDebug
 	}
+	if strings.Contains(line, "use of closed network connection") {
+		level = slog.LevelDebug // it is leaving, and so is this node
+	}
 	g.log.Log(context.Background(), level, "gossip", "text", line)
 	return len(p), nil
 }
