@@ -38,7 +38,7 @@ fuzz: ## each fuzz target for ten seconds
 	  $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
 
 generate: ## make the generated code again (needs protoc)
-	$(GO) generate ./cluster/wire
+	protoc --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=. --go_opt=module=trawl cluster/wire/trawl.proto
 
 cover: ## statement coverage by package
 	$(GO) test -cover ./...

@@ -142,6 +142,8 @@ type HostReport struct {
 	MeanTime   time.Duration  // mean time of an exchange, for sizing turns
 	Addresses  []string
 	Cookies    []string
+	Dropped    map[string]int64 // links that were not worth sending, by reason (the Drop words)
+	Bounds     map[string]int64 // limits that were hit, by name
 }
 
 // RobotsAnswer is how an errand ended: a file, or the next hop.

@@ -93,6 +93,12 @@ func (st *step) judgeHost(h *crawler.HostState, r *crawler.Result) {
 // hostReport takes over what the fetcher learned of the host.
 func (st *step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport) {
 	st.tallies.Requests += int64(r.Requests)
+	for word, n := range r.Dropped {
+		addWord(&st.tallies.Dropped, word, n)
+	}
+	for word, n := range r.Bounds {
+		addWord(&st.tallies.Bounds, word, n)
+	}
 	if r.PenaltySet {
 		h.Penalty = r.Penalty
 	}

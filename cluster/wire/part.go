@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -197,7 +198,7 @@ func encodeState(s *crawler.HostReport) *HostReport {
 	m := &HostReport{
 		Robots: encodeRobots(s.Robots), Requests: encodeCount(s.Requests), PenaltySet: s.PenaltySet,
 		Penalty: encodeDuration(s.Penalty), MeanTime: encodeDuration(s.MeanTime), Addresses: s.Addresses,
-		Cookies: blobs(s.Cookies),
+		Cookies: blobs(s.Cookies), Dropped: encodeTallies(s.Dropped), Bounds: encodeTallies(s.Bounds),
 	}
 	for i := range s.Hops {
 		h := &s.Hops[i]
@@ -219,6 +220,7 @@ func (r *reader) state(m *HostReport, h crawler.Host) crawler.HostReport {
 		Robots: r.robots(m.GetRobots()), Requests: r.count("requests", m.GetRequests()), PenaltySet: m.GetPenaltySet(),
 		Penalty: r.duration("penalty", m.GetPenalty()), MeanTime: r.duration("mean_time", m.GetMeanTime()),
 		Addresses: slices.Clone(m.GetAddresses()), Cookies: texts(m.GetCookies()),
+		Dropped: r.tallies("dropped", m.GetDropped()), Bounds: r.tallies("bounds", m.GetBounds()),
 	}
 	for _, a := range m.GetHops() {
 		out := crawler.RobotsAnswer{Hop: r.hop(a.GetHop(), h), Next: r.urlOrNone("next hop", a.GetNext())}
@@ -228,4 +230,38 @@ func (r *reader) state(m *HostReport, h crawler.Host) crawler.HostReport {
 		s.Hops = append(s.Hops, out)
 	}
 	return s
+}
+
+const (
+	// maxTallies is how many words a part may count.
+	maxTallies = 64
+	// maxTallyWord is the longest of them, in bytes.
+	maxTallyWord = 64
+)
+
+func encodeTallies(counts map[string]int64) []*Tally {
+	var out []*Tally
+	for _, word := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, &Tally{Word: word, Count: counts[word]})
+	}
+	return out
+}
+
+func (r *reader) tallies(what string, in []*Tally) map[string]int64 {
+	if len(in) > maxTallies {
+		r.fail(what, "%d words, at most %d", len(in), maxTallies)
+		return nil
+	}
+	var out map[string]int64
+	for _, t := range in {
+		if t.GetCount() < 0 || len(t.GetWord()) > maxTallyWord || t.GetWord() == "" {
+			r.fail(what, "%q counted %d times", t.GetWord(), t.GetCount())
+			return nil
+		}
+		if out == nil {
+			out = make(map[string]int64, len(in))
+		}
+		out[t.GetWord()] += t.GetCount()
+	}
+	return out
 }

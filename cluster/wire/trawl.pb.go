@@ -1350,6 +1350,8 @@ type HostReport struct {
 	MeanTime      int64                  `protobuf:"varint,6,opt,name=mean_time,json=meanTime,proto3" json:"mean_time,omitempty"`
 	Addresses     []string               `protobuf:"bytes,7,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	Cookies       [][]byte               `protobuf:"bytes,8,rep,name=cookies,proto3" json:"cookies,omitempty"`
+	Dropped       []*Tally               `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"` // links that were not sent, by reason
+	Bounds        []*Tally               `protobuf:"bytes,10,rep,name=bounds,proto3" json:"bounds,omitempty"`  // limits that were hit, by name
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1438,6 +1440,73 @@ func (x *HostReport) GetCookies() [][]byte {
 		return x.Cookies
 	}
 	return nil
+}
+
+func (x *HostReport) GetDropped() []*Tally {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *HostReport) GetBounds() []*Tally {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+// Tally counts what a word stands for.
+type Tally struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Word          string                 `protobuf:"bytes,1,opt,name=word,proto3" json:"word,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tally) Reset() {
+	*x = Tally{}
+	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tally) ProtoMessage() {}
+
+func (x *Tally) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tally.ProtoReflect.Descriptor instead.
+func (*Tally) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_trawl_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Tally) GetWord() string {
+	if x != nil {
+		return x.Word
+	}
+	return ""
+}
+
+func (x *Tally) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 var File_cluster_wire_trawl_proto protoreflect.FileDescriptor
@@ -1568,7 +1637,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\tPageLinks\x12\x12\n" +
 	"\x04page\x18\x01 \x01(\tR\x04page\x12\x12\n" +
 	"\x04urls\x18\x02 \x03(\tR\x04urls\x12\x14\n" +
-	"\x05kinds\x18\x03 \x01(\fR\x05kinds\"\x92\x02\n" +
+	"\x05kinds\x18\x03 \x01(\fR\x05kinds\"\xe6\x02\n" +
 	"\n" +
 	"HostReport\x12,\n" +
 	"\x06robots\x18\x01 \x03(\v2\x14.trawl.v1.RobotsFileR\x06robots\x12*\n" +
@@ -1579,7 +1648,13 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\apenalty\x18\x05 \x01(\x03R\apenalty\x12\x1b\n" +
 	"\tmean_time\x18\x06 \x01(\x03R\bmeanTime\x12\x1c\n" +
 	"\taddresses\x18\a \x03(\tR\taddresses\x12\x18\n" +
-	"\acookies\x18\b \x03(\fR\acookiesB\x14Z\x12trawl/cluster/wireb\x06proto3"
+	"\acookies\x18\b \x03(\fR\acookies\x12)\n" +
+	"\adropped\x18\t \x03(\v2\x0f.trawl.v1.TallyR\adropped\x12'\n" +
+	"\x06bounds\x18\n" +
+	" \x03(\v2\x0f.trawl.v1.TallyR\x06bounds\"1\n" +
+	"\x05Tally\x12\x12\n" +
+	"\x04word\x18\x01 \x01(\tR\x04word\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05countB\x14Z\x12trawl/cluster/wireb\x06proto3"
 
 var (
 	file_cluster_wire_trawl_proto_rawDescOnce sync.Once
@@ -1593,7 +1668,7 @@ func file_cluster_wire_trawl_proto_rawDescGZIP() []byte {
 	return file_cluster_wire_trawl_proto_rawDescData
 }
 
-var file_cluster_wire_trawl_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_cluster_wire_trawl_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cluster_wire_trawl_proto_goTypes = []any{
 	(*Task)(nil),         // 0: trawl.v1.Task
 	(*TaskURL)(nil),      // 1: trawl.v1.TaskURL
@@ -1610,6 +1685,7 @@ var file_cluster_wire_trawl_proto_goTypes = []any{
 	(*Result)(nil),       // 12: trawl.v1.Result
 	(*PageLinks)(nil),    // 13: trawl.v1.PageLinks
 	(*HostReport)(nil),   // 14: trawl.v1.HostReport
+	(*Tally)(nil),        // 15: trawl.v1.Tally
 }
 var file_cluster_wire_trawl_proto_depIdxs = []int32{
 	1,  // 0: trawl.v1.Task.urls:type_name -> trawl.v1.TaskURL
@@ -1627,11 +1703,13 @@ var file_cluster_wire_trawl_proto_depIdxs = []int32{
 	5,  // 12: trawl.v1.Result.archive:type_name -> trawl.v1.Locator
 	4,  // 13: trawl.v1.HostReport.robots:type_name -> trawl.v1.RobotsFile
 	3,  // 14: trawl.v1.HostReport.hops:type_name -> trawl.v1.RobotsAnswer
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 15: trawl.v1.HostReport.dropped:type_name -> trawl.v1.Tally
+	15, // 16: trawl.v1.HostReport.bounds:type_name -> trawl.v1.Tally
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_trawl_proto_init() }
@@ -1645,7 +1723,7 @@ func file_cluster_wire_trawl_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_trawl_proto_rawDesc), len(file_cluster_wire_trawl_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
