@@ -62,6 +62,9 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 	if !l.State.Finished.IsZero() {
 		s.State = "done"
 	}
+	if j := &l.State.Job; j.MaxPages > 0 && s.Fetched >= j.MaxPages {
+		s.Parked = s.Waiting // as the scheduler counts them
+	}
 	return s, nil
 }
 

@@ -26,6 +26,8 @@ type web struct {
 	seeds   string // file
 	urls    string // file, the hosts in turn
 	list    []string
+	last    tail       // what it says after that; read it after said
+	said    chan error // gets a value when it ends
 }
 
 // startWeb builds and starts it, and waits until it answers.
@@ -44,12 +46,18 @@ func startWeb(ctx context.Context, dir string, s settings) (*web, error) {
 	if err := w.command.Start(); err != nil {
 		return nil, err
 	}
-	line, err := bufio.NewReader(stderr).ReadString('\n')
+	lines := bufio.NewReader(stderr)
+	line, err := lines.ReadString('\n')
 	_, address, ok := strings.Cut(strings.TrimSpace(line), "control: ")
 	if err != nil || !ok {
 		w.stop()
 		return nil, fmt.Errorf("the synthetic web did not start: %s", line)
 	}
+	w.said = make(chan error, 1)
+	go func() {
+		_, err := io.Copy(&w.last, lines)
+		w.said <- err
+	}()
 	w.control = strings.TrimSuffix(address, "/__audit")
 	if err := w.writeURLs(ctx); err != nil {
 		w.stop()
@@ -60,6 +68,9 @@ func startWeb(ctx context.Context, dir string, s settings) (*web, error) {
 
 func (w *web) stop() {
 	w.command.Cancel()
+	if w.said != nil {
+		<-w.said
+	}
 	w.command.Wait()
 }
 
@@ -81,6 +92,17 @@ func (w *web) writeURLs(ctx context.Context) error {
 	return os.WriteFile(w.urls, []byte(strings.Join(w.list, "\n")+"\n"), 0o644)
 }
 
+// gone tells what the web said last, if it has ended.
+func (w *web) gone() string {
+	select {
+	case err := <-w.said:
+		w.said <- err
+		return fmt.Sprintf("; it has ended: %s", w.last.text)
+	default:
+		return ""
+	}
+}
+
 func (w *web) ask(ctx context.Context, method, path string) ([]byte, error) {
 	q, err := http.NewRequestWithContext(ctx, method, w.control+path, nil)
 	if err != nil {
@@ -88,7 +110,7 @@ func (w *web) ask(ctx context.Context, method, path string) ([]byte, error) {
 	}
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return nil, fmt.Errorf("ask the synthetic web: %w", err)
+		return nil, fmt.Errorf("ask the synthetic web: %w%s", err, w.gone())
 	}
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusOK {

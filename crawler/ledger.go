@@ -226,7 +226,8 @@ type RobotsChange struct {
 
 // JobState is where a job stands, with the settings in force.
 type JobState struct {
-	Job      Job
+	Job      Job // in force
+	Given    Job // as the command that runs it says; Job differs where a [Change] came since
 	Paused   bool
 	Finished time.Time // zero while it goes on
 	Seeded   bool      // the seeds given at the start were all admitted

@@ -64,7 +64,7 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 		if (old == nil) != (r.Old == nil) {
 			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: old value does not match the ledger", r.New.URL))
 		}
-		if old != nil && old.Outcome.Final() {
+		if old != nil && old.Outcome.Final() && r.New.Outcome != crawler.Waiting {
 			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: written again after it was final", r.New.URL))
 		}
 		fresh := *r.New
@@ -246,6 +246,20 @@ func (l *memLedger) Hosts() iter.Seq2[crawler.HostState, error] {
 	return func(yield func(crawler.HostState, error) bool) {
 		for _, h := range all {
 			if !yield(h, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (l *memLedger) All() iter.Seq2[*crawler.Row, error] {
+	l.mu.Lock()
+	all := slices.Collect(maps.Values(l.rows))
+	l.mu.Unlock()
+	return func(yield func(*crawler.Row, error) bool) {
+		for _, r := range all {
+			c := *r
+			if !yield(&c, nil) {
 				return
 			}
 		}

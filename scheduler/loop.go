@@ -35,6 +35,11 @@ func (s *Scheduler) loop(ctx context.Context) error {
 		case e.parts = <-s.parts:
 		case seed := <-s.seeds:
 			e.seeds = append(e.seeds, seed)
+		case c := <-s.changes:
+			refused, err := s.change(&c.change)
+			if c.done <- refused; err != nil {
+				return err
+			}
 		case <-ticker.C:
 			e.tick = true
 		case <-due.C:

@@ -42,6 +42,8 @@ type Index interface {
 	Due(n int) ([]crawler.DueHost, error)
 	// Hosts reads every host, in key order.
 	Hosts() iter.Seq2[crawler.HostState, error]
+	// All reads every row, in key order, from one moment.
+	All() iter.Seq2[*crawler.Row, error]
 	// Beyond counts a host's waiting rows deeper than depth.
 	Beyond(h crawler.Host, depth int) (int64, error)
 }

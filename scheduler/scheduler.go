@@ -29,6 +29,8 @@ type Options struct {
 	LocalFetcher string
 	// Stay keeps the job open for more seeds when everything is done.
 	Stay bool
+	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
+	RetryFailed *crawler.Reason
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
 	Logger                  *slog.Logger
@@ -58,11 +60,12 @@ type Scheduler struct {
 	clock clock
 	state *state // owned by the loop once Run is called
 
-	asks   chan askEvent
-	seeds  chan seedEvent
-	parts  chan []crawler.LoggedPart
-	effect chan effects
-	poke   chan struct{}
+	asks    chan askEvent
+	seeds   chan seedEvent
+	changes chan changeEvent
+	parts   chan []crawler.LoggedPart
+	effect  chan effects
+	poke    chan struct{}
 
 	stop     atomic.Bool
 	fetchers atomic.Pointer[[]crawler.FetcherStatus]
@@ -106,7 +109,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock), start: loaded.Position,
-		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), parts: make(chan []crawler.LoggedPart),
+		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart),
 		effect: make(chan effects), poke: make(chan struct{}, 1),
 		done: make(chan struct{}), quiet: make(chan struct{}),
 	}

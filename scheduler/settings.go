@@ -18,15 +18,17 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 		return err
 	}
 	if l.Fresh {
-		st.job = crawler.JobState{Job: job}
+		st.job = crawler.JobState{Job: job, Given: job}
 		return nil
 	}
 	before := l.State.Job
 	if err := before.SameAs(&job); err != nil {
 		return fmt.Errorf("%w: %w; give the same settings, another --dir, or --fresh", ErrOtherJob, err)
 	}
+	given := job
+	job.Carry(&l.State)
 	job.SeedPrivate = append(append([]string(nil), before.SeedPrivate...), job.SeedPrivate...)
-	st.job.Job = job
+	st.job.Job, st.job.Given = job, given
 	if before.Depth == job.Depth && before.MaxPerHost == job.MaxPerHost {
 		return s.reopen(st)
 	}
@@ -38,6 +40,11 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 
 // reopen stores the settings in force, and takes a finished job up again when a limit was raised.
 func (s *Scheduler) reopen(st *state) error {
+	if s.o.RetryFailed != nil {
+		if err := s.retryFailed(st, *s.o.RetryFailed); err != nil {
+			return fmt.Errorf("take failed URLs up again: %w", err)
+		}
+	}
 	t := &st.tallies
 	full := st.job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= st.job.Job.MaxPages
 	if !t.Done() && !full {

@@ -541,3 +541,102 @@ func TestRobots(t *testing.T) {
 		}
 	})
 }
+
+func TestChange(t *testing.T) {
+	change := func(d *desk, c crawler.Change) {
+		d.t.Helper()
+		if refused, err := d.s.change(&c); refused != nil || err != nil {
+			d.t.Fatal(refused, err)
+		}
+	}
+	yes, no := true, false
+	inBubble(t, "a paused job offers nothing, tells fetchers to stop, and stays paused over a start", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		change(d, crawler.Change{Pause: &yes})
+		if a := d.ask(task, 1); !a.Stop {
+			t.Error("a renewal does not say stop")
+		}
+		d = newDesk(t, crawlJob(), led)
+		d.seed("http://b.test/")
+		d.step(events{})
+		if len(d.out) > 0 {
+			t.Error("a turn is offered after the start of a paused job")
+		}
+		change(d, crawler.Change{Pause: &no})
+		d.step(events{})
+		if len(d.out) != 1 {
+			t.Error("no turn after resuming")
+		}
+	})
+	inBubble(t, "a longer delay is told with the next renewal and outlives a start with the same command", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		long := 9 * time.Second
+		change(d, crawler.Change{Delay: &long})
+		if a := d.ask(task, 1); a.Delay != long {
+			t.Errorf("delay %v, want %v", a.Delay, long)
+		}
+		if got := newDesk(t, crawlJob(), led).s.state.job.Job.Delay; got != long {
+			t.Errorf("delay %v after a start, want %v", got, long)
+		}
+		job := crawlJob()
+		job.Delay = 2 * time.Second // the command says something new
+		if got := newDesk(t, job, led).s.state.job.Job.Delay; got != 2*time.Second {
+			t.Errorf("delay %v after a start with another command, want 2s", got)
+		}
+	})
+	inBubble(t, "a raised depth lets deep URLs go on at once", func(t *testing.T) {
+		job := crawlJob()
+		job.Delay, job.Depth = 0, 0
+		d := newDesk(t, job, newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
+		})
+		one := 1
+		change(d, crawler.Change{Depth: &one})
+		d.part(task, 1, 2, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
+		if next := d.take(); next.URLs[0].URL != mustURL("http://a.test/deep") {
+			t.Errorf("offered %v", next.URLs)
+		}
+	})
+	inBubble(t, "a change that would not be valid changes nothing", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		bad := -5 * time.Second
+		if refused, _ := d.s.change(&crawler.Change{Delay: &bad}); refused == nil || d.s.state.job.Job.Delay != time.Second {
+			t.Errorf("refused %v, delay %v", refused, d.s.state.job.Job.Delay)
+		}
+	})
+}
+
+func TestRetryFailed(t *testing.T) {
+	inBubble(t, "failed URLs of the reason wait again, and a finished job goes on", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results = []crawler.Result{failed("http://a.test/1", crawler.ReasonHTTPStatus, 404), failed("http://a.test/2", crawler.ReasonPrivateAddress, 0), fetched("http://a.test/3")}
+			p.End = true
+		})
+		why := crawler.ReasonHTTPStatus
+		q := newQueues(1)
+		if _, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q, RetryFailed: &why}); err != nil {
+			t.Fatal(err)
+		}
+		c := led.state.Tallies.Counts
+		if led.broken != nil || c[crawler.Waiting] != 1 || c[crawler.Failed] != 1 || !led.state.State.Finished.IsZero() {
+			t.Errorf("counts %v, finished %v, broken %v", c, led.state.State.Finished, led.broken)
+		}
+	})
+}

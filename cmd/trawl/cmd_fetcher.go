@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,11 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs.BoolVar(&quiet, "quiet", false, "only problems")
 	fs.StringVar(&logFormat, "log-format", "text", "text or json")
 	addCluster(c, &o, &secretFile)
+	addLater(fs, "bandwidth", "config", "print-config", "nats")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := errors.Join(refuseLater(fs), checkLogFormat(logFormat)); err != nil {
+			return err
+		}
 		if len(o.Join) == 0 {
 			return usage("--join HOST:PORT is needed: the gossip address of any node of the cluster")
 		}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,12 +67,30 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl or FILE.csv at the end (repeatable)")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress, only problems and the summary")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
-	for name, what := range laterFlags {
-		fs.String(name, "", what+" (not built yet)")
+	addLater(fs, slices.Collect(maps.Keys(laterFlags))...)
+	addProtocolFlags(fs, j)
+}
+
+// addLater takes flags whose names are fixed, so that refuseLater can say what they are.
+func addLater(fs *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		fs.String(name, "", laterFlags[name]+" (not built yet)")
 		fs.Lookup(name).NoOptDefVal = " "
 		fs.Lookup(name).Hidden = true
 	}
-	addProtocolFlags(fs, j)
+}
+
+func refuseLater(fs *pflag.FlagSet) error {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(laterFlags)) {
+		if fs.Changed(name) {
+			problems = append(problems, fmt.Errorf("--%s: not built yet (%s)", name, laterFlags[name]))
+		}
+	}
+	if len(problems) > 0 {
+		return usageError{errors.Join(problems...)}
+	}
+	return nil
 }
 
 // addProtocolFlags are for tests of clusters, which cannot wait for the usual times.
@@ -98,10 +119,8 @@ func addCluster(c *cobra.Command, n *trawl.Options, secretFile *string) {
 
 // options checks the flags and completes job and options.
 func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error) {
-	for name, what := range laterFlags {
-		if c.Flags().Changed(name) {
-			return f.job, f.node, usage("--%s: not built yet (%s)", name, what)
-		}
+	if err := refuseLater(c.Flags()); err != nil {
+		return f.job, f.node, err
 	}
 	if f.compress == "zstd" {
 		return f.job, f.node, usage("--compress zstd: not built yet; use gzip or none")
@@ -116,14 +135,21 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	if f.maxTime < 0 {
 		return f.job, f.node, usage("--max-time %v: use 0 for no limit, or more", f.maxTime)
 	}
-	if f.logFormat != "text" && f.logFormat != "json" {
-		return f.job, f.node, usage("--log-format %q: use text or json", f.logFormat)
+	if err := checkLogFormat(f.logFormat); err != nil {
+		return f.job, f.node, err
 	}
 	if f.node.Workers < 0 || f.node.Workers > trawl.MaxWorkers {
 		return f.job, f.node, usage("--workers %d: use 1 to %d", f.node.Workers, trawl.MaxWorkers)
 	}
 	f.node.MaxTime, f.node.Exports = f.maxTime, f.exports
 	return f.job, f.node, trawl.CheckExports(f.exports)
+}
+
+func checkLogFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usage("--log-format %q: use text or json", format)
+	}
+	return nil
 }
 
 // delay is a duration that may be a plain 0.

@@ -58,6 +58,7 @@ func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	host := strings.TrimPrefix(s.server.URL, "http://")
 	ts.Setenv("HOST"+suffix, host)
 	ts.Setenv("PORT_OF_SITE"+suffix, strings.TrimPrefix(host, "127.0.0.1:"))
+	ts.Setenv("HOST_AS_NAME"+suffix, strings.ReplaceAll(host, ":", "_"))
 	all := ts.Value(sitesKey{}).(*sites)
 	all.mu.Lock()
 	defer all.mu.Unlock()

@@ -1,0 +1,46 @@
+package crawler
+
+import "time"
+
+// Change is what a user changes of a running job. Fields that are nil stay as they are. It is recorded in the
+// ledger and stays in force over restarts, until another change, or until the command itself says something new.
+type Change struct {
+	Pause      *bool          `json:"pause,omitempty"`
+	Delay      *time.Duration `json:"delay,omitempty"`
+	PerHost    *int           `json:"per_host,omitempty"`
+	Depth      *int           `json:"depth,omitempty"`
+	MaxPages   *int64         `json:"max_pages,omitempty"`
+	MaxPerHost *int64         `json:"max_per_host,omitempty"`
+}
+
+// Apply changes the state; it does not validate the job that comes out.
+func (c *Change) Apply(s *JobState) {
+	set(&s.Paused, c.Pause)
+	set(&s.Job.Delay, c.Delay)
+	set(&s.Job.PerHost, c.PerHost)
+	set(&s.Job.Depth, c.Depth)
+	set(&s.Job.MaxPages, c.MaxPages)
+	set(&s.Job.MaxPerHost, c.MaxPerHost)
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Carry keeps what was changed while the job ran: a setting that the new command gives as the last one did is
+// in force as it was.
+func (j *Job) Carry(last *JobState) {
+	carry(&j.Delay, last.Given.Delay, last.Job.Delay)
+	carry(&j.PerHost, last.Given.PerHost, last.Job.PerHost)
+	carry(&j.Depth, last.Given.Depth, last.Job.Depth)
+	carry(&j.MaxPages, last.Given.MaxPages, last.Job.MaxPages)
+	carry(&j.MaxPerHost, last.Given.MaxPerHost, last.Job.MaxPerHost)
+}
+
+func carry[T comparable](field *T, given, inForce T) {
+	if *field == given {
+		*field = inForce
+	}
+}
