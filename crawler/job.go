@@ -81,6 +81,12 @@ type Job struct {
 	Retry  RetryPolicy  `json:"retry"`
 	Robots RobotsPolicy `json:"robots"`
 
+	Accept    []string   `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
+	Headers   []Header   `json:"headers,omitempty"`   // sent with each request
+	CA        string     `json:"ca,omitempty"`        // certificates (PEM) trusted beside the system's
+	Bandwidth int64      `json:"bandwidth,omitempty"` // bytes a second of each fetcher; 0 = no limit
+	Hosts     []HostRule `json:"hosts,omitempty"`     // settings of single hosts
+
 	Archive      ArchiveKind `json:"archive"`
 	Compress     Compression `json:"compress"`
 	AllowPrivate []string    `json:"allow_private,omitempty"` // networks (CIDR) or "all"
@@ -196,6 +202,16 @@ func (j *Job) Validate() error {
 	bad(j.Retry.Retries >= 0 && j.Retry.Retries <= 100, "--retries %d: use 0 to 100", j.Retry.Retries)
 	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)
 	bad(j.Grace > 0, "grace %v: must be more than 0", j.Grace)
+	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)
+	for _, a := range j.Accept {
+		bad(validMediaRange(a), "--accept %q: use a content type such as text/html, or image/*", a)
+	}
+	for _, h := range j.Headers {
+		problems = append(problems, h.validate("--header"))
+	}
+	for i := range j.Hosts {
+		problems = append(problems, j.Hosts[i].validate())
+	}
 	return errors.Join(problems...)
 }
 

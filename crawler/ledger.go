@@ -46,7 +46,7 @@ func (h *HostState) Ready() int64 { return h.Counts[Waiting] - h.Retry - h.Parke
 // those that are too deep.
 func (h *HostState) Park(j *Job) {
 	h.Parked = h.Deep
-	if j.MaxPerHost > 0 && h.Counts[Fetched] >= j.MaxPerHost {
+	if most := j.For(h.Host).MaxPages; most > 0 && h.Counts[Fetched] >= most {
 		h.Parked = h.Counts[Waiting]
 	}
 }
@@ -73,8 +73,9 @@ func (h *HostState) Due() (time.Time, bool) {
 
 // DelayInForce is the least time between two requests to the host, by job, robots.txt and back-off.
 func (h *HostState) DelayInForce(j *Job) time.Duration {
-	d := max(j.Delay, h.Penalty)
-	if !j.IgnoreRobots {
+	settings := j.For(h.Host)
+	d := max(settings.Delay, h.Penalty)
+	if !settings.IgnoreRobots {
 		d = max(d, min(h.CrawlDelay, j.MaxCrawl))
 	}
 	return d

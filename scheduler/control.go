@@ -41,7 +41,7 @@ func (s *Scheduler) change(c *crawler.Change) (refused, err error) {
 		return err, nil
 	}
 	before := &s.state.job.Job
-	limits := before.Depth != fresh.Job.Depth || before.MaxPerHost != fresh.Job.MaxPerHost
+	limits := !sameLimits(before, &fresh.Job)
 	s.state.job = fresh
 	if limits {
 		if err := s.recount(s.state); err != nil {

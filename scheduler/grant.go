@@ -39,11 +39,11 @@ func (st *step) renew(h crawler.Host, t *turn) {
 
 func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 	job := &st.s.job.Job
-	h := st.peekHost(t.Host)
+	h, settings := st.peekHost(t.Host), job.For(t.Host)
 	a := crawler.Answer{
 		Verdict: crawler.Granted, Life: st.s.life,
 		Lease: job.Lease, Wait: max(0, h.Next.Sub(st.now)),
-		Delay: h.DelayInForce(job), Penalty: h.Penalty, Connections: job.PerHost,
+		Delay: h.DelayInForce(job), Penalty: h.Penalty, Connections: settings.PerHost,
 		Stop: st.s.stopping || st.s.job.Paused, Settled: t.Part, ScopeEpoch: st.s.epoch,
 	}
 	if renewal {
@@ -53,7 +53,7 @@ func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 	if st.now.Before(h.AddressesTo) {
 		a.Addresses = h.Addresses
 	}
-	if !job.IgnoreRobots {
+	if !settings.IgnoreRobots {
 		a.Robots = st.robotsInForce(t.Host)
 	}
 	return a

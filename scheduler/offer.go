@@ -120,22 +120,22 @@ func (st *step) current(r *crawler.Row) *crawler.Row {
 
 // turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
 func (st *step) turnSize(h *crawler.HostState) int {
-	job := &st.s.job.Job
+	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
 	mean := h.MeanTime
 	if mean <= 0 {
 		mean = unknownMean
 	}
 	delay := h.DelayInForce(job)
 	pace := delay + mean
-	if job.PerHost > 1 {
-		pace = max(delay, mean/time.Duration(job.PerHost))
+	if settings.PerHost > 1 {
+		pace = max(delay, mean/time.Duration(settings.PerHost))
 	}
 	n := int64(max(1, min(job.TurnTime/max(pace, time.Microsecond), crawler.MaxTurnURLs)))
 	if job.MaxPages > 0 {
 		n = min(n, job.MaxPages-st.tallies.Counts[crawler.Fetched]-st.tallies.Counts[crawler.Leased])
 	}
-	if job.MaxPerHost > 0 {
-		n = min(n, job.MaxPerHost-h.Counts[crawler.Fetched])
+	if settings.MaxPages > 0 {
+		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
 	}
 	return int(n)
 }

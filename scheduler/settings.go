@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"trawl/crawler"
@@ -29,7 +30,7 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	job.Carry(&l.State)
 	job.SeedPrivate = append(append([]string(nil), before.SeedPrivate...), job.SeedPrivate...)
 	st.job.Job, st.job.Given = job, given
-	if before.Depth == job.Depth && before.MaxPerHost == job.MaxPerHost {
+	if sameLimits(&before, &job) {
 		return s.reopen(st)
 	}
 	if err := s.recount(st); err != nil {
@@ -86,4 +87,9 @@ func (s *Scheduler) recount(st *state) error {
 		}
 	}
 	return flush()
+}
+
+// sameLimits reports whether no host's parked URLs can differ.
+func sameLimits(a, b *crawler.Job) bool {
+	return a.Depth == b.Depth && a.MaxPerHost == b.MaxPerHost && reflect.DeepEqual(a.Hosts, b.Hosts)
 }

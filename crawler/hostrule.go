@@ -1,0 +1,147 @@
+package crawler
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// MinBandwidth is the least limit of a fetcher's bandwidth, in bytes a second: one read.
+const MinBandwidth = 64 * KiB
+
+// Header is a request header of the user's.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// reserved are headers that say what the connection or the crawl itself needs.
+var reserved = map[string]bool{
+	"host": true, "connection": true, "content-length": true, "transfer-encoding": true, "upgrade": true, "te": true,
+	"trailer": true, "accept-encoding": true, "user-agent": true, "range": true, "if-range": true,
+}
+
+// ParseHeader reads "Name: value".
+func ParseHeader(text string) (Header, error) {
+	name, value, ok := strings.Cut(text, ":")
+	h := Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)}
+	if !ok {
+		return h, fmt.Errorf("%q is no header: write 'Name: value'", text)
+	}
+	return h, h.validate("header")
+}
+
+func (h Header) validate(what string) error {
+	if h.Name == "" || strings.ContainsFunc(h.Name, func(r rune) bool { return !isHeaderName(r) }) {
+		return fmt.Errorf("%s %q: the name has letters, digits and - only", what, h.Name)
+	}
+	if reserved[strings.ToLower(h.Name)] {
+		return fmt.Errorf("%s %q: trawl sets this one itself", what, h.Name)
+	}
+	if strings.ContainsAny(h.Value, "\r\n\x00") {
+		return fmt.Errorf("%s %q: the value must be one line", what, h.Name)
+	}
+	return nil
+}
+
+func isHeaderName(r rune) bool {
+	return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+}
+
+// HostRule sets what is different for some hosts. Fields that are nil or empty stay as the job has them.
+type HostRule struct {
+	Match        string         `json:"match"` // a host (name, or name:port), or a name with all below it: *.example.com, example.com and below
+	Delay        *time.Duration `json:"delay,omitempty"`
+	PerHost      *int           `json:"per_host,omitempty"`
+	MaxPages     *int64         `json:"max_pages,omitempty"`
+	IgnoreRobots *bool          `json:"ignore_robots,omitempty"`
+	Headers      []Header       `json:"headers,omitempty"`
+}
+
+func (r *HostRule) validate() error {
+	switch {
+	case r.Match == "" || strings.ContainsAny(r.Match, " /?#@"):
+		return fmt.Errorf("hosts: %q is no host or domain", r.Match)
+	case r.Delay != nil && (*r.Delay < 0 || *r.Delay > 24*time.Hour):
+		return fmt.Errorf("hosts: %s: delay %v: use 0 to 24h", r.Match, *r.Delay)
+	case r.PerHost != nil && (*r.PerHost < 1 || *r.PerHost > 64):
+		return fmt.Errorf("hosts: %s: per-host %d: use 1 to 64", r.Match, *r.PerHost)
+	case r.MaxPages != nil && *r.MaxPages < 0:
+		return fmt.Errorf("hosts: %s: max-pages %d: use 0 for no limit, or more", r.Match, *r.MaxPages)
+	}
+	for _, h := range r.Headers {
+		if err := h.validate("hosts: " + r.Match + ": header"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covers tells how closely the rule names the host: 0 not at all, else the longer the closer.
+func (r *HostRule) covers(h Host) int {
+	match := strings.TrimPrefix(strings.ToLower(r.Match), "*.")
+	name, _, _ := strings.Cut(string(h), ":")
+	if strings.HasPrefix(string(h), "[") {
+		name = string(h)
+	}
+	switch {
+	case string(h) == match:
+		return 2*len(match) + 2
+	case name == match, strings.HasSuffix(name, "."+match):
+		return 2*len(match) + 1
+	}
+	return 0
+}
+
+// HostSettings are the settings in force for one host.
+type HostSettings struct {
+	Delay        time.Duration
+	PerHost      int
+	MaxPages     int64
+	IgnoreRobots bool
+	Headers      []Header // the job's, then the rule's
+}
+
+// For gives the settings of a host: the job's, with those of the rule that names it most closely.
+func (j *Job) For(h Host) HostSettings {
+	s := HostSettings{Delay: j.Delay, PerHost: j.PerHost, MaxPages: j.MaxPerHost, IgnoreRobots: j.IgnoreRobots, Headers: j.Headers}
+	best, nearest := (*HostRule)(nil), 0
+	for i := range j.Hosts {
+		if c := j.Hosts[i].covers(h); c > nearest {
+			best, nearest = &j.Hosts[i], c
+		}
+	}
+	if best == nil {
+		return s
+	}
+	set(&s.Delay, best.Delay)
+	set(&s.PerHost, best.PerHost)
+	set(&s.MaxPages, best.MaxPages)
+	set(&s.IgnoreRobots, best.IgnoreRobots)
+	if len(best.Headers) > 0 {
+		s.Headers = append(append([]Header(nil), j.Headers...), best.Headers...)
+	}
+	return s
+}
+
+func validMediaRange(s string) bool {
+	kind, sub, ok := strings.Cut(s, "/")
+	return ok && kind != "" && sub != "" && !strings.ContainsAny(s, " ;,\"") && (kind != "*" || sub == "*")
+}
+
+// Accepts reports whether bodies of a content type are wanted.
+func (j *Job) Accepts(contentType string) bool {
+	if len(j.Accept) == 0 {
+		return true
+	}
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	kind, _, _ := strings.Cut(media, "/")
+	for _, a := range j.Accept {
+		a = strings.ToLower(a)
+		if a == media || a == kind+"/*" || a == "*/*" {
+			return true
+		}
+	}
+	return false
+}
