@@ -48,9 +48,6 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	defer kill()
 	r := &run{Crawl: c}
 	r.services, r.life = errgroup.WithContext(life)
-	if err := c.writeJob(); err != nil {
-		return err
-	}
 	err = r.start()
 	if err == nil {
 		err = r.work(ctx)
@@ -97,6 +94,9 @@ func (r *run) start() error {
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
 	} else if err != nil {
+		return err
+	}
+	if err := r.writeJob(); err != nil { // not before the scheduler took the job for the directory's own
 		return err
 	}
 	status := r.sched.Status

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// loop gives all URLs of a file to n goroutines, one after the other.
-func loop(ctx context.Context, file string, n int, worker func() func(u string) error) error {
+// loop gives all URLs of a file to n goroutines, one after the other, as often as passes says.
+func loop(ctx context.Context, file string, n, passes int, worker func() func(u string) error) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -31,11 +31,12 @@ func loop(ctx context.Context, file string, n int, worker func() func(u string) 
 			get := worker()
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(urls) {
+				if i >= len(urls)*passes {
 					return nil
 				}
-				if err := get(urls[i]); err != nil {
-					return fmt.Errorf("%s: %w", urls[i], err)
+				u := urls[i%len(urls)]
+				if err := get(u); err != nil {
+					return fmt.Errorf("%s: %w", u, err)
 				}
 			}
 			return ctx.Err()
@@ -45,9 +46,9 @@ func loop(ctx context.Context, file string, n int, worker func() func(u string) 
 }
 
 // bareLoop is what trawl is measured against: net/http, bodies read, nothing else.
-func bareLoop(ctx context.Context, file string, n int) error {
+func bareLoop(ctx context.Context, file string, n, passes int) error {
 	c := &http.Client{Transport: &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: n, DisableCompression: true}}
-	return loop(ctx, file, n, func() func(string) error {
+	return loop(ctx, file, n, passes, func() func(string) error {
 		return func(u string) error {
 			q, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 			if err != nil {
@@ -70,9 +71,9 @@ func bareLoop(ctx context.Context, file string, n int) error {
 }
 
 // rawLoop asks with as little work as can be, to see what the synthetic web can do.
-func rawLoop(ctx context.Context, file string, n int) error {
+func rawLoop(ctx context.Context, file string, n, passes int) error {
 	pool := rawPool{idle: make(map[string][]*rawConn)}
-	return loop(ctx, file, n, func() func(string) error {
+	return loop(ctx, file, n, passes, func() func(string) error {
 		return func(u string) error {
 			host, path, _ := strings.Cut(strings.TrimPrefix(u, "http://"), "/")
 			c, err := pool.take(host)

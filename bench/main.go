@@ -29,7 +29,7 @@ const (
 
 // settings are the flags.
 type settings struct {
-	rounds, hosts, pages, loops int
+	rounds, hosts, pages, loops, passes int
 	peers, ceiling, write       bool
 	trawl, keep                 string
 	bare, raw                   string // hidden: be this loop over a file of URLs
@@ -55,6 +55,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&s.write, "write", false, "write bench/RESULTS.md")
 	f.StringVar(&s.trawl, "trawl", "", "measure this `program` instead of building one")
 	f.StringVar(&s.keep, "keep", "", "leave crawl directories and outputs in this `directory`")
+	f.IntVar(&s.passes, "passes", 1, "used by bench itself")
 	f.StringVar(&s.bare, "bare", "", "used by bench itself")
 	f.StringVar(&s.raw, "raw", "", "used by bench itself")
 	if err := f.Parse(args); err != nil {
@@ -75,9 +76,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	case s.bare != "":
-		err = bareLoop(ctx, s.bare, s.loops)
+		err = bareLoop(ctx, s.bare, s.loops, s.passes)
 	case s.raw != "":
-		err = rawLoop(ctx, s.raw, s.loops)
+		err = rawLoop(ctx, s.raw, s.loops, s.passes)
 	default:
 		var ok bool
 		if ok, err = measure(ctx, s, stdout, stderr); err == nil && !ok {

@@ -34,8 +34,16 @@ func (t *tool) spread(value func(round int, o outcome) float64) spread {
 	return newSpread(v)
 }
 
-// rate is pages a second, of the pages that the server saw asked for.
-func (o outcome) rate() float64 { return float64(o.audit.Unique) / o.wall.Seconds() }
+// pages is how many pages a round brought, as the server saw it: for a crawl each counts once.
+func (t *tool) pages(o outcome) int64 {
+	if t.passes > 1 {
+		return o.audit.Pages
+	}
+	return o.audit.Unique
+}
+
+// rate is pages a second.
+func (t *tool) rate(o outcome) float64 { return float64(t.pages(o)) / o.wall.Seconds() }
 
 // report prints figures and checks, and tells whether the checks hold.
 func report(s settings, tools []*tool, total int, started time.Time, stdout io.Writer) (bool, error) {
@@ -54,21 +62,24 @@ func table(out io.Writer, tools []*tool, total int) {
 	fmt.Fprintln(w, "tool\tpages/s\tto bare\tCPU s\tCPU µs/page\tpeak RSS MB\tpages\trepeats")
 	bare := tools[0]
 	for _, t := range tools {
-		last := t.rounds[len(t.rounds)-1].audit
+		last := t.rounds[len(t.rounds)-1]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%.0f\t%.0f\t%d\t%d\n", t.name,
-			t.spread(func(_ int, o outcome) float64 { return o.rate() }).format("%.0f"),
+			t.spread(func(_ int, o outcome) float64 { return t.rate(o) }).format("%.0f"),
 			t.ratio(bare).format("%.3f"),
 			t.spread(func(_ int, o outcome) float64 { return o.cpu.Seconds() }).median,
-			t.spread(func(_ int, o outcome) float64 { return o.cpu.Seconds() * 1e6 / float64(max(o.audit.Unique, 1)) }).median,
+			t.spread(func(_ int, o outcome) float64 { return o.cpu.Seconds() * 1e6 / float64(max(t.pages(o), 1)) }).median,
 			t.spread(func(_ int, o outcome) float64 { return float64(o.rss) / 1e6 }).high,
-			last.Unique, last.Repeats)
+			t.pages(last), last.audit.Pages-t.pages(last))
 	}
 	w.Flush()
 	fmt.Fprintln(out)
 	for _, t := range tools {
 		fmt.Fprintf(out, "%s: %s\n", t.name, t.what)
-		if t.rounds[len(t.rounds)-1].audit.Unique != int64(total) {
-			fmt.Fprintf(out, "  (did not ask for all pages)\n")
+		switch last := t.rounds[len(t.rounds)-1]; {
+		case last.cut:
+			fmt.Fprintf(out, "  (stopped after %v)\n", roundTime)
+		case last.audit.Unique != int64(total):
+			fmt.Fprintln(out, "  (ended without all pages)")
 		}
 	}
 	fmt.Fprintln(out)
@@ -76,7 +87,7 @@ func table(out io.Writer, tools []*tool, total int) {
 
 // ratio compares with another tool, round by round.
 func (t *tool) ratio(to *tool) spread {
-	return t.spread(func(i int, o outcome) float64 { return o.rate() / to.rounds[i].rate() })
+	return t.spread(func(i int, o outcome) float64 { return t.rate(o) / to.rate(to.rounds[i]) })
 }
 
 // checks prints a line for each, and tells whether all hold.
@@ -91,8 +102,8 @@ func checks(out io.Writer, tools []*tool, s settings, total int) bool {
 	}
 	bare, trawl := tools[0], tools[1]
 	for i, o := range bare.rounds {
-		if o.audit.Unique != int64(total) || o.audit.Repeats > 0 {
-			check(false, "bare round %d asked for %d pages and %d again, want %d and 0", i+1, o.audit.Unique, o.audit.Repeats, total)
+		if want := int64(total * bare.passes); o.audit.Pages != want || o.cut {
+			check(false, "the bare loop got %d pages in round %d, want %d", o.audit.Pages, i+1, want)
 		}
 	}
 	ratio := trawl.ratio(bare)

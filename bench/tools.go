@@ -22,13 +22,18 @@ const (
 	toolTrawl = "trawl"
 )
 
-// peerTime is how long a tool may take for a round.
-const peerTime = 5 * time.Minute
+const (
+	// roundTime is how long a tool may take for a round; what it did until then counts.
+	roundTime = 2 * time.Minute
+	// passes is how often a loop goes through the list, so that it runs for seconds too.
+	passes = 5
+)
 
 // tool is one of the things measured.
 type tool struct {
 	name   string
 	what   string // it does, for the report
+	passes int    // over all pages
 	do     func(ctx context.Context, w *web, dir string) (usage, error)
 	after  func(dir string, w *web) error // checks what it wrote
 	rounds []outcome
@@ -39,6 +44,7 @@ type outcome struct {
 	usage
 	audit   webfarm.Total
 	written error // what after found
+	cut     bool  // it took longer than roundTime
 }
 
 // newTools lists the tools to measure. The bare loop is the first.
@@ -50,13 +56,13 @@ func newTools(s settings) []*tool {
 	loops := strconv.Itoa(s.loops)
 	tools := []*tool{
 		{
-			name: toolBare, what: "net/http GETs of a list, " + loops + " at once, bodies read and dropped",
+			name: toolBare, passes: passes, what: "net/http GETs of a list, " + loops + " at once, bodies read and dropped",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
-				return process(ctx, dir, self, "-bare", w.urls, "-loops", loops)
+				return process(ctx, dir, self, "-bare", w.urls, "-loops", loops, "-passes", strconv.Itoa(passes))
 			},
 		},
 		{
-			name: toolTrawl, what: "trawl crawl with robots.txt, ledger, WARC (gzip) and a JSONL export",
+			name: toolTrawl, passes: 1, what: "trawl crawl with robots.txt, ledger, WARC (gzip) and a JSONL export",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
 				return process(ctx, dir, s.trawl, "crawl", w.seeds, "--dir", filepath.Join(dir, "crawl"), "--scope", "host",
 					"--delay", "0", "--per-host", "1", "--allow-private", "--export", filepath.Join(dir, "out.jsonl"), "--quiet")
@@ -66,9 +72,9 @@ func newTools(s settings) []*tool {
 	}
 	if s.ceiling {
 		tools = append(tools, &tool{
-			name: "raw", what: "the same list without net/http: what the synthetic web can do",
+			name: "raw", passes: passes, what: "the same list without net/http: what the synthetic web can do",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
-				return process(ctx, dir, self, "-raw", w.urls, "-loops", loops)
+				return process(ctx, dir, self, "-raw", w.urls, "-loops", loops, "-passes", strconv.Itoa(passes))
 			},
 		})
 	}
@@ -83,20 +89,20 @@ func newTools(s settings) []*tool {
 func peers(loops string) []*tool {
 	all := []*tool{
 		{
-			name: "wget2", what: "wget2 -r, files on disk",
+			name: "wget2", passes: 1, what: "wget2 -r, files on disk",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
 				return process(ctx, dir, "wget2", "--no-config", "-q", "-r", "-l", "inf", "--max-threads", loops, "--no-hsts", "-P", dir, "-i", w.seeds)
 			},
 		},
 		{
-			name: "httrack", what: "httrack, files on disk",
+			name: "httrack", passes: 1, what: "httrack, files on disk",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
 				return process(ctx, dir, "httrack", "-%L", w.seeds, "-O", dir, "-q", "-c"+loops, "-%c1000", "-A10000000000",
 					"--disable-security-limits", "-r1000", "-I0", "-%v0")
 			},
 		},
 		{
-			name: "aria2c", what: "aria2c with a list, files on disk, no crawl",
+			name: "aria2c", passes: 1, what: "aria2c with a list, files on disk, no crawl",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
 				list := filepath.Join(dir, "list")
 				var text strings.Builder
@@ -128,7 +134,7 @@ func (t *tool) run(ctx context.Context, w *web, dir string) (outcome, error) {
 	if err := w.reset(ctx); err != nil {
 		return outcome{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, peerTime)
+	limited, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
 	u, err := t.do(limited, w, dir)
 	if ctx.Err() != nil {
@@ -142,7 +148,7 @@ func (t *tool) run(ctx context.Context, w *web, dir string) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	o := outcome{usage: u, audit: a.Total}
+	o := outcome{usage: u, audit: a.Total, cut: limited.Err() != nil}
 	if t.after != nil {
 		o.written = t.after(dir, w)
 	}

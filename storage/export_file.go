@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,13 +18,17 @@ import (
 
 // ExportFile writes rows to a file and tells how many. The format is by the ending of the path when f is "";
 // a path that ends with .gz is compressed. The file appears whole or not at all: it is written beside its
-// place, synced, and renamed; an older one of that name is replaced at that moment. What is not a plain
-// file (a pipe, /dev/stdout) is written to directly.
+// place, synced, and renamed; an older one of that name is replaced at that moment. What exports to this
+// name left there when they were killed is removed first. What is not a plain file (a pipe, /dev/stdout) is
+// written to directly.
 func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
 	if f == "" {
-		if f, err = FormatOf(path); err != nil {
-			return 0, err
-		}
+		f, err = FormatOf(path)
+	} else if err = f.checkGzip(path); err != nil {
+		err = fmt.Errorf("export to %s: %w", path, err)
+	}
+	if err != nil {
+		return 0, err
 	}
 	write := func(file *os.File) error {
 		n, err = exportTo(file, isGzip(path), f, rows)
@@ -35,6 +40,7 @@ func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n i
 		err = writeDirectly(path, write)
 		return n, err
 	}
+	removeStale(linkTarget(path))
 	err = replaceFile(path, 0o666, write)
 	return n, err
 }
@@ -63,26 +69,24 @@ func writeDirectly(path string, write func(*os.File) error) error {
 // replaceFile makes a file appear whole: temporary file in the same directory, sync, rename, sync of the
 // directory. After an error the temporary file is gone, and an older file of that name is as it was (unless
 // it is the last sync that failed). A crash may leave a temporary file, whose name begins with a dot and
-// the name meant.
+// the name meant; see removeStale.
 func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // replace what the link names, not the link
-	}
+	path = linkTarget(path) // replace what the link names, not the link
 	dir, base := filepath.Split(path)
 	f, err := createTemp(dir, base, mode)
 	if err != nil {
 		return err
 	}
+	defer f.Close() // last, since it gives up the lock; what it could report, Sync has
 	defer func() {
 		if err != nil {
-			f.Close()
 			os.Remove(f.Name())
 		}
 	}()
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	if err := f.Sync(); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
@@ -91,24 +95,16 @@ func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err
 	return syncDir(dir)
 }
 
-// createTemp makes a new file beside the one meant. The mode is subject to the umask, other than that of
-// os.CreateTemp, since exports are for whom the user lets read files.
-func createTemp(dir, base string, mode fs.FileMode) (*os.File, error) {
-	for try := 0; ; try++ {
-		name := filepath.Join(dir, fmt.Sprintf(".%s.%d-%d.tmp", base, os.Getpid(), try))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if !errors.Is(err, fs.ErrExist) || try == 1000 {
-			return f, err
-		}
+func linkTarget(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
+	return path
 }
 
 // syncDir makes a rename in a directory durable.
 func syncDir(dir string) error {
-	if dir == "" {
-		dir = "."
-	}
-	d, err := os.Open(dir)
+	d, err := os.Open(orHere(dir))
 	if err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
@@ -117,3 +113,6 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// orHere is the directory that filepath.Split gave.
+func orHere(dir string) string { return cmp.Or(dir, ".") }

@@ -10,26 +10,61 @@ import (
 	"trawl/crawler"
 )
 
+// renewEvery is the number of rows after which a reading gives up its iterators for new ones of the same
+// moment. An iterator keeps from being freed every memtable and table that was there when it was made.
+const renewEvery = 100_000
+
 // All reads every row in key order, as people are to see it: Outcome is Leased where a turn lists the row,
 // and a waiting row has the Reason why it waits (limit, retry, paused, or none when it only waits for its
 // host). All rows are of the moment the reading begins, however long it takes. It ends after an error.
+//
+// Commits go on meanwhile and are not held up. Memory is bounded: the blocks of the cache, and for up to
+// renewEvery rows the memtables of the moment at which the iterators were made. Until the reading ends,
+// compactions keep what commits replace and remove, so the ledger takes that much more room on disk.
 func (l *Ledger) All() iter.Seq2[*crawler.Row, error] {
+	return l.read(func(s *stories, yield func(*crawler.Row) bool) error {
+		s.rows.next()
+		_, err := s.tellWhile(func(crawler.HostKey) bool { return true }, yield)
+		return err
+	})
+}
+
+// RowsOf reads the rows of some hosts as All does, in the same order, and none of the others on its way.
+func (l *Ledger) RowsOf(hosts ...crawler.Host) iter.Seq2[*crawler.Row, error] {
+	wanted := hostSet(hosts)
+	keys := make([]crawler.HostKey, 0, len(wanted))
+	for h := range wanted {
+		keys = append(keys, h.Key())
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	return l.read(func(s *stories, yield func(*crawler.Row) bool) error {
+		tell := func(r *crawler.Row) bool {
+			return !wanted[r.URL.Host()] || yield(r) // a host with the same hash may be there, too
+		}
+		for _, k := range keys {
+			s.moveTo(k, appendHost(nil, kindRow, k))
+			goOn, err := s.tellWhile(func(at crawler.HostKey) bool { return at == k }, tell)
+			if !goOn || err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// read gives a walk over the stories of one moment as a sequence. The walk returns when it has an error or
+// yield says false.
+func (l *Ledger) read(walk func(s *stories, yield func(*crawler.Row) bool) error) iter.Seq2[*crawler.Row, error] {
 	return func(yield func(*crawler.Row, error) bool) {
 		snap := l.db.NewSnapshot()
 		defer snap.Close()
 		s, err := l.stories(snap)
+		if err == nil {
+			defer s.close()
+			err = walk(s, func(r *crawler.Row) bool { return yield(r, nil) })
+		}
 		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer s.close()
-		for s.rows.next() {
-			r, err := s.row()
-			if !yield(r, err) || err != nil {
-				return
-			}
-		}
-		if err := s.err(); err != nil {
 			yield(nil, err)
 		}
 	}
@@ -67,7 +102,9 @@ func (l *Ledger) Row(u crawler.URL) (*crawler.Row, bool, error) {
 // stories walks rows together with their hosts and turns. The three lie in the same order.
 type stories struct {
 	l                  *Ledger
+	snap               *pebble.Snapshot
 	rows, hosts, turns *cursor
+	told, renewEvery   int // rows
 	state              crawler.JobState
 	full               bool // the job has its share of pages
 
@@ -77,21 +114,68 @@ type stories struct {
 	leased []uint64 // URL hashes, sorted
 }
 
-func (l *Ledger) stories(snap *pebble.Snapshot) (_ *stories, err error) {
-	s := &stories{l: l}
+func (l *Ledger) stories(snap *pebble.Snapshot) (*stories, error) {
+	s := &stories{l: l, snap: snap, renewEvery: renewEvery}
 	if err := s.load(snap); err != nil {
 		return nil, err
 	}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open makes the cursors; after an error there are none.
+func (s *stories) open() (err error) {
 	for _, c := range []struct {
 		to   **cursor
 		kind kind
 	}{{&s.rows, kindRow}, {&s.hosts, kindHost}, {&s.turns, kindTurn}} {
-		if *c.to, err = l.cursor(snap, c.kind); err != nil {
+		if *c.to, err = s.l.cursor(s.snap, c.kind); err != nil {
 			s.close()
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// moveTo sets the cursors on a row, or the first after it, and on its host.
+func (s *stories) moveTo(h crawler.HostKey, row []byte) {
+	s.rows.seek(row)
+	s.hosts.seek(appendHost(nil, kindHost, h))
+	s.turns.seek(appendHost(nil, kindTurn, h))
+}
+
+// tellWhile tells rows from the one that the cursor stands on, as long as their host is in. goOn is false
+// when yield said so.
+func (s *stories) tellWhile(in func(crawler.HostKey) bool, yield func(*crawler.Row) bool) (goOn bool, err error) {
+	for s.rows.live && in(s.rows.host()) {
+		r, err := s.row()
+		if err != nil || !yield(r) {
+			return false, err
+		}
+		if s.told++; s.told%s.renewEvery == 0 {
+			if err := s.renew(); err != nil {
+				return false, err
+			}
+		}
+		s.rows.next()
+	}
+	return true, s.err()
+}
+
+// renew makes new cursors, which stand where the old ones stood.
+func (s *stories) renew() error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	row := slices.Clone(s.rows.it.Key())
+	s.close()
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.moveTo(hostOf(row), row)
+	return s.err()
 }
 
 // load reads what concerns all rows.
@@ -109,9 +193,10 @@ func (s *stories) load(r pebble.Reader) error {
 }
 
 func (s *stories) close() {
-	for _, c := range []*cursor{s.rows, s.hosts, s.turns} {
-		if c != nil {
-			c.close()
+	for _, c := range []**cursor{&s.rows, &s.hosts, &s.turns} {
+		if *c != nil {
+			(*c).close()
+			*c = nil
 		}
 	}
 }
@@ -185,4 +270,10 @@ func (s *stories) tell(r *crawler.Row) {
 	default:
 		r.Reason = ""
 	}
+}
+
+// seek moves to the first record of the kind from key on.
+func (c *cursor) seek(key []byte) {
+	c.begun = true
+	c.live = c.settle(c.it.SeekGE(key))
 }

@@ -75,8 +75,11 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 func addLater(fs *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		fs.String(name, "", laterFlags[name]+" (not built yet)")
-		fs.Lookup(name).NoOptDefVal = " "
 		fs.Lookup(name).Hidden = true
+		switch name {
+		case "fresh", "retry-failed", "print-config": // need no value
+			fs.Lookup(name).NoOptDefVal = " "
+		}
 	}
 }
 

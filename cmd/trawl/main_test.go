@@ -35,6 +35,7 @@ func TestCommands(t *testing.T) {
 			"lines":     cmdLines,
 			"ports":     cmdPorts,
 			"exits":     cmdExits,
+			"until":     cmdUntil,
 			"start":     cmdStart,
 			"await":     cmdAwait,
 			"interrupt": cmdInterrupt,

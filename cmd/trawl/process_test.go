@@ -59,6 +59,31 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	wantStatus(ts, args[0], ts.Exec(args[1], args[2:]...))
 }
 
+// cmdUntil runs a program again and again, until it prints a line that matches.
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	mustAbsent(ts, neg)
+	if len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP PROGRAM ARGUMENT…")
+	}
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && re.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-limit.C:
+			ts.Fatalf("it printed nothing like %s within %v (%v)", args[0], patience, err)
+		}
+	}
+}
+
 func wantStatus(ts *testscript.TestScript, text string, err error) {
 	want, bad := strconv.Atoi(text)
 	ts.Check(bad)

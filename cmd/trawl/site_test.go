@@ -43,8 +43,8 @@ type site struct {
 }
 
 // cmdSite serves a directory until the script ends. It sets $SITE to the URL without a slash at its end,
-// $HOST to name:port and $PORT_OF_SITE; with a second argument N, $SITEN and so on. In the files seeds.txt
-// and list.txt of the script, $SITE stands for the URL.
+// $HOST to name:port and $PORT_OF_SITE; with a second argument N, $SITEN and so on. In the files seeds.txt,
+// list.txt and list2.txt of the script, $SITE stands for the URL.
 func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	mustAbsent(ts, neg)
 	if len(args) < 1 || len(args) > 2 {
@@ -58,13 +58,12 @@ func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	host := strings.TrimPrefix(s.server.URL, "http://")
 	ts.Setenv("HOST"+suffix, host)
 	ts.Setenv("PORT_OF_SITE"+suffix, strings.TrimPrefix(host, "127.0.0.1:"))
-	ts.Setenv("HOST_AS_NAME"+suffix, strings.ReplaceAll(host, ":", "_"))
 	all := ts.Value(sitesKey{}).(*sites)
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	all.all = append(all.all, s)
 	// Files of the script may name the site.
-	for _, name := range []string{"seeds.txt", "list.txt"} {
+	for _, name := range []string{"seeds.txt", "list.txt", "list2.txt"} {
 		b, err := os.ReadFile(ts.MkAbs(name))
 		if err != nil {
 			continue
