@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 
@@ -79,37 +78,6 @@ func openAtRest(path string) (*storage.Ledger, func(), error) {
 		return nil, nil, errors.Join(err, dir.Close())
 	}
 	return ledger, func() { ledger.Close(); dir.Close() }, nil
-}
-
-// Export writes all rows of a crawl directory to a file, or to stdout when out is "-". format "" is that of
-// the file's ending. It returns the number of rows.
-func Export(ctx context.Context, dir, out, format string, stdout io.Writer) (int64, error) {
-	f, err := formatOf(out, format)
-	if err != nil {
-		return 0, usageError(err)
-	}
-	ledger, done, err := openAtRest(dir)
-	if errors.Is(err, storage.ErrNotCrawl) {
-		err = usageError(err)
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	if out == "-" {
-		return storage.Export(stdout, f, ledger.All())
-	}
-	return storage.ExportFile(out, f, ledger.All())
-}
-
-func formatOf(out, format string) (storage.Format, error) {
-	switch {
-	case format != "":
-		return storage.ParseFormat(format)
-	case out == "-":
-		return storage.ParseFormat("jsonl")
-	}
-	return storage.FormatOf(out)
 }
 
 // Version is the program's version, from the build.

@@ -80,6 +80,7 @@ func (r *run) start() error {
 	if !loaded.Fresh && !loaded.State.Seeded {
 		r.o.Logger.Warn("the seeds were not all read when this job was stopped: give them again")
 	}
+	r.setLevel(loaded.State.LogLevel)
 	if err := r.conn.PrepareStreams(r.life, loaded.Position); err != nil {
 		return err
 	}
@@ -163,6 +164,7 @@ func (r *run) control(o cluster.ControlOptions) error {
 		return err
 	}
 	o.Socket, o.Status, o.Stop, o.Logger = socket, r.sched.Status, r.sched.Stop, r.o.Logger
+	o.Steering = steering{r}
 	c, err := cluster.NewControl(o)
 	if err != nil {
 		return err

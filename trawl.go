@@ -78,6 +78,7 @@ type Options struct {
 	Exports []string               // files to write at the end, .jsonl or .csv
 	Stay    bool                   // stay for more when the job is done
 	Logger  *slog.Logger           // nil = none
+	Level   *slog.LevelVar         // of the logger, set by trawl set --log-level; nil = cannot be set
 
 	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
 	Serve     bool

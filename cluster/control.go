@@ -55,13 +55,14 @@ type DepotReceiver interface {
 // ControlOptions says where the control API listens and what it serves. At least one of Socket and Listen
 // must be set. What is nil is not served.
 type ControlOptions struct {
-	Socket string      // path of a Unix socket, for this machine and user alone
-	Listen string      // HOST:PORT
-	TLS    *tls.Config // from [ServerTLS]; nil: Listen must be on loopback
-	Status func() crawler.Status
-	Stop   func() // asks the node to end as after an interrupt; returns at once; may be called again
-	Depot  DepotReceiver
-	Logger *slog.Logger
+	Socket   string      // path of a Unix socket, for this machine and user alone
+	Listen   string      // HOST:PORT
+	TLS      *tls.Config // from [ServerTLS]; nil: Listen must be on loopback
+	Status   func() crawler.Status
+	Stop     func() // asks the node to end as after an interrupt; returns at once; may be called again
+	Depot    DepotReceiver
+	Steering Steering
+	Logger   *slog.Logger
 }
 
 func (o *ControlOptions) validate() error {

@@ -11,6 +11,8 @@ type Change struct {
 	Depth      *int           `json:"depth,omitempty"`
 	MaxPages   *int64         `json:"max_pages,omitempty"`
 	MaxPerHost *int64         `json:"max_per_host,omitempty"`
+	Workers    *int           `json:"workers,omitempty"`   // turns at once on each fetcher, 0 = as it announces
+	LogLevel   *string        `json:"log_level,omitempty"` // debug, info, warn or error
 }
 
 // Apply changes the state; it does not validate the job that comes out.
@@ -21,6 +23,8 @@ func (c *Change) Apply(s *JobState) {
 	set(&s.Job.Depth, c.Depth)
 	set(&s.Job.MaxPages, c.MaxPages)
 	set(&s.Job.MaxPerHost, c.MaxPerHost)
+	set(&s.Job.Workers, c.Workers)
+	set(&s.LogLevel, c.LogLevel)
 }
 
 func set[T any](field *T, value *T) {
@@ -37,10 +41,18 @@ func (j *Job) Carry(last *JobState) {
 	carry(&j.Depth, last.Given.Depth, last.Job.Depth)
 	carry(&j.MaxPages, last.Given.MaxPages, last.Job.MaxPages)
 	carry(&j.MaxPerHost, last.Given.MaxPerHost, last.Job.MaxPerHost)
+	carry(&j.Workers, last.Given.Workers, last.Job.Workers)
 }
 
 func carry[T comparable](field *T, given, inForce T) {
 	if *field == given {
 		*field = inForce
 	}
+}
+
+// Added is what came of seeds that were given to a running job.
+type Added struct {
+	Seeds int64    `json:"seeds"`           // read
+	Bad   int64    `json:"bad"`             // lines that could not be read
+	Lines []string `json:"lines,omitempty"` // the first of them, with place and reason
 }

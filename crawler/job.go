@@ -92,6 +92,8 @@ type Job struct {
 	AllowPrivate []string    `json:"allow_private,omitempty"` // networks (CIDR) or "all"
 	SeedPrivate  []string    `json:"seed_private,omitempty"`  // IP:port opened because a seed spells it; set by the scheduler
 
+	Workers int `json:"workers,omitempty"` // most turns at once on each fetcher; 0 = as it announces
+
 	Lease    time.Duration `json:"lease"`     // right to work, from the asking
 	Renew    time.Duration `json:"renew"`     // interval of renewals
 	Grace    time.Duration `json:"grace"`     // between the end of a lease and its lapse
@@ -194,6 +196,7 @@ func (j *Job) Validate() error {
 	bad(j.MaxPages >= 0, "--max-pages %d: use 0 for no limit, or more", j.MaxPages)
 	bad(j.MaxPerHost >= 0, "--max-per-host %d: use 0 for no limit, or more", j.MaxPerHost)
 	bad(j.Delay >= 0 && j.Delay <= 24*time.Hour, "--delay %v: use 0 to 24h", j.Delay)
+	bad(j.Workers >= 0, "--workers %d: use 0 for as many as a fetcher announces, or more", j.Workers)
 	bad(j.PerHost >= 1 && j.PerHost <= 64, "--per-host %d: use 1 to 64", j.PerHost)
 	bad(ProductToken(j.UserAgent) != "", "--user-agent %q: begin with a name of letters, - or _", j.UserAgent)
 	bad(!strings.ContainsAny(j.UserAgent, "\r\n\x00"), "--user-agent: must be one line")

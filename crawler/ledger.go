@@ -230,6 +230,7 @@ type JobState struct {
 	Job      Job // in force
 	Given    Job // as the command that runs it says; Job differs where a [Change] came since
 	Paused   bool
+	LogLevel string    // set while it ran, "" = as the command says
 	Finished time.Time // zero while it goes on
 	Seeded   bool      // the seeds given at the start were all admitted
 	Stopped  string    // why it last stopped, for people

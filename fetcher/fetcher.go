@@ -102,9 +102,9 @@ type Fetcher struct {
 
 	view atomic.Pointer[view]
 
-	mu     sync.Mutex // held while the notice is read, so that one reading serves all
-	asked  time.Time  // when it was last asked for
-	askErr error      // how that ended
+	reading chan struct{} // one slot: taken while the notice is read, so that one reading serves all
+	asked   time.Time     // when it was last asked for; owned by who has the slot, as is askErr
+	askErr  error         // how that ended
 }
 
 // New checks the options, with every problem at once, and makes a fetcher. It starts nothing.
@@ -127,7 +127,7 @@ func New(o Options) (*Fetcher, error) {
 	f := &Fetcher{
 		Options: o,
 		slots:   make(chan struct{}, o.Workers),
-		look:    make(chan struct{}, 1), done: make(chan struct{}, 1),
+		look:    make(chan struct{}, 1), done: make(chan struct{}, 1), reading: make(chan struct{}, 1),
 	}
 	kit, err := newBodyKit(o.SpoolDir)
 	if err != nil {

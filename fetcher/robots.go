@@ -3,7 +3,6 @@ package fetcher
 import (
 	"bytes"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,7 @@ var schemes = [...]string{"http", "https"}
 
 // rules are the host's robots.txt rules in force, by scheme. Reading them takes no lock.
 type rules struct {
-	fetching sync.Mutex // held while one is fetched, so that it is fetched once
+	fetching chan struct{} // one slot: taken while one is fetched, so that it is fetched once
 	inForce  [len(schemes)]atomic.Pointer[schemeRules]
 }
 
@@ -124,8 +123,12 @@ func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bo
 
 // fetchRules fetches the robots.txt for u's scheme and reports it; nil when the turn ends before.
 func (t *turn) fetchRules(b browser, u crawler.URL) *schemeRules {
-	t.rules.fetching.Lock()
-	defer t.rules.fetching.Unlock()
+	select {
+	case t.rules.fetching <- struct{}{}:
+		defer func() { <-t.rules.fetching }()
+	case <-t.going.Done():
+		return nil
+	}
 	if r := t.rules.get(u.Scheme(), time.Now()); r != nil {
 		return r
 	}

@@ -128,6 +128,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	t.hard, t.drop = context.WithCancelCause(hard)
 	t.flight, t.cut = context.WithCancel(t.hard)
 	t.going, t.end = context.WithCancel(t.flight)
+	t.rules.fetching = make(chan struct{}, 1)
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
 	t.accept(a)

@@ -35,8 +35,12 @@ func newView(n crawler.JobNotice) (*view, error) {
 // refresh reads the notice. A question that somebody else put after since serves as well, also when it
 // had no answer.
 func (f *Fetcher) refresh(ctx context.Context, since time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	select {
+	case f.reading <- struct{}{}:
+		defer func() { <-f.reading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if f.asked.After(since) {
 		return f.askErr
 	}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"trawl/crawler"
@@ -39,6 +40,9 @@ func (s *Scheduler) change(c *crawler.Change) (refused, err error) {
 	c.Apply(&fresh)
 	if err := fresh.Job.Validate(); err != nil {
 		return err, nil
+	}
+	if fresh.LogLevel != "" && new(slog.Level).UnmarshalText([]byte(fresh.LogLevel)) != nil {
+		return fmt.Errorf("log level %q: use debug, info, warn or error", fresh.LogLevel), nil
 	}
 	before := &s.state.job.Job
 	limits := !sameLimits(before, &fresh.Job)

@@ -235,6 +235,9 @@ func (s *Scheduler) slots() int {
 	n := 0
 	if f := s.fetchers.Load(); f != nil {
 		for _, one := range *f {
+			if most := s.state.job.Job.Workers; most > 0 {
+				one.Slots = min(one.Slots, most)
+			}
 			n += one.Slots
 		}
 	}

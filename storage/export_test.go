@@ -179,13 +179,15 @@ func TestAnExportWithoutRowsHasAHeaderOnly(t *testing.T) {
 func TestTheFormatIsByTheEnding(t *testing.T) {
 	for name, want := range map[string]Format{
 		"a.jsonl": FormatJSONL, "a.b/c.ndjson": FormatJSONL, "a.CSV": FormatCSV, "a.csv.gz": FormatCSV, "a.JSONL.GZ": FormatJSONL,
+		"a.parquet": FormatParquet, "a.Parquet": FormatParquet,
 	} {
 		if f, err := FormatOf(name); f != want || err != nil {
 			t.Errorf("FormatOf(%q) = %q, %v", name, f, err)
 		}
 	}
 	for name, says := range map[string]string{
-		"a": "no ending", "a.gz": "no ending", "a.txt": `"txt"`, "a.json": "use jsonl or csv", "a.parquet": "comes later", "dir.csv/a": "no ending",
+		"a": "no ending", "a.gz": "no ending", "a.txt": `"txt"`, "a.json": "use jsonl, csv or parquet", "dir.csv/a": "no ending",
+		"a.parquet.gz": "use .parquet without .gz",
 	} {
 		if f, err := FormatOf(name); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("FormatOf(%q) = %q, %v", name, f, err)

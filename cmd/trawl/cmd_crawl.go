@@ -95,7 +95,8 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 		return err
 	}
 	o.Serve = serve
-	o.Logger = p.logger(f.logFormat, f.quiet)
+	o.Level = new(slog.LevelVar)
+	o.Logger = p.logger(f.logFormat, f.quiet, o.Level)
 	if err := p.seeds(&job, &o, args); err != nil {
 		return err
 	}
@@ -163,10 +164,10 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 	return ctx, func() { signal.Stop(c); close(ended); cancel() }
 }
 
-func (p *program) logger(format string, quiet bool) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+func (p *program) logger(format string, quiet bool, level *slog.LevelVar) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
 	if quiet {
-		o.Level = slog.LevelWarn
+		level.Set(slog.LevelWarn)
 	}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(p.stderr, o))

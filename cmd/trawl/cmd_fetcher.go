@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +44,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if o.Secret, err = readSecret(secretFile); err != nil {
 			return err
 		}
-		o.Logger = p.logger(logFormat, quiet)
+		o.Logger = p.logger(logFormat, quiet, new(slog.LevelVar))
 		node, err := trawl.NewFetcher(o)
 		if err != nil {
 			return err

@@ -53,6 +53,9 @@ func (p *program) inspectURL() *cobra.Command {
 		}
 		for _, a := range args {
 			u, err := parseAt(base, a)
+			if _, wrong := err.(usageError); wrong {
+				return err
+			}
 			if err != nil {
 				fmt.Fprintf(p.stdout, "%s\tnot admitted: %v\n", a, err)
 				continue

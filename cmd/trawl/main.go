@@ -56,6 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		p.crawlCommand(), p.downloadCommand(), p.schedulerCommand(), p.fetcherCommand(),
 		p.statusCommand(), p.exportCommand(), p.inspectCommand(), p.demoCommand(), p.secretCommand(), p.versionCommand(),
 	)
+	root.AddCommand(p.steerCommands()...)
 	root.AddCommand(p.laterCommands()...)
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		return p.fail(err)

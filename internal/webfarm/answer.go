@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -49,9 +50,10 @@ func (p *peer) answer(ctx context.Context, q request) bool {
 func (p *peer) classify(q request) asked {
 	a := asked{start: q.start, scheme: p.scheme, target: q.target, ref: ref{host: p.host.number}}
 	a.conditional = q.etag != nil || q.since != nil
+	a.badHost = string(q.host) != p.farm.faces[p.host.number].authority
 	_, hop := p.farm.robotsOf(q.target)
 	switch {
-	case string(q.host) != p.farm.faces[p.host.number].authority || string(q.method) != "GET" && string(q.method) != "HEAD":
+	case !p.names(q.host) || string(q.method) != "GET" && string(q.method) != "HEAD":
 		a.what = whatUnknown
 	case string(q.target) == robotsPath:
 		a.what = whatRobots
@@ -66,6 +68,14 @@ func (p *peer) classify(q request) asked {
 		a.disallowed = p.forbids(a.ref, ok, q)
 	}
 	return a
+}
+
+// names reports whether a Host header means this host. Some clients leave the port out; that is counted, and
+// answered where it is clear what they mean.
+func (p *peer) names(header []byte) bool {
+	name, port, _ := strings.Cut(p.farm.faces[p.host.number].authority, ":")
+	rest, ok := bytes.CutPrefix(header, []byte(name))
+	return ok && (len(rest) == 0 && !p.farm.o.Ports || string(rest) == ":"+port)
 }
 
 // forbids reports whether the host's robots.txt forbids a request.
@@ -124,8 +134,11 @@ func (p *peer) build(b *buffer, q request, a asked, r *reply) (head int) {
 	default:
 		field("Content-Length", strconv.Itoa(len(body)))
 	}
-	if q.close || r.cut == cutClose {
+	switch {
+	case q.close || r.cut == cutClose:
 		field("Connection", "close")
+	case q.keep:
+		field("Connection", "keep-alive")
 	}
 	out = append(out, "\r\n\r\n"...)
 	head = len(out)

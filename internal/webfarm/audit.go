@@ -28,6 +28,7 @@ type Counts struct {
 	Disallowed   int64 `json:"disallowed"`    // requests that the host's robots.txt forbids
 	BeforeRobots int64 `json:"before_robots"` // requests for pages before robots.txt had been answered
 	Early        int64 `json:"early"`         // requests before the time of a Retry-After
+	BadHost      int64 `json:"bad_host"`      // requests with another Host header than name:port
 	Bytes        int64 `json:"bytes"`         // sent, with headers
 	Connections  int64 `json:"connections"`
 }
@@ -73,6 +74,7 @@ type asked struct {
 	scheme      string
 	target      []byte // read during the call only
 	disallowed  bool
+	badHost     bool
 	conditional bool
 }
 
@@ -141,6 +143,10 @@ func (m *meter) begin(q asked) (before int) {
 	defer m.mu.Unlock()
 	a := &m.audit
 	a.Requests++
+	if q.badHost {
+		a.BadHost++
+		m.sample("bad host", q.target)
+	}
 	m.pace(q)
 	switch q.what {
 	case whatRobots:

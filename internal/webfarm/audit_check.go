@@ -52,6 +52,9 @@ func (s *site) breaches(a Audit, r Rules) []string {
 		if h.Early > 0 {
 			say("%d requests before the time of a Retry-After", h.Early)
 		}
+		if h.BadHost > 0 {
+			say("%d requests with another Host header", h.BadHost)
+		}
 		if h.Excess > 0 && !r.Repeats {
 			say("%d requests for URLs that had been answered for good", h.Excess)
 		}
@@ -120,6 +123,7 @@ func (c *Counts) add(d Counts) {
 	c.Disallowed += d.Disallowed
 	c.BeforeRobots += d.BeforeRobots
 	c.Early += d.Early
+	c.BadHost += d.BadHost
 	c.Bytes += d.Bytes
 	c.Connections += d.Connections
 }

@@ -104,6 +104,21 @@ func TestTheAuditCatchesBreaches(t *testing.T) {
 				get(t, c, seed)
 			}, want: "1 requests for URLs that had been answered",
 		},
+		"another Host header": {
+			rules: all,
+			do: func(t *testing.T, f *webfarm.Farm, c *http.Client, seed string) {
+				q, err := http.NewRequestWithContext(t.Context(), "GET", seed, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				q.Host = q.URL.Hostname() // without the port
+				r, err := c.Do(q)
+				if err != nil || r.StatusCode != 200 {
+					t.Fatalf("%v %v, want an answer all the same", r, err)
+				}
+				r.Body.Close()
+			}, want: "1 requests with another Host header",
+		},
 		"before the Retry-After": {
 			o: webfarm.Options{Faults: webfarm.Faults{Throttled: 0.3, RetryAfter: time.Hour}}, rules: all,
 			do: func(t *testing.T, f *webfarm.Farm, c *http.Client, seed string) {

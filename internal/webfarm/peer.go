@@ -35,7 +35,7 @@ func newPeer(f *Farm, h *host, c net.Conn) *peer {
 type request struct {
 	method, target, host, agent []byte
 	etag, since                 []byte
-	gzip, close                 bool
+	gzip, close, keep           bool // keep: the client asks for what HTTP/1.1 does anyway, and may want to be told
 	start                       time.Time
 }
 
@@ -128,6 +128,7 @@ func parseHead(head []byte) (request, bool) {
 			q.agent = value
 		case named(name, "connection"):
 			q.close = q.close || named(value, "close")
+			q.keep = named(value, "keep-alive")
 		case named(name, "accept-encoding"):
 			q.gzip = bytes.Contains(value, []byte("gzip"))
 		case named(name, "if-none-match"):

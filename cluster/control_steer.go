@@ -1,0 +1,165 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Paths of the control API that change a job or read all of it.
+const (
+	pathChange = "/v1/change"
+	pathSeeds  = "/v1/seeds"
+	pathExport = "/v1/export"
+)
+
+const (
+	// MaxChange is the most bytes of a change.
+	MaxChange = 64 << 10
+	// SteerTimeout bounds a change: changed limits are applied to every host.
+	SteerTimeout = 5 * time.Minute
+	// StreamTimeout is how long a stream of seeds or rows may stand still.
+	StreamTimeout = time.Minute
+)
+
+// Steering is what a job's control offers beside status and stop. Calls come from many goroutines at once.
+type Steering interface {
+	// Change changes the job; it is durable when Change returns nil.
+	Change(ctx context.Context, c crawler.Change) error
+	// Add admits seeds from a list, a URL a line; what was read is durable when it returns.
+	Add(ctx context.Context, list io.Reader) (crawler.Added, error)
+	// Export writes the rows that the request asks for.
+	Export(ctx context.Context, w io.Writer, request url.Values) error
+}
+
+func (c *Control) steer(mux *http.ServeMux) {
+	if c.opts.Steering == nil {
+		return
+	}
+	mux.HandleFunc("POST "+pathChange, c.change)
+	mux.HandleFunc("POST "+pathSeeds, c.seeds)
+	mux.HandleFunc("GET "+pathExport, c.export)
+}
+
+func (c *Control) change(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxChange))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	var change crawler.Change
+	if err := json.Unmarshal(text, &change); err != nil {
+		fail(w, http.StatusBadRequest, "the change cannot be read: "+err.Error())
+		return
+	}
+	short(w, SteerTimeout)
+	if err := c.opts.Steering.Change(r.Context(), change); err != nil {
+		fail(w, http.StatusConflict, err.Error())
+		return
+	}
+	c.opts.Logger.Info("control: the job was changed", "change", string(text))
+	answer(w, struct{}{})
+}
+
+func (c *Control) seeds(w http.ResponseWriter, r *http.Request) {
+	added, err := c.opts.Steering.Add(r.Context(), &moving{r: r.Body, rc: http.NewResponseController(w)})
+	if err != nil {
+		fail(w, http.StatusConflict, err.Error())
+		return
+	}
+	c.opts.Logger.Info("control: seeds were added", "seeds", added.Seeds, "bad", added.Bad)
+	answer(w, added)
+}
+
+func (c *Control) export(w http.ResponseWriter, r *http.Request) {
+	out := &movingOut{w: w, rc: http.NewResponseController(w)}
+	err := c.opts.Steering.Export(r.Context(), out, r.URL.Query())
+	switch {
+	case err == nil:
+	case out.wrote:
+		panic(http.ErrAbortHandler) // the reader must not take what it has for the whole
+	default:
+		fail(w, http.StatusBadRequest, err.Error())
+	}
+}
+
+// moving reads a body that may take as long as it likes while it moves.
+type moving struct {
+	r  io.Reader
+	rc *http.ResponseController
+}
+
+func (m *moving) Read(p []byte) (int, error) {
+	_ = m.rc.SetReadDeadline(time.Now().Add(StreamTimeout)) // both fail only when the connection is gone
+	_ = m.rc.SetWriteDeadline(time.Now().Add(SteerTimeout))
+	return m.r.Read(p)
+}
+
+// movingOut is the same for an answer.
+type movingOut struct {
+	w     io.Writer
+	rc    *http.ResponseController
+	wrote bool
+}
+
+func (m *movingOut) Write(p []byte) (int, error) {
+	m.wrote = true
+	_ = m.rc.SetWriteDeadline(time.Now().Add(StreamTimeout))
+	return m.w.Write(p)
+}
+
+// Change changes the running job.
+func (c *ControlClient) Change(ctx context.Context, change crawler.Change) error {
+	text, err := json.Marshal(change)
+	if err != nil {
+		return fmt.Errorf("control at %s: %w", c.target, err)
+	}
+	return c.post(ctx, pathChange, bytes.NewReader(text), nil)
+}
+
+// Add gives the running job more seeds, a URL a line.
+func (c *ControlClient) Add(ctx context.Context, list io.Reader) (crawler.Added, error) {
+	var added crawler.Added
+	err := c.post(ctx, pathSeeds, list, &added)
+	return added, err
+}
+
+func (c *ControlClient) post(ctx context.Context, path string, body io.Reader, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, body)
+	if err != nil {
+		return fmt.Errorf("control at %s: %w", c.target, err)
+	}
+	return c.do(ctx, req, into)
+}
+
+// Export writes the rows that the request asks for to w, from a running job. After an error what was written
+// is not the whole.
+func (c *ControlClient) Export(ctx context.Context, w io.Writer, request url.Values) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+pathExport+"?"+request.Encode(), nil)
+	if err != nil {
+		return fmt.Errorf("control at %s: %w", c.target, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(io.LimitReader(resp.Body, MaxControlAnswer))
+		if err != nil {
+			return c.explain(ctx, err)
+		}
+		return c.refusal(resp.StatusCode, text)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return c.explain(ctx, err)
+	}
+	return nil
+}
