@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"trawl/cluster"
@@ -139,4 +140,23 @@ func readExportRequest(v url.Values) (q exportRequest, err error) {
 
 func (q exportRequest) rows(l *storage.Ledger) iter.Seq2[*Row, error] {
 	return q.filter.Rows(l.All())
+}
+
+// streamRows writes rows to standard output as they become final, when the options ask for it.
+func (c *Crawl) streamRows() (func([]*Row) error, error) {
+	if !slices.Contains(c.o.Exports, "-") {
+		return nil, nil
+	}
+	w, err := storage.NewRowWriter(c.o.Stdout, storage.FormatJSONL)
+	if err != nil {
+		return nil, err
+	}
+	return func(rows []*Row) error {
+		for _, row := range rows {
+			if err := w.Write(row); err != nil {
+				return err
+			}
+		}
+		return w.Flush()
+	}, nil
 }

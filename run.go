@@ -88,9 +88,13 @@ func (r *run) start() error {
 	if r.o.Serve {
 		local = ""
 	}
+	final, err := r.streamRows()
+	if err != nil {
+		return err
+	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
 		Job: r.job, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
-		LocalFetcher: local, Stay: r.o.Stay, Logger: r.o.Logger, Fault: r.o.Fault,
+		LocalFetcher: local, Stay: r.o.Stay, Logger: r.o.Logger, Fault: r.o.Fault, Final: final,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))

@@ -16,10 +16,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -75,7 +77,8 @@ type Options struct {
 	BadSeed func(error)            // hears of each seed that could not be read; the others go on
 	Workers int                    // hosts asked at the same time; 0 = DefaultWorkers
 	MaxTime time.Duration          // stop after this time; 0 = no limit
-	Exports []string               // files to write at the end, .jsonl or .csv
+	Exports []string               // files to write at the end; "-" streams rows to Stdout as they become final
+	Stdout  io.Writer              // for the export "-"
 	Stay    bool                   // stay for more when the job is done
 	Logger  *slog.Logger           // nil = none
 	Level   *slog.LevelVar         // of the logger, set by trawl set --log-level; nil = cannot be set
@@ -111,6 +114,9 @@ func (o *Options) validate() error {
 		o.BadSeed = func(error) {}
 	}
 	problems = append(problems, CheckExports(o.Exports))
+	if slices.Contains(o.Exports, "-") && o.Stdout == nil {
+		problems = append(problems, errors.New("export - needs Stdout"))
+	}
 	if err := errors.Join(problems...); err != nil {
 		return usageError(err)
 	}
@@ -220,7 +226,6 @@ func CheckExports(files []string) error {
 	var problems []error
 	for _, f := range files {
 		if f == "-" {
-			problems = append(problems, errors.New("--export -: not built yet; name a file"))
 			continue
 		}
 		if _, err := storage.FormatOf(f); err != nil {
@@ -247,6 +252,9 @@ func HoldsCrawl(dir string) bool { return isDir(filepath.Join(dir, "ledger")) }
 // export writes the files that the options ask for.
 func (c *Crawl) export(ctx context.Context) error {
 	for _, f := range c.o.Exports {
+		if f == "-" {
+			continue // was written as it came
+		}
 		format, err := storage.FormatOf(f)
 		if err != nil {
 			return err

@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"github.com/gocolly/colly/v2"
-	"golang.org/x/time/rate"
-
-	"trawl/crawler"
 )
 
 const (
@@ -34,8 +31,6 @@ const (
 	stopGrace = 5 * time.Second
 	// lastGrace is how long the last parts may take after that.
 	lastGrace = 10 * time.Second
-	// minBurst is the least burst of the bandwidth, in bytes.
-	minBurst = 64 * crawler.KiB
 )
 
 // Steps of a turn at which Options.Step is called, each right after what it names.
@@ -57,7 +52,6 @@ type Options struct {
 	Reports   Reports
 	Archive   Archive
 	SpoolDir  string // for bodies too large for memory; this fetcher's alone, made and emptied by New
-	Bandwidth int64  // bytes a second that the node reads at most; 0 = no limit
 	Stay      bool   // wait for the next job when one is done
 	// Kill, when it ends, stops everything at once: exchanges are cut and nothing more is sent. nil = never.
 	Kill   context.Context
@@ -79,7 +73,6 @@ func (o *Options) validate() error {
 	}
 	need(o.Name != "", "Name is missing")
 	need(o.Workers >= 0, "Workers must not be negative")
-	need(o.Bandwidth >= 0, "Bandwidth must not be negative")
 	need(o.Tasks != nil, "Tasks is missing")
 	need(o.Scheduler != nil, "Scheduler is missing")
 	need(o.Reports != nil, "Reports is missing")
@@ -133,11 +126,7 @@ func New(o Options) (*Fetcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
-	sites := &collySites{archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare), log: o.Logger}
-	if o.Bandwidth > 0 {
-		sites.options.Bandwidth = rate.NewLimiter(rate.Limit(o.Bandwidth), max(int(o.Bandwidth), minBurst))
-	}
-	f.open = sites.open
+	f.open = (&collySites{archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare), log: o.Logger}).open
 	return f, nil
 }
 

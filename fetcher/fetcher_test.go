@@ -11,8 +11,8 @@ import (
 )
 
 func TestOptionsSayEverythingThatIsMissing(t *testing.T) {
-	_, err := New(Options{Workers: -1, Bandwidth: -1})
-	for _, want := range []string{"Name", "Workers", "Bandwidth", "Tasks", "Scheduler", "Reports", "Archive", "SpoolDir"} {
+	_, err := New(Options{Workers: -1})
+	for _, want := range []string{"Name", "Workers", "Tasks", "Scheduler", "Reports", "Archive", "SpoolDir"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not named in: %v", want, err)
 		}
@@ -200,6 +200,9 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 			w.turn(time.Minute)
 			if got := w.sentLinks(); got != "http://a.test/0x" || len(w.happened("notice")) != 1 {
 				t.Errorf("sent %s, after %s", got, w.words("notice"))
+			}
+			if d := w.sentParts()[0].State.Dropped; len(d) != 1 || d[crawler.DropScope] != 1 {
+				t.Errorf("tally %v", d)
 			}
 		})
 	})

@@ -40,9 +40,10 @@ type siteSpec struct {
 type finding struct {
 	result crawler.Result
 	links  []crawler.Link // owned by the caller
-	body   []byte         // of a robots.txt
-	sent   bool           // a request went out
-	cut    bool           // ended by the lease or by our own stop: it says nothing about the URL
+	counts crawler.LinkCounts
+	body   []byte // of a robots.txt
+	sent   bool   // a request went out
+	cut    bool   // ended by the lease or by our own stop: it says nothing about the URL
 }
 
 // lanes runs the turn's requests: errands and robots.txt first, by one goroutine, then the lanes.
@@ -90,8 +91,12 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 		return true
 	}
 	t.f.pages.Add(1)
-	found.links = withRedirect(&found)
-	t.report.add(&found.result, u.Depth, t.inScope(found.links), longer)
+	links, dropped := t.inScope(withRedirect(&found))
+	dropped.add(crawler.DropTooMany, found.counts.TooMany)
+	dropped.add(crawler.DropTooLong, found.counts.TooLong)
+	dropped.add(crawler.DropNotHTTP, found.counts.NotHTTP)
+	t.report.add(&found.result, u.Depth, links, longer)
+	t.report.addDropped(dropped)
 	return false
 }
 

@@ -96,17 +96,17 @@ type collySites struct {
 	archive    Archive
 	kit        *bodyKit
 	collectors *collectors
-	options    transportOptions // what all turns share
 	log        *slog.Logger
 }
 
 func (cs *collySites) open(spec siteSpec) site {
-	o := cs.options
-	o.Lease, o.Guard, o.Kit = spec.lease, spec.view.guard, cs.kit
-	o.Limits, o.Lanes = spec.view.Job.Fetch, max(1, spec.answer.Connections)
-	o.Name, o.Addresses = hostname(spec.host), spec.answer.Addresses
+	o := transportOptions{
+		Lease: spec.lease, Guard: spec.view.guard, Kit: cs.kit, Bandwidth: spec.view.bandwidth,
+		Limits: spec.view.Job.Fetch, Lanes: max(1, spec.answer.Connections),
+		Name: hostname(spec.host), Addresses: spec.answer.Addresses,
+	}
 	return &collySite{
-		from: cs, job: &spec.view.Job, transport: newTransport(o), lease: spec.lease,
+		from: cs, job: &spec.view.Job, headers: spec.view.Job.For(spec.host).Headers, transport: newTransport(o), lease: spec.lease,
 		jar: newJar(spec.host, spec.answer.Cookies), credentials: spec.answer.Credentials,
 	}
 }
@@ -115,6 +115,7 @@ func (cs *collySites) open(spec siteSpec) site {
 type collySite struct {
 	from        *collySites
 	job         *crawler.Job
+	headers     []crawler.Header // the user's
 	transport   *transport
 	lease       *lease
 	jar         *jar
@@ -172,7 +173,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	b.visit(x.with(ctx), x, header)
 	s.jar.take(u.URL, x.header)
 	x.archive(ctx, s.from.archive, u.Name)
-	return finding{result: x.result, links: x.found, sent: x.requests > 0, cut: x.dropped != nil}
+	return finding{result: x.result, links: x.found, counts: x.counts, sent: x.requests > 0, cut: x.dropped != nil}
 }
 
 // visit runs the collector. A panic in a callback, or a callback that aborts, fails the page.
@@ -230,6 +231,9 @@ func (s *collySite) header(u crawler.URL) http.Header {
 	h := make(http.Header, 8)
 	h.Set("User-Agent", s.job.UserAgent)
 	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	for _, own := range s.headers {
+		h.Set(own.Name, own.Value)
+	}
 	if s.credentials != "" {
 		h.Set("Authorization", basicAuth(s.credentials))
 	}

@@ -352,11 +352,13 @@ func TestHostStateOfTheGrantGoesOnTheWire(t *testing.T) {
 			return
 		}
 		user, password, _ := req.BasicAuth()
-		fmt.Fprintf(w, "%s:%s %s", user, password, req.Header.Get("Cookie"))
+		fmt.Fprintf(w, "%s:%s %s %s", user, password, req.Header.Get("Cookie"), req.Header.Get("X-Own"))
 	})
 	r := newRealWorld(t, s.URL)
 	r.job.Kind = crawler.Download
 	r.job.Archive = crawler.ArchiveFiles
+	r.job.Headers = []crawler.Header{{Name: "X-Own", Value: "mine"}}
+	r.job.Bandwidth = crawler.MinBandwidth
 	r.answer = func(int, crawler.Ask) (crawler.Answer, error) {
 		a := r.grant()
 		a.Cookies, a.Credentials = []string{"old=1; Path=/"}, "me:secret"
@@ -367,7 +369,7 @@ func TestHostStateOfTheGrantGoesOnTheWire(t *testing.T) {
 	if got["/2"].Outcome != crawler.Unchanged {
 		t.Errorf("unchanged: %+v", got["/2"])
 	}
-	if x := r.archive.got[1]; string(x.Body.Bytes) != "me:secret old=1; new=1" || strings.Contains(string(x.Request), "Authorization") {
+	if x := r.archive.got[1]; string(x.Body.Bytes) != "me:secret old=1; new=1 mine" || strings.Contains(string(x.Request), "Authorization") {
 		t.Errorf("the server saw %q; archived %q", x.Body.Bytes, x.Request)
 	}
 	if c := r.sentParts()[0].State.Cookies; len(c) != 2 || !strings.Contains(c[1], "new=1; Path=/; Expires=") {

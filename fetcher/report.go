@@ -32,6 +32,7 @@ type report struct {
 	urgent   int // entries up to the last one that asked for a part at once
 	requests int
 	penalty  bool // the back-off changed
+	dropped  tally
 	mean     time.Duration
 	sent     map[crawler.Link]int // links already added, with the least depth of a page that had them
 	space    chan struct{}        // closed when room was made
@@ -45,6 +46,19 @@ type entry struct {
 	result *crawler.Result
 	robots *crawler.RobotsFile
 	hop    *crawler.RobotsAnswer
+}
+
+// tally counts links that were not worth sending, by reason. nil is an empty one.
+type tally map[string]int64
+
+func (t *tally) add(word string, n int) {
+	if n == 0 {
+		return
+	}
+	if *t == nil {
+		*t = make(tally)
+	}
+	(*t)[word] += int64(n)
 }
 
 func newReport() *report {
@@ -72,6 +86,15 @@ func (r *report) addHop(a crawler.RobotsAnswer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.push(entry{hop: &a}, true)
+}
+
+// addDropped counts links that are not sent; repeats within the turn are not among them.
+func (r *report) addDropped(dropped tally) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for word, n := range dropped {
+		r.dropped.add(word, int(n))
+	}
 }
 
 // addExchange counts an exchange. took is 0 when it was cut; penalty tells that the back-off changed.
@@ -176,6 +199,7 @@ func (r *report) take(p *crawler.Part) {
 	p.State.Requests, r.requests = r.requests, 0
 	p.State.PenaltySet, r.penalty = r.penalty, false
 	p.State.MeanTime = r.mean
+	p.State.Dropped, r.dropped = r.dropped, nil
 	r.bytes = 0
 	for i := range r.queue {
 		r.bytes += r.queue[i].size()

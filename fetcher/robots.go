@@ -64,7 +64,7 @@ func schemeIndex(scheme string) int {
 
 // crawlDelay makes the pace obey the Crawl-delay of the rules in force.
 func (t *turn) crawlDelay() {
-	if t.job.IgnoreRobots {
+	if t.own.IgnoreRobots {
 		return
 	}
 	for i := range t.rules.inForce {
@@ -77,7 +77,7 @@ func (t *turn) crawlDelay() {
 // prepare does the errands and fetches the robots.txt that the grant did not bring. It reports false when
 // no page may be asked for.
 func (t *turn) prepare() bool {
-	if len(t.task.Errands) == 0 && t.job.IgnoreRobots {
+	if len(t.task.Errands) == 0 && t.own.IgnoreRobots {
 		return true
 	}
 	b := t.site.browser()
@@ -108,7 +108,7 @@ func (t *turn) prepare() bool {
 // allowed decides by the rules in force, which it fetches when there are none. ok is false when they
 // cannot be had: then the turn is ending.
 func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bool) {
-	if t.job.IgnoreRobots {
+	if t.own.IgnoreRobots {
 		return crawler.RobotsRule{Allowed: true}, true
 	}
 	r := t.rules.get(u.Scheme(), time.Now())

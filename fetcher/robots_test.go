@@ -116,6 +116,23 @@ func TestRobotsIsFetchedAgainWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+func TestLanesFetchAnExpiredRobotsOnce(t *testing.T) {
+	files := map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /none")}
+	inRobotsWorld(t, files, func(t *testing.T, w *world) {
+		w.job.Delay, w.job.PerHost = 0, 4
+		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
+			a := w.grant()
+			a.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsUnavailable, TTL: 25 * time.Millisecond}}
+			return a, nil
+		}
+		w.task(pages(100)...)
+		w.turn(time.Minute)
+		if n := strings.Count(w.paths(), "/robots.txt"); n != 1 || len(w.results()) != 100 {
+			t.Errorf("%d results, asked for %s", len(w.results()), w.paths())
+		}
+	})
+}
+
 func TestLanesFetchAnExpiredRobotsOnceAlsoWhenItCannotBeReached(t *testing.T) {
 	files := map[string]finding{"http://a.test/robots.txt": answered(503, "")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
@@ -328,12 +345,20 @@ func TestErrandAloneNeedsNoRobots(t *testing.T) {
 }
 
 func TestIgnoredRobotsIsNotAskedFor(t *testing.T) {
-	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
-		w.job.IgnoreRobots = true
-		w.task(pages(2)...)
-		w.turn(time.Minute)
-		if w.paths() != "/0 /1" {
-			t.Errorf("asked for %s", w.paths())
-		}
-	})
+	yes := true
+	for name, set := range map[string]func(*crawler.Job){
+		"by the job":          func(j *crawler.Job) { j.IgnoreRobots = true },
+		"by the host's rules": func(j *crawler.Job) { j.Hosts = []crawler.HostRule{{Match: "a.test", IgnoreRobots: &yes}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
+				set(&w.job)
+				w.task(pages(2)...)
+				w.turn(time.Minute)
+				if w.paths() != "/0 /1" {
+					t.Errorf("asked for %s", w.paths())
+				}
+			})
+		})
+	}
 }

@@ -27,8 +27,9 @@ type turn struct {
 	task   crawler.Task
 	holder crawler.HolderID
 	life   crawler.Life
-	job    *crawler.Job // as of the grant
-	token  string       // of its User-Agent
+	job    *crawler.Job         // as of the grant
+	own    crawler.HostSettings // of the job for this host
+	token  string               // of its User-Agent
 	lease  *lease
 	pace   *pace
 	report *report
@@ -115,10 +116,11 @@ func pause(ctx context.Context, d time.Duration) error {
 
 func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawler.HolderID, a *crawler.Answer, t0, received time.Time, v *view) *turn {
 	lanes := max(1, a.Connections)
+	own := v.Job.For(task.Host)
 	t := &turn{
-		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, token: v.token, scope: v.scope,
+		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token, scope: v.scope,
 		lease:  newLease(t0, a.Lease),
-		pace:   newPace(baseDelay(a, &v.Job), a.Penalty, lanes, received.Add(a.Wait)),
+		pace:   newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
 		report: newReport(),
 		stop:   make(chan struct{}), worked: make(chan struct{}), again: make(chan struct{}),
 		validators: validators(a.Validators),
@@ -138,11 +140,11 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 
 // baseDelay is the delay in force without the back-off, which the turn keeps itself. An answer whose delay
 // is all back-off does not tell it; then it is the job's, and robots.txt adds its own.
-func baseDelay(a *crawler.Answer, job *crawler.Job) time.Duration {
+func baseDelay(a *crawler.Answer, own time.Duration) time.Duration {
 	if a.Delay > a.Penalty {
 		return a.Delay
 	}
-	return min(a.Delay, job.Delay)
+	return min(a.Delay, own)
 }
 
 func validators(vs []crawler.Validator) map[crawler.URL]crawler.Validator {
@@ -231,7 +233,7 @@ func (t *turn) renew() {
 // accept takes what a granting answer says beyond the right itself. The delay only grows: what the
 // scheduler knows of the back-off came from here.
 func (t *turn) accept(a *crawler.Answer) {
-	t.pace.lengthen(baseDelay(a, t.job))
+	t.pace.lengthen(baseDelay(a, t.own.Delay))
 	t.list.accept(a.More, a.Settled)
 	if a.Stop {
 		t.end()
@@ -263,21 +265,28 @@ func (t *turn) answer() <-chan struct{} {
 	return t.again
 }
 
-// inScope leaves out the links that the job's scope does not take. Redirects stay: where a seed's
-// redirects end may open the scope, which the scheduler decides. A download follows nothing else.
-func (t *turn) inScope(links []crawler.Link) []crawler.Link {
+// inScope leaves out the links that the job's scope does not take, and counts them by reason. Redirects
+// stay: where a seed's redirects end may open the scope, which the scheduler decides. A download follows
+// nothing else.
+func (t *turn) inScope(links []crawler.Link) (keep []crawler.Link, dropped tally) {
 	t.mu.Lock()
 	scope := t.scope
 	t.mu.Unlock()
 	download := t.job.Kind == crawler.Download
 	if scope == nil && !download {
-		return links
+		return links, nil
 	}
-	keep := links[:0]
+	keep = links[:0]
 	for _, l := range links {
-		if l.Kind == crawler.LinkRedirect || !download && scope.Decide(l.URL, l.Kind).In {
+		if l.Kind == crawler.LinkRedirect {
 			keep = append(keep, l)
+		} else if !download {
+			if d := scope.Decide(l.URL, l.Kind); d.In {
+				keep = append(keep, l)
+			} else {
+				dropped.add(d.Drop, 1)
+			}
 		}
 	}
-	return keep
+	return keep, dropped
 }

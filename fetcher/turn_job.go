@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"trawl/crawler"
 )
 
@@ -13,6 +15,8 @@ type view struct {
 	scope *crawler.Scope // nil when links cannot be cut at the page
 	guard crawler.AddressGuard
 	token string // of the User-Agent, for robots.txt
+
+	bandwidth *rate.Limiter // of the node, shared by all turns; nil = no limit
 }
 
 func newView(n crawler.JobNotice) (*view, error) {
@@ -60,8 +64,24 @@ func (f *Fetcher) readNotice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.bandwidth = bandwidth(&n.Job, f.view.Load())
 	f.view.Store(v)
 	return nil
+}
+
+// bandwidth is the limiter that the job asks for: the one before, with its new limit, so that turns under
+// way obey it too. They keep the old limit when there is none any more.
+func bandwidth(job *crawler.Job, before *view) *rate.Limiter {
+	if job.Bandwidth <= 0 {
+		return nil
+	}
+	limit, burst := rate.Limit(job.Bandwidth), int(max(job.Bandwidth, crawler.MinBandwidth))
+	if before == nil || before.bandwidth == nil {
+		return rate.NewLimiter(limit, burst)
+	}
+	before.bandwidth.SetLimit(limit)
+	before.bandwidth.SetBurst(burst)
+	return before.bandwidth
 }
 
 // current is the view that an answer, received just now, belongs to. When it cannot be had, links are not

@@ -275,6 +275,25 @@ func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 	})
 }
 
+func TestOnlyTheLastOfManyPartsEndsTheTurn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.page = func(context.Context, crawler.TaskURL) finding {
+			return finding{links: testLinks(t, 10_000, 300)}
+		}
+		w.task(pages(1)...)
+		w.turn(time.Minute)
+		parts := w.sentParts()
+		for i, p := range parts {
+			if p.End != (i == len(parts)-1) || len(p.Results) > 0 != p.End {
+				t.Errorf("part %d of %d: end %v, %d results", i+1, len(parts), p.End, len(p.Results))
+			}
+		}
+		if len(parts) < 6 {
+			t.Errorf("%d parts", len(parts))
+		}
+	})
+}
+
 func TestTurnEndsEarlyWhenItsNextRequestIsTooFarAway(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {

@@ -152,7 +152,24 @@ func (s *Scheduler) commit(st *step) error {
 		}
 	}
 	s.state.applied(st)
-	return nil
+	return s.tellFinal(st)
+}
+
+// tellFinal hands on the rows that the step made final.
+func (s *Scheduler) tellFinal(st *step) error {
+	if s.o.Final == nil {
+		return nil
+	}
+	var rows []*crawler.Row
+	for _, k := range st.order {
+		if e := st.rows[k]; e.new.Outcome.Final() {
+			rows = append(rows, e.new)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return s.o.Final(rows)
 }
 
 // effects are the step's tasks and what of the result log is not needed any more.

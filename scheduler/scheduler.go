@@ -34,6 +34,9 @@ type Options struct {
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
 	Logger                  *slog.Logger
+	// Final hears of rows that became final, once that is durable. The loop waits for it: who reads along
+	// slowly slows the job down, and nothing piles up. nil = nobody.
+	Final func([]*crawler.Row) error
 	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse". For
 	// tests that inject faults.
 	Fault func(step string)

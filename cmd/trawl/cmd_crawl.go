@@ -94,7 +94,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if o.Secret, err = readSecret(f.secretFile); err != nil {
 		return err
 	}
-	o.Serve = serve
+	o.Serve, o.Stdout = serve, p.stdout
 	o.Level = new(slog.LevelVar)
 	o.Logger = p.logger(f.logFormat, f.quiet, o.Level)
 	if err := p.seeds(&job, &o, args); err != nil {
