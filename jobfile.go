@@ -2,20 +2,24 @@ package trawl
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
+	"trawl/crawler"
 	"trawl/storage/warc"
 )
 
-// jobText writes the settings of a job under the names of their flags.
-func jobText(j *Job) ([]byte, error) {
-	text, err := yaml.Marshal(yaml.MapSlice{
+// JobYAML writes the settings of a job under the names of their flags, in the form that --config reads.
+// Settings that have no flag are not among them.
+func JobYAML(j *Job) ([]byte, error) {
+	settings := yaml.MapSlice{
 		{Key: "kind", Value: string(j.Kind)},
 		{Key: "scope", Value: string(j.Scope)},
 		{Key: "include", Value: j.Include},
 		{Key: "exclude", Value: j.Exclude},
 		{Key: "requisites", Value: string(j.Requisites)},
+		{Key: "accept", Value: j.Accept},
 		{Key: "depth", Value: j.Depth},
 		{Key: "max-pages", Value: j.MaxPages},
 		{Key: "max-per-host", Value: j.MaxPerHost},
@@ -23,17 +27,67 @@ func jobText(j *Job) ([]byte, error) {
 		{Key: "per-host", Value: j.PerHost},
 		{Key: "ignore-robots", Value: j.IgnoreRobots},
 		{Key: "user-agent", Value: j.UserAgent},
+		{Key: "header", Value: headerLines(j.Headers)},
+		{Key: "ca-file", Value: j.CA},
+		{Key: "bandwidth", Value: j.Bandwidth},
 		{Key: "max-body", Value: j.Fetch.MaxBody},
 		{Key: "timeout", Value: j.Fetch.Idle.String()},
 		{Key: "retries", Value: j.Retry.Retries},
 		{Key: "allow-private", Value: j.AllowPrivate},
 		{Key: "archive", Value: string(j.Archive)},
 		{Key: "compress", Value: string(j.Compress)},
-	})
+	}
+	// The times of the protocol are not for users; they are written where they are not the usual ones.
+	usual := crawler.NewJob(j.Kind)
+	for _, d := range []struct {
+		key         string
+		value, want time.Duration
+	}{{"lease", j.Lease, usual.Lease}, {"renew", j.Renew, usual.Renew}, {"grace", j.Grace, usual.Grace}} {
+		if d.value != d.want {
+			settings = append(settings, yaml.MapItem{Key: d.key, Value: d.value.String()})
+		}
+	}
+	if len(j.Hosts) > 0 {
+		settings = append(settings, yaml.MapItem{Key: "hosts", Value: hostRules(j.Hosts)})
+	}
+	text, err := yaml.MarshalWithOptions(settings, yaml.UseLiteralStyleIfMultiline(true), yaml.IndentSequence(true))
 	if err != nil {
 		return nil, fmt.Errorf("write settings: %w", err)
 	}
 	return text, nil
+}
+
+func headerLines(headers []crawler.Header) []string {
+	lines := make([]string, len(headers))
+	for i, h := range headers {
+		lines[i] = h.Name + ": " + h.Value
+	}
+	return lines
+}
+
+func hostRules(rules []crawler.HostRule) []yaml.MapSlice {
+	all := make([]yaml.MapSlice, len(rules))
+	for i, r := range rules {
+		one := yaml.MapSlice{{Key: "match", Value: r.Match}}
+		put := func(key string, value any) { one = append(one, yaml.MapItem{Key: key, Value: value}) }
+		if r.Delay != nil {
+			put("delay", r.Delay.String())
+		}
+		if r.PerHost != nil {
+			put("per-host", *r.PerHost)
+		}
+		if r.MaxPages != nil {
+			put("max-pages", *r.MaxPages)
+		}
+		if r.IgnoreRobots != nil {
+			put("ignore-robots", *r.IgnoreRobots)
+		}
+		if len(r.Headers) > 0 {
+			put("headers", headerLines(r.Headers)) // a list, since a name may come twice
+		}
+		all[i] = one
+	}
+	return all
 }
 
 // warcInfo is what each WARC file says of the crawl that it is of (ISO 28500, warcinfo).

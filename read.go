@@ -59,7 +59,7 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
 	}
 	if !l.State.Finished.IsZero() {
-		s.State = "done"
+		s.State, s.Finished = "done", l.State.Finished
 	}
 	if j := &l.State.Job; j.MaxPages > 0 && s.Fetched >= j.MaxPages {
 		s.Parked = s.Waiting // as the scheduler counts them
@@ -91,7 +91,7 @@ func Version() string {
 
 // writeJob writes the settings in force, for people.
 func (c *Crawl) writeJob() error {
-	text, err := jobText(&c.job)
+	text, err := JobYAML(&c.job)
 	if err != nil {
 		return err
 	}

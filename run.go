@@ -94,7 +94,7 @@ func (r *run) start() error {
 	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
 		Job: r.job, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
-		LocalFetcher: local, Stay: r.o.Stay, Logger: r.o.Logger, Fault: r.o.Fault, Final: final,
+		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Final: final,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
@@ -202,6 +202,8 @@ func (r *run) work(ctx context.Context) error {
 		defer t.Stop()
 		limit = t.C
 	}
+	full := make(chan struct{}, 1)
+	r.services.Go(func() error { return watchDisk(fetching, r.dir.Path(), r.o.MinFree, full, r.o.Logger) })
 	ending := Done
 	select {
 	case <-r.sched.Done():
@@ -210,6 +212,9 @@ func (r *run) work(ctx context.Context) error {
 		}
 		r.settleDone(ctx, fetched)
 	case <-limit:
+		ending = Limited
+		r.settleStop(stopFetching, fetched)
+	case <-full:
 		ending = Limited
 		r.settleStop(stopFetching, fetched)
 	case <-ctx.Done():
@@ -326,7 +331,11 @@ func (r *run) seed(ctx context.Context) error {
 			}
 		}
 	}
-	return flush(true)
+	if err := flush(true); err != nil || ctx.Err() != nil {
+		return err
+	}
+	close(r.seeded)
+	return nil
 }
 
 // archive is a fetcher's archive that can be closed.

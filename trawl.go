@@ -80,8 +80,13 @@ type Options struct {
 	Exports []string               // files to write at the end; "-" streams rows to Stdout as they become final
 	Stdout  io.Writer              // for the export "-"
 	Stay    bool                   // stay for more when the job is done
+	MinFree int64                  // stop before the directory's disk has less free bytes; 0 = do not look
+	Fresh   bool                   // remove the crawl that the directory holds, and begin anew
 	Logger  *slog.Logger           // nil = none
 	Level   *slog.LevelVar         // of the logger, set by trawl set --log-level; nil = cannot be set
+
+	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
+	RetryFailed *crawler.Reason
 
 	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
 	Serve     bool
@@ -106,6 +111,9 @@ func (o *Options) validate() error {
 	}
 	if o.Workers == 0 {
 		o.Workers = DefaultWorkers
+	}
+	if o.MinFree < 0 {
+		problems = append(problems, fmt.Errorf("--min-free %d: use 0 or more", o.MinFree))
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -152,6 +160,7 @@ type Crawl struct {
 	ledger *storage.Ledger
 
 	status   atomic.Pointer[func() Status]
+	seeded   chan struct{} // closed when the seeds were read and admitted
 	ending   atomic.Pointer[Ending]
 	badSeeds atomic.Int64
 	exported []Exported
@@ -172,6 +181,11 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Fresh {
+		if err := dir.Clear(); err != nil {
+			return nil, errors.Join(err, dir.Close())
+		}
+	}
 	log, err := os.OpenFile(dir.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
@@ -181,7 +195,7 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}
-	c := &Crawl{job: job, o: o, dir: dir, log: log, ledger: ledger}
+	c := &Crawl{job: job, o: o, dir: dir, log: log, ledger: ledger, seeded: make(chan struct{})}
 	ending := Running
 	c.ending.Store(&ending)
 	return c, nil
@@ -216,6 +230,9 @@ func (c *Crawl) Status() Status {
 	}
 	return Status{Job: c.job.Name, Kind: c.job.Kind, State: "starting"}
 }
+
+// Seeded is closed when the seeds were read and admitted.
+func (c *Crawl) Seeded() <-chan struct{} { return c.seeded }
 
 // Rows streams every URL with its fate, from one moment, in the ledger's order. It may be read while Run
 // runs, and after it until Close.

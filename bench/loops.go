@@ -93,18 +93,27 @@ type rawPool struct {
 }
 
 func (p *rawPool) take(host string) (*rawConn, error) {
-	p.mu.Lock()
-	if free := p.idle[host]; len(free) > 0 {
-		p.idle[host] = free[:len(free)-1]
-		p.mu.Unlock()
-		return free[len(free)-1], nil
+	if c := p.reuse(host); c != nil {
+		return c, nil
 	}
-	p.mu.Unlock()
 	c, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, err
 	}
 	return &rawConn{Conn: c, in: bufio.NewReaderSize(c, 32<<10)}, nil
+}
+
+// reuse takes an idle connection, nil when there is none.
+func (p *rawPool) reuse(host string) *rawConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	free := p.idle[host]
+	if len(free) == 0 {
+		return nil
+	}
+	c := free[len(free)-1]
+	p.idle[host] = free[:len(free)-1]
+	return c
 }
 
 func (p *rawPool) put(host string, c *rawConn) {

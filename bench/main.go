@@ -30,9 +30,9 @@ const (
 // settings are the flags.
 type settings struct {
 	rounds, hosts, pages, loops, passes int
-	peers, ceiling, write       bool
-	trawl, keep                 string
-	bare, raw                   string // hidden: be this loop over a file of URLs
+	peers, ceiling, write               bool
+	trawl, keep                         string
+	bare, raw                           string // hidden: be this loop over a file of URLs
 }
 
 func main() {
@@ -124,6 +124,9 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (ok bool
 	}
 	for round := range s.rounds {
 		for _, t := range tools {
+			if len(t.rounds) > 0 && t.rounds[len(t.rounds)-1].cut {
+				continue // it took too long, and would again
+			}
 			fmt.Fprintf(stderr, "round %d of %d: %s\n", round+1, s.rounds, t.name)
 			r, err := t.run(ctx, w, filepath.Join(dir, fmt.Sprintf("%s-%d", t.name, round+1)))
 			if err != nil {

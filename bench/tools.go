@@ -91,7 +91,8 @@ func peers(loops string) []*tool {
 		{
 			name: "wget2", passes: 1, what: "wget2 -r, files on disk",
 			do: func(ctx context.Context, w *web, dir string) (usage, error) {
-				return process(ctx, dir, "wget2", "--no-config", "-q", "-r", "-l", "inf", "--max-threads", loops, "--no-hsts", "-P", dir, "-i", w.seeds)
+				return process(ctx, dir, "wget2", "--quiet", "--recursive", "--level=0", "--max-threads="+loops,
+					"--hsts=off", "--hpkp=off", "--ocsp=off", "-P", dir, "-i", w.seeds)
 			},
 		},
 		{

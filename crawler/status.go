@@ -8,6 +8,7 @@ type Status struct {
 	Kind           Kind             `json:"kind"`
 	State          string           `json:"state"` // running, paused, stopping, done
 	Elapsed        time.Duration    `json:"elapsed_ns"`
+	Finished       time.Time        `json:"finished,omitzero"` // when the job was found done; zero while it goes on
 	Seen           int64            `json:"seen"`
 	Waiting        int64            `json:"waiting"`
 	Leased         int64            `json:"leased"`

@@ -21,8 +21,6 @@ import (
 
 // archived is an archive that remembers what was put, and that it was synced before a part named it.
 type archived struct {
-	w *world
-
 	mu     sync.Mutex
 	got    []crawler.Exchange
 	synced int
@@ -61,8 +59,7 @@ type realWorld struct {
 
 func newRealWorld(t *testing.T, base string) *realWorld {
 	t.Helper()
-	r := &realWorld{world: newWorld(t), base: base}
-	r.archive = &archived{w: r.world}
+	r := &realWorld{world: newWorld(t), archive: &archived{}, base: base}
 	r.job.AllowPrivate = []string{"all"}
 	r.job.Delay = 0
 	r.send = func(p *crawler.Part) error {

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -21,6 +22,12 @@ const (
 	// shipAgain is the pause after an error, doubled each time up to shipAgainMax.
 	shipAgain    = time.Second
 	shipAgainMax = 30 * time.Second
+	// shipAtOnce is how many files travel at the same time: small ones are mostly waiting for the other
+	// side's disk.
+	shipAtOnce = 8
+	// drainTries is how often Drain goes through an outbox of which nothing more arrives: what is left then
+	// cannot be shipped.
+	drainTries = 8
 )
 
 // Shipper brings the files of a fetcher's outbox to the scheduler's directory. A file may still grow: what
@@ -33,8 +40,9 @@ type Shipper struct {
 	log    *slog.Logger
 	poke   chan struct{}
 
-	mu      sync.Mutex       // held while files are shipped
-	arrived map[string]int64 // bytes of growing files that are known to be there
+	mu        sync.Mutex // held while files are shipped
+	arrivedMu sync.Mutex
+	arrived   map[string]int64 // bytes of growing files that are known to be there; under arrivedMu
 }
 
 // NewShipper makes a shipper. logger nil = none.
@@ -83,9 +91,11 @@ func (s *Shipper) Run(ctx context.Context) error {
 }
 
 // Drain ships everything that is left and returns when nothing is pending: the archive must have been
-// closed, so that no file grows. It tries until the context ends; then it says what was in the way.
+// closed, so that no file grows. It tries until the context ends, or nothing more arrives for drainTries
+// times; then it says what was in the way.
 func (s *Shipper) Drain(ctx context.Context) error {
-	for wait := shipAgain; ; wait = min(2*wait, shipAgainMax) {
+	wait, tries, before := shipAgain, 0, -1
+	for {
 		left, err := s.ship(ctx)
 		if err == nil && left == 0 {
 			return nil
@@ -93,9 +103,16 @@ func (s *Shipper) Drain(ctx context.Context) error {
 		if err == nil {
 			err = fmt.Errorf("%d files are not final yet", left)
 		}
+		if tries++; left != before {
+			wait, tries, before = shipAgain, 0, left
+		}
+		if tries >= drainTries {
+			return fmt.Errorf("ship what is left: %w", err)
+		}
 		if pause(ctx, wait) != nil {
 			return fmt.Errorf("ship what is left: %w", errors.Join(ctx.Err(), err))
 		}
+		wait = min(2*wait, shipAgainMax)
 	}
 }
 
@@ -108,25 +125,34 @@ func (s *Shipper) ship(ctx context.Context) (left int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("list the outbox: %w", err)
 	}
-	var failed error
+	var results sync.Mutex // guards left and err while files are under way
+	var under sync.WaitGroup
+	room := make(chan struct{}, shipAtOnce)
 	for _, f := range pending {
-		err := s.file(ctx, f)
-		if err != nil && failed == nil {
-			failed = fmt.Errorf("ship %s: %w", f.Name, err)
-		}
-		if err != nil || !f.Final {
-			left++
-		}
+		room <- struct{}{}
 		if ctx.Err() != nil {
-			return left, ctx.Err()
+			break
 		}
+		under.Go(func() {
+			defer func() { <-room }()
+			failed := s.file(ctx, f)
+			results.Lock()
+			defer results.Unlock()
+			if failed != nil && err == nil {
+				err = fmt.Errorf("ship %s: %w", f.Name, failed)
+			}
+			if failed != nil || !f.Final {
+				left++
+			}
+		})
 	}
-	return left, failed
+	under.Wait()
+	return left, cmp.Or(ctx.Err(), err)
 }
 
 // file ships what is missing of a file, and ends it when it is final.
 func (s *Shipper) file(ctx context.Context, f crawler.Shipment) error {
-	if !f.Final && s.arrived[f.Name] == f.Size {
+	if !f.Final && s.known(f.Name) == f.Size {
 		return nil
 	}
 	there, err := s.depot.Size(ctx, f.Name)
@@ -138,7 +164,7 @@ func (s *Shipper) file(ctx context.Context, f crawler.Shipment) error {
 			return err
 		}
 	}
-	s.arrived[f.Name] = max(there, f.Size)
+	s.note(f.Name, max(there, f.Size))
 	if !f.Final {
 		return nil
 	}
@@ -149,8 +175,23 @@ func (s *Shipper) file(ctx context.Context, f crawler.Shipment) error {
 	if err := s.depot.Finish(ctx, f.Name, f.Size, digest); err != nil {
 		return err
 	}
-	delete(s.arrived, f.Name)
+	s.note(f.Name, 0)
 	return s.outbox.Shipped(f.Name)
+}
+
+// known is how much of a growing file has arrived for certain.
+func (s *Shipper) known(name string) int64 {
+	s.arrivedMu.Lock()
+	defer s.arrivedMu.Unlock()
+	return s.arrived[name]
+}
+
+func (s *Shipper) note(name string, size int64) {
+	s.arrivedMu.Lock()
+	defer s.arrivedMu.Unlock()
+	if s.arrived[name] = size; size == 0 {
+		delete(s.arrived, name)
+	}
 }
 
 // rest appends the bytes from offset on, in chunks.

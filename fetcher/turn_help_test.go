@@ -42,8 +42,6 @@ type world struct {
 	flying   int
 	mostFly  int
 	requests []request
-	lease    *lease
-	site     *fakeSite
 }
 
 // event is something that happened, at a time since the start.

@@ -77,7 +77,7 @@ func (s *Scheduler) publishStatus() {
 	t := st.tallies.Clone()
 	c := &t.Counts
 	status := crawler.Status{
-		Job: st.job.Job.Name, Kind: st.job.Job.Kind, State: s.stateWord(), Elapsed: now.Sub(st.startedAt),
+		Job: st.job.Job.Name, Kind: st.job.Job.Kind, State: s.stateWord(), Elapsed: now.Sub(st.startedAt), Finished: st.job.Finished,
 		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
 		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
 		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,

@@ -1,6 +1,8 @@
 package webfarm
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -285,12 +287,6 @@ func (m *meter) snapshot() HostAudit {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.audit
-	a.Samples = append([]string(nil), a.Samples...)
-	if a.RobotsByScheme != nil {
-		a.RobotsByScheme = make(map[string]int64)
-		for scheme, n := range m.audit.RobotsByScheme {
-			a.RobotsByScheme[scheme] = n
-		}
-	}
+	a.Samples, a.RobotsByScheme = slices.Clone(a.Samples), maps.Clone(a.RobotsByScheme)
 	return a
 }

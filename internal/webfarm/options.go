@@ -127,7 +127,7 @@ func (o Options) validate() error {
 		}
 	}
 	if o.Bandwidth < 0 {
-		errs = append(errs, fmt.Errorf("Bandwidth %d: use 0 for no limit, or more", o.Bandwidth))
+		errs = append(errs, fmt.Errorf("bandwidth %d: use 0 for no limit, or more", o.Bandwidth))
 	}
 	fraction := func(what string, parts ...float64) {
 		sum := 0.0

@@ -188,7 +188,7 @@ func TestBadOptionsAreToldAllAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, what := range []string{"Hosts", "PagesPerHost", "MaxBytes", "Gzip", "Bandwidth", "negative", "Faults:", "RetryAfter", "Disallowed"} {
+	for _, what := range []string{"Hosts", "PagesPerHost", "MaxBytes", "Gzip", "bandwidth", "negative", "Faults:", "RetryAfter", "Disallowed"} {
 		if !strings.Contains(err.Error(), what) {
 			t.Errorf("nothing about %s in: %v", what, err)
 		}
