@@ -168,7 +168,7 @@ func (r *run) control(o cluster.ControlOptions) error {
 		return err
 	}
 	o.Socket, o.Status, o.Stop, o.Logger = socket, r.sched.Status, r.sched.Stop, r.o.Logger
-	o.Steering = steering{r}
+	o.Steering, o.Explain = steering{r}, r.explain
 	c, err := cluster.NewControl(o)
 	if err != nil {
 		return err

@@ -152,7 +152,17 @@ func parseSeed(text string) (Seed, error) {
 	return Seed{URL: u, Text: text, Credentials: credentials}, nil
 }
 
+// short is what is told of a bad line: cut, and without credentials, as it goes to logs.
 func short(s string) string {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		end := strings.IndexAny(rest, "/?#\\")
+		if end < 0 {
+			end = len(rest)
+		}
+		if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
+			s = scheme + "://…" + rest[at:]
+		}
+	}
 	if len(s) > 120 {
 		return s[:120] + "…"
 	}

@@ -62,7 +62,9 @@ type ControlOptions struct {
 	Stop     func() // asks the node to end as after an interrupt; returns at once; may be called again
 	Depot    DepotReceiver
 	Steering Steering
-	Logger   *slog.Logger
+	// Explain tells the story of a URL; called from many goroutines at once.
+	Explain func(context.Context, crawler.URL) (crawler.Explanation, error)
+	Logger  *slog.Logger
 }
 
 func (o *ControlOptions) validate() error {

@@ -43,6 +43,7 @@ func (c *Control) handler() http.Handler {
 		mux.HandleFunc("POST "+pathFinish, c.finish)
 	}
 	c.steer(mux)
+	c.tell(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why := c.foreign(r); why != "" {
 			c.refused.hit(slog.String("from", r.RemoteAddr), slog.String("why", why))

@@ -24,7 +24,7 @@ const (
 	Unchanged
 	// Failed: no more tries will be made in this job; the reason says why.
 	Failed
-	// Excluded: belongs to the job and may not be asked for (robots).
+	// Excluded: belongs to the job and may not be asked for (robots), or its body is not wanted (type).
 	Excluded
 
 	outcomes = iota
@@ -80,7 +80,10 @@ const (
 )
 
 // Reasons of excluded rows.
-const ReasonRobots Reason = "robots"
+const (
+	ReasonRobots Reason = "robots"
+	ReasonType   Reason = "type" // its content type is not among Job.Accept
+)
 
 // Reasons of waiting rows.
 const (

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -52,6 +53,7 @@ type wireBody struct {
 	bandwidth *rate.Limiter // nil = no limit
 	copy      *spool        // of what was read, nil = none
 	limit     int64         // bytes, 0 = none
+	before    int64         // bytes of the body that came in earlier exchanges
 	n         int64
 	err       error // why no more comes, io.EOF at its end
 }
@@ -76,16 +78,21 @@ func (w *wireBody) Read(p []byte) (int, error) {
 			w.err = failed
 		}
 	}
-	if w.bandwidth != nil && w.err == nil {
-		w.err = w.wait(n)
+	if w.bandwidth != nil && w.err == nil && w.bandwidth.Limit() != rate.Inf {
+		w.err = w.atRest(func() error { return w.wait(n) })
 	}
 	return n, w.err
 }
 
-// wait takes n bytes of the bandwidth. Meanwhile it is not the server that is idle.
-func (w *wireBody) wait(n int) error {
+// atRest does something during which it is not the server that is idle.
+func (w *wireBody) atRest(do func() error) error {
 	w.clock.enter(timeLimit{})
 	defer w.clock.enter(w.idle)
+	return do()
+}
+
+// wait takes n bytes of the bandwidth.
+func (w *wireBody) wait(n int) error {
 	for n > 0 {
 		part := min(n, max(w.bandwidth.Burst(), 1))
 		if err := w.bandwidth.WaitN(w.ctx, part); err != nil {
@@ -115,6 +122,11 @@ type bodyPass struct {
 func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	p := &bodyPass{x: x, kit: kit, wire: wire, sum: sha256.New()}
 	p.codings, p.known = contentCodings(x.header)
+	if x.resumed {
+		x.spool = kit.spools.resume(x.part)
+		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size
+		return p
+	}
 	if x.keep != keepNothing {
 		x.spool = kit.spools.open()
 	}
@@ -186,6 +198,11 @@ func (p *bodyPass) take(b []byte) error {
 		if _, err := x.spool.Write(b); err != nil {
 			return err
 		}
+		if x.spool.due(time.Now()) {
+			if err := p.wire.atRest(x.spool.sync); err != nil {
+				return err
+			}
+		}
 	}
 	if p.text {
 		x.text = append(x.text, b[:min(int64(len(b)), max(x.page-int64(len(x.text)), 0))]...)
@@ -216,6 +233,9 @@ func (p *bodyPass) open(first []byte) {
 	if x.result.Status >= 200 && x.result.Status <= 299 {
 		p.scan = p.kit.newScan(x, kind, first)
 	}
+	if p.scan == nil && !p.text && !p.coded() {
+		x.keepPart()
+	}
 }
 
 // end notes why the body ended. What is left on the wire after a decoder's end is read too: the answer
@@ -242,6 +262,8 @@ func (p *bodyPass) end(err error) {
 		if wire == errWireLimit {
 			x.cut.mark = "length"
 		}
+	default:
+		x.cut = x.incomplete(p.decoded)
 	}
 }
 
@@ -252,7 +274,7 @@ func cutWire(w *wireBody) cutting {
 		err = cause
 	}
 	reason, detail := classify(err)
-	c := cutting{reason: reason, mark: "disconnect", detail: fmt.Sprintf("cut after %d bytes: %s", w.n, detail)}
+	c := cutting{reason: reason, mark: "disconnect", detail: fmt.Sprintf("cut after %d bytes: %s", w.before+w.n, detail)}
 	if reason == crawler.ReasonTimeout {
 		c.mark = "time"
 	}

@@ -37,6 +37,10 @@ type exchange struct {
 	keep      keepMode
 	page      int64  // decoded bytes of a text that the caller wants to read; 0 = none
 	plain     bool   // read as a text whatever its type
+	identity  bool   // ask for the body without content coding
+	accepts   func(contentType string) bool // which bodies of a 2xx are read; nil = all
+	part      *partial // where a body that can be gone on with lies; nil = it cannot. The exchange releases it
+	private   []string // header fields that the archive is not told
 	links     bool   // look for links in an HTML page
 	styles    bool   // and in a style sheet
 	wrote     func() // called once when the request was written, by another goroutine; nil = not called
@@ -49,6 +53,11 @@ type exchange struct {
 	requests int                // requests that may have reached the server: 0 or 1
 	began    time.Time          // with monotonic reading
 	ended    time.Time          // the end of the answer
+
+	anew    bool  // what was there of the body is of no use and dropped: no result, ask again
+	resumed bool  // the body goes on where part ended
+	total   int64 // then: length of the whole, -1 = not known
+	spoilt  bool  // what is there of the body is not to be gone on with
 
 	asked   bool
 	header  http.Header // of the answer, as received
@@ -83,13 +92,15 @@ func exchangeOf(ctx context.Context) *exchange {
 	return x
 }
 
-// release gives the body's memory back and removes its spool file. Nothing of the exchange but result and
+// release gives the body's memory back and removes its spool file; the beginning of a body that can be gone
+// on with stays. Nothing of the exchange but result and
 // found may be used afterwards. It may be called again.
 func (x *exchange) release() {
 	if x.spool != nil {
 		x.spool.discard()
 		x.spool = nil
 	}
+	x.releasePart()
 	x.text = nil
 }
 

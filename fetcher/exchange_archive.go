@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"trawl/crawler"
@@ -29,6 +30,7 @@ func (x *exchange) archive(ctx context.Context, to Archive, name string) {
 	}
 	switch {
 	case err == nil:
+		x.spoilt = true // it is the archive's now
 	case ctx.Err() != nil:
 		x.drop(ctx.Err())
 	default:
@@ -56,7 +58,7 @@ func (x *exchange) requestHead() []byte {
 		case ":method", ":path", ":scheme", ":protocol":
 			continue
 		}
-		if name == "Authorization" || name == "Proxy-Authorization" {
+		if name == "Authorization" || name == "Proxy-Authorization" || slices.Contains(x.private, name) {
 			continue
 		}
 		b.WriteString(name + ": " + headerValue(f.value) + "\r\n")

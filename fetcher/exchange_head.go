@@ -17,13 +17,18 @@ func (x *exchange) answered(resp *http.Response) {
 	x.header = resp.Header.Clone()
 	x.status = resp.Status
 	x.proto = protocolName(resp)
+	x.noteHead(resp.StatusCode)
+}
+
+// noteHead takes over what the result says of the head.
+func (x *exchange) noteHead(status int) {
 	r := &x.result
-	r.Status = resp.StatusCode
-	r.ContentType = oneLine(resp.Header.Get("Content-Type"), maxContentType)
-	r.ETag = validator(resp.Header.Get("ETag"))
-	r.LastModified = validator(resp.Header.Get("Last-Modified"))
+	r.Status = status
+	r.ContentType = oneLine(x.header.Get("Content-Type"), maxContentType)
+	r.ETag = validator(x.header.Get("ETag"))
+	r.LastModified = validator(x.header.Get("Last-Modified"))
 	if r.Status < 200 || r.Status > 299 {
-		r.RetryAfter = retryAfter(resp.Header, time.Now())
+		r.RetryAfter = retryAfter(x.header, time.Now())
 	}
 }
 

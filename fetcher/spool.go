@@ -1,11 +1,13 @@
 package fetcher
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"trawl/crawler"
 )
@@ -21,7 +23,8 @@ const (
 
 // spools lends memory and files to bodies on their way to the archive. Its directory belongs to one
 // process: what an earlier one left there is removed, since a body that was not archived has no record and
-// its URL is fetched again. Safe for concurrent use.
+// its URL is fetched again. (Bodies that can be gone on with lie elsewhere, see partials.) Safe for
+// concurrent use.
 type spools struct {
 	dir          string
 	small, large sync.Pool // of *[]byte
@@ -49,10 +52,11 @@ func newSpools(dir string) (*spools, error) {
 	return s, nil
 }
 
-// spool holds one body: in memory up to spoolMemory, then in a file (0600). The first error stays. Owned
-// by one goroutine.
+// spool holds one body: in memory up to spoolMemory, then in a file. The first error stays. Owned by one
+// goroutine.
 type spool struct {
 	from *spools
+	part *partial // whose file it is, so that it outlives an interruption; nil = a file of its own
 	buf  *[]byte
 	file *os.File
 	path string
@@ -61,6 +65,11 @@ type spool struct {
 }
 
 func (s *spools) open() *spool { return &spool{from: s, buf: s.small.Get().(*[]byte)} }
+
+// resume goes on with a body that was loaded.
+func (s *spools) resume(p *partial) *spool {
+	return &spool{from: s, part: p, file: p.file, path: p.path(), size: p.size}
+}
 
 // Write appends p whole, or keeps the error for body.
 func (s *spool) Write(p []byte) (int, error) {
@@ -81,20 +90,54 @@ func (s *spool) add(p []byte) error {
 		return nil
 	}
 	if s.file == nil {
-		f, err := os.CreateTemp(s.from.dir, spoolPrefix)
-		if err != nil {
+		if err := s.create(); err != nil {
 			return fmt.Errorf("open a spool file: %w", err)
 		}
-		s.file, s.path = f, f.Name()
-		if _, err := f.Write(*s.buf); err != nil {
-			return fmt.Errorf("spool a body: %w", err)
+		if err := s.write(*s.buf); err != nil {
+			return err
 		}
 		s.giveBack()
 	}
-	if _, err := s.file.Write(p); err != nil {
+	return s.write(p)
+}
+
+// create makes the file. Its permissions are the usual ones, as the archive may give it a name among the
+// user's files; until then it lies in a directory that is private.
+func (s *spool) create() (err error) {
+	if s.part != nil {
+		s.file, err = s.part.create()
+	} else {
+		name := filepath.Join(s.from.dir, spoolPrefix+rand.Text())
+		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	}
+	if err != nil {
+		s.file = nil
+		return err
+	}
+	s.path = s.file.Name()
+	return nil
+}
+
+func (s *spool) write(p []byte) error {
+	n, err := s.file.Write(p)
+	if s.part != nil {
+		s.part.size += int64(n)
+	}
+	if err != nil {
 		return fmt.Errorf("spool a body: %w", err)
 	}
 	return nil
+}
+
+// due reports whether sync should be called: so much came that it should outlive the process.
+func (s *spool) due(now time.Time) bool { return s.part != nil && s.file != nil && s.err == nil && s.part.due(now) }
+
+// sync makes the body durable as far as it came.
+func (s *spool) sync() error {
+	if err := s.part.sync(); err != nil {
+		s.err = err
+	}
+	return s.err
 }
 
 // grow moves a small buffer's content to a large one when p does not fit.
@@ -122,9 +165,10 @@ func (s *spool) giveBack() {
 	pool.Put(b)
 }
 
-// body is what was written; the file is closed. Its bytes are valid until discard.
+// body is what was written. Its bytes are valid until discard, its file until then or until its partial is
+// released.
 func (s *spool) body() (crawler.Body, error) {
-	if s.file != nil {
+	if s.file != nil && s.part == nil {
 		if err := s.file.Close(); err != nil && s.err == nil {
 			s.err = fmt.Errorf("close a spool file: %w", err)
 		}
@@ -139,8 +183,11 @@ func (s *spool) body() (crawler.Body, error) {
 	return crawler.Body{Bytes: *s.buf, Size: s.size}, nil
 }
 
-// discard gives memory back and removes the file, unless the archive took it over.
+// discard gives memory back and removes the file, unless the archive took it over or it is a partial's.
 func (s *spool) discard() {
+	if s.part != nil {
+		s.file, s.path = nil, ""
+	}
 	if s.file != nil {
 		s.file.Close() // it is removed, so what could not be written does not matter
 		s.file = nil

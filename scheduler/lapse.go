@@ -24,6 +24,7 @@ func (st *step) lapse(name crawler.Host) {
 	}
 	st.endTurn(h, t)
 	st.tallies.Lapses++
+	st.lapsed = true
 	st.holdBack(h, st.now.Add(h.DelayInForce(&st.s.job.Job)))
 	for _, k := range keys {
 		row := rows[k]

@@ -212,6 +212,9 @@ func (s *Scheduler) faults(st *step, e *events) {
 	if len(e.parts) > 0 {
 		s.o.Fault("settle")
 	}
+	if st.lapsed {
+		s.o.Fault("lapse")
+	}
 }
 
 func closeOnce(c chan struct{}) { // by the loop only

@@ -84,6 +84,7 @@ type step struct {
 	changes  crawler.Changes
 	tasks    []*turn // to be published after the commit
 	sequence uint64
+	lapsed   bool // a turn lapsed in this step
 	err      error
 }
 

@@ -84,7 +84,7 @@ var columns = [...]string{
 }
 
 // Export writes rows in a format and tells how many. It stops at the first error, of the rows or of w; what
-// was written until then is there. Its memory is bounded whatever the number of rows: some 200 kB for JSONL
+// was written until then is there. Its memory is bounded whatever the number of rows: some 100 kB for JSONL
 // and CSV; see parquetGroupBytes for Parquet.
 func Export(w io.Writer, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
 	var out interface {

@@ -45,7 +45,8 @@ type parquetRow struct {
 }
 
 // Limits of a Parquet export. A row group stays in memory, compressed, until it ends, since its columns lie
-// one after the other in the file.
+// one after the other in the file. With these limits an export takes about 150 MB. The one thing that grows
+// with the rows is the page index, which comes last: less than 1 MB for each million.
 const (
 	// parquetGroupRows is the most rows of a row group.
 	parquetGroupRows = 1 << 20

@@ -351,7 +351,6 @@ func TestAParquetExportTakesBoundedMemory(t *testing.T) {
 	if peak > start+most {
 		t.Errorf("%d MiB live at once", (peak-start)>>20)
 	}
-	t.Logf("peak %d MiB, written %d MiB", (peak-start)>>20, w.out.Size()>>20)
 }
 
 func liveHeap() uint64 {

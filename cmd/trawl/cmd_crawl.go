@@ -57,14 +57,7 @@ func (p *program) schedulerCommand() *cobra.Command {
 	addCluster(c, &f.node, &f.secretFile)
 	c.Flags().BoolVar(&f.node.Stay, "stay", false, "stay for more seeds when the job is done")
 	c.Flags().BoolVar(&f.download, "download", false, "fetch each listed URL once and keep the files")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if f.download {
-			if err := asDownload(c, f); err != nil {
-				return err
-			}
-		}
-		return p.runJob(c, f, args, true)
-	}
+	c.RunE = func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, true) }
 	return c
 }
 
@@ -87,9 +80,16 @@ func asDownload(c *cobra.Command, f *jobFlags) error {
 
 // runJob runs crawl, download and scheduler.
 func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve bool) error {
-	job, o, err := f.options(c)
+	args, err := f.settings(c, args)
 	if err != nil {
 		return err
+	}
+	job, o, err := f.options(c)
+	if err != nil {
+		return f.config.locate(err)
+	}
+	if f.config.print {
+		return p.printJob(c, job, o, args)
 	}
 	if o.Secret, err = readSecret(f.secretFile); err != nil {
 		return err
@@ -118,6 +118,49 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	return nil
 }
 
+// settings reads the configuration file, and gives the seeds: those of the command line, or else the file's.
+func (f *jobFlags) settings(c *cobra.Command, args []string) ([]string, error) {
+	f.retryFailed, args = retryWord(f.retryFailed, args)
+	if err := f.config.read(c.Flags(), c.CommandPath(), true); err != nil {
+		return nil, err
+	}
+	if err := f.takeKind(c); err != nil {
+		return nil, err
+	}
+	if len(args) == 0 {
+		args = f.config.seeds
+	}
+	return args, nil
+}
+
+// takeKind makes a scheduler's job a download where the flag or the file says so. The kind of other
+// commands' jobs is the command, and a file for another one is refused.
+func (f *jobFlags) takeKind(c *cobra.Command) error {
+	kind := f.config.kind
+	if download := c.Flags().Lookup("download"); download != nil {
+		f.download = f.download || kind == crawler.Download && !download.Changed
+	}
+	if f.download {
+		if err := asDownload(c, f); err != nil {
+			return err
+		}
+	}
+	if kind != "" && kind != f.job.Kind {
+		return usage("%s:%d: kind: these are the settings of a %s: use trawl %s", f.config.file, f.config.lines["kind"], kind, kind)
+	}
+	return nil
+}
+
+// printJob prints the settings in force and does nothing else.
+func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, seeds []string) error {
+	if dir, err := trawl.DefaultDir(job.Kind, seeds); err == nil && o.Dir == "" {
+		if err := c.Flags().Set("dir", dir); err != nil {
+			return err
+		}
+	}
+	return printConfig(p.stdout, c.Flags(), &job, seeds)
+}
+
 // seeds opens the seeds as a stream. Bad lines are told and the rest goes on.
 func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error {
 	if err := trawl.CheckSeeds(args); err != nil {
@@ -130,7 +173,7 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error
 		}
 		o.Dir = dir
 	}
-	if len(args) == 0 && !o.Stay && !trawl.HoldsCrawl(o.Dir) {
+	if len(args) == 0 && !o.Stay && (o.Fresh || !trawl.HoldsCrawl(o.Dir)) {
 		return usage("no seeds: give URLs, files of URLs, or - for standard input")
 	}
 	o.Seeds = trawl.ReadSeeds(args, p.stdin)

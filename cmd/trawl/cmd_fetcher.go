@@ -29,10 +29,23 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs.BoolVar(&quiet, "quiet", false, "only problems")
 	fs.StringVar(&logFormat, "log-format", "text", "text or json")
 	addCluster(c, &o, &secretFile)
-	addLater(fs, "bandwidth", "config", "print-config", "nats")
+	var g config
+	g.add(fs)
+	fs.String("bandwidth", "", "")
+	fs.Lookup("bandwidth").Hidden = true
+	addLater(fs, "nats")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := g.read(fs, c.CommandPath(), false); err != nil {
+			return err
+		}
+		if fs.Changed("bandwidth") {
+			return usage("--bandwidth: give it to the scheduler; it holds for each fetcher of the job")
+		}
 		if err := errors.Join(refuseLater(fs), checkLogFormat(logFormat)); err != nil {
 			return err
+		}
+		if g.print {
+			return printNode(p.stdout, fs)
 		}
 		if len(o.Join) == 0 {
 			return usage("--join HOST:PORT is needed: the gossip address of any node of the cluster")

@@ -23,32 +23,35 @@ type jobFlags struct {
 	node trawl.Options
 
 	scope, requisites, archive, compress string
-	maxBody                              size
+	maxBody, minFree                     size
+	ca                                   certificates
+	headers                              headers
+	retryFailed                          string
+	config                               config
 	secretFile, logFormat                string
 	maxTime                              time.Duration
 	quiet, download                      bool
 	exports                              []string
 }
 
+// defaultMinFree is the room that a crawl leaves on its disk, in bytes.
+const defaultMinFree = 512 << 20
+
 // laterFlags have names that are fixed, and behaviour that is not built yet.
 var laterFlags = map[string]string{
-	"bandwidth":    "a limit of bytes a second",
-	"fresh":        "starting anew in the same directory; use another --dir",
-	"retry-failed": "taking failed URLs up again",
-	"config":       "configuration files",
-	"print-config": "printing the configuration in force; see job.yaml in the crawl directory",
-	"nats":         "an existing NATS cluster",
+	"nats": "an existing NATS cluster",
 }
 
 func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	f.job = crawler.NewJob(kind)
 	j, fs := &f.job, c.Flags()
-	f.maxBody = size(j.Fetch.MaxBody)
+	f.maxBody, f.minFree = size(j.Fetch.MaxBody), defaultMinFree
 	fs.StringVar(&f.node.Dir, "dir", "", "crawl directory (default ./HOST.trawl; for download ./LIST.trawl)")
 	fs.StringVar(&f.scope, "scope", string(j.Scope), "what belongs to the crawl: page, prefix, host, domain or any")
 	fs.StringArrayVar(&j.Include, "include", nil, "only URLs that match this regular expression (repeatable)")
 	fs.StringArrayVar(&j.Exclude, "exclude", nil, "no URLs that match this regular expression (repeatable)")
 	fs.StringVar(&f.requisites, "requisites", string(j.Requisites), "images, styles, scripts, fonts of pages: none, scope or all")
+	fs.StringSliceVar(&j.Accept, "accept", nil, "content types whose bodies are read, such as text/html,image/*; others end at their headers")
 	fs.IntVar(&j.Depth, "depth", j.Depth, "most links from a seed, -1 for no limit")
 	fs.Int64Var(&j.MaxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
 	fs.Int64Var(&j.MaxPerHost, "max-per-host", 0, "most URLs fetched from a host, 0 for no limit")
@@ -57,6 +60,10 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.IntVar(&j.PerHost, "per-host", j.PerHost, "connections to a host")
 	fs.BoolVar(&j.IgnoreRobots, "ignore-robots", false, "do not obey robots.txt")
 	fs.StringVar(&j.UserAgent, "user-agent", j.UserAgent, "name told to servers; robots.txt rules are looked up by its first word")
+	fs.Var(&f.headers, "header", "request header 'Name: value' sent to every host (repeatable)")
+	fs.Var(&f.ca, "ca-file", "certificates (PEM) trusted beside the system's")
+	fs.Var((*rate)(&j.Bandwidth), "bandwidth", "most bytes a second of each fetcher, such as 500KiB/s; 0 for no limit")
+	fs.Var(&f.minFree, "min-free", "stop before the disk of the crawl directory has less room than this; 0 for no limit")
 	fs.Var(&f.maxBody, "max-body", "largest body kept, longer ones are cut; 0 for no limit")
 	fs.DurationVar(&j.Fetch.Idle, "timeout", j.Fetch.Idle, "longest time without a byte")
 	fs.IntVar(&j.Retry.Retries, "retries", j.Retry.Retries, "tries after the first")
@@ -67,6 +74,10 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl or FILE.csv at the end (repeatable)")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress, only problems and the summary")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	fs.StringVar(&f.retryFailed, "retry-failed", "", "take up URLs again that failed, all or those with this reason")
+	fs.Lookup("retry-failed").NoOptDefVal = anyReason
+	fs.BoolVar(&f.node.Fresh, "fresh", false, "remove the crawl that the directory holds, with its files, and begin anew")
+	f.config.add(fs)
 	addLater(fs, slices.Collect(maps.Keys(laterFlags))...)
 	addProtocolFlags(fs, j)
 }
@@ -76,10 +87,6 @@ func addLater(fs *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		fs.String(name, "", laterFlags[name]+" (not built yet)")
 		fs.Lookup(name).Hidden = true
-		switch name {
-		case "fresh", "retry-failed", "print-config": // need no value
-			fs.Lookup(name).NoOptDefVal = " "
-		}
 	}
 }
 
@@ -132,6 +139,7 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	j.Scope, j.Requisites = crawler.ScopeRule(f.scope), crawler.Requisites(f.requisites)
 	j.Archive, j.Compress = crawler.ArchiveKind(f.archive), crawler.Compression(f.compress)
 	j.Fetch.MaxBody = int64(f.maxBody)
+	j.Headers, j.CA, j.Hosts = f.headers, string(f.ca), f.config.hosts
 	if err := j.Validate(); err != nil {
 		return f.job, f.node, usageError{err}
 	}
@@ -144,7 +152,14 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	if f.node.Workers < 0 || f.node.Workers > trawl.MaxWorkers {
 		return f.job, f.node, usage("--workers %d: use 1 to %d", f.node.Workers, trawl.MaxWorkers)
 	}
-	f.node.MaxTime, f.node.Exports = f.maxTime, f.exports
+	if c.Flags().Changed("retry-failed") {
+		reason, err := parseFailedReason(f.retryFailed)
+		if err != nil {
+			return f.job, f.node, err
+		}
+		f.node.RetryFailed = reason
+	}
+	f.node.MaxTime, f.node.Exports, f.node.MinFree = f.maxTime, f.exports, int64(f.minFree)
 	return f.job, f.node, trawl.CheckExports(f.exports)
 }
 

@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"trawl/crawler"
+)
+
+const pathExplain = "/v1/explain"
+
+// tell serves the story of single URLs.
+func (c *Control) tell(mux *http.ServeMux) {
+	if c.opts.Explain != nil {
+		mux.HandleFunc("GET "+pathExplain, c.explain)
+	}
+}
+
+func (c *Control) explain(w http.ResponseWriter, r *http.Request) {
+	u, err := crawler.ParseURL(r.URL.Query().Get("url"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	e, err := c.opts.Explain(r.Context(), u)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	answer(w, e)
+}
+
+// Explain asks for the whole story of a URL.
+func (c *ControlClient) Explain(ctx context.Context, u crawler.URL) (crawler.Explanation, error) {
+	var e crawler.Explanation
+	err := c.call(ctx, ControlTimeout, http.MethodGet, pathExplain, url.Values{"url": {u.String()}}, &e)
+	return e, err
+}

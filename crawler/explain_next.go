@@ -1,0 +1,142 @@
+package crawler
+
+import (
+	"fmt"
+	"time"
+)
+
+// NextStory says when a URL will be asked for next, or why never.
+type NextStory struct {
+	Never bool      `json:"never"`       // in this job as it stands
+	At    time.Time `json:"at,omitzero"` // not before; zero with Never, and when it may be asked for at once
+	Text  string    `json:"text"`
+}
+
+func (f *Facts) nextStory() NextStory {
+	switch {
+	case f.Row == nil:
+		return NextStory{Never: true, Text: "never, unless a seed or a page leads to it"}
+	case f.Row.Outcome.Final():
+		return NextStory{Never: true, Text: "never again in this job: " + f.Row.Outcome.String() + " is final"}
+	case f.Row.Outcome == Leased:
+		return f.nextLeased()
+	}
+	return f.nextWaiting()
+}
+
+func (f *Facts) nextLeased() NextStory {
+	switch t := f.Turn; {
+	case f.resting():
+		return NextStory{Text: "when the job goes on"}
+	case t == nil || !t.Held:
+		return NextStory{Text: "as soon as a fetcher takes the turn"}
+	default:
+		return NextStory{Text: "in the turn that fetcher " + t.Fetcher + " works on now"}
+	}
+}
+
+func (f *Facts) nextWaiting() NextStory {
+	if len(f.limits()) > 0 {
+		return NextStory{Never: true, Text: "not before the limit is raised"}
+	}
+	h := f.Host
+	if h != nil && h.GivenUp != "" {
+		return NextStory{Never: true, Text: "never: its host is given up, and it fails with reason " + string(h.GivenUp)}
+	}
+	n := NextStory{At: f.earliest()}
+	switch {
+	case f.resting():
+		n.Text = "when the job goes on: run the same command"
+	case f.Job.Paused || f.State == "paused":
+		n.Text = "when the job is resumed"
+	case f.State == "stopping":
+		n.Text = "when the job goes on: it is stopping"
+	case h != nil && h.RobotsWait:
+		n.Text = "when the host that robots.txt was redirected to has answered"
+	case f.Turn != nil:
+		n.Text = "in a later turn of its host"
+	default:
+		n.Text = "in the next turn of its host that has room for it"
+	}
+	if n.At.After(f.Now) {
+		n.Text += fmt.Sprintf(", not before %s (in %v)", n.At.UTC().Format(time.RFC3339), n.At.Sub(f.Now).Round(time.Second/10))
+	}
+	return n
+}
+
+// earliest is when row and host may be asked, as far as it is known now.
+func (f *Facts) earliest() time.Time {
+	at := f.Row.RetryAt
+	if f.Host != nil {
+		at = maxTime(at, f.Host.Next)
+	}
+	if !at.After(f.Now) {
+		return time.Time{}
+	}
+	return at
+}
+
+// whyWaiting names what keeps a URL waiting, the strongest first.
+func (f *Facts) whyWaiting() Why {
+	if ls := f.limits(); len(ls) > 0 {
+		w := Why{Rule: ls[0].rule, Place: ls[0].place}
+		for i, l := range ls {
+			if i > 0 {
+				w.Rule, w.Place = w.Rule+"; "+l.rule, w.Place+"; "+l.place
+			}
+			w.Change = append(w.Change, l.change+" (the same command, or trawl set while it runs)")
+		}
+		return w
+	}
+	switch f.reason() {
+	case ReasonRetry:
+		return f.whyRetry()
+	case ReasonPaused:
+		return Why{Rule: "the job is paused", Place: "trawl pause", Change: []string{"trawl resume"}}
+	case ReasonCrawlDelay:
+		d := f.delay()
+		return Why{Rule: fmt.Sprintf("%s: %v between two requests", d.text, d.delay), Place: d.place, Change: []string{d.change}}
+	}
+	return f.whyHostWaits()
+}
+
+func (f *Facts) whyRetry() Why {
+	r, retries := f.Row, f.Job.Job.Retry.Retries
+	what := shortText(r.Detail)
+	if r.Status > 0 {
+		what = fmt.Sprintf("HTTP %d, %s", r.Status, what)
+	}
+	return Why{
+		Rule:   fmt.Sprintf("--retries %d: fetch %d of %d failed (%s); it is tried again from %s on", retries, r.Attempts, retries+1, what, r.RetryAt.UTC().Format(time.RFC3339)),
+		Place:  f.place("--retries", false),
+		Change: []string{"wait, or --retries 0 with the same command to give up at once"},
+	}
+}
+
+// whyHostWaits names what keeps the host from being asked.
+func (f *Facts) whyHostWaits() Why {
+	h := f.Host
+	place := "host " + string(f.URL.Host())
+	switch {
+	case h != nil && h.GivenUp != "":
+		return Why{Rule: "its host is given up: " + h.GivenUpDetail, Place: place, Change: f.again(h.GivenUp)}
+	case f.resting():
+		return Why{Rule: "the job is not running", Place: "the crawl directory", Change: []string{"run the same command to go on"}}
+	case h == nil:
+		return Why{Rule: "it waits for a turn of its host", Place: place}
+	case h.RobotsWait:
+		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String()}
+	case h.RobotsTries > 0:
+		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String(), Change: []string{"wait, or --ignore-robots for sites of your own"}}
+	case f.Turn != nil:
+		return Why{Rule: fmt.Sprintf("a host has one turn at a time, and %d of its URLs are in it; %d wait", len(f.Turn.URLs), h.Counts[Waiting]), Place: place, Change: []string{"a shorter --delay or a higher --per-host, if the site may be asked faster"}}
+	case f.clockWaits():
+		d := f.delay()
+		return Why{Rule: fmt.Sprintf("%s: %v between two requests", d.text, d.delay), Place: d.place, Change: []string{d.change}}
+	}
+	w := Why{Rule: "its host may be asked, and it waits for a free slot of a fetcher", Place: place, Change: []string{"more --workers, or more fetchers"}}
+	if f.WaitsFor != "" {
+		w.Rule += ": " + f.WaitsFor
+	}
+	return w
+}

@@ -1,0 +1,93 @@
+package trawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/storage"
+)
+
+// Explanation is the whole story of one URL.
+type Explanation = crawler.Explanation
+
+// Explain tells the whole story of one URL of a crawl: what became of it and by which rule, what comes next, and
+// what can be changed. target is a crawl directory on this machine, in use or not, or HOST:PORT of the
+// control address of the node that runs the job.
+func Explain(ctx context.Context, target string, secret cluster.Secret, u crawler.URL) (Explanation, error) {
+	client, err := running(target, secret)
+	if err != nil {
+		return Explanation{}, err
+	}
+	defer client.Close()
+	e, err := client.Explain(ctx, u)
+	if !isDir(target) || !errors.Is(err, cluster.ErrNotRunning) {
+		return e, err
+	}
+	ledger, done, err := openAtRest(target)
+	if errors.Is(err, storage.ErrNotCrawl) {
+		err = usageError(err)
+	}
+	if err != nil {
+		return Explanation{}, err
+	}
+	defer done()
+	return explainAtRest(ledger, u)
+}
+
+func explainAtRest(ledger *storage.Ledger, u crawler.URL) (Explanation, error) {
+	f, err := ledger.Facts(u)
+	if err != nil {
+		return Explanation{}, err
+	}
+	f.State = "stopped"
+	if !f.Job.Finished.IsZero() {
+		f.State = "done"
+	}
+	return explainNow(&f), nil
+}
+
+// explain answers for the running job, from its own ledger.
+func (r *run) explain(_ context.Context, u crawler.URL) (Explanation, error) {
+	f, err := r.ledger.Facts(u)
+	if err != nil {
+		return Explanation{}, err
+	}
+	s := r.sched.Status()
+	f.State, f.WaitsFor = s.State, s.WaitsFor
+	return explainNow(&f), nil
+}
+
+// explainNow takes the later of the wall clock and the ledger's, as a scheduler does.
+func explainNow(f *crawler.Facts) Explanation {
+	if now := time.Now().UTC().Round(0); now.After(f.Now) {
+		f.Now = now
+	}
+	return crawler.Explain(f)
+}
+
+// ParseURLs reads URLs that a user asks about, and reports every one that is none.
+func ParseURLs(args []string) ([]crawler.URL, error) {
+	var problems []error
+	var urls []crawler.URL
+	for _, a := range args {
+		u, err := crawler.ParseURL(a)
+		switch {
+		case errors.Is(err, crawler.ErrNotHTTP), errors.Is(err, crawler.ErrURLTooLong):
+			problems = append(problems, fmt.Errorf("%q: %w: such a URL is never admitted", short(a), err))
+		case err != nil && !isURL(a):
+			problems = append(problems, fmt.Errorf("%q is no URL: write https://%s", short(a), short(a)))
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%q: %w", short(a), err))
+		default:
+			urls = append(urls, u)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, usageError(errors.Join(problems...))
+	}
+	return urls, nil
+}

@@ -1,0 +1,182 @@
+package fetcher
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Bodies of plain files are gone on with after an interruption, whatever it was: the end of the process, of
+// the lease, of the connection. What came lies in a partial; the next request for the URL carries
+//
+//	Range: bytes=N-        (RFC 9110 section 14.2)
+//	If-Range: VALIDATOR    (section 13.1.5)
+//
+// and the answer decides:
+//
+//	206 that begins at N, of the same version   goes on; the result is that of the whole body, status 200
+//	200                                         another version, or no ranges: the body starts anew
+//	416, or a 206 that does not fit             what is there is dropped, and the URL is asked for again
+//	429, 5xx, no answer                         what is there stays for the next try
+//	anything else                               what is there is dropped
+//
+// A body can be gone on with when it came without content coding in a 200 that takes ranges and has a strong
+// validator, and when nothing but the archive reads it: links and text are found in whole pages only.
+
+// lastModifiedAge is how much older than the answer a Last-Modified must be to be a strong validator
+// (RFC 9110 section 8.8.2.2): a younger one may stand for two versions of the same second, by clocks that differ.
+const lastModifiedAge = time.Minute
+
+// errNoContinuation: the server cannot go on where the body was interrupted.
+var errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
+
+// ranged reports whether the request asks for the rest of a body.
+func (x *exchange) ranged() bool { return x.part != nil && x.part.size > 0 }
+
+// askForRest puts the range into a request, if there is something to go on with.
+func (x *exchange) askForRest(h http.Header) {
+	if x.ranged() {
+		h.Set("Range", "bytes="+strconv.FormatInt(x.part.size, 10)+"-")
+		h.Set("If-Range", x.part.info.validator())
+	}
+}
+
+// continues looks at the answer to a ranged request. It reports false when the URL must be asked for again.
+func (x *exchange) continues(resp *http.Response) bool {
+	if !x.ranged() {
+		return true
+	}
+	switch resp.StatusCode {
+	case http.StatusPartialContent:
+		if x.fits(resp.Header) {
+			x.resume(resp)
+			return true
+		}
+	case http.StatusRequestedRangeNotSatisfiable:
+	default:
+		return true
+	}
+	x.part.forget()
+	x.anew = true
+	return false
+}
+
+// fits reports whether a 206 carries what is missing, of the version that is there.
+func (x *exchange) fits(h http.Header) bool {
+	info := &x.part.info
+	first, total, ok := contentRange(h)
+	codings, known := contentCodings(h)
+	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
+	return ok && known && len(codings) == 0 && first == x.part.size &&
+		(total < 0 || info.Total < 0 || total == info.Total) &&
+		(etag == "" || info.ETag == "" || etag == info.ETag) &&
+		(modified == "" || info.ETag != "" || modified == info.LastModified)
+}
+
+// contentRange reads Content-Range (RFC 9110 section 14.4): first of its bytes and length of the whole, -1 when that is
+// not told.
+func contentRange(h http.Header) (first, total int64, ok bool) {
+	text, unit := strings.CutPrefix(h.Get("Content-Range"), "bytes ")
+	span, whole, slash := strings.Cut(text, "/")
+	from, to, dash := strings.Cut(span, "-")
+	first, err := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	total, err3 := int64(-1), error(nil)
+	if whole != "*" {
+		total, err3 = strconv.ParseInt(whole, 10, 64)
+	}
+	ok = unit && slash && dash && err == nil && err2 == nil && err3 == nil &&
+		first >= 0 && last >= first && (total < 0 || total > last)
+	return first, total, ok
+}
+
+// resume makes the rest of a body the whole (RFC 9110 section 15.3.7.3): the answer counts as the 200 that was
+// interrupted, with those of its fields that a 206 may leave out.
+func (x *exchange) resume(resp *http.Response) {
+	info := &x.part.info
+	_, total, _ := contentRange(resp.Header)
+	x.total = max(total, info.Total)
+	x.resumed = true
+	x.note = fmt.Sprintf("continued at byte %d", x.part.size)
+	x.status = "200 OK"
+	x.header.Del("Content-Range")
+	x.header.Del("Content-Length")
+	if x.total >= 0 {
+		x.header.Set("Content-Length", strconv.FormatInt(x.total, 10))
+	}
+	for name, value := range map[string]string{"Content-Type": info.ContentType, "ETag": info.ETag, "Last-Modified": info.LastModified} {
+		if value != "" && x.header.Get(name) == "" {
+			x.header.Set(name, value)
+		}
+	}
+	x.noteHead(http.StatusOK)
+}
+
+// keepPart lets the body outlive an interruption, if the server would go on with it. Called when its first bytes are
+// known, for a body that nothing but the archive reads.
+func (x *exchange) keepPart() {
+	if x.part == nil || x.result.Status != http.StatusOK {
+		return
+	}
+	if info, ok := resumable(x.header); ok {
+		info.ContentType = x.result.ContentType
+		x.part.begin(info)
+		x.spool.part = x.part
+	}
+}
+
+// resumable tells what is to be known of a 200 to go on with its body, false when that cannot be done.
+func resumable(h http.Header) (info partialInfo, ok bool) {
+	codings, known := contentCodings(h)
+	ranges := false
+	for unit := range strings.SplitSeq(h.Get("Accept-Ranges"), ",") {
+		ranges = ranges || strings.EqualFold(strings.TrimSpace(unit), "bytes")
+	}
+	if !ranges || !known || len(codings) > 0 {
+		return info, false
+	}
+	info.ETag, info.LastModified, info.Total = validator(h.Get("ETag")), validator(h.Get("Last-Modified")), -1
+	if n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
+		info.Total = n
+	}
+	if h.Get("ETag") != "" { // then a date must not be used, also if the tag is of no use
+		return info, strings.HasPrefix(info.ETag, `"`)
+	}
+	modified, err := http.ParseTime(info.LastModified)
+	date, err2 := http.ParseTime(h.Get("Date"))
+	return info, err == nil && err2 == nil && date.Sub(modified) >= lastModifiedAge
+}
+
+// incomplete tells why a body that was gone on with is not whole although its answer ended well.
+func (x *exchange) incomplete(n int64) (c cutting) {
+	switch {
+	case !x.resumed || x.total < 0 || n == x.total:
+	case n < x.total:
+		c = cutting{crawler.ReasonReset, "disconnect", fmt.Sprintf("the server sent the body up to byte %d of %d only", n, x.total)}
+	default:
+		x.spoilt = true
+		c = cutting{reason: crawler.ReasonProtocol, detail: fmt.Sprintf("the server sent %d bytes of a body of %d", n, x.total)}
+	}
+	return c
+}
+
+// releasePart gives the place of the body back. What is there stays if the next try may go on with it.
+func (x *exchange) releasePart() {
+	if x.part == nil {
+		return
+	}
+	r := &x.result
+	retried := crawler.HostFault(r) || r.Outcome == crawler.Failed && r.Reason == crawler.ReasonArchive
+	x.part.release(!x.spoilt && (x.dropped != nil || !x.asked || retried))
+	x.part = nil
+}
+
+// wholeType is the content type that --accept is compared with: a body without one is anything (RFC 9110
+// section 8.3).
+func (x *exchange) wholeType() string { return cmp.Or(x.result.ContentType, "application/octet-stream") }

@@ -1,0 +1,339 @@
+package fetcher
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"trawl/crawler"
+)
+
+// Limits of bodies that wait to be gone on with. One that is dropped for them is logged, and its URL is
+// fetched from the start.
+const (
+	// partialAge is how long one is kept.
+	partialAge = 7 * 24 * time.Hour
+	// partialBytes is how many bytes are kept of all together; the oldest go first.
+	partialBytes = 64 << 30
+	// partialFiles is how many are kept; the oldest go first.
+	partialFiles = 10_000
+)
+
+// When a body under way is synced, so that the end of the process loses no more.
+const (
+	// partialSync is after how many bytes.
+	partialSync = 64 * crawler.MiB
+	// partialSyncTime is after how long, if partialSyncLeast bytes have come.
+	partialSyncTime  = 30 * time.Second
+	partialSyncLeast = 4 * crawler.MiB
+)
+
+const (
+	partSuffix    = ".part"
+	sidecarSuffix = ".json"
+	// maxSidecar is the longest sidecar that is read, in bytes.
+	maxSidecar = 64 * crawler.KiB
+)
+
+// partials keeps the beginnings of bodies whose fetch was interrupted, for the next fetch of the same URL by
+// the same fetcher. Safe for concurrent use; its directory belongs to one process.
+//
+// A body lies in KEY-RANDOM.part. Beside it, KEY.json tells of which URL and which version it is, and how
+// many of its bytes are durable. The sidecar is replaced whole, after those bytes were synced; bytes beyond
+// are cut off before the body is gone on with. Each start of a body takes a new name, so that a
+// sidecar never speaks of another body's bytes. What has no sidecar is removed at the start.
+type partials struct {
+	dir string
+	log *slog.Logger
+
+	mu   sync.Mutex
+	idle map[string]partialInfo // by key: kept, and not lent
+	lent map[string]bool
+}
+
+// partialInfo is what a sidecar says.
+type partialInfo struct {
+	URL          string    `json:"url"`
+	File         string    `json:"file"`
+	ETag         string    `json:"etag,omitempty"` // a strong one; without it LastModified is the validator
+	LastModified string    `json:"last_modified,omitempty"`
+	ContentType  string    `json:"content_type,omitempty"`
+	Total        int64     `json:"total"` // of the whole body, -1 = not known
+	Size         int64     `json:"size"`  // bytes that are durable
+	Saved        time.Time `json:"saved"`
+}
+
+// newPartials makes the directory (0700) if need be and reads what an earlier process left. A sidecar that
+// makes no sense is removed with its body.
+func newPartials(dir string, log *slog.Logger) (*partials, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of unfinished bodies: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of unfinished bodies: %w", err)
+	}
+	ps := &partials{dir: dir, log: log, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
+	known := make(map[string]bool)
+	for _, e := range entries {
+		if key, ok := strings.CutSuffix(e.Name(), sidecarSuffix); ok {
+			if info, ok := ps.read(key); ok {
+				ps.idle[key], known[info.File], known[e.Name()] = info, true, true
+			}
+		}
+	}
+	for _, e := range entries {
+		if !known[e.Name()] && e.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return nil, fmt.Errorf("remove a left-over body: %w", err)
+			}
+		}
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.prune(time.Now())
+	return ps, nil
+}
+
+// read reads a sidecar; false when it or its body is of no use.
+func (ps *partials) read(key string) (info partialInfo, ok bool) {
+	f, err := os.Open(filepath.Join(ps.dir, key+sidecarSuffix))
+	if err != nil {
+		return info, false
+	}
+	defer f.Close() // it is only read
+	if json.NewDecoder(io.LimitReader(f, maxSidecar)).Decode(&info) != nil {
+		return info, false
+	}
+	name := strings.HasPrefix(info.File, key+"-") && strings.HasSuffix(info.File, partSuffix)
+	if !name || info.Size <= 0 || filepath.Base(info.File) != info.File || partialKey(info.URL) != key {
+		return info, false
+	}
+	at, err := os.Lstat(filepath.Join(ps.dir, info.File))
+	return info, err == nil && at.Mode().IsRegular() && at.Size() >= info.Size
+}
+
+func partialKey(url string) string {
+	sum := sha256.Sum256([]byte(url))
+	return hex.EncodeToString(sum[:16])
+}
+
+// prune drops what is beyond the limits. Called with mu held.
+func (ps *partials) prune(now time.Time) {
+	keys := make([]string, 0, len(ps.idle))
+	var bytes int64
+	for k, info := range ps.idle {
+		keys = append(keys, k)
+		bytes += info.Size
+	}
+	slices.SortFunc(keys, func(a, b string) int { return ps.idle[a].Saved.Compare(ps.idle[b].Saved) })
+	for i, k := range keys {
+		info := ps.idle[k]
+		if now.Sub(info.Saved) <= partialAge && bytes <= partialBytes && len(keys)-i <= partialFiles {
+			return
+		}
+		bytes -= info.Size
+		delete(ps.idle, k)
+		ps.remove(k, info)
+		ps.log.Info("dropped the beginning of a body: kept too long, or too many", "url", info.URL, "bytes", info.Size)
+	}
+}
+
+// remove removes a body and what is said of it. What cannot be removed now is removed at the next start.
+func (ps *partials) remove(key string, info partialInfo) {
+	if info.Size > 0 {
+		os.Remove(filepath.Join(ps.dir, key+sidecarSuffix))
+	}
+	if info.File != "" {
+		os.Remove(filepath.Join(ps.dir, info.File)) // gone when the archive renamed it
+	}
+}
+
+// lend gives the place for a URL's body to one exchange, with what is there already. nil when the fetcher
+// keeps none, or another exchange has it. It must be released.
+func (ps *partials) lend(u crawler.URL) *partial {
+	if ps == nil {
+		return nil
+	}
+	key := partialKey(u.String())
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.lent[key] {
+		return nil
+	}
+	ps.lent[key] = true
+	p := &partial{from: ps, key: key, url: u.String(), info: ps.idle[key]}
+	delete(ps.idle, key)
+	return p
+}
+
+// partial is the place of one body while an exchange has it. Owned by one goroutine.
+type partial struct {
+	from *partials
+	key  string
+	url  string
+	info partialInfo // of what is durable; info.Size is 0 when nothing is
+
+	file   *os.File  // open once load found something, or create was called
+	size   int64     // bytes in it
+	sum    hash.Hash // over them, set by load
+	synced time.Time // when the body was begun or last synced
+}
+
+// load opens what is there and digests it, so that a body can be gone on with after size bytes. Of a body
+// that is whole already the last byte is asked for again, since a server can only be asked for something.
+// What cannot be read is dropped; it is left alone when ctx ends.
+func (p *partial) load(ctx context.Context, buf []byte) {
+	if p.info.Size == 0 {
+		return
+	}
+	if err := p.reopen(ctx, buf); err != nil {
+		p.closeFile()
+		if ctx.Err() == nil {
+			p.from.log.Warn("the beginning of a body cannot be read", "url", p.url, "error", err)
+			p.forget()
+		}
+		p.size, p.sum = 0, nil
+	}
+}
+
+func (p *partial) reopen(ctx context.Context, buf []byte) error {
+	f, err := os.OpenFile(filepath.Join(p.from.dir, p.info.File), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	p.file, p.size, p.sum, p.synced = f, p.info.Size, sha256.New(), time.Now()
+	if err := f.Truncate(p.size); err != nil {
+		return err
+	}
+	if p.size == p.info.Total {
+		p.size--
+	}
+	n, err := io.CopyBuffer(p.sum, io.LimitReader(&untilDone{ctx, f}, p.size), buf)
+	if err == nil && n != p.size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// untilDone reads until its context ends.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u *untilDone) Read(b []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(b)
+}
+
+// begin says that another body starts, of which info tells. What was there is dropped.
+func (p *partial) begin(info partialInfo) {
+	p.forget()
+	p.info = info
+	p.info.URL, p.info.File, p.info.Size = p.url, p.key+"-"+rand.Text()+partSuffix, 0
+}
+
+// create makes the file of a body that was begun.
+func (p *partial) create() (*os.File, error) {
+	// The directory is private; the file gets the usual permissions, as it will have another name.
+	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	p.file, p.size, p.synced = f, 0, time.Now()
+	return f, err
+}
+
+func (p *partial) path() string { return filepath.Join(p.from.dir, p.info.File) }
+
+// due reports whether so much came since the last sync that it should be made durable.
+func (p *partial) due(now time.Time) bool {
+	fresh := p.size - p.info.Size
+	return fresh >= partialSync || fresh >= partialSyncLeast && now.Sub(p.synced) >= partialSyncTime
+}
+
+// sync makes what came durable, and then says so in the sidecar.
+func (p *partial) sync() error {
+	if err := p.file.Sync(); err != nil {
+		return fmt.Errorf("sync an unfinished body: %w", err)
+	}
+	p.synced = time.Now()
+	info := p.info
+	info.Size, info.Saved = p.size, p.synced.UTC()
+	text, err := json.Marshal(info)
+	if err == nil {
+		err = replaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), text)
+	}
+	if err != nil {
+		return fmt.Errorf("note an unfinished body: %w", err)
+	}
+	p.info = info
+	return nil
+}
+
+// replaceFile gives a file a new content: all of it or, after a crash, the old one.
+func replaceFile(name string, text []byte) error {
+	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(name+".tmp", name)
+}
+
+// forget drops what is there.
+func (p *partial) forget() {
+	p.closeFile()
+	p.from.remove(p.key, p.info)
+	p.info, p.size, p.sum = partialInfo{}, 0, nil
+}
+
+func (p *partial) closeFile() {
+	if p.file != nil {
+		p.file.Close() // synced before, or of no use
+		p.file = nil
+	}
+}
+
+// release gives the place back: what is there is kept for the next fetch, or dropped. It must not be used
+// afterwards.
+func (p *partial) release(keep bool) {
+	if keep && p.file != nil && p.size > p.info.Size {
+		if err := p.sync(); err != nil {
+			p.from.log.Warn("the beginning of a body cannot be kept whole", "url", p.url, "error", err)
+		}
+	}
+	if keep && p.info.Size > 0 {
+		p.closeFile()
+	} else {
+		p.forget()
+	}
+	ps := p.from
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.lent, p.key)
+	if p.info.Size > 0 {
+		ps.idle[p.key] = p.info
+		ps.prune(time.Now())
+	}
+}
+
+// validator is what If-Range can carry.
+func (i *partialInfo) validator() string { return cmp.Or(i.ETag, i.LastModified) }
