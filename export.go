@@ -139,6 +139,9 @@ func readExportRequest(v url.Values) (q exportRequest, err error) {
 }
 
 func (q exportRequest) rows(l *storage.Ledger) iter.Seq2[*Row, error] {
+	if len(q.filter.Hosts) > 0 {
+		return q.filter.Rows(l.RowsOf(q.filter.Hosts...))
+	}
 	return q.filter.Rows(l.All())
 }
 

@@ -67,13 +67,16 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 	return s, nil
 }
 
+// readCache is the cache of a ledger that is only read from end to end, in bytes: more would not be used twice.
+const readCache = 32 << 20
+
 // openAtRest opens the ledger of a directory that nobody works in, for reading.
 func openAtRest(path string) (*storage.Ledger, func(), error) {
 	dir, err := storage.OpenDir(path, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true, CacheBytes: readCache})
 	if err != nil {
 		return nil, nil, errors.Join(err, dir.Close())
 	}

@@ -275,7 +275,7 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 	}
 	f, err := fetcher.New(fetcher.Options{
 		Name: localFetcher, Workers: r.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
-		Archive: a, SpoolDir: spool, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, Kill: r.life,
+		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, Kill: r.life,
 	})
 	if err != nil {
 		return err
@@ -370,4 +370,13 @@ func spoolDir(dir string) (string, error) {
 		return "", fmt.Errorf("make spool: %w", err)
 	}
 	return spool, nil
+}
+
+// partialDir is where a fetcher keeps bodies that were interrupted, to go on with them; "" when they do not become
+// files. It outlives the process.
+func partialDir(job *Job, dir string) string {
+	if job.Archive != crawler.ArchiveFiles {
+		return ""
+	}
+	return filepath.Join(dir, "incoming", "partial")
 }

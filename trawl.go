@@ -19,6 +19,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,6 +97,10 @@ type Options struct {
 	Control   string         // control address, "" = the second port after Bind
 	Secret    cluster.Secret // of the cluster; none = loopback only
 	Name      string         // fetcher: its name in rows, "" = made from the host name
+
+	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
+	// names are not guarded through one.
+	Proxy func(*url.URL) (*url.URL, error)
 
 	// Fault is called at steps of the protocol, for tests that inject faults.
 	Fault func(step string)

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -206,6 +207,7 @@ func (j *Job) Validate() error {
 	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)
 	bad(j.Grace > 0, "grace %v: must be more than 0", j.Grace)
 	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)
+	bad(j.CA == "" || x509.NewCertPool().AppendCertsFromPEM([]byte(j.CA)), "--ca-file: there is no certificate (PEM) in it")
 	for _, a := range j.Accept {
 		bad(validMediaRange(a), "--accept %q: use a content type such as text/html, or image/*", a)
 	}

@@ -48,9 +48,9 @@ func HostFault(r *Result) bool {
 // BackoffMax.
 const (
 	BackoffBase = time.Second
-	BackoffMax  = 5 * time.Minute
+	BackoffMax  = time.Minute
 	// BackoffCalm is how many good answers in a row halve the penalty.
-	BackoffCalm = 10
+	BackoffCalm = 3
 )
 
 // Penalty is the back-off after one more answer: doubled on 429 and 503, halved after each BackoffCalm

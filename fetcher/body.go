@@ -30,6 +30,7 @@ var errWireLimit = errors.New("the coded body is longer than its limit")
 // bodyKit is what bodies need and fetchers share: spools, decoders, buffers. Safe for concurrent use.
 type bodyKit struct {
 	spools   *spools
+	partials *partials // nil = a body that was interrupted starts anew
 	decoders decoders
 	chunks   sync.Pool // of *[]byte
 	scans    sync.Pool // of *pageScan
@@ -248,12 +249,15 @@ func (p *bodyPass) end(err error) {
 	}
 	switch wire := p.wire.err; {
 	case errors.Is(err, errMaxBody):
+		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut at the limit of %d bytes", x.limits.MaxBody)}
 	case errors.Is(err, errRatio):
+		x.bound = boundRatio
 		x.cut = cutting{crawler.ReasonBadEncoding, "length", fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.decoded)}
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
 	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
+		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}
 	case wire != nil && wire != io.EOF && wire != errWireLimit:
 		x.cut = cutWire(p.wire)

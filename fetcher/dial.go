@@ -73,12 +73,7 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	name, _, _ := net.SplitHostPort(address)
-	config := d.tls.Clone()
-	if config.ServerName == "" {
-		config.ServerName = name
-	}
-	t := tls.Client(conn, config)
+	t := tls.Client(conn, d.tlsFor(ctx, address))
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		if ctx.Err() != nil || timedOut(err) {
@@ -100,23 +95,32 @@ func (d *dialer) limited(ctx context.Context) (context.Context, context.CancelFu
 	return timed, func() { detach(); done(); cancel() }
 }
 
-func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) {
-	name, portText, err := net.SplitHostPort(address)
+func splitAddress(address string) (name string, port uint16, err error) {
+	name, text, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, &dialError{crawler.ReasonConnect, err}
+		return "", 0, err
 	}
-	port, err := net.LookupPort("tcp", portText)
+	n, err := net.LookupPort("tcp", text)
+	return name, uint16(n), err
+}
+
+// open opens a connection to the host, or to the proxy that the context names.
+func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) {
+	if viaOf(ctx) != nil {
+		return d.openProxy(ctx, address)
+	}
+	name, port, err := splitAddress(address)
 	if err != nil {
 		return nil, &dialError{crawler.ReasonConnect, err}
 	}
 	if literal, err := netip.ParseAddr(name); err == nil {
-		return d.connectAny(ctx, name, []netip.Addr{literal.Unmap()}, uint16(port), true)
+		return d.connectAny(ctx, d.guard, name, []netip.Addr{literal.Unmap()}, port, true)
 	}
 	addrs, fresh, err := d.addresses(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := d.connectAny(ctx, name, addrs, uint16(port), name == "localhost")
+	conn, err := d.connectAny(ctx, d.guard, name, addrs, port, name == "localhost")
 	if err == nil || fresh || ctx.Err() != nil {
 		return conn, err
 	}
@@ -124,7 +128,7 @@ func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) 
 	if addrs, err = d.resolve(ctx, name); err != nil {
 		return nil, err
 	}
-	return d.connectAny(ctx, name, addrs, uint16(port), name == "localhost")
+	return d.connectAny(ctx, d.guard, name, addrs, port, name == "localhost")
 }
 
 // addresses are those known of the name; fresh tells that they were resolved in this turn.
@@ -139,7 +143,11 @@ func (d *dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr
 	return addrs, true, err
 }
 
-func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+// lookup finds the addresses of a name, or reads it as one.
+func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
+	if literal, err := netip.ParseAddr(name); err == nil {
+		return []netip.Addr{literal.Unmap()}, nil
+	}
 	addrs, err := d.resolver.LookupNetIP(ctx, "ip", name)
 	if err == nil && len(addrs) == 0 {
 		err = errors.New("the name has no address")
@@ -150,6 +158,15 @@ func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error)
 	own := make([]netip.Addr, len(addrs))
 	for i, a := range addrs {
 		own[i] = a.Unmap()
+	}
+	return own, nil
+}
+
+// resolve looks the host's name up, and keeps its addresses for the turn.
+func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	own, err := d.lookup(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -172,9 +189,9 @@ func (d *dialer) resolved() []string {
 }
 
 // connectAny tries the addresses that the guard allows, one after the other.
-func (d *dialer) connectAny(ctx context.Context, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
+func (d *dialer) connectAny(ctx context.Context, guard crawler.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
 	open := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
-		return !d.guard.Allows(netip.AddrPortFrom(a, port), spelled)
+		return !guard.Allows(netip.AddrPortFrom(a, port), spelled)
 	})
 	if len(open) == 0 {
 		return nil, privateError(name, addrs[0])
@@ -182,7 +199,7 @@ func (d *dialer) connectAny(ctx context.Context, name string, addrs []netip.Addr
 	open = open[:min(len(open), maxTries)]
 	var failed error
 	for i, a := range open {
-		conn, err := d.connect(ctx, netip.AddrPortFrom(a, port), spelled, i < len(open)-1)
+		conn, err := d.connect(ctx, guard, netip.AddrPortFrom(a, port), spelled, i < len(open)-1)
 		if err == nil {
 			return conn, nil
 		}
@@ -207,13 +224,13 @@ func privateError(name string, a netip.Addr) error {
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
-func (d *dialer) connect(ctx context.Context, to netip.AddrPort, spelled, more bool) (*leasedConn, error) {
+func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to netip.AddrPort, spelled, more bool) (*leasedConn, error) {
 	if d.lease.over(d.now()) {
 		return nil, errLeaseOver
 	}
 	nd := net.Dialer{KeepAlive: -1, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
-		if err != nil || !d.guard.Allows(at, spelled) {
+		if err != nil || !guard.Allows(at, spelled) {
 			return privateError(to.Addr().String(), at.Addr())
 		}
 		return nil

@@ -70,7 +70,11 @@ func (c *leasedConn) reset() error {
 
 // leasedBelow finds the leased connection below what net/http uses, nil when there is none.
 func leasedBelow(conn net.Conn) *leasedConn {
-	if t, ok := conn.(*tls.Conn); ok {
+	for { // TLS to a server through TLS to a proxy has two layers
+		t, ok := conn.(*tls.Conn)
+		if !ok {
+			break
+		}
 		conn = t.NetConn()
 	}
 	c, _ := conn.(*leasedConn)

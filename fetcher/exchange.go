@@ -35,15 +35,15 @@ type exchange struct {
 	redirects int         // followed up to url
 	limits    crawler.FetchLimits
 	keep      keepMode
-	page      int64  // decoded bytes of a text that the caller wants to read; 0 = none
-	plain     bool   // read as a text whatever its type
-	identity  bool   // ask for the body without content coding
+	page      int64                         // decoded bytes of a text that the caller wants to read; 0 = none
+	plain     bool                          // read as a text whatever its type
+	identity  bool                          // ask for the body without content coding
 	accepts   func(contentType string) bool // which bodies of a 2xx are read; nil = all
-	part      *partial // where a body that can be gone on with lies; nil = it cannot. The exchange releases it
-	private   []string // header fields that the archive is not told
-	links     bool   // look for links in an HTML page
-	styles    bool   // and in a style sheet
-	wrote     func() // called once when the request was written, by another goroutine; nil = not called
+	part      *partial                      // where a body that can be gone on with lies; nil = it cannot. The exchange releases it
+	private   []string                      // header fields that the archive is not told
+	links     bool                          // look for links in an HTML page
+	styles    bool                          // and in a style sheet
+	wrote     func()                        // called once when the request was written, by another goroutine; nil = not called
 
 	result   crawler.Result
 	found    []crawler.Link     // in order, each once; only of a Fetched page
@@ -66,6 +66,7 @@ type exchange struct {
 	asksFor bool        // the request carried validators
 	spool   *spool      // nil = nothing kept
 	cut     cutting
+	bound   string // the limit that cut the answer, a bound word; "" = none
 	note    string // for Detail, when nothing more important is to be said
 	sent    sentHead
 }
@@ -125,6 +126,9 @@ func (x *exchange) finish() {
 // noAnswer is the result of an exchange without any answer.
 func (x *exchange) noAnswer(err error) {
 	reason, detail := classify(err)
+	if headerLimit(err) {
+		x.bound = boundHeader
+	}
 	x.result.Outcome, x.result.Reason, x.result.Detail = crawler.Failed, reason, oneLine(detail, maxDetail)
 }
 

@@ -1,7 +1,7 @@
 package fetcher
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +35,22 @@ const lastModifiedAge = time.Minute
 
 // errNoContinuation: the server cannot go on where the body was interrupted.
 var errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
+
+// lendPart finds what is there of a body that is to become a file.
+func (k *bodyKit) lendPart(ctx context.Context, x *exchange) {
+	if k.partials == nil || x.keep != keepDecoded {
+		return
+	}
+	if x.part = k.partials.lend(x.url); x.part == nil {
+		return
+	}
+	chunk := k.chunks.Get().(*[]byte)
+	defer k.chunks.Put(chunk)
+	x.part.load(ctx, *chunk)
+	if most := x.limits.MaxBody; most > 0 && x.part.size >= most {
+		x.part.forget() // the limit was lowered: it is fetched anew and cut
+	}
+}
 
 // ranged reports whether the request asks for the rest of a body.
 func (x *exchange) ranged() bool { return x.part != nil && x.part.size > 0 }
@@ -176,7 +192,3 @@ func (x *exchange) releasePart() {
 	x.part.release(!x.spoilt && (x.dropped != nil || !x.asked || retried))
 	x.part = nil
 }
-
-// wholeType is the content type that --accept is compared with: a body without one is anything (RFC 9110
-// section 8.3).
-func (x *exchange) wholeType() string { return cmp.Or(x.result.ContentType, "application/octet-stream") }

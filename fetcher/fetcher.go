@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gocolly/colly/v2"
+	"golang.org/x/time/rate"
+
+	"trawl/crawler"
 )
 
 const (
@@ -21,6 +25,8 @@ const (
 	askTimeout = 5 * time.Second
 	// askAgain is the pause after a question without an answer.
 	askAgain = time.Second
+	// firstAgain is the first of these pauses at a start, where the scheduler may be a moment behind.
+	firstAgain = 30 * time.Millisecond
 	// askPatience is how long the first question for a turn is repeated. By then the task queue hands the
 	// task out again.
 	askPatience = 30 * time.Second
@@ -52,7 +58,13 @@ type Options struct {
 	Reports   Reports
 	Archive   Archive
 	SpoolDir  string // for bodies too large for memory; this fetcher's alone, made and emptied by New
-	Stay      bool   // wait for the next job when one is done
+	// PartialDir is for bodies that were interrupted and can be gone on with; this fetcher's alone, on the file
+	// system of the archive, kept over restarts. "" = such bodies start anew.
+	PartialDir string
+	// Proxy tells the proxy for a URL, nil for none. Its own address is reached whatever it is; what a proxy
+	// leads to is guarded only as far as URLs spell it. nil = no proxy at all.
+	Proxy func(*url.URL) (*url.URL, error)
+	Stay  bool // wait for the next job when one is done
 	// Kill, when it ends, stops everything at once: exchanges are cut and nothing more is sent. nil = never.
 	Kill   context.Context
 	Logger *slog.Logger // nil = none
@@ -85,10 +97,13 @@ func (o *Options) validate() error {
 type Fetcher struct {
 	Options
 
-	open  func(siteSpec) site // how a turn reaches its host; replaced in tests
-	slots chan struct{}       // one for each turn
-	look  chan struct{}       // one slot: the notice should be read
-	done  chan struct{}       // one slot: an answer said that the job is over
+	open   func(siteSpec) site // how a turn reaches its host; replaced in tests
+	margin time.Duration       // maxMargin; none in tests of exact gaps
+	slots  chan struct{}       // one for each turn
+	look   chan struct{}       // one slot: the notice should be read
+	done   chan struct{}       // one slot: an answer said that the job is over
+
+	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
 	busy  atomic.Int64
 	pages atomic.Int64
@@ -118,15 +133,24 @@ func New(o Options) (*Fetcher, error) {
 		o.Kill = context.Background()
 	}
 	f := &Fetcher{
-		Options: o,
-		slots:   make(chan struct{}, o.Workers),
-		look:    make(chan struct{}, 1), done: make(chan struct{}, 1), reading: make(chan struct{}, 1),
+		Options: o, margin: maxMargin,
+		slots: make(chan struct{}, o.Workers),
+		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), reading: make(chan struct{}, 1),
 	}
 	kit, err := newBodyKit(o.SpoolDir)
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
-	f.open = (&collySites{archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare), log: o.Logger}).open
+	if o.PartialDir != "" {
+		if kit.partials, err = newPartials(o.PartialDir, o.Logger); err != nil {
+			return nil, fmt.Errorf("fetcher: %w", err)
+		}
+	}
+	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
+	f.open = (&collySites{
+		archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare),
+		bandwidth: f.bandwidth, proxy: o.Proxy, log: o.Logger,
+	}).open
 	return f, nil
 }
 
@@ -181,16 +205,16 @@ func (f *Fetcher) ending(err error) error {
 // waited for.
 func (f *Fetcher) await(ctx context.Context) error {
 	told := false
-	for {
+	for again := firstAgain; ; again = min(2*again, askAgain) {
 		err := f.refresh(ctx, time.Now())
 		switch v := f.view.Load(); {
-		case err != nil && !told:
+		case err != nil && !told && again == askAgain:
 			f.Logger.Warn("the scheduler does not answer", "err", err)
 			told = true
 		case err == nil && (!v.Done || !f.Stay):
 			return nil
 		}
-		timer := time.NewTimer(askAgain)
+		timer := time.NewTimer(again)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -38,12 +38,14 @@ type siteSpec struct {
 
 // finding is how one exchange ended.
 type finding struct {
-	result crawler.Result
-	links  []crawler.Link // owned by the caller
-	counts crawler.LinkCounts
-	body   []byte // of a robots.txt
-	sent   bool   // a request went out
-	cut    bool   // ended by the lease or by our own stop: it says nothing about the URL
+	result  crawler.Result
+	links   []crawler.Link // owned by the caller
+	dropped tally          // references on the page that are not among links, by reason
+	bounds  tally          // limits that were hit
+	body    []byte         // of a robots.txt
+	sent    bool           // a request went out
+	cut     bool           // ended by the lease or by our own stop: it says nothing about the URL
+	anew    bool           // the URL is to be asked for again: its body cannot be gone on with
 }
 
 // lanes runs the turn's requests: errands and robots.txt first, by one goroutine, then the lanes.
@@ -70,7 +72,7 @@ func (t *turn) lane() {
 }
 
 // fetch deals with one URL. It reports true when the URL is to be taken up again in this turn, because
-// the right ended under way.
+// the right ended under way or its body must start anew.
 func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	rule, ok := t.allowed(b, u.URL)
 	if !ok {
@@ -87,16 +89,13 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	}
 	found := b.page(t.flight, u, t.validators[u.URL], s.wrote)
 	longer, ok := t.ended(s, &found)
-	if !ok {
+	if !ok || found.anew {
 		return true
 	}
 	t.f.pages.Add(1)
 	links, dropped := t.inScope(withRedirect(&found))
-	dropped.add(crawler.DropTooMany, found.counts.TooMany)
-	dropped.add(crawler.DropTooLong, found.counts.TooLong)
-	dropped.add(crawler.DropNotHTTP, found.counts.NotHTTP)
 	t.report.add(&found.result, u.Depth, links, longer)
-	t.report.addDropped(dropped)
+	t.report.addTallies(dropped, nil)
 	return false
 }
 
@@ -157,6 +156,9 @@ func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 	}
 	longer, changed := s.done(now, r, found.sent)
 	t.report.addExchange(took, found.sent, changed)
+	if !found.cut {
+		t.report.addTallies(found.dropped, found.bounds)
+	}
 	if found.sent {
 		t.f.Step(StepRequest)
 	}

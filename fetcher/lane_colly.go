@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gocolly/colly/v2"
+	"golang.org/x/time/rate"
 
 	"trawl/crawler"
 )
@@ -96,30 +99,43 @@ type collySites struct {
 	archive    Archive
 	kit        *bodyKit
 	collectors *collectors
+	bandwidth  *rate.Limiter
+	proxy      func(*url.URL) (*url.URL, error) // nil = none
 	log        *slog.Logger
 }
 
 func (cs *collySites) open(spec siteSpec) site {
+	job := &spec.view.Job
 	o := transportOptions{
-		Lease: spec.lease, Guard: spec.view.guard, Kit: cs.kit, Bandwidth: spec.view.bandwidth,
-		Limits: spec.view.Job.Fetch, Lanes: max(1, spec.answer.Connections),
+		Lease: spec.lease, Guard: spec.view.guard, Kit: cs.kit, Bandwidth: cs.bandwidth, TLS: spec.view.tls,
+		Limits: job.Fetch, Lanes: max(1, spec.answer.Connections), Proxy: cs.proxy, Agent: job.UserAgent,
 		Name: hostname(spec.host), Addresses: spec.answer.Addresses,
 	}
-	return &collySite{
-		from: cs, job: &spec.view.Job, headers: spec.view.Job.For(spec.host).Headers, transport: newTransport(o), lease: spec.lease,
+	s := &collySite{
+		from: cs, job: job, headers: job.For(spec.host).Headers, transport: newTransport(o), lease: spec.lease,
 		jar: newJar(spec.host, spec.answer.Cookies), credentials: spec.answer.Credentials,
 	}
+	for _, h := range s.headers {
+		if name := http.CanonicalHeaderKey(h.Name); !slices.Contains(plainHeaders[:], name) {
+			s.private = append(s.private, name)
+		}
+	}
+	return s
 }
+
+// plainHeaders are those of the user's headers that the archive is told. Any other may be a key to something.
+var plainHeaders = [...]string{"Accept", "Accept-Language", "Cache-Control", "From", "Pragma", "Referer"}
 
 // collySite is the way to one host for one turn.
 type collySite struct {
 	from        *collySites
 	job         *crawler.Job
-	headers     []crawler.Header // the user's
+	headers     []crawler.Header // the user's; the last of a name counts
+	private     []string         // names of those that the archive is not told
 	transport   *transport
 	lease       *lease
 	jar         *jar
-	credentials string // "user:password"
+	credentials string // "user:password"; they go before an Authorization among headers
 	told        int    // addresses reported; owned by the turn's sender
 }
 
@@ -157,12 +173,18 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	s, job := b.site, b.site.job
 	x := &exchange{
 		url: u.URL, redirects: u.Redirects, limits: job.Fetch, keep: keepAs(job.Archive), wrote: wrote,
-		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone,
+		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
+	}
+	// A file is to be what the server has, and one that is coded on its way could not be gone on with.
+	x.identity = job.Kind == crawler.Download && x.keep == keepDecoded
+	if len(job.Accept) > 0 {
+		x.accepts = job.Accepts
 	}
 	if s.from.collectors.prepare != nil {
 		x.page = extractLimit
 	}
 	defer x.release()
+	s.from.kit.lendPart(ctx, x)
 	header := s.header(u.URL)
 	if v.ETag != "" {
 		header.Set("If-None-Match", v.ETag)
@@ -173,7 +195,10 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	b.visit(x.with(ctx), x, header)
 	s.jar.take(u.URL, x.header)
 	x.archive(ctx, s.from.archive, u.Name)
-	return finding{result: x.result, links: x.found, counts: x.counts, sent: x.requests > 0, cut: x.dropped != nil}
+	return finding{
+		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: x.bounds(),
+		sent: x.requests > 0, cut: x.dropped != nil, anew: x.anew,
+	}
 }
 
 // visit runs the collector. A panic in a callback, or a callback that aborts, fails the page.
@@ -198,7 +223,7 @@ func (b *collyBrowser) visit(ctx context.Context, x *exchange, header http.Heade
 
 func (b *collyBrowser) refused(x *exchange, detail string) {
 	x.begin() // for the result's URL and time, when the transport was not reached
-	if x.dropped == nil {
+	if x.dropped == nil && !x.anew {
 		x.fail(crawler.ReasonExtraction, oneLine(detail, maxDetail))
 		x.found, x.result.Links = nil, 0
 	}
@@ -208,7 +233,7 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 // limit; it is stored when exchanges are.
 func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) finding {
 	s, job := b.site, b.site.job
-	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, wrote: wrote}
+	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, wrote: wrote, private: s.private}
 	x.limits.MaxBody, x.limits.Redirects = job.Fetch.Robots, 0
 	if x.limits.Total <= 0 {
 		x.limits.Total = robotsTotal
@@ -223,7 +248,7 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) 
 	}
 	s.jar.take(u, x.header)
 	x.archive(ctx, s.from.archive, "")
-	return finding{result: x.result, body: x.text, sent: x.requests > 0, cut: x.dropped != nil}
+	return finding{result: x.result, body: x.text, bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil}
 }
 
 // header is what every request to the host carries.
@@ -238,6 +263,9 @@ func (s *collySite) header(u crawler.URL) http.Header {
 		h.Set("Authorization", basicAuth(s.credentials))
 	}
 	if c := s.jar.header(u); c != "" {
+		if own := h.Get("Cookie"); own != "" {
+			c = own + "; " + c
+		}
 		h.Set("Cookie", c)
 	}
 	return h

@@ -25,6 +25,8 @@ type pace struct {
 	single bool
 	turn   chan struct{} // one token: who has it may start the next request; used while there is a delay
 
+	margin time.Duration // at most added to a delay; set before the first use
+
 	mu        sync.Mutex
 	limiter   *rate.Limiter
 	base      time.Duration // by user and robots.txt
@@ -48,8 +50,15 @@ func newPace(base, penalty time.Duration, lanes int, first time.Time) *pace {
 	return p
 }
 
+// maxMargin bounds what is added to a delay: a tenth of it, and no more than this. The gap is promised as the
+// server sees it, and a server that is busy notes the end of its answer some milliseconds late.
+const maxMargin = 10 * time.Millisecond
+
 // delay is the gap in force. Called with mu held.
-func (p *pace) delay() time.Duration { return max(p.base, p.penalty) }
+func (p *pace) delay() time.Duration {
+	d := max(p.base, p.penalty)
+	return d + min(d/10, p.margin)
+}
 
 // anchor makes the limiter full at the earliest moment of the next start. Called with mu held.
 func (p *pace) anchor() {

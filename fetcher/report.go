@@ -33,6 +33,7 @@ type report struct {
 	requests int
 	penalty  bool // the back-off changed
 	dropped  tally
+	bounds   tally
 	mean     time.Duration
 	sent     map[crawler.Link]int // links already added, with the least depth of a page that had them
 	space    chan struct{}        // closed when room was made
@@ -48,7 +49,8 @@ type entry struct {
 	hop    *crawler.RobotsAnswer
 }
 
-// tally counts links that were not worth sending, by reason. nil is an empty one.
+// tally counts by word: links that were not worth sending by reason, limits that were hit. nil is an empty
+// one.
 type tally map[string]int64
 
 func (t *tally) add(word string, n int) {
@@ -88,12 +90,16 @@ func (r *report) addHop(a crawler.RobotsAnswer) {
 	r.push(entry{hop: &a}, true)
 }
 
-// addDropped counts links that are not sent; repeats within the turn are not among them.
-func (r *report) addDropped(dropped tally) {
+// addTallies counts links that are not sent (repeats within the turn are not among them) and limits that
+// were hit. The sums go into the next part.
+func (r *report) addTallies(dropped, bounds tally) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for word, n := range dropped {
 		r.dropped.add(word, int(n))
+	}
+	for word, n := range bounds {
+		r.bounds.add(word, int(n))
 	}
 }
 
@@ -200,6 +206,7 @@ func (r *report) take(p *crawler.Part) {
 	p.State.PenaltySet, r.penalty = r.penalty, false
 	p.State.MeanTime = r.mean
 	p.State.Dropped, r.dropped = r.dropped, nil
+	p.State.Bounds, r.bounds = r.bounds, nil
 	r.bytes = 0
 	for i := range r.queue {
 		r.bytes += r.queue[i].size()

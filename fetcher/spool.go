@@ -130,7 +130,9 @@ func (s *spool) write(p []byte) error {
 }
 
 // due reports whether sync should be called: so much came that it should outlive the process.
-func (s *spool) due(now time.Time) bool { return s.part != nil && s.file != nil && s.err == nil && s.part.due(now) }
+func (s *spool) due(now time.Time) bool {
+	return s.part != nil && s.file != nil && s.err == nil && s.part.due(now)
+}
 
 // sync makes the body durable as far as it came.
 func (s *spool) sync() error {

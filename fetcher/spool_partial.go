@@ -163,12 +163,9 @@ func (ps *partials) remove(key string, info partialInfo) {
 	}
 }
 
-// lend gives the place for a URL's body to one exchange, with what is there already. nil when the fetcher
-// keeps none, or another exchange has it. It must be released.
+// lend gives the place for a URL's body to one exchange, with what is there already. nil when another exchange
+// has it. It must be released.
 func (ps *partials) lend(u crawler.URL) *partial {
-	if ps == nil {
-		return nil
-	}
 	key := partialKey(u.String())
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

@@ -38,12 +38,14 @@ type transportOptions struct {
 	Guard     crawler.AddressGuard
 	Lanes     int // connections at once
 	Kit       *bodyKit
-	Name      string           // whose addresses Addresses are: the host's name without port
-	Addresses []string         // from the grant; resolved anew when none of them answers
-	Bandwidth *rate.Limiter    // of the node, bytes; nil = no limit
-	Resolver  resolver         // nil = net.DefaultResolver
-	TLS       *tls.Config      // copied; nil = the system's roots
-	Now       func() time.Time // clock that the lease is compared with; nil = time.Now
+	Name      string                           // whose addresses Addresses are: the host's name without port
+	Addresses []string                         // from the grant; resolved anew when none of them answers
+	Bandwidth *rate.Limiter                    // of the node, bytes; nil = no limit
+	Resolver  resolver                         // nil = net.DefaultResolver
+	TLS       *tls.Config                      // copied; nil = the system's roots
+	Proxy     func(*url.URL) (*url.URL, error) // the proxy for a URL, nil for none; nil = none at all
+	Agent     string                           // User-Agent towards a proxy
+	Now       func() time.Time                 // clock that the lease is compared with; nil = time.Now
 }
 
 // transport is the http.RoundTripper of one turn: the one place that sees an exchange as it is. It sends
@@ -55,6 +57,7 @@ type transport struct {
 	dialer *dialer
 	kit    *bodyKit
 	band   *rate.Limiter
+	proxy  func(*url.URL) (*url.URL, error)
 	stop   context.CancelFunc // of dials under way
 }
 
@@ -75,7 +78,9 @@ func newTransport(o transportOptions) *transport {
 	if d.now == nil {
 		d.now = time.Now
 	}
-	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, stop: stop, inner: &http.Transport{
+	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, stop: stop, inner: &http.Transport{
+		Proxy: func(r *http.Request) (*url.URL, error) { return viaOf(r.Context()), nil }, TLSClientConfig: d.tls.Clone(),
+		ProxyConnectHeader: http.Header{"User-Agent": {o.Agent}}, OnProxyConnectResponse: connected,
 		DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true,
 		DisableCompression: true, MaxResponseHeaderBytes: o.Limits.HeaderBytes,
 		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
@@ -122,12 +127,24 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	c := t.newCall(req.Context(), x)
 	defer c.end()
-	resp, err := t.inner.RoundTrip(c.request(req.Header))
+	via, err := t.via(x.url)
+	if err != nil {
+		x.finish()
+		return nil, c.failed(err)
+	}
+	c.proxied = via != nil
+	resp, err := t.inner.RoundTrip(overProxy(c.request(req.Header), via, x.url))
 	if err != nil {
 		x.finish()
 		return nil, c.failed(err)
 	}
 	x.answered(resp)
+	if !x.continues(resp) {
+		return nil, c.pass(resp, errNoContinuation)
+	}
+	if !x.wanted() {
+		return nil, c.pass(resp, errUnwanted)
+	}
 	c.read(resp)
 	x.finish()
 	if why := c.lost(); why != nil && x.cut.reason != "" {
@@ -135,21 +152,22 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, why
 	}
 	x.judge()
-	return handOver(resp, req, x.text), nil
+	return handOver(resp, req, x), nil
 }
 
 // call is what one exchange needs while it is under way. Owned by RoundTrip's goroutine, in which net/http
 // also calls gotConn.
 type call struct {
-	t      *transport
-	x      *exchange
-	parent context.Context
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	clock  *exchangeClock
-	wrote  sync.Once
-	conn   *leasedConn // nil before there is one
-	conns  int         // times net/http chose a connection
+	t       *transport
+	x       *exchange
+	parent  context.Context
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	clock   *exchangeClock
+	wrote   sync.Once
+	proxied bool
+	conn    *leasedConn // nil before there is one
+	conns   int         // times net/http chose a connection
 }
 
 func (t *transport) newCall(parent context.Context, x *exchange) *call {
@@ -183,6 +201,10 @@ func (c *call) request(header http.Header) *http.Request {
 		h = make(http.Header)
 	}
 	h.Set("Accept-Encoding", acceptEncoding)
+	if c.x.identity || c.x.ranged() {
+		h.Set("Accept-Encoding", "identity")
+	}
+	c.x.askForRest(h)
 	c.x.asksFor = h.Get("If-None-Match") != "" || h.Get("If-Modified-Since") != ""
 	u := requestURL(c.x.url)
 	r := &http.Request{
@@ -227,7 +249,9 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 	c.x.requests = 1
 	if conn != nil {
 		c.conn = conn
-		c.x.result.IP = conn.ip()
+		if !c.proxied {
+			c.x.result.IP = conn.ip()
+		}
 	}
 	c.clock.enter(timeLimit{"no answer within", c.x.limits.FirstByte})
 }
@@ -271,18 +295,33 @@ func (c *call) read(resp *http.Response) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return
 	}
+	newBodyPass(c.x, c.t.kit, c.wire(resp)).run()
+}
+
+// wire makes the body of an answer readable under the limits.
+func (c *call) wire(resp *http.Response) *wireBody {
 	idle := timeLimit{"no byte for", c.x.limits.Idle}
 	c.clock.enter(idle)
-	wire := &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band}
-	newBodyPass(c.x, c.t.kit, wire).run()
+	return &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band}
+}
+
+// pass ends an exchange whose body nobody wants.
+func (c *call) pass(resp *http.Response, why error) error {
+	if n := resp.ContentLength; n > 0 && n <= drainLimit {
+		io.Copy(io.Discard, c.wire(resp)) // what matters is that the connection can be used again
+	}
+	resp.Body.Close()
+	c.x.finish()
+	return why
 }
 
 // handOver makes the answer that colly sees: facts and header of the real one without what speaks of the
 // coding, and the text, or no body.
-func handOver(resp *http.Response, req *http.Request, text []byte) *http.Response {
-	out := *resp
+func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Response {
+	out, text := *resp, x.text
 	out.Request = req
-	out.Header = resp.Header.Clone()
+	out.Status, out.StatusCode = x.status, x.result.Status
+	out.Header = x.header.Clone()
 	out.Header.Del("Content-Encoding")
 	out.Header.Del("Content-Length")
 	out.TransferEncoding, out.Trailer = nil, nil

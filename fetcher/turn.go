@@ -126,6 +126,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 		validators: validators(a.Validators),
 		log:        f.Logger.With("host", task.Host, "turn", task.Turn),
 	}
+	t.pace.margin = f.margin
 	t.list.init(task.URLs, lanes)
 	t.hard, t.drop = context.WithCancelCause(hard)
 	t.flight, t.cut = context.WithCancel(t.hard)

@@ -261,6 +261,7 @@ func (w *world) fetcher(set func(*Options)) *Fetcher {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	f.margin = 0
 	f.open = func(spec siteSpec) site { return &fakeSite{w: w, lease: spec.lease} }
 	return f
 }

@@ -2,6 +2,10 @@ package fetcher
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,13 +18,15 @@ type view struct {
 	crawler.JobNotice
 	scope *crawler.Scope // nil when links cannot be cut at the page
 	guard crawler.AddressGuard
-	token string // of the User-Agent, for robots.txt
-
-	bandwidth *rate.Limiter // of the node, shared by all turns; nil = no limit
+	token string      // of the User-Agent, for robots.txt
+	tls   *tls.Config // with the job's own certificates; nil = the system's only
 }
 
 func newView(n crawler.JobNotice) (*view, error) {
 	v := &view{JobNotice: n, guard: crawler.NewAddressGuard(&n.Job), token: crawler.ProductToken(n.Job.UserAgent)}
+	if err := v.trust(n.Job.CA); err != nil {
+		return nil, err
+	}
 	if !n.ScopeWhole {
 		return v, nil
 	}
@@ -34,6 +40,22 @@ func newView(n crawler.JobNotice) (*view, error) {
 	v.ScopeKeys = nil // the scope holds them
 	v.scope = scope
 	return v, nil
+}
+
+// trust adds certificates (PEM) to those that the system trusts; "" adds none.
+func (v *view) trust(certificates string) error {
+	if certificates == "" {
+		return nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return fmt.Errorf("read the system's certificates: %w", err)
+	}
+	if !roots.AppendCertsFromPEM([]byte(certificates)) {
+		return errors.New("the job's certificates cannot be read")
+	}
+	v.tls = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 // refresh reads the notice. A question that somebody else put after since serves as well, also when it
@@ -64,24 +86,20 @@ func (f *Fetcher) readNotice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.bandwidth = bandwidth(&n.Job, f.view.Load())
+	limitBandwidth(f.bandwidth, n.Job.Bandwidth)
 	f.view.Store(v)
 	return nil
 }
 
-// bandwidth is the limiter that the job asks for: the one before, with its new limit, so that turns under
-// way obey it too. They keep the old limit when there is none any more.
-func bandwidth(job *crawler.Job, before *view) *rate.Limiter {
-	if job.Bandwidth <= 0 {
-		return nil
+// limitBandwidth puts a job's limit in force, in bytes a second; 0 = none. Bodies under way obey it from their
+// next read on.
+func limitBandwidth(l *rate.Limiter, limit int64) {
+	if limit <= 0 {
+		l.SetLimit(rate.Inf)
+		return
 	}
-	limit, burst := rate.Limit(job.Bandwidth), int(max(job.Bandwidth, crawler.MinBandwidth))
-	if before == nil || before.bandwidth == nil {
-		return rate.NewLimiter(limit, burst)
-	}
-	before.bandwidth.SetLimit(limit)
-	before.bandwidth.SetBurst(burst)
-	return before.bandwidth
+	l.SetBurst(int(max(limit, crawler.MinBandwidth)))
+	l.SetLimit(rate.Limit(limit))
 }
 
 // current is the view that an answer, received just now, belongs to. When it cannot be had, links are not

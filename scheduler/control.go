@@ -98,6 +98,10 @@ func (st *step) takeUp(row *crawler.Row) {
 	fresh.Outcome, fresh.Reason, fresh.Detail, fresh.RetryAt = crawler.Waiting, "", "", time.Time{}
 	fresh.Attempts, fresh.Lapses = 0, 0
 	st.put(row, &fresh, false)
-	h := st.host(row.URL.Host())
+	st.takeUpHost(row.URL.Host())
+}
+
+func (st *step) takeUpHost(name crawler.Host) {
+	h := st.host(name)
 	h.GivenUp, h.GivenUpDetail, h.FailuresInRow, h.RobotsTries = "", "", 0, 0
 }

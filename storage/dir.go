@@ -111,14 +111,21 @@ func inspectDir(path string, create bool) (version int, err error) {
 	return version, nil
 }
 
-// unborn reports whether a directory is empty, but for what a crash leaves of one that was being made.
+// unborn reports whether a directory is empty, but for what there is of one that is being made, by another
+// process at this moment (the lock tells) or by one that died.
 func unborn(entries []fs.DirEntry) bool {
+	locked := false
 	for _, e := range entries {
-		if n := e.Name(); n != lockName && !strings.HasPrefix(n, "."+versionName) {
+		switch n := e.Name(); {
+		case n == lockName:
+			locked = true
+		case strings.HasPrefix(n, "."+versionName):
+		case n == "ledger", n == "queue", n == "archive", n == "files", n == "exports":
+		default:
 			return false
 		}
 	}
-	return true
+	return locked || len(entries) == 0
 }
 
 func lockDir(path string) (*os.File, error) {

@@ -59,7 +59,7 @@ func FormatOf(name string) (Format, error) {
 // checkGzip: a Parquet file in gzip is one that no reader of Parquet opens.
 func (f Format) checkGzip(name string) error {
 	if f == FormatParquet && isGzip(name) {
-		return errors.New("Parquet is compressed as it is: use .parquet without .gz")
+		return errors.New("a Parquet file is compressed as it is: use .parquet without .gz")
 	}
 	return nil
 }

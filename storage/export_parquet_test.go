@@ -2,7 +2,7 @@ package storage
 
 import (
 	"bytes"
-	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -308,16 +308,15 @@ func TestAFullDiskStopsAParquetExport(t *testing.T) {
 // noise are rows that do not compress, 600 bytes of text each.
 func noise(tb testing.TB, n int, each func(i int)) iter.Seq2[*crawler.Row, error] {
 	return func(yield func(*crawler.Row, error) bool) {
-		rng := rand.New(rand.NewPCG(3, 4))
+		rng := rand.NewChaCha8([32]byte{1})
 		r := fullRow(tb)
-		text := make([]byte, 300)
+		var random [150]byte
 		for i := range n {
 			each(i)
-			for at := 0; at < len(text); at += 12 {
-				copy(text[at:], fmt.Sprintf("%012x", rng.Uint64()))
-			}
-			binary.BigEndian.PutUint64(r.Digest[:], rng.Uint64())
-			r.Title, r.Detail, r.ETag = string(text[:200]), string(text), string(text[:100])
+			rng.Read(random[:])
+			text := hex.EncodeToString(random[:])
+			copy(r.Digest[:], random[:])
+			r.Title, r.Detail, r.ETag = text[:200], text, text[200:]
 			if !yield(r, nil) {
 				return
 			}

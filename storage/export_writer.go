@@ -37,7 +37,7 @@ func NewRowWriter(w io.Writer, f Format) (*RowWriter, error) {
 	case FormatCSV:
 		rw.line = &csvLine{}
 	case FormatParquet:
-		return nil, errors.New("Parquet cannot be written row by row as a stream: use jsonl or csv, or name a file that ends with .parquet")
+		return nil, errors.New("rows cannot be streamed as Parquet: use jsonl or csv, or name a file that ends with .parquet")
 	default:
 		return nil, unknownFormat(string(f))
 	}

@@ -261,7 +261,7 @@ func (s *stories) tell(r *crawler.Row) {
 	case leased:
 		r.Outcome, r.Reason = crawler.Leased, ""
 	case s.full, s.state.Job.Kind != "" && job.Depth >= 0 && r.Depth > job.Depth,
-		job.MaxPerHost > 0 && s.host.Counts[crawler.Fetched] >= job.MaxPerHost:
+		spent(job, &s.host):
 		r.Reason = crawler.ReasonLimit
 	case r.Retrying():
 		r.Reason = crawler.ReasonRetry
@@ -276,4 +276,10 @@ func (s *stories) tell(r *crawler.Row) {
 func (c *cursor) seek(key []byte) {
 	c.begun = true
 	c.live = c.settle(c.it.SeekGE(key))
+}
+
+// spent reports whether the host has its share of pages.
+func spent(job *crawler.Job, h *crawler.HostState) bool {
+	most := job.For(h.Host).MaxPages
+	return most > 0 && h.Counts[crawler.Fetched] >= most
 }

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
 
 	"trawl"
 	"trawl/cluster"
@@ -80,13 +82,10 @@ func asDownload(c *cobra.Command, f *jobFlags) error {
 
 // runJob runs crawl, download and scheduler.
 func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve bool) error {
-	args, err := f.settings(c, args)
-	if err != nil {
-		return err
-	}
+	args, bad := f.settings(c, args)
 	job, o, err := f.options(c)
-	if err != nil {
-		return f.config.locate(err)
+	if err = errors.Join(bad, f.config.locate(err)); err != nil {
+		return err
 	}
 	if f.config.print {
 		return p.printJob(c, job, o, args)
@@ -94,12 +93,14 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if o.Secret, err = readSecret(f.secretFile); err != nil {
 		return err
 	}
-	o.Serve, o.Stdout = serve, p.stdout
+	show, begun := p.newProgress(f), time.Now()
+	o.Serve, o.Stdout, o.Proxy = serve, p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.Level = new(slog.LevelVar)
 	o.Logger = p.logger(f.logFormat, f.quiet, o.Level)
 	if err := p.seeds(&job, &o, args); err != nil {
 		return err
 	}
+	o.Seeds = show.seeds.count(o.Seeds)
 	crawl, err := trawl.New(job, o)
 	if err != nil {
 		return err
@@ -107,14 +108,13 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	defer crawl.Close()
 	ctx, stop := p.signals(c.Context(), crawl.Dir())
 	defer stop()
-	show := newProgress(p.stderr, f.quiet, crawl)
-	done := show.run(ctx)
+	done := show.run(ctx, crawl, &job, o.Workers)
 	err = crawl.Run(ctx)
 	done()
 	if err != nil {
 		return err
 	}
-	p.status = p.summary(crawl)
+	p.status = p.summary(crawl, begun)
 	return nil
 }
 
@@ -181,6 +181,9 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error
 	return nil
 }
 
+// signalPause is how long after an interrupt another one is taken for the same.
+const signalPause = 300 * time.Millisecond
+
 // signals ends the context at the first interrupt, and the process at the second: both lose nothing.
 func (p *program) signals(parent context.Context, dir string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
@@ -194,6 +197,16 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 			cancel()
 		case <-ended:
 			return
+		}
+		again := time.NewTimer(signalPause)
+		for waiting := true; waiting; {
+			select {
+			case <-c: // the same one, sent to the process and to its group
+			case <-again.C:
+				waiting = false
+			case <-ended:
+				return
+			}
 		}
 		select {
 		case <-c:

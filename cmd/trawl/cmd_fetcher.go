@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpproxy"
 
 	"trawl"
 )
@@ -57,6 +58,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if o.Secret, err = readSecret(secretFile); err != nil {
 			return err
 		}
+		o.Proxy = httpproxy.FromEnvironment().ProxyFunc()
 		o.Logger = p.logger(logFormat, quiet, new(slog.LevelVar))
 		node, err := trawl.NewFetcher(o)
 		if err != nil {

@@ -42,8 +42,7 @@ func (p *program) versionCommand() *cobra.Command {
 func (p *program) laterCommands() []*cobra.Command {
 	var cs []*cobra.Command
 	for name, what := range map[string]string{
-		"explain": "the whole story of a URL",
-		"check":   "proving a crawl", "backup": "a consistent copy of a running ledger", "restore": "going on from a backup",
+		"backup": "a consistent copy of a running ledger", "restore": "going on from a backup",
 	} {
 		cs = append(cs, &cobra.Command{
 			Use: name, Short: what + " (not built yet)", Hidden: true, DisableFlagParsing: true,

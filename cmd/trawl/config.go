@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -345,8 +346,11 @@ func flagValues(fs *pflag.FlagSet, skip []string) yaml.MapSlice {
 		case pflag.SliceValue:
 			value = v.GetSlice()
 		default:
-			if t := v.Type(); t == "bool" {
-				value = f.Value.String() == "true"
+			switch v.Type() {
+			case "bool":
+				value = v.String() == "true"
+			case "int":
+				value, _ = strconv.Atoi(v.String()) // it is one
 			}
 		}
 		all = append(all, yaml.MapItem{Key: f.Name, Value: value})

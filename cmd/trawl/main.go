@@ -54,10 +54,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
 	root.AddCommand(
 		p.crawlCommand(), p.downloadCommand(), p.schedulerCommand(), p.fetcherCommand(),
-		p.statusCommand(), p.exportCommand(), p.inspectCommand(), p.demoCommand(), p.secretCommand(), p.versionCommand(),
+		p.statusCommand(), p.explainCommand(), p.checkCommand(), p.exportCommand(), p.inspectCommand(), p.demoCommand(), p.secretCommand(), p.versionCommand(),
 	)
 	root.AddCommand(p.steerCommands()...)
 	root.AddCommand(p.laterCommands()...)
+	if err := addCompletion(root.Commands()); err != nil {
+		return p.fail(err)
+	}
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		return p.fail(err)
 	}

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"trawl"
 	"trawl/crawler"
@@ -17,37 +21,102 @@ import (
 // progressInterval is the time between two progress lines.
 const progressInterval = 10 * time.Second
 
-// progress prints a line of a running crawl every few seconds.
+// estimateAfter is the time from the end of the seeds to the estimate, in which the status comes to know them.
+const estimateAfter = 300 * time.Millisecond
+
+// progress shows how a running job goes: on a terminal as a live view, elsewhere as a line every few seconds.
 type progress struct {
-	w     io.Writer
-	crawl *trawl.Crawl
-	quiet bool
+	w      io.Writer
+	quiet  bool
+	screen *screen // nil without a terminal
+	colour bool
+	seeds  seedCount
 }
 
-func newProgress(w io.Writer, quiet bool, c *trawl.Crawl) *progress {
-	return &progress{w: w, crawl: c, quiet: quiet}
+// newProgress looks what can be shown. With a live view, everything that the program prints to standard
+// error goes through its screen from here on.
+func (p *program) newProgress(f *jobFlags) *progress {
+	show := &progress{quiet: f.quiet, colour: os.Getenv("NO_COLOR") == ""}
+	if file, ok := p.stderr.(*os.File); ok && !f.quiet && f.logFormat != "json" && !(slices.Contains(f.exports, "-") && isTerminal(p.stdout)) {
+		show.screen = openScreen(file)
+	}
+	if show.screen != nil {
+		p.stderr = show.screen
+	}
+	show.w = p.stderr
+	return show
 }
 
-// run prints until the returned function is called.
-func (p *progress) run(ctx context.Context) (stop func()) {
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// run shows the job until the returned function is called.
+func (p *progress) run(ctx context.Context, c *trawl.Crawl, job *crawler.Job, workers int) (stop func()) {
 	if p.quiet {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		t := time.NewTicker(progressInterval)
-		defer t.Stop()
-		for {
-			select {
-			case <-t.C:
-				fmt.Fprintln(p.w, progressLine(p.crawl.Status()))
-			case <-ctx.Done():
-				return
-			}
+	if job.Kind == crawler.Download {
+		wg.Go(func() { p.estimate(ctx, c, job, workers) })
+	}
+	wg.Go(func() { p.show(ctx, c) })
+	return func() {
+		cancel()
+		wg.Wait()
+		if p.screen != nil {
+			p.screen.end()
 		}
-	})
-	return func() { cancel(); wg.Wait() }
+	}
+}
+
+// estimate prints how long a download will take, once its seeds are read.
+func (p *progress) estimate(ctx context.Context, c *trawl.Crawl, job *crawler.Job, workers int) {
+	select {
+	case <-c.Seeded():
+	case <-ctx.Done():
+		return
+	}
+	t := time.NewTimer(estimateAfter)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		return
+	}
+	s := c.Status()
+	p.seeds.mu.Lock()
+	busiest := p.seeds.busiest
+	p.seeds.mu.Unlock()
+	if line := estimate(job, &s, busiest, workers); line != "" {
+		fmt.Fprintln(p.w, line)
+	}
+}
+
+func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
+	every := progressInterval
+	if p.screen != nil {
+		every = liveInterval
+	}
+	t := time.NewTicker(every)
+	defer t.Stop()
+	var pace pace
+	for {
+		select {
+		case now := <-t.C:
+			s := c.Status()
+			if p.screen == nil {
+				fmt.Fprintln(p.w, progressLine(s))
+				continue
+			}
+			v := view{Status: s, Left: pace.left(now, &s)}
+			p.screen.draw(func(width, height int) string { return v.render(width, height, p.colour) })
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func progressLine(s crawler.Status) string {
@@ -59,8 +128,8 @@ func progressLine(s crawler.Status) string {
 	return b
 }
 
-// summary prints the last lines, which balance, and gives the exit status.
-func (p *program) summary(c *trawl.Crawl) int {
+// summary prints the last lines, which balance, and gives the exit status of a run that began then.
+func (p *program) summary(c *trawl.Crawl, begun time.Time) int {
 	s, e := c.Status(), c.Ending()
 	fmt.Fprintf(p.stderr, "%s after %v: %s\n", e, s.Elapsed.Round(100*time.Millisecond), balance(s))
 	if s.Failed+s.Excluded > 0 {
@@ -90,9 +159,16 @@ func (p *program) summary(c *trawl.Crawl) int {
 		fmt.Fprintln(p.stderr, "  go on with the same command")
 		return exitInterrupted
 	case trawl.Limited:
+		if s.Parked == 0 {
+			fmt.Fprintln(p.stderr, "  go on with the same command")
+		}
 		return exitLimit
 	}
-	if s.Seen > 0 && s.Fetched+s.Unchanged == 0 {
+	if !s.Finished.IsZero() && s.Finished.Before(begun) {
+		fmt.Fprintf(p.stderr, "  this job finished at %s, and there was nothing new to do: --retry-failed takes failed URLs up again, --fresh begins anew\n",
+			s.Finished.UTC().Format(time.RFC3339))
+	}
+	if s.Fetched+s.Unchanged == 0 {
 		return exitNothing
 	}
 	return exitDone
@@ -117,17 +193,17 @@ func balance(s crawler.Status) string {
 
 // words lists counts by word, the largest first.
 func words[K ~string](m map[K]int64) string {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b K) int {
-		if m[a] != m[b] {
-			return int(min(1, max(-1, m[b]-m[a])))
-		}
-		return strings.Compare(string(a), string(b))
-	})
+	keys := slices.SortedFunc(maps.Keys(m), byCount(m))
 	parts := make([]string, len(keys))
 	for i, k := range keys {
 		parts[i] = count(m[k]) + " " + string(k)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// byCount orders words by their counts, the largest first.
+func byCount[K ~string](m map[K]int64) func(a, b K) int {
+	return func(a, b K) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) }
 }
 
 // count writes a number with thousands separated.

@@ -1,0 +1,176 @@
+package trawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"trawl/crawler"
+	"trawl/scheduler"
+	"trawl/storage"
+)
+
+const (
+	// MaxProblems is how many problems a CheckReport lists; more are counted.
+	MaxProblems = 100
+	// MaxRepairs is how many rows one check takes back, 16 bytes of memory each; with more, repair again.
+	MaxRepairs = 4 << 20
+)
+
+// CheckReport is what Check found. OK is the proof: the ledger balances, and every row that names a record has
+// it here, with the row's URL and digest.
+type CheckReport struct {
+	Dir      string `json:"dir"`
+	OK       bool   `json:"ok"`
+	Balances bool   `json:"balances"` // the ledger, by itself
+
+	Rows   int64            `json:"rows"`
+	Counts map[string]int64 `json:"counts"` // rows by outcome, as counted
+	Hosts  int64            `json:"hosts"`
+
+	Records  int64                    `json:"records"`  // that rows and robots files name
+	Verified int64                    `json:"verified"` // of these, there and as they should be
+	Files    int64                    `json:"files"`    // that were read
+	Shipping map[string]int64         `json:"shipping"` // records that are still with a fetcher, by its name
+	Orphans  map[storage.Orphan]int64 `json:"orphans"`  // records that no row points to, by kind
+
+	Problems []string `json:"problems"`
+	More     int64    `json:"more_problems"`
+	Notes    []string `json:"notes,omitempty"` // what is odd and harms no row
+
+	Repaired     bool  `json:"repaired"`      // it was asked for, and all problems of records are mended
+	WaitAgain    int64 `json:"wait_again"`    // rows that were taken back to be fetched again
+	RobotsMended int64 `json:"robots_mended"` // robots files that forgot a lost record
+	LeftToRepair int64 `json:"left_to_repair,omitempty"`
+}
+
+// Check proves a crawl at rest: it recounts the ledger and reads every record. A directory in use is refused.
+// With repair, rows whose records are gone, broken, or still with a fetcher go back to waiting, so that the
+// next run of the job fetches them again. Problems are in the report; an error means that the check
+// could not be made.
+func Check(ctx context.Context, path string, repair bool) (CheckReport, error) {
+	dir, err := storage.OpenDir(path, false)
+	switch {
+	case errors.Is(err, storage.ErrInUse):
+		return CheckReport{}, fmt.Errorf("%w; stop it first (trawl stop %s)", err, path)
+	case errors.Is(err, storage.ErrNotCrawl):
+		return CheckReport{}, usageError(err)
+	case err != nil:
+		return CheckReport{}, err
+	}
+	c := &checker{dir: dir, report: CheckReport{Dir: path, Counts: make(map[string]int64), Problems: []string{}}}
+	c.lost.Robots = make(map[crawler.Host][]string)
+	err = c.prove(ctx)
+	if err == nil && repair && !c.report.OK {
+		err = c.repair(ctx)
+	}
+	return c.report, errors.Join(err, dir.Close())
+}
+
+type checker struct {
+	dir    *storage.Dir
+	report CheckReport
+	lost   scheduler.Lost
+}
+
+func (c *checker) prove(ctx context.Context) (err error) {
+	ledger, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	if err := c.balance(ctx, ledger); err != nil {
+		return err
+	}
+	if err := c.archive(ctx, ledger); err != nil {
+		return err
+	}
+	c.report.OK = c.report.Balances && len(c.report.Problems) == 0 && len(c.report.Shipping) == 0
+	return nil
+}
+
+func (c *checker) balance(ctx context.Context, ledger *storage.Ledger) error {
+	b, err := ledger.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	r := &c.report
+	r.Balances, r.Rows, r.Hosts = b.OK(), b.Tallies.Seen(), b.Tallies.Hosts
+	for o, n := range b.Tallies.Counts {
+		r.Counts[crawler.Outcome(o).String()] = n
+	}
+	c.problems("ledger: ", b.Differences, b.More)
+	return nil
+}
+
+func (c *checker) archive(ctx context.Context, ledger *storage.Ledger) error {
+	loaded, err := ledger.Load(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := storage.VerifyArchive(ctx, c.dir.Path(), ledger, storage.ArchiveOptions{
+		Job: &loaded.State.Job, Local: localFetcher, Gone: c.gone,
+		GoneRobots: func(h crawler.Host, scheme string) { c.lost.Robots[h] = append(c.lost.Robots[h], scheme) },
+	})
+	if err != nil {
+		return err
+	}
+	r := &c.report
+	r.Records, r.Verified, r.Files = b.Pointers+b.Robots, b.Verified, b.Files
+	r.Shipping, r.Orphans, r.Notes = b.Shipping, b.Orphans, b.Notes
+	c.problems("", b.Differences, b.More)
+	return nil
+}
+
+func (c *checker) gone(k crawler.URLKey) {
+	if len(c.lost.Rows) == MaxRepairs {
+		c.report.LeftToRepair++
+		return
+	}
+	c.lost.Rows = append(c.lost.Rows, k)
+}
+
+func (c *checker) problems(prefix string, list []string, more int64) {
+	r := &c.report
+	for _, text := range list {
+		if len(r.Problems) == MaxProblems {
+			more++
+			continue
+		}
+		r.Problems = append(r.Problems, prefix+text)
+	}
+	r.More += more
+}
+
+// repair takes back what lost its record. A ledger that does not balance is left alone.
+func (c *checker) repair(ctx context.Context) (err error) {
+	if !c.report.Balances {
+		return nil
+	}
+	ledger, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+	r := &c.report
+	if r.WaitAgain, err = scheduler.Repair(ctx, ledger, c.lost); err != nil {
+		return err
+	}
+	for _, schemes := range c.lost.Robots {
+		r.RobotsMended += int64(len(schemes))
+	}
+	b, err := ledger.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	if !b.OK() {
+		return fmt.Errorf("the ledger does not balance after the repair, which must not be: %s", b.Differences[0])
+	}
+	r.Repaired = r.LeftToRepair == 0
+	return nil
+}
+
+// OrphanKinds lists the kinds of orphans that were found, sorted.
+func (r *CheckReport) OrphanKinds() []storage.Orphan { return slices.Sorted(maps.Keys(r.Orphans)) }
