@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"trawl/cluster"
@@ -18,6 +19,9 @@ type Explanation = crawler.Explanation
 // what can be changed. target is a crawl directory on this machine, in use or not, or HOST:PORT of the
 // control address of the node that runs the job.
 func Explain(ctx context.Context, target string, secret cluster.Secret, u crawler.URL) (Explanation, error) {
+	if _, _, err := net.SplitHostPort(target); err != nil && !isDir(target) {
+		return Explanation{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
+	}
 	client, err := running(target, secret)
 	if err != nil {
 		return Explanation{}, err

@@ -17,12 +17,13 @@ import (
 	"trawl/storage"
 )
 
-// everything is a web in which every sort of page and of robots.txt occurs.
+// everything is a web in which every sort of page and of robots.txt occurs, but for those that make a crawler
+// wait for seconds.
 func everything() webfarm.Options {
 	return webfarm.Options{
 		Hosts: 8, PagesPerHost: 60, Links: 12, CrossHost: 0.2, Gzip: 0.3, Chunked: 0.3, MinBytes: 3000, MaxBytes: 9000,
 		Faults: webfarm.Faults{
-			NotFound: 0.06, ServerError: 0.03, Flaky: 0.06, Throttled: 0.02, Reset: 0.03, Truncated: 0.03,
+			NotFound: 0.06, ServerError: 0.03, Flaky: 0.06, Reset: 0.03, Truncated: 0.03,
 			Redirect: 0.06, RedirectCross: 0.05, RedirectChain: 0.04, RedirectLoop: 0.03,
 		},
 		Robots: webfarm.RobotsOptions{Disallowed: 0.08, Missing: 0.2, Redirect: 0.2},
@@ -200,6 +201,29 @@ func TestACrawlFindsWhatIsThere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Retry-After and the back-off after it hold for the whole host. With several connections this cannot be
+// asked: those beside the one that is told may send a request each before it is read.
+func TestAHostThatAsksForTimeIsGivenIt(t *testing.T) {
+	t.Parallel()
+	o := everything()
+	o.Hosts, o.PagesPerHost, o.Faults.Throttled = 3, 40, 0.04
+	f := webfarmtest.Start(t, o)
+	dir := t.TempDir()
+	crawl(t, t.Context(), farmJob(), trawl.Options{Dir: dir, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
+	rows := kept(t, dir)
+	compare(t, "the crawl", facts(rows), expected(f, rows))
+	throttled := 0
+	for p := range f.Expect() {
+		if p.Kind == webfarm.KindThrottled {
+			throttled++
+		}
+	}
+	if throttled == 0 {
+		t.Error("no page of the web asks for time")
+	}
+	breaches(t, f, webfarm.Rules{})
 }
 
 // The first seed alone leads to everything; the other hosts' addresses are private, and have to be allowed.

@@ -126,8 +126,9 @@ func (x *exchange) resume(resp *http.Response) {
 	if x.total >= 0 {
 		x.header.Set("Content-Length", strconv.FormatInt(x.total, 10))
 	}
+	// Of a rest, servers that go by the first bytes tell another type than of the whole.
 	for name, value := range map[string]string{"Content-Type": info.ContentType, "ETag": info.ETag, "Last-Modified": info.LastModified} {
-		if value != "" && x.header.Get(name) == "" {
+		if value != "" {
 			x.header.Set(name, value)
 		}
 	}

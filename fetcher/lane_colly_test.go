@@ -54,7 +54,8 @@ type realWorld struct {
 	*world
 	archive *archived
 	prepare func(*colly.Collector)
-	base    string // http://127.0.0.1:port
+	set     func(*Options) // nil = nothing to be set
+	base    string         // http://127.0.0.1:port
 }
 
 func newRealWorld(t *testing.T, base string) *realWorld {
@@ -81,7 +82,7 @@ func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 		task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(r.t, r.base+p)})
 	}
 	r.offer(task)
-	f, err := New(Options{
+	o := Options{
 		Name: "f1", Workers: 2, Tasks: r, Scheduler: r, Reports: r, Archive: r.archive,
 		SpoolDir: r.t.TempDir(), Prepare: r.prepare,
 		Step: func(step string) {
@@ -89,7 +90,11 @@ func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 				r.note("last")
 			}
 		},
-	})
+	}
+	if r.set != nil {
+		r.set(&o)
+	}
+	f, err := New(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

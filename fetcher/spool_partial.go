@@ -23,7 +23,7 @@ import (
 )
 
 // Limits of bodies that wait to be gone on with. One that is dropped for them is logged, and its URL is
-// fetched from the start.
+// fetched from the start. Those under way do not count.
 const (
 	// partialAge is how long one is kept.
 	partialAge = 7 * 24 * time.Hour
@@ -57,8 +57,10 @@ const (
 // are cut off before the body is gone on with. Each start of a body takes a new name, so that a
 // sidecar never speaks of another body's bytes. What has no sidecar is removed at the start.
 type partials struct {
-	dir string
-	log *slog.Logger
+	dir   string
+	log   *slog.Logger
+	bytes int64 // kept at most; partialBytes but in tests
+	every int64 // bytes between syncs; partialSync but in tests
 
 	mu   sync.Mutex
 	idle map[string]partialInfo // by key: kept, and not lent
@@ -87,7 +89,7 @@ func newPartials(dir string, log *slog.Logger) (*partials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of unfinished bodies: %w", err)
 	}
-	ps := &partials{dir: dir, log: log, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
+	ps := &partials{dir: dir, log: log, bytes: partialBytes, every: partialSync, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
 	known := make(map[string]bool)
 	for _, e := range entries {
 		if key, ok := strings.CutSuffix(e.Name(), sidecarSuffix); ok {
@@ -143,7 +145,7 @@ func (ps *partials) prune(now time.Time) {
 	slices.SortFunc(keys, func(a, b string) int { return ps.idle[a].Saved.Compare(ps.idle[b].Saved) })
 	for i, k := range keys {
 		info := ps.idle[k]
-		if now.Sub(info.Saved) <= partialAge && bytes <= partialBytes && len(keys)-i <= partialFiles {
+		if now.Sub(info.Saved) <= partialAge && bytes <= ps.bytes && len(keys)-i <= partialFiles {
 			return
 		}
 		bytes -= info.Size
@@ -260,7 +262,7 @@ func (p *partial) path() string { return filepath.Join(p.from.dir, p.info.File) 
 // due reports whether so much came since the last sync that it should be made durable.
 func (p *partial) due(now time.Time) bool {
 	fresh := p.size - p.info.Size
-	return fresh >= partialSync || fresh >= partialSyncLeast && now.Sub(p.synced) >= partialSyncTime
+	return fresh >= p.from.every || fresh >= partialSyncLeast && now.Sub(p.synced) >= partialSyncTime
 }
 
 // sync makes what came durable, and then says so in the sidecar.

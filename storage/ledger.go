@@ -26,8 +26,8 @@ const ledgerSchema = 1
 
 // Defaults of a ledger's memory. With them the store takes less than 200 MB however large the crawl.
 const (
-	DefaultCacheBytes    = 128 << 20
-	DefaultMemtableBytes = 32 << 20
+	DefaultCacheBytes    = 64 << 20
+	DefaultMemtableBytes = 16 << 20
 )
 
 // LedgerOptions are the settings of a ledger. The zero value is the default.

@@ -256,6 +256,7 @@ func (r *configReader) readHost(item ast.Node) {
 	switch earlier, twice := r.hostLines[rule.match]; {
 	case !fs.Changed("match"):
 		r.place.bad(at, "hosts: match: HOST is missing")
+		return
 	case twice:
 		r.place.bad(at, "hosts: %s stands in line %d already", rule.match, earlier)
 	}

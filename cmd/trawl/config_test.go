@@ -30,7 +30,8 @@ type outcome struct {
 func commandLine(t *testing.T, kind crawler.Kind, args ...string) (outcome, error) {
 	t.Helper()
 	f := &jobFlags{}
-	c := &cobra.Command{Use: "trawl " + string(kind)}
+	c := &cobra.Command{Use: string(kind)}
+	(&cobra.Command{Use: "trawl"}).AddCommand(c)
 	f.add(c, kind)
 	f.addWorkers(c)
 	if err := c.ParseFlags(args); err != nil {
@@ -181,7 +182,7 @@ func TestEveryProblemOfAFileIsToldWithItsPlace(t *testing.T) {
 		"a host without match":                   {"hosts:\n  - delay: 1s", []string{"2: hosts: match: HOST is missing"}},
 		"an unknown key of a host":               {"hosts:\n  - match: a\n    perhost: 2", []string{`3: hosts: unknown key "perhost": did you mean per-host?`}},
 		"a host twice":                           {"hosts:\n  - match: a\n  - match: a", []string{"3: hosts: a stands in line 2 already"}},
-		"a bad value of a host":                  {"hosts:\n  - match: a\n    delay: x\n  - match: b\n    per-host: 99", []string{`3: hosts: delay: "x" is no duration`}},
+		"a bad value of a host":                  {"hosts:\n  - match: a\n    delay: x\n  - match: b\n    per-host: 99", []string{`3: hosts: delay: "x" is no duration`, "4: hosts: b: per-host 99: use 1 to 64"}},
 		"a value of a host that the job refuses": {"hosts:\n  - match: b\n    per-host: 99", []string{"2: hosts: b: per-host 99: use 1 to 64"}},
 		"no YAML":                                {"a: b\n c: [", []string{"1: mapping value is not allowed in this context"}},
 		"a key twice":                            {"depth: 1\ndepth: 2", []string{`2: mapping key "depth" already defined`}},

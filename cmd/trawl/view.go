@@ -73,7 +73,7 @@ func (v *view) sections(p *painter, width int) []section {
 		row(1, "pages", p.bold(count(v.Fetched)), fmt.Sprintf("%.1f/s", v.PagesPerSecond), bytesText(v.Bytes), bytesText(int64(v.BytesPerSecond))+"/s"),
 		row(2, "to do", v.toDo(p, width)...),
 		row(6, "outcomes", v.outcomes(p)...),
-		row(5, "errors", v.errors(p)...),
+		row(5, "reasons", v.reasons(p)...),
 		row(7, "hosts", v.hosts()...),
 		row(4, "waits for", clean(v.WaitsFor)),
 		row(9, "limits", counted(v.Bounds, func(s string) string { return s })...),
@@ -127,7 +127,7 @@ func (v *view) outcomes(p *painter) []string {
 	return items
 }
 
-func (v *view) errors(p *painter) []string {
+func (v *view) reasons(p *painter) []string {
 	return counted(v.Reasons, func(s string) string { return p.paint(red, s) })
 }
 

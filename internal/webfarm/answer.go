@@ -226,7 +226,7 @@ func (p *peer) deliver(ctx context.Context, out []byte, head int, r reply, relea
 		}
 	}
 	if r.cut == cutReset {
-		p.reset(ctx)
+		p.reset(ctx, release)
 	}
 	return sent, true
 }
@@ -234,9 +234,10 @@ func (p *peer) deliver(ctx context.Context, out []byte, head int, r reply, relea
 // resetAfter lets a client read what was sent before the reset, which would throw it away.
 const resetAfter = 20 * time.Millisecond
 
-// reset ends the connection with RST.
-func (p *peer) reset(ctx context.Context) {
+// reset ends the connection with RST. release is called before the client can see it.
+func (p *peer) reset(ctx context.Context, release func()) {
 	p.wait(ctx, resetAfter)
+	release()
 	if c, ok := p.raw.(*net.TCPConn); ok {
 		c.SetLinger(0)
 	}

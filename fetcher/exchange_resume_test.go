@@ -1,0 +1,475 @@
+package fetcher
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+// bigSize is the length of the bodies of a bigServer: several syncs long.
+const bigSize = 8 * crawler.MiB
+
+// bigServer serves one large body with ranges, and may end answers early.
+type bigServer struct {
+	url string
+
+	mu       sync.Mutex
+	body     []byte
+	etag     string
+	cutAt    int64 // bytes of the body after which the answer to the next request ends; 0 = it is whole
+	requests []http.Header
+	answer   http.HandlerFunc // answers ranged requests; nil = as they should be
+	kind     string           // content type
+	stall    func()           // called instead of ending the answer; then it ends with the request
+}
+
+func newBigServer(t testing.TB) *bigServer {
+	s := &bigServer{body: noise(bigSize), etag: `"v1"`, kind: "video/mp4"}
+	s.url = serve(t, s.serve).URL + "/file"
+	return s
+}
+
+func (s *bigServer) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, r.Header.Clone())
+	body, etag, cutAt, answer := s.body, s.etag, s.cutAt, s.answer
+	s.cutAt = 0
+	s.mu.Unlock()
+	if answer != nil && r.Header.Get("Range") != "" {
+		answer(w, r)
+		return
+	}
+	w.Header().Set("ETag", etag)
+	w.Header().Set("Accept-Ranges", "bytes")
+	first := 0
+	if r.Header.Get("If-Range") == etag && r.Header.Get("Range") != "" {
+		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &first)
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, len(body)-1, len(body)))
+		w.Header().Set("Content-Length", fmt.Sprint(len(body)-first))
+		w.WriteHeader(http.StatusPartialContent)
+	} else {
+		w.Header().Set("Content-Type", s.kind) // a 206 to If-Range may leave it out
+		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	}
+	if cutAt > 0 {
+		w.Write(body[first:cutAt])
+		w.(http.Flusher).Flush()
+		if s.stall != nil {
+			s.stall()
+			<-r.Context().Done()
+		}
+		panic(http.ErrAbortHandler)
+	}
+	w.Write(body[first:])
+}
+
+// ranges lists the Range fields of the requests so far, "-" for none.
+func (s *bigServer) ranges() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, h := range s.requests {
+		r := h.Get("Range")
+		if r == "" {
+			r = "-"
+		} else if h.Get("If-Range") == "" {
+			r += " without If-Range"
+		}
+		out = append(out, r)
+	}
+	return strings.Join(out, " ")
+}
+
+// resumer fetches one URL again and again, as lanes do, over a directory of unfinished bodies.
+type resumer struct {
+	t       testing.TB
+	dir     string
+	kit     *bodyKit
+	archive fileArchive
+}
+
+func newResumer(t testing.TB) *resumer {
+	r := &resumer{t: t, dir: t.TempDir(), kit: testKit(t)}
+	r.restart()
+	return r
+}
+
+// restart is another process over the same directory.
+func (r *resumer) restart() {
+	r.kit.partials = testPartials(r.t, r.dir)
+	r.kit.partials.every = crawler.MiB
+}
+
+// fetch carries out an exchange but for its release.
+func (r *resumer) fetch(ctx context.Context, url string) *exchange {
+	r.t.Helper()
+	x := testExchange(r.t, url)
+	x.limits.MaxBody, x.limits.Total = 0, 0
+	x.keep, x.links, x.identity = keepDecoded, false, true
+	r.kit.lendPart(r.t.Context(), x)
+	askWith(r.t, ctx, testTransport(r.t, func(o *transportOptions) { o.Kit = r.kit }), x, nil)
+	x.archive(r.t.Context(), &r.archive, "")
+	return x
+}
+
+// done fetches and releases.
+func (r *resumer) done(url string) *exchange {
+	x := r.fetch(r.t.Context(), url)
+	x.release()
+	return x
+}
+
+// fileArchive takes spool files over.
+type fileArchive struct {
+	got []byte
+	err error
+}
+
+func (a *fileArchive) Put(_ context.Context, x *crawler.Exchange) (crawler.Locator, error) {
+	if a.err != nil {
+		return crawler.Locator{}, a.err
+	}
+	var err error
+	if a.got = bytes.Clone(x.Body.Bytes); x.Body.File != "" {
+		if a.got, err = os.ReadFile(x.Body.File); err == nil {
+			err = os.Remove(x.Body.File)
+		}
+	}
+	if int64(len(a.got)) != x.Body.Size {
+		err = errors.Join(err, fmt.Errorf("a body of %d bytes is said to have %d", len(a.got), x.Body.Size))
+	}
+	return crawler.Locator{File: "files/a"}, err
+}
+
+func (a *fileArchive) Sync(context.Context) error { return nil }
+
+// wantWhole compares a result with the body that was to come.
+func (r *resumer) wantWhole(x *exchange, want []byte) {
+	r.t.Helper()
+	wantOutcome(r.t, x, crawler.Fetched, "")
+	res := &x.result
+	if res.Status != 200 || res.Bytes != int64(len(want)) || res.Digest != sha256.Sum256(want) || res.Truncated || !bytes.Equal(r.archive.got, want) {
+		r.t.Errorf("result %+v, %d bytes in the archive; want %d", res, len(r.archive.got), len(want))
+	}
+	if left := names(r.t, r.dir); len(left) != 0 {
+		r.t.Errorf("left: %v", left)
+	}
+}
+
+// partBytes is the size of the one body in the directory of unfinished ones.
+func (r *resumer) partBytes() (n int64) {
+	for _, name := range names(r.t, r.dir) {
+		if info, err := os.Stat(filepath.Join(r.dir, name)); err == nil && strings.HasSuffix(name, partSuffix) {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
+	const cut = bigSize * 4 / 10
+	for name, interrupt := range map[string]func(*testing.T, *resumer, *bigServer){
+		"by the server": func(t *testing.T, r *resumer, s *bigServer) {
+			wantOutcome(t, r.done(s.url), crawler.Failed, crawler.ReasonReset)
+		},
+		"by the server, and the process ended": func(t *testing.T, r *resumer, s *bigServer) {
+			r.done(s.url)
+			r.restart()
+		},
+		"by the end of the process at once": func(t *testing.T, r *resumer, s *bigServer) {
+			x := r.fetch(t.Context(), s.url)
+			x.part = nil // nothing is put in order
+			r.restart()
+		},
+		"by the end of the lease": func(t *testing.T, r *resumer, s *bigServer) {
+			ctx, end := context.WithCancel(t.Context())
+			s.stall = func() {
+				ticker := time.NewTicker(time.Millisecond)
+				defer ticker.Stop()
+				for r.partBytes() < cut && t.Context().Err() == nil {
+					<-ticker.C
+				}
+				end()
+			}
+			x := r.fetch(ctx, s.url)
+			if x.dropped == nil {
+				t.Errorf("result %+v", x.result)
+			}
+			x.release()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := newBigServer(t), newResumer(t)
+			s.cutAt = cut
+			interrupt(t, r, s)
+			x := r.done(s.url)
+			r.wantWhole(x, s.body)
+			if x.result.ContentType != "video/mp4" || x.result.ETag != `"v1"` {
+				t.Errorf("result %+v", x.result)
+			}
+			var first int64
+			if n, _ := fmt.Sscanf(s.ranges(), "- bytes=%d-", &first); n != 1 || first < cut-crawler.MiB-bodyChunk || first > cut || len(s.requests) != 2 {
+				t.Errorf("ranges asked for: %s", s.ranges())
+			}
+			for i, h := range s.requests {
+				if h.Get("Accept-Encoding") != "identity" {
+					t.Errorf("request %d asks for %q", i+1, h.Get("Accept-Encoding"))
+				}
+			}
+		})
+	}
+}
+
+func TestABodyGoesOnMoreThanOnce(t *testing.T) {
+	s, r := newBigServer(t), newResumer(t)
+	for _, cut := range []int64{bigSize / 4, bigSize / 2, bigSize - 10} {
+		s.cutAt = cut
+		x := r.done(s.url)
+		wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
+		if x.result.Bytes != cut || !x.result.Truncated || x.result.Digest != sha256.Sum256(s.body[:cut]) {
+			t.Errorf("cut at %d: %+v", cut, x.result)
+		}
+	}
+	r.wantWhole(r.done(s.url), s.body)
+	want := fmt.Sprintf("- bytes=%d- bytes=%d- bytes=%d-", bigSize/4, bigSize/2, bigSize-10)
+	if s.ranges() != want {
+		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	}
+}
+
+func TestABodyThatWasWholeNeedsItsLastByteOnly(t *testing.T) {
+	s, r := newBigServer(t), newResumer(t)
+	r.archive.err = errTest // the disk is full, or the process ends before the archive has it
+	wantOutcome(t, r.done(s.url), crawler.Failed, crawler.ReasonArchive)
+	r.archive.err = nil
+	r.restart()
+	r.wantWhole(r.done(s.url), s.body)
+	if want := fmt.Sprintf("- bytes=%d-", bigSize-1); s.ranges() != want {
+		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	}
+}
+
+func TestTheAnswerToARangeDecides(t *testing.T) {
+	const cut = bigSize / 2
+	partial := func(contentRange string, more ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Range", contentRange)
+			for i := 0; i+1 < len(more); i += 2 {
+				w.Header().Set(more[i], more[i+1])
+			}
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(make([]byte, bigSize-cut))
+		}
+	}
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) }
+	}
+	fits := fmt.Sprintf("bytes %d-%d/%d", cut, bigSize-1, bigSize)
+	const anew, whole, kept, gone = "is asked for again", "is replaced", "stays", "is dropped"
+	for _, c := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string // what becomes of what was there
+	}{
+		{"416", status(416), anew},
+		{"206 without a range", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, anew},
+		{"206 that begins elsewhere", partial(fmt.Sprintf("bytes %d-%d/%d", cut+1, bigSize-1, bigSize)), anew},
+		{"206 of a body of another length", partial(fmt.Sprintf("bytes %d-%d/%d", cut, bigSize, bigSize+1)), anew},
+		{"206 of another version", partial(fits, "ETag", `"v2"`), anew},
+		{"206 with a content coding", partial(fits, "Content-Encoding", "gzip"), anew},
+		{"206 in several parts", partial("", "Content-Type", "multipart/byteranges; boundary=x"), anew},
+		{"206 in another unit", partial(fmt.Sprintf("lines %d-%d/%d", cut, bigSize-1, bigSize)), anew},
+		{"200 with another version", nil, whole},
+		{"503", status(503), kept},
+		{"429", status(429), kept},
+		{"404", status(404), gone},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, gone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, r := newBigServer(t), newResumer(t)
+			s.cutAt = cut
+			r.done(s.url)
+			s.answer = c.answer
+			if c.answer == nil {
+				s.etag, s.body = `"v2"`, append([]byte("other"), s.body...)
+			}
+			x := r.done(s.url)
+			left := names(t, r.dir)
+			switch c.want {
+			case anew:
+				if !x.anew || len(left) != 0 {
+					t.Errorf("%+v, left %v", x.result, left)
+				}
+				r.wantWhole(r.done(s.url), s.body)
+			case whole:
+				r.wantWhole(x, s.body)
+			case kept:
+				if x.anew || len(left) != 2 || x.result.Outcome != crawler.Failed {
+					t.Errorf("%+v, left %v", x.result, left)
+				}
+				s.answer = nil
+				r.wantWhole(r.done(s.url), s.body)
+			case gone:
+				if x.anew || len(left) != 0 {
+					t.Errorf("%+v, left %v", x.result, left)
+				}
+			}
+		})
+	}
+}
+
+func TestA206ThatIsNotTheWholeRestGoesOnOrStartsAnew(t *testing.T) {
+	const cut = bigSize / 2
+	for name, c := range map[string]struct {
+		send   int64 // bytes from cut on
+		reason crawler.Reason
+		left   int
+	}{
+		"less than the rest": {1000, crawler.ReasonReset, 2},
+		"more than the rest": {bigSize - cut + 1, crawler.ReasonProtocol, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := newBigServer(t), newResumer(t)
+			s.cutAt = cut
+			r.done(s.url)
+			s.answer = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", cut, min(cut+c.send, bigSize)-1, bigSize))
+				w.WriteHeader(http.StatusPartialContent)
+				w.Write(append(s.body, 0)[cut : cut+c.send])
+			}
+			wantOutcome(t, r.done(s.url), crawler.Failed, c.reason)
+			if left := names(t, r.dir); len(left) != c.left {
+				t.Errorf("left %v", left)
+			}
+			s.answer = nil
+			r.wantWhole(r.done(s.url), s.body)
+		})
+	}
+}
+
+func TestWhatABodyMustHaveToBeGoneOnWith(t *testing.T) {
+	const date, old, young = "Mon, 02 Jan 2023 15:04:05 GMT", "Mon, 02 Jan 2023 15:03:05 GMT", "Mon, 02 Jan 2023 15:03:06 GMT"
+	for _, c := range []struct {
+		name   string
+		fields string // name value, a line each
+		want   string // the validator; "" = it cannot be
+	}{
+		{"a strong tag", "Accept-Ranges: bytes\nETag: \"a\"", `"a"`},
+		{"a strong tag before a date", "Accept-Ranges: bytes\nETag: \"a\"\nLast-Modified: " + old + "\nDate: " + date, `"a"`},
+		{"a date that is old enough", "Accept-Ranges: bytes\nLast-Modified: " + old + "\nDate: " + date, old},
+		{"a date that is too young", "Accept-Ranges: bytes\nLast-Modified: " + young + "\nDate: " + date, ""},
+		{"a date of an answer without one", "Accept-Ranges: bytes\nLast-Modified: " + old, ""},
+		{"a date that is none", "Accept-Ranges: bytes\nLast-Modified: old\nDate: " + date, ""},
+		{"a weak tag", "Accept-Ranges: bytes\nETag: W/\"a\"\nLast-Modified: " + old + "\nDate: " + date, ""},
+		{"a tag that is too long to be kept", "Accept-Ranges: bytes\nETag: \"" + strings.Repeat("a", maxValidator) + "\"", ""},
+		{"no validator", "Accept-Ranges: bytes", ""},
+		{"no ranges", "ETag: \"a\"", ""},
+		{"no ranges, in a word", "Accept-Ranges: none\nETag: \"a\"", ""},
+		{"ranges among others", "Accept-Ranges: lines, Bytes\nETag: \"a\"", `"a"`},
+		{"a coding", "Accept-Ranges: bytes\nETag: \"a\"\nContent-Encoding: gzip", ""},
+		{"an unknown coding", "Accept-Ranges: bytes\nETag: \"a\"\nContent-Encoding: x", ""},
+		{"identity", "Accept-Ranges: bytes\nETag: \"a\"\nContent-Encoding: identity", `"a"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := make(http.Header)
+			for line := range strings.SplitSeq(c.fields, "\n") {
+				name, value, _ := strings.Cut(line, ": ")
+				h.Set(name, value)
+			}
+			info, ok := resumable(h)
+			if ok != (c.want != "") || ok && info.validator() != c.want {
+				t.Errorf("%v, validator %q", ok, info.validator())
+			}
+		})
+	}
+}
+
+func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
+	page := append([]byte(`<title>x</title><a href="/a">`), noise(bigSize)...)
+	for name, set := range map[string]func(*exchange){
+		"a page whose links are looked for": func(x *exchange) { x.links = true },
+		"a text that a callback wants":      func(x *exchange) { x.page = extractLimit },
+		"a body for a WARC record":          func(x *exchange) { x.keep = keepWire },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := newBigServer(t), newResumer(t)
+			s.body, s.kind, s.cutAt = page, "text/html", bigSize/2
+			x := testExchange(t, s.url)
+			x.limits.MaxBody, x.keep, x.links = 0, keepDecoded, false
+			set(x)
+			r.kit.lendPart(t.Context(), x)
+			ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
+			wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
+			x.release()
+			if left := names(t, r.dir); len(left) != 0 {
+				t.Errorf("left %v", left)
+			}
+		})
+	}
+}
+
+func TestALimitThatWasLoweredCutsABodyThatWasInterrupted(t *testing.T) {
+	s, r := newBigServer(t), newResumer(t)
+	s.cutAt = bigSize / 2
+	r.done(s.url)
+	x := testExchange(t, s.url)
+	x.limits.MaxBody, x.keep, x.links = crawler.MiB, keepDecoded, false
+	r.kit.lendPart(t.Context(), x)
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
+	wantOutcome(t, x, crawler.Fetched, "")
+	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.bound != boundBody || s.ranges() != "- -" {
+		t.Errorf("%+v, asked for %s", x.result, s.ranges())
+	}
+	x.release()
+}
+
+// TestADownloadGoesOnThroughTheFetcher runs turns: the retry after the interruption, and the second request
+// where the server turns the first down, are a turn's.
+func TestADownloadGoesOnThroughTheFetcher(t *testing.T) {
+	s := newBigServer(t)
+	partials := t.TempDir()
+	fetch := func() crawler.Result {
+		r := newRealWorld(t, strings.TrimSuffix(s.url, "/file"))
+		r.job = crawler.NewJob(crawler.Download)
+		r.job.AllowPrivate, r.job.IgnoreRobots = []string{"all"}, true
+		r.set = func(o *Options) { o.PartialDir = partials }
+		return r.fetch("/file")["/file"]
+	}
+	s.cutAt = bigSize / 2
+	if res := fetch(); res.Outcome != crawler.Failed || res.Reason != crawler.ReasonReset || !res.Archive.IsZero() {
+		t.Errorf("interrupted: %+v", res)
+	}
+	s.cutAt = bigSize * 3 / 4
+	fetch()
+	s.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(416) }
+	res := fetch()
+	if res.Outcome != crawler.Fetched || res.Bytes != bigSize || res.Digest != sha256.Sum256(s.body) || res.Archive.IsZero() {
+		t.Errorf("in the end: %+v", res)
+	}
+	if want := fmt.Sprintf("- bytes=%d- bytes=%d- -", bigSize/2, bigSize*3/4); s.ranges() != want {
+		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	}
+}
+
+func FuzzContentRange(f *testing.F) {
+	for _, s := range []string{"bytes 0-0/1", "bytes 5-9/*", "bytes */10", "bytes 9-5/10", "bytes 1-2/2", "bytes -1-2/3", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		first, total, ok := contentRange(http.Header{"Content-Range": {s}})
+		if ok && (first < 0 || total >= 0 && total <= first || !strings.HasPrefix(s, "bytes ")) {
+			t.Errorf("%q: first %d of %d", s, first, total)
+		}
+	})
+}

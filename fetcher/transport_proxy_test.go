@@ -1,0 +1,334 @@
+package fetcher
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"trawl/crawler"
+)
+
+// testProxy is an HTTP proxy that leads every name to one server.
+type testProxy struct {
+	url *url.URL
+
+	mu     sync.Mutex
+	to     string // host:port of the server
+	refuse int    // status for CONNECT, 0 = 200
+	heads  []string
+}
+
+func newTestProxy(t *testing.T, to *httptest.Server, secure bool) *testProxy {
+	p := &testProxy{}
+	if to != nil {
+		p.to = to.Listener.Addr().String()
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
+	if secure {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	var err error
+	if p.url, err = url.Parse(s.URL); err != nil {
+		t.Fatal(err)
+	}
+	p.url.User = url.UserPassword("me", "secret")
+	return p
+}
+
+func (p *testProxy) serve(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	to, refuse := p.to, p.refuse
+	p.heads = append(p.heads, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization")+" "+r.UserAgent())
+	p.mu.Unlock()
+	if r.Method == http.MethodConnect && refuse != 0 {
+		http.Error(w, "no", refuse)
+		return
+	}
+	c, err := net.Dial("tcp", to)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer c.Close()
+	client, buffered, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	if r.Method == http.MethodConnect {
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+		go io.Copy(c, buffered)
+		io.Copy(client, c)
+		return
+	}
+	path := r.RequestURI[strings.Index(r.RequestURI[8:], "/")+8:]
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, r.Host)
+	io.Copy(client, c)
+}
+
+func (p *testProxy) saw() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.heads, ", ")
+}
+
+// noResolver fails what asks for a name.
+type noResolver struct{ t testing.TB }
+
+func (r noResolver) LookupNetIP(_ context.Context, _, name string) ([]netip.Addr, error) {
+	r.t.Errorf("%s was looked up here", name)
+	return nil, errTest
+}
+
+// throughProxy is a transport that opens no private address, with a proxy on loopback.
+func throughProxy(t *testing.T, p *testProxy, set func(*transportOptions)) *transport {
+	return testTransport(t, func(o *transportOptions) {
+		o.Guard, o.Resolver, o.Agent = crawler.AddressGuard{}, noResolver{t}, "trawl/test"
+		o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil }
+		if set != nil {
+			set(o)
+		}
+	})
+}
+
+func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
+	var got []string
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Host+r.RequestURI)
+		io.WriteString(w, "hello")
+	})
+	p := newTestProxy(t, s, false)
+	tr := throughProxy(t, p, nil)
+	for _, path := range []string{"/a|b^c?x=%zz&y='", "/q?", "//double//slash", "/%41"} {
+		x := testExchange(t, "http://name.test"+path)
+		ask(t, tr, x)
+		wantOutcome(t, x, crawler.Fetched, "")
+		if x.result.IP != "" || x.result.Bytes != 5 {
+			t.Errorf("result %+v", x.result)
+		}
+		if head := string(x.requestHead()); strings.Contains(head, "Proxy-") || !strings.HasPrefix(head, "GET "+x.url.RequestURI()+" ") {
+			t.Errorf("archived: %q", head)
+		}
+		if want := "name.test" + x.url.RequestURI(); got[len(got)-1] != want {
+			t.Errorf("asked for %s, want %s", got[len(got)-1], want)
+		}
+	}
+	if !strings.HasPrefix(p.saw(), "GET http://name.test/a|b^c?x=%zz&y=' Basic bWU6c2VjcmV0") {
+		t.Errorf("the proxy saw %s", p.saw())
+	}
+	if a := tr.addresses(); a != nil {
+		t.Errorf("addresses of the host: %v", a)
+	}
+}
+
+func TestSecureRequestsGoThroughAProxyByConnect(t *testing.T) {
+	for _, secureProxy := range []bool{false, true} {
+		for _, h2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("https proxy %v, h2 %v", secureProxy, h2), func(t *testing.T) {
+				s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }))
+				s.EnableHTTP2 = h2
+				s.StartTLS()
+				t.Cleanup(s.Close)
+				p := newTestProxy(t, s, secureProxy)
+				tr := throughProxy(t, p, func(o *transportOptions) { o.TLS = trusting(t, s) })
+				x := testExchange(t, "https://example.com/a?b") // the name in the certificate
+				ask(t, tr, x)
+				wantOutcome(t, x, crawler.Fetched, "")
+				if want := map[bool]string{false: "http/1.1", true: "h2"}[h2]; x.proto != want || x.result.IP != "" {
+					t.Errorf("%s, address %q", x.proto, x.result.IP)
+				}
+				if p.saw() != "CONNECT example.com:443 Basic bWU6c2VjcmV0 trawl/test" {
+					t.Errorf("the proxy saw %s", p.saw())
+				}
+			})
+		}
+	}
+}
+
+// trusting is the TLS configuration of a job with the server's certificate in its file.
+func trusting(t *testing.T, s *httptest.Server) *tls.Config {
+	v, err := newView(crawler.JobNotice{Job: crawler.Job{CA: certificatePEM(s)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.tls
+}
+
+func certificatePEM(s *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
+func TestAProxyThatDoesNotConnectIsToldAsSuch(t *testing.T) {
+	p := newTestProxy(t, nil, false)
+	p.refuse = http.StatusForbidden
+	x := testExchange(t, "https://name.test/")
+	ask(t, throughProxy(t, p, nil), x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
+	if !strings.Contains(x.result.Detail, "the proxy refused to connect: 403 Forbidden") || strings.Contains(x.result.Detail, "secret") {
+		t.Errorf("detail %q", x.result.Detail)
+	}
+	p.url.Host = "127.0.0.1:1"
+	x = testExchange(t, "http://name.test/")
+	ask(t, throughProxy(t, p, nil), x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
+	if !strings.Contains(x.result.Detail, "proxy 127.0.0.1") {
+		t.Errorf("detail %q", x.result.Detail)
+	}
+}
+
+func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
+	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	for target, c := range map[string]struct {
+		open string // AllowPrivate; "seed" = spelled by a seed
+		want crawler.Reason
+	}{
+		"http://127.0.0.1/":        {"", crawler.ReasonPrivateAddress},
+		"http://10.1.2.3:8080/":    {"", crawler.ReasonPrivateAddress},
+		"https://169.254.169.254/": {"", crawler.ReasonPrivateAddress},
+		"http://[::1]/":            {"", crawler.ReasonPrivateAddress},
+		"http://0x7f.1/":           {"", crawler.ReasonPrivateAddress},
+		"http://localhost/":        {"", crawler.ReasonPrivateAddress},
+		"http://a.localhost:8080/": {"", crawler.ReasonPrivateAddress},
+		"http://10.1.2.3/":         {"10.0.0.0/8", ""},
+		"http://localhost:81/":     {"127.0.0.0/8", ""},
+		"http://10.1.2.4/":         {"seed", ""},
+		"http://93.184.216.34/":    {"", ""},
+	} {
+		t.Run(target+" "+c.open, func(t *testing.T) {
+			p := newTestProxy(t, s, false)
+			job := crawler.Job{}
+			if c.open == "seed" {
+				job.SeedPrivate = []string{"10.1.2.4:80"}
+			} else if c.open != "" {
+				job.AllowPrivate = []string{c.open}
+			}
+			x := testExchange(t, target)
+			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = crawler.NewAddressGuard(&job) }), x)
+			if x.result.Reason != c.want || (p.saw() == "") != (c.want != "") {
+				t.Errorf("%v %s, the proxy saw %q", x.result.Reason, x.result.Detail, p.saw())
+			}
+		})
+	}
+}
+
+func TestTheProxysAddressIsOpenAsAProxyOnly(t *testing.T) {
+	p := newTestProxy(t, nil, false)
+	x := testExchange(t, "http://"+p.url.Host+"/")
+	tr := throughProxy(t, p, func(o *transportOptions) {
+		o.Proxy = func(*url.URL) (*url.URL, error) { return nil, nil } // as for loopback addresses by the environment's rules
+	})
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonPrivateAddress)
+	x = testExchange(t, "http://name.test/")
+	tr = throughProxy(t, p, func(o *transportOptions) {
+		o.Proxy = func(*url.URL) (*url.URL, error) { return nil, errTest }
+	})
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
+}
+
+func TestRequestsGoThroughSOCKS(t *testing.T) {
+	var got string
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Host + r.RequestURI })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan string, 1)
+	go func() {
+		name, err := serveSOCKS(l, s.Listener.Addr().String())
+		served <- errors.Join(err, errors.New(name)).Error()
+	}()
+	via := &url.URL{Scheme: "socks5", Host: l.Addr().String()}
+	tr := testTransport(t, func(o *transportOptions) {
+		o.Guard, o.Resolver, o.Proxy = crawler.AddressGuard{}, noResolver{t}, func(*url.URL) (*url.URL, error) { return via, nil }
+	})
+	x := testExchange(t, "http://name.test/a|b")
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Fetched, "")
+	tr.close()
+	l.Close()
+	if name := <-served; name != "name.test" || got != "name.test/a|b" {
+		t.Errorf("the proxy was asked for %q, the server for %q", name, got)
+	}
+}
+
+// serveSOCKS serves one connection (RFC 1928) and tells the name that was asked for.
+func serveSOCKS(l net.Listener, to string) (name string, err error) {
+	c, err := l.Accept()
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	r := bufio.NewReader(c)
+	head := make([]byte, 3) // version, one method, none
+	if _, err := io.ReadFull(r, head); err != nil {
+		return "", err
+	}
+	c.Write([]byte{5, 0})
+	head = make([]byte, 5) // version, connect, 0, name, its length
+	if _, err := io.ReadFull(r, head); err != nil {
+		return "", err
+	}
+	text := make([]byte, int(head[4])+2)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return "", err
+	}
+	c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return "", err
+	}
+	defer server.Close()
+	go io.Copy(c, server)
+	io.Copy(server, r)
+	return string(text[:head[4]]), nil
+}
+
+func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	for name, ca := range map[string]string{"with it": certificatePEM(s), "without it": ""} {
+		t.Run(name, func(t *testing.T) {
+			r := newRealWorld(t, s.URL)
+			r.job.CA = ca
+			got := r.fetch("/")["/"]
+			if want := ca != ""; (got.Outcome == crawler.Fetched) != want || (got.Reason == crawler.ReasonTLS) == want {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	if _, err := newView(crawler.JobNotice{Job: crawler.Job{CA: "nonsense"}}); err == nil {
+		t.Error("certificates that are none are taken")
+	}
+}
+
+func TestAFetcherUsesItsProxy(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
+	p := newTestProxy(t, s, false)
+	r := newRealWorld(t, "http://name.test")
+	r.job.AllowPrivate, r.job.IgnoreRobots = nil, false
+	r.set = func(o *Options) { o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil } }
+	if got := r.fetch("/a")["/a"]; got.Outcome != crawler.Fetched || got.Bytes != int64(len("name.test")) {
+		t.Errorf("%+v", got)
+	}
+	if asked := strings.Fields(p.saw()); !slices.Contains(asked, "http://name.test/robots.txt") {
+		t.Errorf("the proxy saw %s", p.saw())
+	}
+}
