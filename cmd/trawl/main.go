@@ -21,7 +21,7 @@ import (
 // workers comes near what is promised. It costs a few percent of CPU.
 const (
 	gcPercent   = 50
-	memoryLimit = 300 << 20 // bytes; soft, and without the ledger's caches
+	memoryLimit = 230 << 20 // bytes; soft, and without the ledger's caches
 )
 
 func boundMemory() {
