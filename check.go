@@ -119,7 +119,7 @@ func (c *checker) archive(ctx context.Context, ledger *storage.Ledger) error {
 	}
 	r := &c.report
 	r.Records, r.Verified, r.Files = b.Pointers+b.Robots, b.Verified, b.Files
-	r.Shipping, r.Orphans, r.Notes = b.Shipping, b.Orphans, b.Notes
+	r.Shipping, r.Orphans, r.Notes = b.Shipping, b.Orphans, b.Notes[:min(len(b.Notes), MaxProblems)]
 	c.problems("", b.Differences, b.More)
 	return nil
 }

@@ -31,8 +31,8 @@
 //
 // # Control
 //
-// [Control] serves status, stop and the intake of shipped files over HTTP, on the crawl directory's socket
-// or with TLS; [ControlClient] asks it.
+// [Control] serves status, stop, the stories of single URLs and the intake of shipped files over HTTP, on the
+// crawl directory's socket or with TLS; [ControlClient] asks it.
 //
 // # Goroutines
 //

@@ -94,8 +94,7 @@ func exchangeOf(ctx context.Context) *exchange {
 }
 
 // release gives the body's memory back and removes its spool file; the beginning of a body that can be gone
-// on with stays. Nothing of the exchange but result and
-// found may be used afterwards. It may be called again.
+// on with stays. Nothing of the exchange but result and found may be used afterwards. It may be called again.
 func (x *exchange) release() {
 	if x.spool != nil {
 		x.spool.discard()

@@ -294,7 +294,7 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 		{"503", status(503), kept},
 		{"429", status(429), kept},
 		{"404", status(404), gone},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, gone},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, gone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, r := newBigServer(t), newResumer(t)

@@ -39,6 +39,11 @@ func (p *program) checkCommand() *cobra.Command {
 
 func (p *program) check(ctx context.Context, dir string, repair, asJSON bool) error {
 	r, err := trawl.Check(ctx, dir, repair)
+	if err != nil && ctx.Err() != nil {
+		p.status = exitInterrupted
+		fmt.Fprintf(p.stderr, "trawl: the check of %s was interrupted; run it again\n", dir)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -258,11 +258,11 @@ func (m *meter) release(now time.Time) {
 	m.mu.Unlock()
 }
 
-// end says that they were written, or that the client is gone.
+// end says that they were written, or that the client is gone. The answer ended with its release: when this is
+// called, a busy process may have let so much time pass that the next request is there already.
 func (m *meter) end(q asked, now time.Time, a answered) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ended(now)
 	m.audit.Bytes += int64(a.bytes)
 	if until := now.Add(a.retryAfter); a.retryAfter > 0 && until.After(m.notBefore) {
 		m.notBefore = until

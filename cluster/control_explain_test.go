@@ -1,0 +1,71 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+func TestControlExplainsURLs(t *testing.T) {
+	noLeaks(t)
+	path := filepath.Join(t.TempDir(), "control.sock")
+	story := crawler.Explanation{
+		State: "running", At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Seen: true,
+		Row: &crawler.RowStory{Outcome: "waiting", Reason: crawler.ReasonRetry}, Why: crawler.Why{Rule: "<rule>", Place: "place", Change: []string{"a", "b"}},
+		Host: &crawler.HostStory{Host: "a.test", Counts: map[string]int64{"waiting": 2}, Delay: time.Second},
+	}
+	startControl(t, ControlOptions{Socket: path, Explain: func(_ context.Context, u crawler.URL) (crawler.Explanation, error) {
+		if u.Path() == "/broken" {
+			return crawler.Explanation{}, errors.New("the ledger is damaged")
+		}
+		e := story
+		e.URL = u.String()
+		return e, nil
+	}})
+	c := clientTo(t, path, nil)
+	ask := func(text string) (crawler.Explanation, error) {
+		u, err := crawler.ParseURL(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Explain(t.Context(), u)
+	}
+	for name, text := range map[string]string{
+		"a plain URL":                       "https://a.test/",
+		"a URL with characters of a query":  "https://a.test/x?a=1&url=2+3%20#4",
+		"the longest URL, each byte quoted": "https://a.test/?" + strings.Repeat("&", crawler.MaxURLBytes-len("https://a.test/?")),
+	} {
+		e, err := ask(text)
+		u, _ := crawler.ParseURL(text)
+		want := story
+		want.URL = u.String()
+		if err != nil || !reflect.DeepEqual(e, want) {
+			t.Errorf("%s: %v, %+v", name, err, e)
+		}
+	}
+	if _, err := ask("https://a.test/broken"); err == nil || !strings.Contains(err.Error(), "the ledger is damaged") {
+		t.Errorf("a ledger that cannot be read: %v", err)
+	}
+	if _, err := c.Explain(t.Context(), crawler.URL{}); err == nil || !strings.Contains(err.Error(), "not a") {
+		t.Errorf("no URL: %v", err)
+	}
+}
+
+func TestControlWithoutExplainSaysSo(t *testing.T) {
+	noLeaks(t)
+	path := filepath.Join(t.TempDir(), "control.sock")
+	startControl(t, ControlOptions{Socket: path})
+	u, err := crawler.ParseURL("https://a.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clientTo(t, path, nil).Explain(t.Context(), u); err == nil || !strings.Contains(err.Error(), "does not offer that") {
+		t.Errorf("error %v", err)
+	}
+}
