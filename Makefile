@@ -7,7 +7,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 build: ## build the program as ./trawl
-	@start=$$(date +%s); $(GO) build -o trawl ./cmd/trawl && echo "built ./trawl in $$(($$(date +%s) - start)) s"
+	@start=$$(date +%s); CGO_ENABLED=0 $(GO) build -o trawl ./cmd/trawl && echo "built ./trawl in $$(($$(date +%s) - start)) s"
 
 run: build ## the main job on a real example: seeds, a scheduler, three fetchers, an export
 	@./trawl demo

@@ -17,6 +17,8 @@ const (
 	MaxProblems = 100
 	// MaxRepairs is how many rows one check takes back, 16 bytes of memory each; with more, repair again.
 	MaxRepairs = 4 << 20
+	// MaxRobotsRepairs is how many hosts' robots files one check takes care of.
+	MaxRobotsRepairs = 256 << 10
 )
 
 // CheckReport is what Check found. OK is the proof: the ledger balances, and every row that names a record has
@@ -112,7 +114,7 @@ func (c *checker) archive(ctx context.Context, ledger *storage.Ledger) error {
 	}
 	b, err := storage.VerifyArchive(ctx, c.dir.Path(), ledger, storage.ArchiveOptions{
 		Job: &loaded.State.Job, Local: localFetcher, Gone: c.gone,
-		GoneRobots: func(h crawler.Host, scheme string) { c.lost.Robots[h] = append(c.lost.Robots[h], scheme) },
+		GoneRobots: c.goneRobots,
 	})
 	if err != nil {
 		return err
@@ -130,6 +132,14 @@ func (c *checker) gone(k crawler.URLKey) {
 		return
 	}
 	c.lost.Rows = append(c.lost.Rows, k)
+}
+
+func (c *checker) goneRobots(h crawler.Host, scheme string) {
+	if c.lost.Robots[h] == nil && len(c.lost.Robots) == MaxRobotsRepairs {
+		c.report.LeftToRepair++
+		return
+	}
+	c.lost.Robots[h] = append(c.lost.Robots[h], scheme)
 }
 
 func (c *checker) problems(prefix string, list []string, more int64) {

@@ -278,7 +278,7 @@ func (s *Scope) Openers(u URL) iter.Seq[ScopeSeed] {
 	}
 }
 
-// short cuts a text for people.
+// shortText cuts a text for people, on one line.
 func shortText(s string) string {
 	const most = 200
 	s = strings.Join(strings.Fields(s), " ")

@@ -108,11 +108,14 @@ func printCheck(w io.Writer, r *trawl.CheckReport) error {
 	if r.More > 0 {
 		fmt.Fprintf(&b, "  and %s more problems\n", count(r.More))
 	}
-	if r.WaitAgain+r.RobotsMended > 0 || r.Repaired {
+	if r.WaitAgain > 0 {
 		fmt.Fprintf(&b, "repaired: %s rows wait again; run the job to fetch them\n", count(r.WaitAgain))
 	}
+	if r.RobotsMended > 0 {
+		fmt.Fprintf(&b, "repaired: %s robots.txt files in force do without a record\n", count(r.RobotsMended))
+	}
 	if r.LeftToRepair > 0 {
-		fmt.Fprintf(&b, "  %s more rows are left: repair again\n", count(r.LeftToRepair))
+		fmt.Fprintf(&b, "  %s more are left: repair again\n", count(r.LeftToRepair))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -86,7 +86,7 @@ func explanation(e *trawl.Explanation) string {
 	line("scope:", "%s", scopeText(&e.Scope))
 	line("robots:", "%s", robotsText(&e.Robots))
 	if e.Host != nil {
-		line("host:", "%s", hostText(e.Host))
+		line("host:", "%s", hostText(e.Host, e.At))
 	}
 	if e.Row != nil && e.Row.ArchiveFile != "" {
 		line("record:", "%s at %d, %d bytes", e.Row.ArchiveFile, e.Row.Offset, e.Row.Length)
@@ -169,7 +169,7 @@ func robotsText(r *crawler.RobotsStory) string {
 	return text
 }
 
-func hostText(h *crawler.HostStory) string {
+func hostText(h *crawler.HostStory, now time.Time) string {
 	var counts []string
 	for _, word := range slices.Sorted(maps.Keys(h.Counts)) {
 		counts = append(counts, count(h.Counts[word])+" "+word)
@@ -180,7 +180,7 @@ func hostText(h *crawler.HostStory) string {
 		text += fmt.Sprintf("; a turn of %d URLs is held by fetcher %s", t.URLs, t.Fetcher)
 	case t != nil:
 		text += fmt.Sprintf("; a turn of %d URLs is offered", t.URLs)
-	case !h.Next.IsZero():
+	case h.Next.After(now):
 		text += "; may be asked from " + clock(h.Next) + " on"
 	}
 	if h.FailuresInRow > 0 {
