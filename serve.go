@@ -27,6 +27,7 @@ type schedulerNode struct {
 	members *cluster.Members
 	control *cluster.Control
 	depot   *watchedDepot
+	peers   *peers
 }
 
 // bindOf is where a scheduler listens for gossip; queue and control take the next ports.
@@ -88,7 +89,7 @@ func (r *run) serve() error {
 	if err != nil {
 		return err
 	}
-	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}}
+	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}, peers: openPeers(r.dir.Path())}
 	r.node = n
 	o, err := r.controlAddress()
 	if err != nil {
@@ -141,7 +142,7 @@ func (n *schedulerNode) join() (err error) {
 		return err
 	}
 	n.members, err = cluster.NewMembers(cluster.MembersOptions{
-		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Secret: n.r.o.Secret, Logger: n.r.o.Logger,
+		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Secret: n.r.o.Secret, Logger: n.r.o.Logger,
 		Meta: cluster.Meta{
 			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life,
 			QueuePort: portOf(n.r.broker.Addr()), ControlPort: portOf(n.control.Addr()),
@@ -167,6 +168,9 @@ func (n *schedulerNode) watch(ctx context.Context) error {
 	for {
 		changed := n.members.Changed()
 		n.r.sched.SetFetchers(n.fetchers())
+		if err := n.peers.keep(n.members.List()); err != nil {
+			n.r.o.Logger.Warn("after a restart the fetchers will be found later", "error", err)
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -198,7 +202,7 @@ func (n *schedulerNode) drain(ctx context.Context) {
 	t := time.NewTicker(drainCheck)
 	defer t.Stop()
 	n.depot.touch()
-	for len(n.fetchers()) > 0 && n.depot.idle() < drainIdle {
+	for n.peers.awaited() || len(n.fetchers()) > 0 && n.depot.idle() < drainIdle {
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -31,13 +31,14 @@ var ErrRefused = errors.New("refused by the cluster")
 
 // MembersOptions says who a node is and whom it joins. The zero value of a field is its default.
 type MembersOptions struct {
-	Bind      Bind     // where to listen for gossip, TCP and UDP
-	Advertise string   // HOST or HOST:PORT that others are told; "" for one that is found
-	Join      []string // HOST or HOST:PORT of any members; tried until one answers, and again and again
-	Secret    Secret   // zero: loopback only
-	Name      string   // unique; "" for host name, port and a random part, anew at each start
-	Meta      Meta     // Role must be set
-	WAN       bool     // members are at different sites: slower to suspect and to tell
+	Bind      Bind             // where to listen for gossip, TCP and UDP
+	Advertise string           // HOST or HOST:PORT that others are told; "" for one that is found
+	Join      []string         // HOST or HOST:PORT of any members; tried until one answers, and again and again
+	Last      []netip.AddrPort // members of an earlier run of this node, looked for as lost ones are
+	Secret    Secret           // zero: loopback only
+	Name      string           // unique; "" for host name, port and a random part, anew at each start
+	Meta      Meta             // Role must be set
+	WAN       bool             // members are at different sites: slower to suspect and to tell
 	Logger    *slog.Logger
 
 	Rejoin         time.Duration // between two tries to join what is not there, default 15 s
@@ -138,6 +139,9 @@ func NewMembers(opts MembersOptions) (*Members, error) {
 		return nil, err
 	}
 	m.roll.init()
+	for _, a := range opts.Last {
+		m.roll.lose(a)
+	}
 	counter := func(text string) *tally {
 		return &tally{log: m.log, level: slog.LevelWarn, text: text, now: time.Now}
 	}

@@ -47,7 +47,8 @@ func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) err
 			m.log.Info("waiting for a scheduler at "+strings.Join(m.opts.Join, ", "), "why", oneLine(r.failed))
 		}
 		wait := m.opts.Rejoin*3/4 + rand.N(m.opts.Rejoin/2+1)
-		if len(m.opts.Join) > 0 && !m.roll.scheduled() {
+		met = met || m.roll.metOthers()
+		if len(m.opts.Join) > 0 && !m.roll.scheduled() || len(m.opts.Last) > 0 && !met {
 			wait = min(retry, wait)
 			retry = min(2*retry, lastRetry)
 		} else {
