@@ -229,6 +229,24 @@ func TestAFetcherIsKilledAndDoesNotComeBack(t *testing.T) {
 	c.holds(said, false)
 }
 
+// The fetchers hear of it by gossip: it remembers where they are.
+func TestTheSchedulerComesBackAtAnotherAddress(t *testing.T) {
+	t.Parallel()
+	c := newCrashing(t)
+	scheduler := c.scheduler("settle", 3)
+	var fetchers []*nodeProcess
+	for i := range 3 {
+		fetchers = append(fetchers, c.fetcher(i+1, "", 0))
+	}
+	c.killed(scheduler, "settle")
+	c.bind = freeBind(t)
+	said := c.scheduler("", 0).succeeds()
+	for _, f := range fetchers {
+		f.succeeds()
+	}
+	c.holds(said, true)
+}
+
 func TestTheSchedulerIsKilledAtEachStep(t *testing.T) {
 	for step, nth := range map[string]int64{"offer": 3, "grant": 6, "settle": 4, "lapse": 1} {
 		t.Run(step, func(t *testing.T) {

@@ -211,6 +211,9 @@ func (n *schedulerNode) drain(ctx context.Context) {
 			return
 		}
 	}
+	if len(n.fetchers()) == 0 {
+		n.peers.forget()
+	}
 	for _, f := range n.fetchers() {
 		n.r.o.Logger.Warn("a fetcher did not leave; what it has not shipped comes when it is started again with its directory while this job's scheduler runs", "fetcher", f.Name)
 	}

@@ -47,6 +47,15 @@ func (p *program) newProgress(f *jobFlags) *progress {
 	return show
 }
 
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -111,7 +120,7 @@ func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
 				fmt.Fprintln(p.w, progressLine(s))
 				continue
 			}
-			v := view{Status: s, Left: pace.left(now, &s)}
+			v := view{Status: s, Left: pace.left(now, &s), Reading: !closed(c.Seeded())}
 			p.screen.draw(func(width, height int) string { return v.render(width, height, p.colour) })
 		case <-ctx.Done():
 			return

@@ -22,7 +22,8 @@ const labelWidth = 10
 // view is what the live view shows.
 type view struct {
 	crawler.Status
-	Left time.Duration // about; 0 = not known
+	Left    time.Duration // about; 0 = not known
+	Reading bool          // the seeds are not all read yet
 }
 
 // render draws the view for a terminal: at most height-1 lines of at most width-1 cells, so that neither the
@@ -95,6 +96,9 @@ func (v *view) title(p *painter) []string {
 
 func (v *view) toDo(p *painter, width int) []string {
 	items := []string{p.bold(count(v.Waiting)) + " waiting"}
+	if v.Reading {
+		items = append(items, "seeds are being read")
+	}
 	if v.Leased > 0 {
 		items = append(items, count(v.Leased)+" in work")
 	}

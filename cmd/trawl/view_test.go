@@ -54,7 +54,7 @@ func TestTheViewIsDrawnForEveryTerminal(t *testing.T) {
 		"crawl-one-line":  {viewOfACrawl(), 80, 2, false},
 		"download":        {viewOfADownload(), 100, 24, false},
 		"download-short":  {viewOfADownload(), 100, 9, false},
-		"start":           {view{Status: crawler.Status{Job: "crawl", Kind: crawler.Crawl, State: "starting"}}, 80, 24, false},
+		"start":           {view{Reading: true, Status: crawler.Status{Job: "crawl", Kind: crawler.Crawl, State: "starting"}}, 80, 24, false},
 		"what-others-say": {evil, 80, 24, false},
 	} {
 		t.Run(name, func(t *testing.T) {
