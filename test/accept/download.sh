@@ -34,11 +34,12 @@ verify one
 
 p=$(port)
 "$trawl" scheduler --download "$tmp/list.txt" --dir "$tmp/many" --bind "127.0.0.1:$p" 2>"$tmp/many.log" & scheduler=$!
+fetchers=()
 for i in 1 2; do
-  "$trawl" fetcher --join "127.0.0.1:$p" --dir "$tmp/f$i" --name "f$i" >"$tmp/f$i.log" 2>&1 &
+  "$trawl" fetcher --join "127.0.0.1:$p" --dir "$tmp/f$i" --name "f$i" >"$tmp/f$i.log" 2>&1 & fetchers+=($!)
 done
 wait $scheduler || fail "exit $?: $(cat "$tmp/many.log")"
 verify many
-wait
+for f in "${fetchers[@]}"; do wait "$f" || fail "a fetcher ended with $?: $(cat "$tmp"/f[12].log)"; done
 [ "$(find "$tmp"/f[12]/files -type f | wc -l)" = 0 ] || fail "files are left with the fetchers"
 echo ok
