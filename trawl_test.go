@@ -270,8 +270,8 @@ func TestAnInterruptedCrawlGoesOn(t *testing.T) {
 			break
 		}
 		interrupted++
-		if ending != trawl.Interrupted || status.Leased != 0 {
-			t.Fatalf("ended %q with %d URLs leased, want interrupted and none", ending, status.Leased)
+		if ending != trawl.Interrupted || status.HostsHeld != 0 {
+			t.Fatalf("ended %q with %d hosts held, want interrupted and none", ending, status.HostsHeld)
 		}
 	}
 	if interrupted < 3 {

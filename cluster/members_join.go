@@ -17,7 +17,7 @@ import (
 const (
 	// firstRetry and lastRetry bound the waits between tries while nobody was reached yet.
 	firstRetry = 250 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	lastRetry  = time.Second
 	// waitingEvery is how often the log says that nobody answers.
 	waitingEvery = 30 * time.Second
 	// resolveTimeout bounds one look-up of a name.

@@ -115,18 +115,19 @@ func inspectDir(path string, create bool) (version int, err error) {
 // unborn reports whether a directory is empty, but for what there is of one that is being made, by another
 // process at this moment (the lock tells) or by one that died.
 func unborn(entries []fs.DirEntry) bool {
-	locked := false
+	locked, begun := false, false
 	for _, e := range entries {
 		switch n := e.Name(); {
 		case n == lockName:
 			locked = true
 		case strings.HasPrefix(n, "."+versionName):
 		case n == "ledger", n == "queue", n == "archive", n == "files", n == "exports":
+			begun = true
 		default:
 			return false
 		}
 	}
-	return locked || len(entries) == 0
+	return locked || !begun
 }
 
 func lockDir(path string) (*os.File, error) {

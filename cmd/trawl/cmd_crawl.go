@@ -193,7 +193,7 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 	go func() {
 		select {
 		case <-c:
-			fmt.Fprintln(p.stderr, "trawl: stopping; what is under way is finished first (again to stop now)")
+			fmt.Fprintln(p.stderr, "trawl: stopping; what is under way is finished first")
 			cancel()
 		case <-ended:
 			return
@@ -208,6 +208,7 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 				return
 			}
 		}
+		fmt.Fprintln(p.stderr, "trawl: interrupt again to stop now")
 		select {
 		case <-c:
 			if dir != "" {

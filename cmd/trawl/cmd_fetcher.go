@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpproxy"
@@ -50,6 +51,11 @@ func (p *program) fetcherCommand() *cobra.Command {
 		}
 		if len(o.Join) == 0 {
 			return usage("--join HOST:PORT is needed: the gossip address of any node of the cluster")
+		}
+		for _, j := range o.Join {
+			if host, port, err := net.SplitHostPort(j); err != nil || host == "" || port == "" {
+				return usage("--join %s: write HOST:PORT, the gossip address of any node of the cluster", j)
+			}
 		}
 		if o.Workers < 1 || o.Workers > trawl.MaxWorkers {
 			return usage("--workers %d: use 1 to %d", o.Workers, trawl.MaxWorkers)

@@ -211,7 +211,7 @@ func (b *size) Set(s string) error {
 	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(s[len(digits):]), "b"), "i"))
 	factor := map[string]float64{"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[unit]
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || factor == 0 || n < 0 || n*factor > math.MaxInt64/2 {
+	if err != nil || factor == 0 || math.IsNaN(n) || n < 0 || n*factor > math.MaxInt64/2 {
 		return fmt.Errorf("%q is no size: write 500KiB, 64MiB or 5GiB", s)
 	}
 	*b = size(n * factor)
