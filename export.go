@@ -40,8 +40,6 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	switch {
 	case errors.Is(err, storage.ErrInUse):
 		return -1, exportRunning(ctx, dir, o, q)
-	case errors.Is(err, storage.ErrNotCrawl):
-		return 0, usageError(err)
 	case err != nil:
 		return 0, err
 	}

@@ -60,6 +60,12 @@ func NewFetcher(o Options) (*Fetcher, error) {
 			return nil, usageError(fmt.Errorf("--bind: %w", err))
 		}
 	}
+	if o.Secret.IsZero() && !bind.Loopback() {
+		return nil, usageError(fmt.Errorf("--bind %s: %w", bind, cluster.ErrNeedSecret))
+	}
+	if o.Name != fileName(o.Name) {
+		return nil, usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
+	}
 	n := &Fetcher{o: o}
 	if n.dir, err = openFetcherDir(o.Dir); err != nil {
 		return nil, err
@@ -103,9 +109,6 @@ func fetcherName(dir, given string) (string, error) {
 		random := make([]byte, 3)
 		rand.Read(random) // never fails since Go 1.24
 		given = fileName(host) + "-" + hex.EncodeToString(random)
-	}
-	if given != fileName(given) {
-		return "", usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", given))
 	}
 	if err := os.WriteFile(file, []byte(given+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("store the fetcher's name: %w", err)

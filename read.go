@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime/debug"
 
@@ -16,7 +17,7 @@ import (
 // control address.
 func StatusOf(ctx context.Context, target string, secret cluster.Secret) (Status, error) {
 	if !isDir(target) {
-		if _, err := cluster.ParseBind(target); err != nil {
+		if !isHostPort(target) {
 			return Status{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 		}
 		client, err := controlClient(target, secret, "status")
@@ -73,7 +74,9 @@ const readCache = 32 << 20
 // openAtRest opens the ledger of a directory that nobody works in, for reading.
 func openAtRest(path string) (*storage.Ledger, func(), error) {
 	dir, err := storage.OpenDir(path, false)
-	if err != nil {
+	if errors.Is(err, storage.ErrNotCrawl) {
+		return nil, nil, usageError(err)
+	} else if err != nil {
 		return nil, nil, err
 	}
 	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true, CacheBytes: readCache})
@@ -102,4 +105,10 @@ func (c *Crawl) writeJob() error {
 		return fmt.Errorf("write job.yaml: %w", err)
 	}
 	return nil
+}
+
+// isHostPort reports whether a target is HOST:PORT.
+func isHostPort(target string) bool {
+	host, port, err := net.SplitHostPort(target)
+	return err == nil && host != "" && port != ""
 }

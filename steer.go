@@ -56,7 +56,7 @@ func running(target string, secret cluster.Secret) (*cluster.ControlClient, erro
 		}
 		return cluster.NewControlClient(socket, nil), nil
 	}
-	if _, err := cluster.ParseBind(target); err != nil {
+	if !isHostPort(target) {
 		return nil, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
 	return controlClient(target, secret, "control")

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -181,9 +182,7 @@ func (t *Tallies) Clone() Tallies {
 
 func cloneMap[K comparable](m map[K]int64) map[K]int64 {
 	c := make(map[K]int64, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
+	maps.Copy(c, m)
 	return c
 }
 

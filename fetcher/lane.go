@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,10 +106,8 @@ func withRedirect(found *finding) []crawler.Link {
 	if to.URL.IsZero() {
 		return found.links
 	}
-	for _, l := range found.links {
-		if l == to {
-			return found.links
-		}
+	if slices.Contains(found.links, to) {
+		return found.links
 	}
 	return append(found.links, to)
 }

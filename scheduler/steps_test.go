@@ -436,7 +436,7 @@ func TestLimits(t *testing.T) {
 			t.Fatalf("finished %v with %v", led.state.State.Finished, led.state.Tallies.Counts)
 		}
 		job.MaxPages = 0
-		d = newDesk(t, job, led)
+		newDesk(t, job, led)
 		if !led.state.State.Finished.IsZero() {
 			t.Error("a raised limit does not take the job up again")
 		}

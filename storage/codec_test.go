@@ -40,8 +40,8 @@ func fill(tb testing.TB, rng *rand.Rand, v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(tb, rng, v.Field(i))
+		for _, field := range v.Fields() {
+			fill(tb, rng, field)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1+rng.IntN(4), 4))

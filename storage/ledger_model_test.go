@@ -288,7 +288,7 @@ func (m *model) aside(tb testing.TB, e *edit) {
 	h := m.randomHost()
 	switch m.rng.IntN(4) {
 	case 0:
-		f := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsRules, Body: []byte(fmt.Sprint(m.rng.IntN(99)))}, Fetched: m.now, Expires: m.now.Add(time.Hour)}
+		f := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsRules, Body: fmt.Append(nil, m.rng.IntN(99))}, Fetched: m.now, Expires: m.now.Add(time.Hour)}
 		m.robots[string(h)] = f
 		e.c.Robots = append(e.c.Robots, crawler.RobotsChange{Host: h, File: f})
 	case 1:

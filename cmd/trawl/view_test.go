@@ -80,7 +80,7 @@ func TestTheViewFitsATerminalOfAnySize(t *testing.T) {
 	v := viewOfACrawl()
 	for width := range 100 {
 		for height := range 12 {
-			for _, line := range strings.Split(v.render(width, height, true), "\n") {
+			for line := range strings.SplitSeq(v.render(width, height, true), "\n") {
 				if lipgloss.Width(line) > max(1, width-1) {
 					t.Fatalf("%dx%d: %q is too wide", width, height, line)
 				}
