@@ -129,7 +129,7 @@ func (n *node) start(t *testing.T) *nodeProcess {
 		t.Fatal(err)
 	}
 	p := &nodeProcess{t: t, name: n.Name, cmd: exec.Command(os.Args[0]), ended: make(chan struct{}), changed: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), nodeEnv+"="+string(text))
+	p.cmd.Env = append(os.Environ(), nodeEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stdout = &p.out
 	_, err = p.cmd.StdinPipe()
 	if err != nil {

@@ -39,9 +39,15 @@ func retryable(r *Result) bool {
 const MaxHostFailures = 20
 
 // HostFault reports whether a result tells against its host rather than against its URL: the host could
-// not be reached, or would not serve.
+// not be reached, or asks for less. Other errors of the server (500) may be the page's own.
 func HostFault(r *Result) bool {
-	return r.Outcome == Failed && retryable(r) && r.Reason != ReasonArchive
+	switch {
+	case r.Outcome != Failed || r.Reason == ReasonArchive:
+		return false
+	case r.Reason == ReasonHTTPStatus:
+		return r.Status == 429 || r.Status == 503
+	}
+	return retryable(r)
 }
 
 // Backoff bounds of a host that asks for less: the delay is doubled from at least BackoffBase up to

@@ -101,6 +101,7 @@ func TestHostFault(t *testing.T) {
 		{"no service", failed(ReasonHTTPStatus, 503), true},
 		{"too many requests", failed(ReasonHTTPStatus, 429), true},
 		{"not a missing page", failed(ReasonHTTPStatus, 404), false},
+		{"not a broken page", failed(ReasonHTTPStatus, 500), false},
 		{"not our full disk", failed(ReasonArchive, 200), false},
 		{"not a private address", failed(ReasonPrivateAddress, 0), false},
 		{"not a success", &Result{Outcome: Fetched, Status: 200}, false},

@@ -24,7 +24,7 @@ func TestCommands(t *testing.T) {
 			p := &processes{running: make(map[string]*process)}
 			e.Values[processesKey{}] = p
 			e.Defer(p.killAll)
-			// $HOME is no directory in scripts; nothing of trawl's may depend on it.
+			e.Setenv("GORACE", goRace)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -44,6 +44,9 @@ func TestCommands(t *testing.T) {
 	})
 }
 
+// goRace keeps the race detector from waiting for a second at the end of each of the many processes.
+const goRace = "atexit_sleep_ms=0"
+
 func mustAbsent(ts *testscript.TestScript, neg bool) {
 	if neg {
 		ts.Fatalf("this command cannot be negated")
@@ -52,5 +55,5 @@ func mustAbsent(ts *testscript.TestScript, neg bool) {
 
 // environ is the environment of a script's processes.
 func environ(ts *testscript.TestScript) []string {
-	return append(os.Environ(), "TRAWL_SECRET="+ts.Getenv("TRAWL_SECRET"), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"))
+	return append(os.Environ(), "TRAWL_SECRET="+ts.Getenv("TRAWL_SECRET"), "HOME="+ts.Getenv("HOME"), "TMPDIR="+ts.Getenv("TMPDIR"), "GORACE="+goRace)
 }
