@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +69,7 @@ func OpenDir(path string, create bool) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(path)
+	lock, err := lockDir(path, create)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,18 @@ func unborn(entries []fs.DirEntry) bool {
 	return locked || !begun
 }
 
-func lockDir(path string) (*os.File, error) {
+const (
+	// lockPatience is how long a directory is waited for that another command only reads: status, say.
+	lockPatience = 3 * time.Second
+	// lockAgain is the time between two tries.
+	lockAgain = 20 * time.Millisecond
+	// readingMark stands in the lock file before the process id of a command that only reads.
+	readingMark = "reading "
+)
+
+// lockDir locks the directory, to work in it or only to read. Who works holds it for long, so others are told
+// at once; who reads is soon done, and is waited for.
+func lockDir(path string, work bool) (*os.File, error) {
 	name := filepath.Join(path, lockName)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, unix.EROFS) {
@@ -141,6 +153,9 @@ func lockDir(path string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = waitForReader(f)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = fmt.Errorf("%s is %w: trawl is running on it%s", path, ErrInUse, owner(f))
 	} else if err != nil {
 		err = fmt.Errorf("lock crawl directory %s: %w", path, err)
@@ -149,18 +164,48 @@ func lockDir(path string) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	// The process id is for people; the lock does not depend on it.
+	// The process id is for people, and the mark for those who wait; the lock does not depend on them.
+	text := strconv.Itoa(os.Getpid()) + "\n"
+	if !work {
+		text = readingMark + text
+	}
 	if f.Truncate(0) == nil {
-		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+		_, _ = f.WriteAt([]byte(text), 0)
 	}
 	return f, nil
 }
 
-// owner tells who has the lock, as far as the lock file says it.
-func owner(f *os.File) string {
+// waitForReader tries again while the lock is held by a command that only reads.
+func waitForReader(f *os.File) error {
+	again := time.NewTicker(lockAgain)
+	defer again.Stop()
+	for limit := time.Now().Add(lockPatience); time.Now().Before(limit); <-again.C {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		b := make([]byte, len(readingMark))
+		if n, _ := f.ReadAt(b, 0); n > 0 && string(b[:n]) != readingMark && working(f) {
+			return err
+		}
+	}
+	return unix.EWOULDBLOCK
+}
+
+// working reports whether the process that the lock file names lives: a dead one's id stands there until the
+// next holder has written its own.
+func working(f *os.File) bool {
 	b := make([]byte, 20)
 	n, _ := f.ReadAt(b, 0)
-	if pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n]))); err == nil {
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	return err != nil || !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}
+
+// owner tells who has the lock, as far as the lock file says it.
+func owner(f *os.File) string {
+	b := make([]byte, 40)
+	n, _ := f.ReadAt(b, 0)
+	if pid, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(string(b[:n]), readingMark))); err == nil {
 		return fmt.Sprintf(" (process %d)", pid)
 	}
 	return ""

@@ -35,15 +35,15 @@ wget -q -O /dev/null --method=POST "$control/__reset" || fail "the audit could n
 
 leased=0
 for i in $(seq "$kills"); do
-  run "$tmp/killed" 2>>"$tmp/killed.log" & job=$!
+  "$trawl" crawl "$tmp/seeds.txt" --dir "$tmp/killed" --delay 500ms --quiet 2>>"$tmp/killed.log" & job=$!
   want=$((rows * i / (kills + 1)))
   for _ in $(seq 1200); do
-    kill -0 $job 2>/dev/null || fail "it ended before kill $i"
+    kill -0 $job 2>/dev/null || fail "it ended before kill $i: $(tail -3 "$tmp/killed.log")"
     seen=$(( $(number "$tmp/killed" fetched || echo 0) + 0 ))
     [ "$seen" -ge "$want" ] && break
     sleep 0.05
   done
-  pkill -9 -P $job || true; kill -9 $job 2>/dev/null || true; wait $job 2>/dev/null || true
+  kill -9 $job; wait $job 2>/dev/null || true
   now=$(number "$tmp/killed" leased); leased=$((leased + now))
   echo "kill $i at $(number "$tmp/killed" fetched) fetched, $now leased"
 done
