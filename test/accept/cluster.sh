@@ -19,10 +19,10 @@ fetcher() { # NAME: sets $fetcher
 
 "$trawl" crawl "$tmp/seeds.txt" --dir "$tmp/single" --delay 100ms --export "$tmp/single.jsonl" --quiet || fail "the single run: $?"
 
-# Undisturbed; one fetcher is there before its scheduler.
-fetcher a; a=$fetcher; sleep 1
+# Undisturbed. The fetchers are there before their scheduler, all of them, so that none comes late to the shares.
+fetcher a; a=$fetcher; fetcher b; b=$fetcher; fetcher c; c=$fetcher
+sleep 1
 scheduler calm
-fetcher b; b=$fetcher; fetcher c; c=$fetcher
 wait $scheduler || fail "the scheduler: $(cat "$tmp/calm.log")"
 for f in $a $b $c; do wait "$f" || fail "a fetcher ended with $?: $(cat "$tmp"/[abc].log)"; done
 same_rows "$tmp/single.jsonl" "$tmp/calm.jsonl"

@@ -30,13 +30,13 @@ PY
 begin=$(date +%s)
 run "$tmp/calm" 2>"$tmp/calm.log" || fail "the undisturbed run: $(cat "$tmp/calm.log")"
 calm=$(($(date +%s) - begin))
-rows=$(wc -l <"$tmp/calm.jsonl")
+rows=$(wc -l <"$tmp/calm.jsonl"); pages=$(number "$tmp/calm" fetched)
 wget -q -O /dev/null --method=POST "$control/__reset" || fail "the audit could not be reset"
 
 leased=0
 for i in $(seq "$kills"); do
   "$trawl" crawl "$tmp/seeds.txt" --dir "$tmp/killed" --delay 500ms --quiet 2>>"$tmp/killed.log" & job=$!
-  want=$((rows * i / (kills + 1)))
+  want=$((pages * i / (kills + 1)))
   for _ in $(seq 1200); do
     kill -0 $job 2>/dev/null || fail "it ended before kill $i: $(tail -3 "$tmp/killed.log")"
     seen=$(( $(number "$tmp/killed" fetched || echo 0) + 0 ))
