@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -175,31 +174,6 @@ func (p *nodeProcess) kill() {
 
 // nodePatience is how long a node has for what it must do.
 const nodePatience = time.Minute
-
-// says waits for a line of the log that matches, and returns what the expression's group matches.
-func (p *nodeProcess) says(expression string) string {
-	p.t.Helper()
-	re := regexp.MustCompile(expression)
-	limit := time.NewTimer(nodePatience)
-	defer limit.Stop()
-	for {
-		p.mu.Lock()
-		log, changed := p.log, p.changed
-		p.mu.Unlock()
-		for _, line := range log {
-			if found := re.FindStringSubmatch(line); found != nil {
-				return found[len(found)-1]
-			}
-		}
-		select {
-		case <-changed:
-		case <-p.ended:
-			p.t.Fatalf("%s ended (%v) and did not say %s", p.name, p.cmd.ProcessState, expression)
-		case <-limit.C:
-			p.t.Fatalf("%s did not say %s within %v", p.name, expression, nodePatience)
-		}
-	}
-}
 
 // wait waits for the end, and returns what the node printed and whether it was killed by a signal.
 func (p *nodeProcess) wait() (out string, killed bool) {
