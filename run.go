@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,9 +57,17 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	kill()
 	err = errors.Join(err, cleanEnd(r.services.Wait()), r.endQueue())
 	if err != nil {
-		return err
+		return withAdvice(err)
 	}
 	return c.export(context.WithoutCancel(ctx))
+}
+
+// withAdvice adds what a user can do about an error from below that does not say it.
+func withAdvice(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "address already in use") {
+		return fmt.Errorf("%w: another program listens there; choose another port with --bind", err)
+	}
+	return err
 }
 
 // cleanEnd passes over the ends that kill caused.
