@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,6 +171,13 @@ func (p *nodeProcess) read(r io.Reader) {
 func (p *nodeProcess) kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
 	<-p.ended
+}
+
+// logged reports whether a line of the log has the text.
+func (p *nodeProcess) logged(text string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.log, func(line string) bool { return strings.Contains(line, text) })
 }
 
 // nodePatience is how long a node has for what it must do.
