@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ import (
 // workers comes near what is promised. It costs a few percent of CPU.
 const (
 	gcPercent   = 50
-	memoryLimit = 230 << 20 // bytes; soft, and without the ledger's caches
+	memoryLimit = 230 << 20 // bytes; soft
+	ledgerShare = 150 << 20 // bytes more where the ledger's caches are Go's memory too: without cgo
 )
 
 func boundMemory() {
@@ -29,7 +31,11 @@ func boundMemory() {
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
+		limit := int64(memoryLimit)
+		if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
+			limit += ledgerShare
+		}
+		debug.SetMemoryLimit(limit)
 	}
 }
 
