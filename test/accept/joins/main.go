@@ -1,5 +1,5 @@
-// Command joins tries to join a cluster's gossip many times without its secret, and compares the memory and the threads
-// of the attacked process before and after.
+// Command joins sends a cluster's gossip many times what looks like a join under a key that nobody has, and compares the memory
+// of the attacked process before and after. Members and goroutines are compared by the tests of package cluster.
 //
 //	joins HOST:PORT TRIES PID
 package main
