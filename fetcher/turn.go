@@ -62,7 +62,7 @@ func (f *Fetcher) work(ctx, hard context.Context, d crawler.Delivery) {
 	var holder crawler.HolderID
 	rand.Read(holder[:]) // never fails
 	ask := crawler.Ask{Turn: d.Task.Turn, Holder: holder, Host: d.Task.Host, Fetcher: f.Name}
-	answer, t0, err := f.ask(ctx, ask)
+	answer, t0, err := f.ask(ctx, hard, ask)
 	if err != nil {
 		return // not acked: the queue hands the task out again
 	}
@@ -79,12 +79,16 @@ func (f *Fetcher) work(ctx, hard context.Context, d crawler.Delivery) {
 }
 
 // ask puts the first question for a turn until it is answered, with the same holder: a grant whose answer
-// was lost is given again.
-func (f *Fetcher) ask(ctx context.Context, ask crawler.Ask) (a crawler.Answer, t0 time.Time, err error) {
+// was lost is given again. The end of ctx lets the answer under way come: it may be a grant, and a turn whose
+// holder is gone would keep its host until it lapses.
+func (f *Fetcher) ask(ctx, hard context.Context, ask crawler.Ask) (a crawler.Answer, t0 time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	for {
-		a, t0, err = f.askOnce(ctx, ask)
+		if ctx.Err() != nil {
+			return a, t0, ctx.Err()
+		}
+		a, t0, err = f.askOnce(hard, ask)
 		if err == nil {
 			return a, t0, nil
 		}

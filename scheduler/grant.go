@@ -7,14 +7,15 @@ import (
 )
 
 // grant answers an ask. The right is given when the turn is offered, and renewed when the asker holds it:
-// then nothing is written, as a start renews every held turn anyway.
+// then nothing is written, as a start renews every held turn anyway. A job that is stopping gives no right anew: its
+// offered turns stay offered until the next start.
 func (st *step) grant(a *crawler.Ask) crawler.Answer {
 	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.life}
 	if st.s.over() {
 		refused.Verdict = crawler.Over
 	}
 	t := st.turn(a.Host)
-	if t == nil || t.ID != a.Turn || (t.Held && t.Holder != a.Holder) {
+	if t == nil || t.ID != a.Turn || (t.Held && t.Holder != a.Holder) || (!t.Held && st.s.stopping) {
 		return refused
 	}
 	if t.Held {
