@@ -238,7 +238,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster
 	}
 	f, err := fetcher.New(fetcher.Options{
 		Name: n.name, Workers: n.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
-		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, Kill: life,
+		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: life,
 	})
 	if err != nil {
 		return false, errors.Join(err, a.Close())

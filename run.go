@@ -104,7 +104,7 @@ func (r *run) start() error {
 	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
 		Job: r.job, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
-		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Final: final,
+		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Final: final, ClockOffset: r.o.ClockOffset,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
@@ -285,7 +285,7 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 	}
 	f, err := fetcher.New(fetcher.Options{
 		Name: localFetcher, Workers: r.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
-		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, Kill: r.life,
+		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, ClockOffset: r.o.ClockOffset, Kill: r.life,
 	})
 	if err != nil {
 		return err

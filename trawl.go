@@ -102,6 +102,9 @@ type Options struct {
 	// names are not guarded through one.
 	Proxy func(*url.URL) (*url.URL, error)
 
+	// ClockOffset is added to the wall clock, for tests that move it; nil = nothing. Safe for concurrent use.
+	ClockOffset func() time.Duration
+
 	// Fault is called at steps of the protocol, for tests that inject faults.
 	Fault func(step string)
 }
@@ -195,7 +198,7 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
 	}
-	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, nil)))
+	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: fileLevel{o.Level}})))
 	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger})
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
@@ -204,6 +207,16 @@ func New(job Job, o Options) (*Crawl, error) {
 	ending := Running
 	c.ending.Store(&ending)
 	return c, nil
+}
+
+// fileLevel is the level of trawl.log: at least what it tells by default, also when the terminal is to be quiet.
+type fileLevel struct{ of *slog.LevelVar }
+
+func (l fileLevel) Level() slog.Level {
+	if l.of == nil {
+		return slog.LevelInfo
+	}
+	return min(slog.LevelInfo, l.of.Level())
 }
 
 func usageOf(err error) error {

@@ -71,6 +71,9 @@ type Options struct {
 	// Prepare registers callbacks of the user's own on a new collector. nil = none. A panic in a callback
 	// fails the page with reason extraction.
 	Prepare func(*colly.Collector)
+	// ClockOffset is added to the wall clock by which leases end, for tests that move it. nil = nothing. Safe for
+	// concurrent use.
+	ClockOffset func() time.Duration
 	// Step is called at the steps of each turn, for tests that inject faults. nil = not called. Safe for
 	// concurrent use.
 	Step func(step string)

@@ -22,13 +22,23 @@ type lease struct {
 	mu      sync.Mutex
 	t0      time.Time // the asking
 	length  time.Duration
-	early   bool          // ended by end
-	changed chan struct{} // holds one word for watch
+	early   bool                 // ended by end
+	offset  func() time.Duration // of the wall clock from the machine's, in tests that move it
+	offset0 time.Duration        // at the asking
+	changed chan struct{}        // holds one word for watch
 }
 
 // newLease starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
 func newLease(t0 time.Time, d time.Duration) *lease {
-	return &lease{t0: t0, length: d, changed: make(chan struct{}, 1)}
+	return &lease{t0: t0, length: d, changed: make(chan struct{}, 1), offset: func() time.Duration { return 0 }}
+}
+
+// moved lets the wall clock differ from the machine's.
+func (l *lease) moved(offset func() time.Duration) *lease {
+	if offset != nil {
+		l.offset, l.offset0 = offset, offset()
+	}
+	return l
 }
 
 // extend moves the end to d after t0, never back. A right that had lapsed is in force again: the scheduler
@@ -37,7 +47,7 @@ func (l *lease) extend(t0 time.Time, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t0.Sub(l.t0)+d > l.length {
-		l.t0, l.length = t0, d
+		l.t0, l.length, l.offset0 = t0, d, l.offset()
 		l.tell()
 	}
 }
@@ -67,12 +77,12 @@ func (l *lease) left(now time.Time) time.Duration {
 	if l.early {
 		return 0
 	}
-	return l.length - elapsed(l.t0, now)
+	return l.length - l.elapsed(now)
 }
 
-// elapsed is the time from t0 to now by the clock that went further, monotonic or wall.
-func elapsed(t0, now time.Time) time.Duration {
-	return max(now.Sub(t0), now.Round(0).Sub(t0.Round(0)))
+// elapsed is the time from the asking to now by the clock that went further, monotonic or wall.
+func (l *lease) elapsed(now time.Time) time.Duration {
+	return max(now.Sub(l.t0), now.Round(0).Sub(l.t0.Round(0))+l.offset()-l.offset0)
 }
 
 // watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or

@@ -10,9 +10,12 @@ type clock struct {
 	start time.Time // with monotonic part
 }
 
-func newClock(last time.Time) clock {
+func newClock(last time.Time, offset func() time.Duration) clock {
 	now := time.Now()
 	base := now.Round(0)
+	if offset != nil {
+		base = base.Add(offset())
+	}
 	if last.After(base) {
 		base = last.Round(0)
 	}

@@ -20,11 +20,13 @@ func (st *step) grant(a *crawler.Ask) crawler.Answer {
 	}
 	if t.Held {
 		st.renew(a.Host, t)
+		st.note("renew", t)
 	} else {
 		t = st.editTurn(a.Host)
 		t.Held, t.Holder, t.Fetcher, t.task = true, a.Holder, a.Fetcher, crawler.Task{}
 		t.until = st.now.Add(st.s.job.Job.Lease)
 		st.host(a.Host).Asked = true
+		st.note("grant", t)
 	}
 	return st.answer(st.turn(a.Host), a.Renewal)
 }

@@ -23,6 +23,7 @@ func (st *step) lapse(name crawler.Host) {
 		return
 	}
 	st.endTurn(h, t)
+	st.note("lapse", t)
 	st.tallies.Lapses++
 	st.lapsed = true
 	st.holdBack(h, st.now.Add(h.DelayInForce(&st.s.job.Job)))

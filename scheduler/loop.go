@@ -124,6 +124,7 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 	if err := s.commit(st); err != nil {
 		return effects{}, err
 	}
+	s.trace(st.events)
 	for i, a := range e.asks {
 		a.reply <- answers[i]
 	}

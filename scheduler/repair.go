@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read ledger: %w", err)
 	}
-	s := &Scheduler{o: Options{Ledger: l}, clock: newClock(loaded.Clock)}
+	s := &Scheduler{o: Options{Ledger: l}, log: slog.New(slog.DiscardHandler), clock: newClock(loaded.Clock, nil)}
 	s.state = &state{
 		job: loaded.State, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
 		hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),

@@ -37,6 +37,8 @@ type Options struct {
 	// Final hears of rows that became final, once that is durable. The loop waits for it: who reads along
 	// slowly slows the job down, and nothing piles up. nil = nobody.
 	Final func([]*crawler.Row) error
+	// ClockOffset is added to the wall clock at the start, for tests that move it. nil = nothing.
+	ClockOffset func() time.Duration
 	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse". For
 	// tests that inject faults.
 	Fault func(step string)
@@ -111,7 +113,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	s := &Scheduler{
-		o: o, log: o.Logger, clock: newClock(loaded.Clock), start: loaded.Position,
+		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
 		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart),
 		effect: make(chan effects), poke: make(chan struct{}, 1),
 		done: make(chan struct{}), quiet: make(chan struct{}),
@@ -119,6 +121,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if s.state, err = s.resume(&loaded); err != nil {
 		return nil, err
 	}
+	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()
 	return s, nil
@@ -283,7 +286,7 @@ func (s *Scheduler) newStep() *step {
 		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
 		tallies: s.state.tallies.Clone(), sequence: s.state.sequence,
 		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), turns: make(map[crawler.Host]*turn),
-		names: make(map[crawler.HostKey]crawler.Host),
+		names: make(map[crawler.HostKey]crawler.Host), tracing: s.tracing(),
 	}
 }
 

@@ -37,6 +37,7 @@ func (st *step) settle(p *crawler.Part) {
 	st.hostReport(h, t, &p.State)
 	if p.End {
 		st.endTurn(h, t)
+		st.note("end", t)
 	}
 }
 

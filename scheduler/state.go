@@ -85,6 +85,8 @@ type step struct {
 	tasks    []*turn // to be published after the commit
 	sequence uint64
 	lapsed   bool // a turn lapsed in this step
+	tracing  bool // events are told
+	events   []turnEvent
 	err      error
 }
 

@@ -96,7 +96,8 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	show, begun := p.newProgress(f), time.Now()
 	o.Serve, o.Stdout, o.Proxy = serve, p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.Level = new(slog.LevelVar)
-	o.Logger = p.logger(f.logFormat, f.quiet, o.Level)
+	o.Logger = p.logger(&f.log, o.Level)
+	o.ClockOffset = f.clock.source()
 	if err := p.seeds(&job, &o, args); err != nil {
 		return err
 	}
@@ -219,17 +220,6 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 		}
 	}()
 	return ctx, func() { signal.Stop(c); close(ended); cancel() }
-}
-
-func (p *program) logger(format string, quiet bool, level *slog.LevelVar) *slog.Logger {
-	o := &slog.HandlerOptions{Level: level}
-	if quiet {
-		level.Set(slog.LevelWarn)
-	}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(p.stderr, o))
-	}
-	return slog.New(slog.NewTextHandler(p.stderr, o))
 }
 
 // readSecret takes the cluster's secret from a file or the environment; none is no error.

@@ -14,8 +14,9 @@ import (
 
 func (p *program) fetcherCommand() *cobra.Command {
 	var o trawl.Options
-	var secretFile, logFormat string
-	var quiet bool
+	var secretFile string
+	var log logFlags
+	var clock movedClock
 	c := &cobra.Command{
 		Use:     "fetcher --join HOST:PORT",
 		Short:   "A fetcher node of a cluster",
@@ -28,8 +29,8 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs.IntVar(&o.Workers, "workers", trawl.DefaultWorkers, "hosts asked at the same time")
 	fs.BoolVar(&o.Stay, "stay", false, "wait for the next job when this one is done")
 	fs.StringVar(&o.Name, "name", "", "name of this fetcher in rows and status (default made from the host name)")
-	fs.BoolVar(&quiet, "quiet", false, "only problems")
-	fs.StringVar(&logFormat, "log-format", "text", "text or json")
+	log.add(fs, "only problems")
+	clock.add(fs)
 	addCluster(c, &o, &secretFile)
 	var g config
 	g.add(fs)
@@ -43,7 +44,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if fs.Changed("bandwidth") {
 			return usage("--bandwidth: give it to the scheduler; it holds for each fetcher of the job")
 		}
-		if err := errors.Join(refuseLater(fs), checkLogFormat(logFormat)); err != nil {
+		if err := errors.Join(refuseLater(fs), log.check()); err != nil {
 			return err
 		}
 		if g.print {
@@ -65,7 +66,8 @@ func (p *program) fetcherCommand() *cobra.Command {
 			return err
 		}
 		o.Proxy = httpproxy.FromEnvironment().ProxyFunc()
-		o.Logger = p.logger(logFormat, quiet, new(slog.LevelVar))
+		o.Logger = p.logger(&log, new(slog.LevelVar))
+		o.ClockOffset = clock.source()
 		node, err := trawl.NewFetcher(o)
 		if err != nil {
 			return err

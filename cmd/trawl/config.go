@@ -311,7 +311,7 @@ func printConfig(w io.Writer, fs *pflag.FlagSet, job *crawler.Job, seeds []strin
 		return fmt.Errorf("write settings: %w", err)
 	}
 	skip := append(slices.Collect(maps.Keys(known)), commandLineOnly...)
-	skip = append(skip, "download", "lease", "renew", "grace") // kind says it; those of the protocol are the job's
+	skip = append(skip, "download", "lease", "renew", "grace", "wall-clock") // kind says it; those of the protocol are the job's
 	rest := flagValues(fs, skip)
 	if len(seeds) > 0 {
 		rest = append(rest, yaml.MapItem{Key: "seeds", Value: seeds})

@@ -28,9 +28,11 @@ type jobFlags struct {
 	headers                              headers
 	retryFailed                          string
 	config                               config
-	secretFile, logFormat                string
+	secretFile                           string
+	log                                  logFlags
+	clock                                movedClock
 	maxTime                              time.Duration
-	quiet, download                      bool
+	download                             bool
 	exports                              []string
 }
 
@@ -72,8 +74,8 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringVar(&f.archive, "archive", string(j.Archive), "where bodies go: warc, files or none")
 	fs.StringVar(&f.compress, "compress", string(j.Compress), "compression of WARC records: gzip or none")
 	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl or FILE.csv at the end (repeatable)")
-	fs.BoolVar(&f.quiet, "quiet", false, "no progress, only problems and the summary")
-	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	f.log.add(fs, "no progress, only problems and the summary")
+	f.clock.add(fs)
 	fs.StringVar(&f.retryFailed, "retry-failed", "", "take up URLs again that failed, all or those with this reason")
 	fs.Lookup("retry-failed").NoOptDefVal = anyReason
 	fs.BoolVar(&f.node.Fresh, "fresh", false, "remove the crawl that the directory holds, with its files, and begin anew")
@@ -146,7 +148,7 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	if f.maxTime < 0 {
 		return f.job, f.node, usage("--max-time %v: use 0 for no limit, or more", f.maxTime)
 	}
-	if err := checkLogFormat(f.logFormat); err != nil {
+	if err := f.log.check(); err != nil {
 		return f.job, f.node, err
 	}
 	if f.node.Workers < 0 || f.node.Workers > trawl.MaxWorkers {
@@ -161,13 +163,6 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	}
 	f.node.MaxTime, f.node.Exports, f.node.MinFree = f.maxTime, f.exports, int64(f.minFree)
 	return f.job, f.node, trawl.CheckExports(f.exports)
-}
-
-func checkLogFormat(format string) error {
-	if format != "text" && format != "json" {
-		return usage("--log-format %q: use text or json", format)
-	}
-	return nil
 }
 
 // delay is a duration that may be a plain 0.

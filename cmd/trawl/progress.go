@@ -36,8 +36,8 @@ type progress struct {
 // newProgress looks what can be shown. With a live view, everything that the program prints to standard
 // error goes through its screen from here on.
 func (p *program) newProgress(f *jobFlags) *progress {
-	show := &progress{quiet: f.quiet, colour: os.Getenv("NO_COLOR") == ""}
-	if file, ok := p.stderr.(*os.File); ok && !f.quiet && f.logFormat != "json" && !(slices.Contains(f.exports, "-") && isTerminal(p.stdout)) {
+	show := &progress{quiet: f.log.quiet, colour: os.Getenv("NO_COLOR") == ""}
+	if file, ok := p.stderr.(*os.File); ok && !f.log.quiet && f.log.format != "json" && !(slices.Contains(f.exports, "-") && isTerminal(p.stdout)) {
 		show.screen = openScreen(file)
 	}
 	if show.screen != nil {

@@ -27,6 +27,14 @@ for row in sorted(json.dumps([json.loads(line)[k] for k in keys]) for line in op
 PY
 }
 
+balanced() { # the ledger's counts add up, recounted by reading it
+  "$trawl" check "$1" --json >"$tmp/check.json" 2>&1 || true
+  python3 - "$tmp/check.json" <<'PY'
+import json, sys
+sys.exit(not json.load(open(sys.argv[1]))["balances"])
+PY
+}
+
 begin=$(date +%s)
 run "$tmp/calm" 2>"$tmp/calm.log" || fail "the undisturbed run: $(cat "$tmp/calm.log")"
 calm=$(($(date +%s) - begin))
@@ -45,6 +53,7 @@ for i in $(seq "$kills"); do
   done
   kill -9 $job; wait $job 2>/dev/null || true
   now=$(number "$tmp/killed" leased); leased=$((leased + now))
+  balanced "$tmp/killed" || fail "the ledger does not balance after kill $i: $(head -c 500 "$tmp/check.json")"
   echo "kill $i at $(number "$tmp/killed" fetched) fetched, $now leased"
 done
 run "$tmp/killed" 2>>"$tmp/killed.log" || fail "the last run: $(tail -3 "$tmp/killed.log")"
