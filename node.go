@@ -1,6 +1,7 @@
 package trawl
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -38,7 +39,12 @@ type Fetcher struct {
 	dir     *storage.Dir
 	name    string
 	members *cluster.Members
+	control *cluster.Control
 	pages   atomic.Int64
+	working atomic.Pointer[fetcher.Fetcher] // nil while there is no job
+
+	leaving context.Context // ends with Drain
+	leave   context.CancelFunc
 }
 
 // NewFetcher checks the options and opens the fetcher's directory; with Dir "" or the default it takes the
@@ -67,6 +73,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 		return nil, usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
 	}
 	n := &Fetcher{o: o}
+	n.leaving, n.leave = context.WithCancel(context.Background())
 	if n.dir, err = openFetcherDir(o.Dir); err != nil {
 		return nil, err
 	}
@@ -79,6 +86,9 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	})
 	if err != nil {
 		return nil, errors.Join(usageError(err), n.dir.Close())
+	}
+	if n.control, err = n.newControl(); err != nil {
+		return nil, errors.Join(err, n.dir.Close())
 	}
 	return n, nil
 }
@@ -144,6 +154,7 @@ func (n *Fetcher) Run(ctx context.Context) error {
 	defer leave()
 	g, inner := errgroup.WithContext(life)
 	g.Go(func() error { return n.members.Run(inner) })
+	g.Go(func() error { return withAdvice(n.control.Run(inner)) })
 	g.Go(func() error {
 		defer leave()
 		working, cancel := context.WithCancel(inner)
@@ -157,8 +168,11 @@ func (n *Fetcher) Run(ctx context.Context) error {
 // serveJobs works for one scheduler after the other, until the job is done or ctx ends. life goes on while
 // the last things are shipped.
 func (n *Fetcher) serveJobs(ctx, life context.Context) error {
-	for ctx.Err() == nil {
-		m, ok := n.scheduler(ctx)
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.leaving, cancel)()
+	for waiting.Err() == nil {
+		m, ok := n.scheduler(waiting)
 		if !ok {
 			return nil
 		}
@@ -172,31 +186,15 @@ func (n *Fetcher) serveJobs(ctx, life context.Context) error {
 		if done && !n.o.Stay {
 			return nil
 		}
-		pause(ctx, reconnectWait)
+		pause(waiting, reconnectWait)
 	}
 	return nil
 }
 
-// scheduler waits until the gossip knows a scheduler whose job is not done.
-func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
-	for {
-		changed := n.members.Changed()
-		for _, m := range n.members.List() {
-			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && !(n.o.Stay && m.Meta.Done) {
-				return m, true
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return cluster.Member{}, false
-		}
-	}
-}
-
 // serveJob works for one scheduler until its job is done. done is false when the scheduler was lost.
 func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bool, err error) {
-	conn, err := n.connect(ctx, m)
+	g := newGuide(m)
+	conn, err := n.connect(ctx, g)
 	if err != nil {
 		return false, err
 	}
@@ -206,14 +204,18 @@ func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bo
 		return false, err
 	}
 	n.o.Logger.Info("working for", "scheduler", m.Queue(), "job", notice.Job.Name)
-	if done, err = n.fetch(ctx, life, conn, m, &notice.Job); err != nil || ctx.Err() != nil {
+	if done, err = n.fetch(ctx, life, conn, g, &notice.Job); err != nil || ctx.Err() != nil {
 		return done, err
 	}
 	return done, nil
 }
 
-func (n *Fetcher) connect(ctx context.Context, m cluster.Member) (*cluster.Conn, error) {
-	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
+func (n *Fetcher) connect(ctx context.Context, g *guide) (*cluster.Conn, error) {
+	m := g.at.Load()
+	if url := cmp.Or(n.o.NATS, m.Meta.QueueURL); url != "" {
+		return cluster.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.name, n.o.Logger))
+	}
+	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
 	if !n.o.Secret.IsZero() {
 		var err error
 		if o.TLS, err = cluster.ClientTLS(n.o.Secret, cluster.RoleFetcher, n.name); err != nil {
@@ -227,7 +229,7 @@ func (n *Fetcher) connect(ctx context.Context, m cluster.Member) (*cluster.Conn,
 }
 
 // fetch runs the fetcher and ships what it stores; when the job is done, all of it.
-func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster.Member, job *Job) (done bool, err error) {
+func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide, job *Job) (done bool, err error) {
 	a, err := openArchive(job, n.dir.Path(), n.name, n.o.Logger)
 	if err != nil {
 		return false, err
@@ -243,14 +245,21 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
-	shipper, stopShipping, err := n.ship(life, a, m)
+	shipper, stopShipping, err := n.ship(life, a, g)
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
+	following, unfollow := context.WithCancel(life)
+	var follower sync.WaitGroup
+	follower.Go(func() { n.follow(following, stop, g, conn, f) })
+	defer follower.Wait()
+	defer unfollow()
+	n.working.Store(f)
+	defer n.working.Store(nil)
+	defer context.AfterFunc(n.leaving, f.Drain)()
 	var beside sync.WaitGroup
-	beside.Go(func() { n.follow(working, stop, m, f) })
 	before := n.pages.Load()
 	beside.Go(func() { n.count(working, f, before) })
 	err = cleanEnd(f.Run(working))
@@ -276,13 +285,13 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, m cluster
 }
 
 // ship starts shipping in the background; the returned function ends it and waits.
-func (n *Fetcher) ship(life context.Context, a archive, m cluster.Member) (*fetcher.Shipper, func(), error) {
+func (n *Fetcher) ship(life context.Context, a archive, g *guide) (*fetcher.Shipper, func(), error) {
 	growing, _ := a.(*storage.WARC) // nil for plain files, which are whole as soon as they have a name
 	outbox, err := storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := controlClient(m.Control(), n.o.Secret, n.name)
+	client, err := followControl(g.control, n.o.Secret, n.name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -296,37 +305,6 @@ func (n *Fetcher) ship(life context.Context, a archive, m cluster.Member) (*fetc
 		}
 	}()
 	return s, func() { cancel(); <-ended }, nil
-}
-
-// follow lets the fetcher look when the scheduler says that the job is done, and ends the work when the
-// scheduler came back at another address, so that the node connects anew.
-func (n *Fetcher) follow(ctx context.Context, stop func(), at cluster.Member, f *fetcher.Fetcher) {
-	for {
-		changed := n.members.Changed()
-		for _, m := range n.members.List() {
-			if m.Meta.Done {
-				f.Look()
-			}
-			if m.Meta.Role.Schedules() && m.Meta.QueuePort != 0 && m.Queue() != at.Queue() && !n.alive(at) {
-				stop()
-				return
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (n *Fetcher) alive(at cluster.Member) bool {
-	for _, m := range n.members.List() {
-		if m.Name == at.Name {
-			return true
-		}
-	}
-	return false
 }
 
 // count keeps Pages in step while the fetcher works.
@@ -352,6 +330,17 @@ func controlClient(target string, secret cluster.Secret, name string) (*cluster.
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
 	return cluster.NewControlClient(target, tls), nil
+}
+
+func followControl(address func() string, secret cluster.Secret, name string) (*cluster.ControlClient, error) {
+	if secret.IsZero() {
+		return cluster.FollowControl(address, nil), nil
+	}
+	tls, err := cluster.ClientTLS(secret, cluster.RoleFetcher, name)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	return cluster.FollowControl(address, tls), nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

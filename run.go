@@ -37,6 +37,7 @@ type run struct {
 	broker    *cluster.Broker
 	queueEnd  chan error // how the broker ended; it outlives its clients
 	stopQueue context.CancelFunc
+	queueOf   crawler.Life     // names the queues on servers that are not ours
 	local     *fetcher.Fetcher // of this process, nil with Serve
 	conn      *cluster.Conn    // the scheduler's
 	sched     *scheduler.Scheduler
@@ -64,6 +65,9 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 
 // withAdvice adds what a user can do about an error from below that does not say it.
 func withAdvice(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "address already in use") {
 		return fmt.Errorf("%w: another program listens there; choose another port with --bind", err)
 	}
@@ -80,11 +84,11 @@ func cleanEnd(err error) error {
 
 // start brings up queue, scheduler and control, and what lets other machines in.
 func (r *run) start() error {
-	if err := r.startQueue(); err != nil {
-		return err
-	}
 	loaded, err := r.ledger.Load(r.life)
 	if err != nil {
+		return err
+	}
+	if err := r.startQueue(loaded.Life); err != nil {
 		return err
 	}
 	if !loaded.Fresh && !loaded.State.Seeded {
@@ -122,53 +126,6 @@ func (r *run) start() error {
 		return r.serve()
 	}
 	return r.control(cluster.ControlOptions{})
-}
-
-// startQueue starts the embedded broker and connects to it in process.
-func (r *run) startQueue() error {
-	o := cluster.BrokerOptions{StoreDir: r.dir.Queue(), Logger: r.o.Logger}
-	var seed []byte
-	var err error
-	if r.o.Serve {
-		if seed, err = r.listenQueue(&o); err != nil {
-			return err
-		}
-	}
-	if r.broker, err = cluster.NewBroker(o); err != nil {
-		return err
-	}
-	queueLife, stop := context.WithCancel(context.WithoutCancel(r.life))
-	r.stopQueue, r.queueEnd = stop, make(chan error, 1)
-	go func() { r.queueEnd <- r.broker.Run(queueLife) }()
-	select {
-	case <-r.broker.Ready():
-	case err := <-r.queueEnd:
-		r.queueEnd <- nil
-		return err
-	}
-	r.services.Go(func() error {
-		select {
-		case err := <-r.queueEnd:
-			r.queueEnd <- nil
-			return err
-		case <-r.life.Done():
-			return nil
-		}
-	})
-	r.conn, err = cluster.Connect(r.life, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, Seed: seed, Name: "scheduler", Logger: r.o.Logger})
-	return err
-}
-
-// endQueue ends the queue after those who use it.
-func (r *run) endQueue() error {
-	if r.conn != nil {
-		r.conn.Close()
-	}
-	if r.stopQueue == nil {
-		return nil
-	}
-	r.stopQueue()
-	return cleanEnd(<-r.queueEnd)
 }
 
 // control serves the control API on the directory's socket, and where o says.
@@ -270,7 +227,7 @@ func waitFor[T any](ctx context.Context, d time.Duration, c <-chan T) {
 
 // fetchHere runs the fetcher of this process.
 func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
-	conn, err := cluster.Connect(r.life, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleFetcher, Name: localFetcher, Logger: r.o.Logger})
+	conn, err := cluster.Connect(r.life, r.localQueue(cluster.RoleFetcher, localFetcher))
 	if err != nil {
 		return err
 	}

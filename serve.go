@@ -145,7 +145,7 @@ func (n *schedulerNode) join() (err error) {
 		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Secret: n.r.o.Secret, Logger: n.r.o.Logger,
 		Meta: cluster.Meta{
 			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life,
-			QueuePort: portOf(n.r.broker.Addr()), ControlPort: portOf(n.control.Addr()),
+			QueuePort: n.r.queuePort(), QueueURL: publicNATS(n.r.o.NATS), ControlPort: portOf(n.control.Addr()),
 		},
 	})
 	return err

@@ -97,6 +97,7 @@ type Options struct {
 	Control   string         // control address, "" = the second port after Bind
 	Secret    cluster.Secret // of the cluster; none = loopback only
 	Name      string         // fetcher: its name in rows, "" = made from the host name
+	NATS      string         // servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
 
 	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
 	// names are not guarded through one.
@@ -122,6 +123,9 @@ func (o *Options) validate() error {
 	}
 	if o.MinFree < 0 {
 		problems = append(problems, fmt.Errorf("--min-free %d: use 0 or more", o.MinFree))
+	}
+	if o.NATS != "" {
+		problems = append(problems, checkNATS(o.NATS))
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -64,6 +64,18 @@ func NewControlClient(target string, tlsConfig *tls.Config) *ControlClient {
 	return c
 }
 
+// FollowControl asks at the HOST:PORT that address tells at each new connection: a scheduler may come back elsewhere.
+// tlsConfig is as for [NewControlClient].
+func FollowControl(address func() string, tlsConfig *tls.Config) *ControlClient {
+	c := NewControlClient("127.0.0.1:0", tlsConfig)
+	c.target = "the scheduler"
+	dialer := &net.Dialer{Timeout: ControlTimeout}
+	c.link.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, address())
+	}
+	return c
+}
+
 // isSocket tells a path from HOST:PORT.
 func isSocket(target string) bool {
 	_, _, err := net.SplitHostPort(target)

@@ -38,6 +38,9 @@ type ConnectOptions struct {
 	Broker  *Broker // in this process; else URL
 	URL     string  // nats://HOST:PORT, several with commas
 	Foreign bool    // URL names a NATS server that is not a [Broker]
+	// Address is where the broker listens now, looked up at each try to connect: a scheduler may come back elsewhere.
+	// nil or "" = where URL says. Not for a foreign server.
+	Address func() string
 
 	TLS  *tls.Config // nil = plain text
 	Role Role        // RoleScheduler or RoleFetcher
@@ -173,6 +176,9 @@ func (c *Conn) options() ([]nats.Option, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.onDisconnect(err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.onReconnect() }),
 		nats.ClosedHandler(func(nc *nats.Conn) { c.onClosed(nc.LastError()) }),
+	}
+	if c.o.Address != nil {
+		opts = append(opts, nats.SetCustomDialer(&movingDialer{address: c.o.Address, timeout: c.o.Timeout}))
 	}
 	if c.o.Broker != nil {
 		opts = append(opts, nats.InProcessServer(c.o.Broker))

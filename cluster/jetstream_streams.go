@@ -48,6 +48,18 @@ func (c *Conn) prepare(ctx context.Context, after uint64) error {
 	return nil
 }
 
+// DropStreams removes the queues and all they hold, from servers that others use too.
+func (c *Conn) DropStreams(ctx context.Context) error {
+	ctx, done := c.call(ctx, "$JS.API.")
+	defer done()
+	for _, stream := range []string{c.names.tasks, c.names.results} {
+		if err := c.js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return c.because(ctx, "remove the queues", err)
+		}
+	}
+	return nil
+}
+
 // putStream creates or updates a stream. Where a stream begins cannot be changed any more.
 func (c *Conn) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := c.js.Stream(ctx, cfg.Name)

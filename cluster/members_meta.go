@@ -47,6 +47,7 @@ type Meta struct {
 	Done             bool         // the job is done
 	Draining         bool         // takes no more turns, and will leave
 	QueuePort        int          // 0: no queue here
+	QueueURL         string       // of servers that are not this node's, without how to log in there
 	ControlPort      int          // 0: no control API reachable from other machines
 	Slots, Free      int          // turns at once; of these, free ones
 }
@@ -67,6 +68,7 @@ const (
 	tagControl  = 9
 	tagSlots    = 10
 	tagFree     = 11
+	tagQueueURL = 14
 
 	flagDone     = 1
 	flagDraining = 2
@@ -90,7 +92,7 @@ func (m *Meta) encode() ([]byte, error) {
 			field(tag, binary.AppendUvarint(nil, uint64(n)))
 		}
 	}
-	for _, s := range []string{m.Version, m.Name, m.Job} {
+	for _, s := range []string{m.Version, m.Name, m.Job, m.QueueURL} {
 		if !plain(s) {
 			return nil, fmt.Errorf("%q cannot be told to the members: it is not one line of text", s)
 		}
@@ -115,6 +117,7 @@ func (m *Meta) encode() ([]byte, error) {
 	}
 	number(tagQueue, m.QueuePort)
 	number(tagControl, m.ControlPort)
+	field(tagQueueURL, []byte(m.QueueURL))
 	number(tagSlots, m.Slots)
 	number(tagFree, m.Free)
 	if len(b) > MaxMeta {
@@ -190,6 +193,8 @@ func (m *Meta) set(tag byte, value []byte) bool {
 		m.Draining = ok && value[0]&flagDraining != 0
 	case tagQueue:
 		number(&m.QueuePort, 65535)
+	case tagQueueURL:
+		text(&m.QueueURL)
 	case tagControl:
 		number(&m.ControlPort, 65535)
 	case tagSlots:

@@ -105,6 +105,8 @@ type Fetcher struct {
 	slots  chan struct{}       // one for each turn
 	look   chan struct{}       // one slot: the notice should be read
 	done   chan struct{}       // one slot: an answer said that the job is over
+	leave  chan struct{}       // closed by Drain
+	drain  sync.Once
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
@@ -138,7 +140,7 @@ func New(o Options) (*Fetcher, error) {
 	f := &Fetcher{
 		Options: o, margin: maxMargin,
 		slots: make(chan struct{}, o.Workers),
-		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), reading: make(chan struct{}, 1),
+		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), leave: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
 	kit, err := newBodyKit(o.SpoolDir)
 	if err != nil {
@@ -169,6 +171,9 @@ func (f *Fetcher) Pages() int64 { return f.pages.Load() }
 // Look makes the fetcher read the job's notice now, because the gossip says that something changed.
 func (f *Fetcher) Look() { poke(f.look) }
 
+// Drain makes the fetcher take no more turns; Run returns nil when those it has are over. It may be called again.
+func (f *Fetcher) Drain() { f.drain.Do(func() { close(f.leave) }) }
+
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -176,7 +181,7 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Run works on turns until the job is over (with Stay: on every job that comes), the context ends, or the
+// Run works on turns until the job is over (with Stay: on every job that comes), Drain is called, the context ends, or the
 // task queue fails for good, which is the only error besides the context's. When the context ends, turns
 // finish the exchange under way, for stopGrace at most, and send their last part.
 func (f *Fetcher) Run(ctx context.Context) error {
@@ -184,15 +189,25 @@ func (f *Fetcher) Run(ctx context.Context) error {
 		if err := f.await(ctx); err != nil {
 			return f.ending(err)
 		}
-		if f.view.Load().Done && !f.Stay {
+		if f.left() || f.view.Load().Done && !f.Stay {
 			return nil
 		}
 		if err := f.serve(ctx); err != nil {
 			return f.ending(err)
 		}
-		if !f.Stay {
+		if !f.Stay || f.left() {
 			return nil
 		}
+	}
+}
+
+// left reports whether Drain was called.
+func (f *Fetcher) left() bool {
+	select {
+	case <-f.leave:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -225,6 +240,9 @@ func (f *Fetcher) await(ctx context.Context) error {
 		case <-f.Kill.Done():
 			timer.Stop()
 			return f.Kill.Err()
+		case <-f.leave:
+			timer.Stop()
+			return nil
 		case <-f.look:
 		case <-timer.C:
 		}
@@ -277,6 +295,8 @@ func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return err
 		case <-f.done:
+			return nil
+		case <-f.leave:
 			return nil
 		case <-ticker.C:
 		case <-f.look:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -36,7 +35,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 	g.add(fs)
 	fs.String("bandwidth", "", "")
 	fs.Lookup("bandwidth").Hidden = true
-	addLater(fs, "nats")
+	addNATS(fs, &o)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := g.read(fs, c.CommandPath(), false); err != nil {
 			return err
@@ -44,7 +43,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if fs.Changed("bandwidth") {
 			return usage("--bandwidth: give it to the scheduler; it holds for each fetcher of the job")
 		}
-		if err := errors.Join(refuseLater(fs), log.check()); err != nil {
+		if err := log.check(); err != nil {
 			return err
 		}
 		if g.print {
@@ -81,6 +80,10 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if ctx.Err() != nil {
 			fmt.Fprintln(p.stderr, "interrupted; what this fetcher held goes to others, and what it has not shipped is shipped when it is started again with the same --dir")
 			p.status = exitInterrupted
+			return nil
+		}
+		if node.Drained() {
+			fmt.Fprintf(p.stderr, "left as it was told; this fetcher did %s fetches\n", count(node.Pages()))
 			return nil
 		}
 		fmt.Fprintf(p.stderr, "the job is done; this fetcher did %s fetches\n", count(node.Pages()))

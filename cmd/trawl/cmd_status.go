@@ -48,6 +48,10 @@ func (p *program) statusCommand() *cobra.Command {
 
 func (p *program) printStatus(s crawler.Status) {
 	fmt.Fprintf(p.stdout, "%s (%s): %s\n", s.Job, s.Kind, s.State)
+	if s.Kind == trawl.KindFetcher {
+		p.printFetcher(&s)
+		return
+	}
 	fmt.Fprintf(p.stdout, "  %s\n", balance(s))
 	if len(s.Reasons) > 0 {
 		fmt.Fprintf(p.stdout, "  why: %s\n", words(s.Reasons))
@@ -67,6 +71,16 @@ func (p *program) printStatus(s crawler.Status) {
 	}
 	for _, f := range s.Fetchers {
 		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, count(f.Pages), f.Turns, f.Slots)
+	}
+}
+
+// printFetcher tells what a fetcher node is at; it knows nothing of the job as a whole.
+func (p *program) printFetcher(s *crawler.Status) {
+	if s.WaitsFor != "" {
+		fmt.Fprintf(p.stdout, "  %s\n", s.WaitsFor)
+	}
+	for _, f := range s.Fetchers {
+		fmt.Fprintf(p.stdout, "  %s fetches, %d turns, %d slots\n", count(f.Pages), f.Turns, f.Slots)
 	}
 }
 

@@ -192,7 +192,7 @@ func (r *configReader) nearest(key string) string {
 func (r *configReader) names(without ...string) []string {
 	names := []string{"kind", "seeds", "hosts"}
 	r.flags.VisitAll(func(f *pflag.Flag) {
-		if !slices.Contains(commandLineOnly, f.Name) && laterFlags[f.Name] == "" {
+		if !slices.Contains(commandLineOnly, f.Name) {
 			names = append(names, f.Name)
 		}
 	})
@@ -339,7 +339,7 @@ func writeYAML(w io.Writer, settings yaml.MapSlice, more []byte) error {
 func flagValues(fs *pflag.FlagSet, skip []string) yaml.MapSlice {
 	var all yaml.MapSlice
 	fs.VisitAll(func(f *pflag.Flag) {
-		if slices.Contains(skip, f.Name) || laterFlags[f.Name] != "" {
+		if slices.Contains(skip, f.Name) {
 			return
 		}
 		var value any = f.Value.String()

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,11 +35,6 @@ type jobFlags struct {
 
 // defaultMinFree is the room that a crawl leaves on its disk, in bytes.
 const defaultMinFree = 512 << 20
-
-// laterFlags have names that are fixed, and behaviour that is not built yet.
-var laterFlags = map[string]string{
-	"nats": "an existing NATS cluster",
-}
 
 func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	f.job = crawler.NewJob(kind)
@@ -80,29 +72,14 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.Lookup("retry-failed").NoOptDefVal = anyReason
 	fs.BoolVar(&f.node.Fresh, "fresh", false, "remove the crawl that the directory holds, with its files, and begin anew")
 	f.config.add(fs)
-	addLater(fs, slices.Collect(maps.Keys(laterFlags))...)
+	addNATS(fs, &f.node)
 	addProtocolFlags(fs, j)
 }
 
-// addLater takes flags whose names are fixed, so that refuseLater can say what they are.
-func addLater(fs *pflag.FlagSet, names ...string) {
-	for _, name := range names {
-		fs.String(name, "", laterFlags[name]+" (not built yet)")
-		fs.Lookup(name).Hidden = true
-	}
-}
-
-func refuseLater(fs *pflag.FlagSet) error {
-	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(laterFlags)) {
-		if fs.Changed(name) {
-			problems = append(problems, fmt.Errorf("--%s: not built yet (%s)", name, laterFlags[name]))
-		}
-	}
-	if len(problems) > 0 {
-		return usageError{errors.Join(problems...)}
-	}
-	return nil
+// addNATS is the flag of nodes that use a queue which is there already. How to log in there may stand in the URL; then it
+// belongs into a configuration file, for a command line can be read by everybody on the machine.
+func addNATS(fs *pflag.FlagSet, n *trawl.Options) {
+	fs.StringVar(&n.NATS, "nats", "", "NATS servers with JetStream to use in place of the embedded queue, nats://HOST:PORT or tls://HOST:PORT, several with commas")
 }
 
 // addProtocolFlags are for tests of clusters, which cannot wait for the usual times.
@@ -131,9 +108,6 @@ func addCluster(c *cobra.Command, n *trawl.Options, secretFile *string) {
 
 // options checks the flags and completes job and options.
 func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error) {
-	if err := refuseLater(c.Flags()); err != nil {
-		return f.job, f.node, err
-	}
 	if f.compress == "zstd" {
 		return f.job, f.node, usage("--compress zstd: not built yet; use gzip or none")
 	}

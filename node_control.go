@@ -1,0 +1,60 @@
+package trawl
+
+import (
+	"fmt"
+
+	"trawl/cluster"
+	"trawl/crawler"
+)
+
+// KindFetcher stands in place of a job's kind in the status of a fetcher node.
+const KindFetcher crawler.Kind = "fetcher"
+
+// newControl makes the fetcher's own control API: status and stop, at the socket in its directory, and at the address
+// that the options name.
+func (n *Fetcher) newControl() (*cluster.Control, error) {
+	socket, err := n.dir.ControlSocket()
+	if err != nil {
+		return nil, err
+	}
+	o := cluster.ControlOptions{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
+	if n.o.Control != "" && !n.o.Secret.IsZero() {
+		if o.TLS, err = cluster.ServerTLS(n.o.Secret, cluster.RoleFetcher, n.name); err != nil {
+			return nil, err
+		}
+	}
+	c, err := cluster.NewControl(o)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return c, nil
+}
+
+// Drain lets the fetcher leave in order: it takes no more turns, ends those it has, ships what it holds, and Run
+// returns nil. It returns at once and may be called again.
+func (n *Fetcher) Drain() {
+	if n.leaving.Err() == nil {
+		n.o.Logger.Info("leaving: this fetcher takes no more turns, ends those it has and ships what it holds")
+	}
+	n.leave()
+	if err := n.members.Update(func(m *cluster.Meta) { m.Draining = true }); err != nil {
+		n.o.Logger.Warn("that this fetcher leaves could not be announced", "error", err)
+	}
+}
+
+// Drained reports whether the fetcher was told to leave.
+func (n *Fetcher) Drained() bool { return n.leaving.Err() != nil }
+
+// Status tells what this fetcher is at.
+func (n *Fetcher) Status() Status {
+	s := Status{Job: n.name, Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
+	me := crawler.FetcherStatus{Name: n.name, Slots: n.o.Workers, Pages: n.Pages()}
+	if f := n.working.Load(); f != nil {
+		s.State, s.WaitsFor, me.Turns = "running", "", f.Busy()
+	}
+	if n.Drained() {
+		s.State, s.WaitsFor = "stopping", fmt.Sprintf("ends %d turns and ships what it holds", me.Turns)
+	}
+	s.Fetchers = []crawler.FetcherStatus{me}
+	return s
+}
