@@ -30,6 +30,9 @@ check: lint race ## everything that must hold before a change lands
 accept: build ## what a user must see, with real processes (minutes)
 	@for t in test/accept/*.sh; do echo "== $$t"; bash $$t ./trawl || exit 1; done
 
+chaos: ## the fault bench: a cluster under seeded plans of faults (under 30 minutes; PLANS=5 for fewer)
+	$(GO) run ./test/chaos $(if $(PLANS),-plans $(PLANS))
+
 bench: ## speed as ratios to a bare client, from one interleaved run
 	$(GO) run ./bench
 
@@ -43,5 +46,5 @@ generate: ## make the generated code again (needs protoc)
 cover: ## statement coverage by package
 	$(GO) test -cover ./...
 
-.PHONY: help build run test race lint check accept bench fuzz generate cover
+.PHONY: help build run test race lint check accept chaos bench fuzz generate cover
 .DEFAULT_GOAL := help

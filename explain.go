@@ -18,11 +18,11 @@ type Explanation = crawler.Explanation
 // Explain tells the whole story of one URL of a crawl: what became of it and by which rule, what comes next, and
 // what can be changed. target is a crawl directory on this machine, in use or not, or HOST:PORT of the
 // control address of the node that runs the job.
-func Explain(ctx context.Context, target string, secret cluster.Secret, u crawler.URL) (Explanation, error) {
+func Explain(ctx context.Context, target string, keys *cluster.Keyring, u crawler.URL) (Explanation, error) {
 	if _, _, err := net.SplitHostPort(target); err != nil && !isDir(target) {
 		return Explanation{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
-	client, err := running(target, secret)
+	client, err := running(target, keys)
 	if err != nil {
 		return Explanation{}, err
 	}

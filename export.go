@@ -36,6 +36,9 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	if q.format, err = formatOf(o.Out, o.Format); err != nil {
 		return 0, usageError(err)
 	}
+	if place := filepath.Dir(o.Out); o.Out != "-" && !isDir(place) {
+		return 0, usageError(fmt.Errorf("-o %s: there is no directory %s: make it, or choose another place", o.Out, place))
+	}
 	ledger, done, err := openAtRest(dir)
 	switch {
 	case errors.Is(err, storage.ErrInUse):
@@ -47,7 +50,11 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	if o.Out == "-" {
 		return storage.Export(o.Stdout, q.format, q.rows(ledger))
 	}
-	return storage.ExportFile(o.Out, q.format, q.rows(ledger))
+	n, err := storage.ExportFile(o.Out, q.format, q.rows(ledger))
+	if err != nil {
+		return 0, fmt.Errorf("export %s: %w", o.Out, err)
+	}
+	return n, nil
 }
 
 func formatOf(out, format string) (storage.Format, error) {

@@ -1,6 +1,7 @@
 package trawl
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -88,6 +89,21 @@ func hostRules(rules []crawler.HostRule) []yaml.MapSlice {
 		all[i] = one
 	}
 	return all
+}
+
+// writeJob writes job.yaml: the settings in force, as the command gave them or as they were changed since.
+func (r *run) writeJob(ctx context.Context) error {
+	r.jobFile.Lock()
+	defer r.jobFile.Unlock()
+	notice, err := r.sched.Notice(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := JobYAML(&notice.Job)
+	if err != nil {
+		return err
+	}
+	return r.dir.WriteJob(text)
 }
 
 // warcInfo is what each WARC file says of the crawl that it is of (ISO 28500, warcinfo).

@@ -57,7 +57,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 		return nil, err
 	}
 	bind := cluster.Bind{Host: "127.0.0.1"}
-	if !o.Secret.IsZero() {
+	if !o.Keys.IsZero() {
 		bind.Host = ""
 	}
 	var err error
@@ -66,7 +66,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 			return nil, usageError(fmt.Errorf("--bind: %w", err))
 		}
 	}
-	if o.Secret.IsZero() && !bind.Loopback() {
+	if o.Keys.IsZero() && !bind.Loopback() {
 		return nil, usageError(fmt.Errorf("--bind %s: %w", bind, cluster.ErrNeedSecret))
 	}
 	if o.Name != fileName(o.Name) {
@@ -81,7 +81,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 		return nil, errors.Join(err, n.dir.Close())
 	}
 	n.members, err = cluster.NewMembers(cluster.MembersOptions{
-		Bind: bind, Advertise: o.Advertise, Join: o.Join, Secret: o.Secret, Logger: o.Logger,
+		Bind: bind, Advertise: o.Advertise, Join: o.Join, Keys: o.Keys, Logger: o.Logger,
 		Meta: cluster.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: n.name, Slots: o.Workers},
 	})
 	if err != nil {
@@ -153,7 +153,8 @@ func (n *Fetcher) Run(ctx context.Context) error {
 	life, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
 	g, inner := errgroup.WithContext(life)
-	g.Go(func() error { return n.members.Run(inner) })
+	g.Go(func() error { return withAdvice(n.members.Run(inner)) })
+	g.Go(func() error { return n.o.Keys.Run(inner) })
 	g.Go(func() error { return withAdvice(n.control.Run(inner)) })
 	g.Go(func() error {
 		defer leave()
@@ -215,16 +216,7 @@ func (n *Fetcher) connect(ctx context.Context, g *guide) (*cluster.Conn, error) 
 	if url := cmp.Or(n.o.NATS, m.Meta.QueueURL); url != "" {
 		return cluster.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.name, n.o.Logger))
 	}
-	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
-	if !n.o.Secret.IsZero() {
-		var err error
-		if o.TLS, err = cluster.ClientTLS(n.o.Secret, cluster.RoleFetcher, n.name); err != nil {
-			return nil, err
-		}
-		if _, o.Seed, err = keyOf(n.o.Secret, cluster.RoleFetcher); err != nil {
-			return nil, err
-		}
-	}
+	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Keys: n.o.Keys, Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
 	return cluster.Connect(ctx, o)
 }
 
@@ -291,7 +283,7 @@ func (n *Fetcher) ship(life context.Context, a archive, g *guide) (*fetcher.Ship
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := followControl(g.control, n.o.Secret, n.name)
+	client, err := followControl(g.control, n.o.Keys, n.name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -319,28 +311,6 @@ func (n *Fetcher) count(ctx context.Context, f *fetcher.Fetcher, before int64) {
 			return
 		}
 	}
-}
-
-func controlClient(target string, secret cluster.Secret, name string) (*cluster.ControlClient, error) {
-	if secret.IsZero() {
-		return cluster.NewControlClient(target, nil), nil
-	}
-	tls, err := cluster.ClientTLS(secret, cluster.RoleFetcher, name)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return cluster.NewControlClient(target, tls), nil
-}
-
-func followControl(address func() string, secret cluster.Secret, name string) (*cluster.ControlClient, error) {
-	if secret.IsZero() {
-		return cluster.FollowControl(address, nil), nil
-	}
-	tls, err := cluster.ClientTLS(secret, cluster.RoleFetcher, name)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return cluster.FollowControl(address, tls), nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -18,8 +18,8 @@ func (n *Fetcher) newControl() (*cluster.Control, error) {
 		return nil, err
 	}
 	o := cluster.ControlOptions{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
-	if n.o.Control != "" && !n.o.Secret.IsZero() {
-		if o.TLS, err = cluster.ServerTLS(n.o.Secret, cluster.RoleFetcher, n.name); err != nil {
+	if n.o.Control != "" && !n.o.Keys.IsZero() {
+		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.name); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,6 @@
 package trawl
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -45,10 +44,10 @@ func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
 // schedulers are those that the gossip knows, the one that came last first: of two with one ledger, the other is a
 // process that ended and is not missed yet.
 func (n *Fetcher) schedulers() []cluster.Member {
-	all := slices.DeleteFunc(n.members.List(), func(m cluster.Member) bool {
+	all := slices.DeleteFunc(inForce(n.members.List()), func(m cluster.Member) bool {
 		return !m.Meta.Role.Schedules() || m.Meta.QueuePort == 0 && m.Meta.QueueURL == ""
 	})
-	slices.SortStableFunc(all, func(a, b cluster.Member) int { return cmp.Or(b.Since.Compare(a.Since)) })
+	slices.SortStableFunc(all, func(a, b cluster.Member) int { return b.Joined.Compare(a.Joined) })
 	return all
 }
 

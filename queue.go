@@ -30,10 +30,9 @@ func (r *run) startQueue(life crawler.Life) (err error) {
 
 func (r *run) startBroker() error {
 	o := cluster.BrokerOptions{StoreDir: r.dir.Queue(), Logger: r.o.Logger}
-	var seed []byte
 	var err error
 	if r.o.Serve {
-		if seed, err = r.listenQueue(&o); err != nil {
+		if err = r.listenQueue(&o); err != nil {
 			return err
 		}
 	}
@@ -58,9 +57,7 @@ func (r *run) startBroker() error {
 			return nil
 		}
 	})
-	own := r.localQueue(cluster.RoleScheduler, "scheduler")
-	own.Seed = seed
-	r.conn, err = cluster.Connect(r.life, own)
+	r.conn, err = cluster.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler"))
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"runtime/debug"
 
 	"trawl/cluster"
@@ -15,12 +14,12 @@ import (
 
 // StatusOf tells where a job stands. target is a crawl directory on this machine, or HOST:PORT of a node's
 // control address.
-func StatusOf(ctx context.Context, target string, secret cluster.Secret) (Status, error) {
+func StatusOf(ctx context.Context, target string, keys *cluster.Keyring) (Status, error) {
 	if !isDir(target) {
 		if !isHostPort(target) {
 			return Status{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 		}
-		client, err := controlClient(target, secret, "status")
+		client, err := controlClient(target, keys, "status")
 		if err != nil {
 			return Status{}, err
 		}
@@ -93,18 +92,6 @@ func Version() string {
 		return "devel"
 	}
 	return info.Main.Version
-}
-
-// writeJob writes the settings in force, for people.
-func (c *Crawl) writeJob() error {
-	text, err := JobYAML(&c.job)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.dir.JobFile(), text, 0o600); err != nil {
-		return fmt.Errorf("write job.yaml: %w", err)
-	}
-	return nil
 }
 
 // isHostPort reports whether a target is HOST:PORT.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,11 +24,12 @@ import (
 const (
 	// localFetcher is the name of the fetcher in the scheduler's own process.
 	localFetcher = "local"
-	// seedBatch is how many seeds are admitted in one step.
-	seedBatch = 1000
 	// stopWait is how long an interrupted job waits for what is under way.
 	stopWait = 8 * time.Second
 )
+
+// errEnded: a service that the start waited for has failed, which its own error tells.
+var errEnded = errors.New("a service of the run has ended")
 
 // run is one run of a job: the services around the scheduler.
 type run struct {
@@ -42,6 +44,11 @@ type run struct {
 	conn      *cluster.Conn    // the scheduler's
 	sched     *scheduler.Scheduler
 	node      *schedulerNode // with Serve
+	origin    crawler.Life   // of the ledger
+	restored  time.Time      // when the ledger was, zero for never
+	copies    chan struct{}  // holds one word for each backup under way
+	timed     *timedBackups  // nil without
+	jobFile   sync.Mutex     // one writer of job.yaml at a time, so that the last one writes what is in force
 }
 
 // Run runs the job until it is done, a limit is reached or the context ends; Ending tells which. An error
@@ -49,14 +56,18 @@ type run struct {
 func (c *Crawl) Run(ctx context.Context) (err error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	r := &run{Crawl: c}
+	r := &run{Crawl: c, copies: make(chan struct{}, backupsAtOnce)}
 	r.services, r.life = errgroup.WithContext(life)
 	err = r.start()
 	if err == nil {
 		err = r.work(ctx)
 	}
 	kill()
-	err = errors.Join(err, cleanEnd(r.services.Wait()), r.endQueue())
+	failed := cleanEnd(r.services.Wait())
+	if failed != nil && (errors.Is(err, errEnded) || errors.Is(err, context.Canceled)) {
+		err = nil // failed is the cause of it
+	}
+	err = errors.Join(err, failed, r.endQueue())
 	if err != nil {
 		return withAdvice(err)
 	}
@@ -88,6 +99,7 @@ func (r *run) start() error {
 	if err != nil {
 		return err
 	}
+	r.origin, r.restored = loaded.Origin, loaded.Restored
 	if err := r.startQueue(loaded.Life); err != nil {
 		return err
 	}
@@ -115,10 +127,13 @@ func (r *run) start() error {
 	} else if err != nil {
 		return err
 	}
-	if err := r.writeJob(); err != nil { // not before the scheduler took the job for the directory's own
+	if err := r.writeJob(r.life); err != nil { // not before the scheduler took the job for the directory's own
 		return err
 	}
-	status := r.sched.Status
+	if err := r.startBackups(); err != nil {
+		return err
+	}
+	status := r.now
 	r.status.Store(&status)
 	r.services.Go(func() error { return r.sched.Run(r.life) })
 	r.services.Go(func() error { return r.conn.ServeAsks(r.life, r.sched) })
@@ -134,7 +149,7 @@ func (r *run) control(o cluster.ControlOptions) error {
 	if err != nil {
 		return err
 	}
-	o.Socket, o.Status, o.Stop, o.Logger = socket, r.sched.Status, r.sched.Stop, r.o.Logger
+	o.Socket, o.Status, o.Stop, o.Backup, o.Logger = socket, r.now, r.sched.Stop, r.backup, r.o.Logger
 	o.Steering, o.Explain = steering{r}, r.explain
 	c, err := cluster.NewControl(o)
 	if err != nil {
@@ -148,13 +163,13 @@ func (r *run) control(o cluster.ControlOptions) error {
 	case <-c.Ready():
 		return nil
 	case <-r.life.Done():
-		return errors.New("the control API did not start")
+		return errEnded
 	}
 }
 
 // work feeds the seeds and fetches until the end.
 func (r *run) work(ctx context.Context) error {
-	r.services.Go(func() error { return r.seedApart(r.life) })
+	r.services.Go(func() error { return r.seed(r.life) })
 	fetching, stopFetching := context.WithCancel(r.life)
 	defer stopFetching()
 	fetched := make(chan error, 1)
@@ -256,52 +271,6 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 		ended <- err
 		return err
 	})
-	return nil
-}
-
-// seedApart seeds, and returns at the end of the run even when the seeds' reader is still waiting for
-// input, which nothing can interrupt.
-func (r *run) seedApart(ctx context.Context) error {
-	ended := make(chan error, 1)
-	go func() { ended <- r.seed(ctx) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// seed reads the seeds and admits them, a batch at a time.
-func (r *run) seed(ctx context.Context) error {
-	var batch []Seed
-	flush := func(last bool) error {
-		err := r.sched.Seed(ctx, batch, last)
-		batch = batch[:0:0]
-		return cleanEnd(err)
-	}
-	if r.o.Seeds != nil {
-		for s, err := range r.o.Seeds {
-			var bad *BadLine
-			switch {
-			case errors.As(err, &bad):
-				r.badSeeds.Add(1)
-				r.o.BadSeed(bad)
-				continue
-			case err != nil:
-				return err
-			}
-			if batch = append(batch, s); len(batch) >= seedBatch {
-				if err := flush(false); err != nil || ctx.Err() != nil {
-					return err
-				}
-			}
-		}
-	}
-	if err := flush(true); err != nil || ctx.Err() != nil {
-		return err
-	}
-	close(r.seeded)
 	return nil
 }
 

@@ -32,55 +32,31 @@ type schedulerNode struct {
 
 // bindOf is where a scheduler listens for gossip; queue and control take the next ports.
 func bindOf(o *Options) (cluster.Bind, error) {
-	b := cluster.DefaultBind(o.Secret)
+	b := cluster.DefaultBind(o.Keys.Current())
 	if o.Bind != "" {
 		var err error
 		if b, err = cluster.ParseBind(o.Bind); err != nil {
 			return b, fmt.Errorf("--bind: %w", err)
 		}
 	}
-	if o.Secret.IsZero() && !b.Loopback() {
+	if o.Keys.IsZero() && !b.Loopback() {
 		return b, fmt.Errorf("--bind %s: %w", b, cluster.ErrNeedSecret)
 	}
 	return b, nil
 }
 
-// listenQueue opens the queue to other machines and gives the scheduler's key to it.
-func (r *run) listenQueue(o *cluster.BrokerOptions) (seed []byte, err error) {
+// listenQueue opens the queue to other machines.
+func (r *run) listenQueue(o *cluster.BrokerOptions) error {
 	bind, err := bindOf(&r.o)
 	if err != nil {
-		return nil, usageError(err)
+		return usageError(err)
 	}
 	listen, err := bind.Next(1)
 	if err != nil {
-		return nil, usageError(err)
+		return usageError(err)
 	}
-	o.Listen = listen.String()
-	if r.o.Secret.IsZero() {
-		return nil, nil
-	}
-	if o.TLS, err = cluster.ServerTLS(r.o.Secret, cluster.RoleScheduler, "scheduler"); err != nil {
-		return nil, err
-	}
-	if o.SchedulerKey, seed, err = keyOf(r.o.Secret, cluster.RoleScheduler); err != nil {
-		return nil, err
-	}
-	o.FetcherKey, _, err = keyOf(r.o.Secret, cluster.RoleFetcher)
-	return seed, err
-}
-
-func keyOf(s cluster.Secret, role cluster.Role) (public string, seed []byte, err error) {
-	k, err := s.UserKey(role)
-	if err != nil {
-		return "", nil, fmt.Errorf("derive queue key: %w", err)
-	}
-	if public, err = k.PublicKey(); err != nil {
-		return "", nil, fmt.Errorf("derive queue key: %w", err)
-	}
-	if seed, err = k.Seed(); err != nil {
-		return "", nil, fmt.Errorf("derive queue key: %w", err)
-	}
-	return public, seed, nil
+	o.Listen, o.Keys = listen.String(), r.o.Keys
+	return nil
 }
 
 // serve opens control and gossip to other machines and turns members into credit.
@@ -103,12 +79,13 @@ func (r *run) serve() error {
 		return err
 	}
 	r.services.Go(func() error { return n.members.Run(r.life) })
+	r.services.Go(func() error { return r.o.Keys.Run(r.life) })
 	select {
 	case <-n.members.Ready():
 	case <-r.life.Done():
 		return nil // the group tells why
 	}
-	r.o.Logger.Info("fetchers may join", "join", n.members.Addr().String(), "queue", r.broker.Addr(), "control", n.control.Addr(), "encrypted", !r.o.Secret.IsZero())
+	r.o.Logger.Info("fetchers may join", "join", n.members.Addr().String(), "queue", r.queueAddress(), "control", n.control.Addr(), "encrypted", !r.o.Keys.IsZero(), "pki", r.o.Keys.OwnPKI())
 	r.services.Go(func() error { return n.watch(r.life) })
 	return nil
 }
@@ -126,8 +103,8 @@ func (r *run) controlAddress() (o cluster.ControlOptions, err error) {
 	if r.o.Control != "" {
 		o.Listen = r.o.Control
 	}
-	if !r.o.Secret.IsZero() {
-		o.TLS, err = cluster.ServerTLS(r.o.Secret, cluster.RoleScheduler, "scheduler")
+	if !r.o.Keys.IsZero() {
+		o.TLS, err = r.o.Keys.ServerTLS(cluster.RoleScheduler, "scheduler")
 	}
 	return o, err
 }
@@ -142,9 +119,9 @@ func (n *schedulerNode) join() (err error) {
 		return err
 	}
 	n.members, err = cluster.NewMembers(cluster.MembersOptions{
-		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Secret: n.r.o.Secret, Logger: n.r.o.Logger,
+		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Keys: n.r.o.Keys, Logger: n.r.o.Logger,
 		Meta: cluster.Meta{
-			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life,
+			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life, Origin: n.r.origin, Restored: unixSeconds(n.r.restored),
 			QueuePort: n.r.queuePort(), QueueURL: publicNATS(n.r.o.NATS), ControlPort: portOf(n.control.Addr()),
 		},
 	})
@@ -165,8 +142,14 @@ func portOf(addr string) int {
 
 // watch keeps the scheduler's credit in step with the fetchers that are there.
 func (n *schedulerNode) watch(ctx context.Context) error {
+	if err := n.listen(ctx); err != nil {
+		return err
+	}
 	for {
 		changed := n.members.Changed()
+		if err := n.superseded(); err != nil {
+			return err
+		}
 		n.r.sched.SetFetchers(n.fetchers())
 		if err := n.peers.keep(n.members.List()); err != nil {
 			n.r.o.Logger.Warn("after a restart the fetchers will be found later", "error", err)

@@ -18,8 +18,8 @@ const maxBadLines = 20
 
 // Change changes a running job; target is a crawl directory on this machine, or HOST:PORT of a node's control
 // address. The change is in the ledger when Change returns nil, and outlives restarts.
-func Change(ctx context.Context, target string, secret cluster.Secret, c crawler.Change) error {
-	client, err := running(target, secret)
+func Change(ctx context.Context, target string, keys *cluster.Keyring, c crawler.Change) error {
+	client, err := running(target, keys)
 	if err != nil {
 		return err
 	}
@@ -28,8 +28,8 @@ func Change(ctx context.Context, target string, secret cluster.Secret, c crawler
 }
 
 // Stop asks a running job to end as after an interrupt.
-func Stop(ctx context.Context, target string, secret cluster.Secret) error {
-	client, err := running(target, secret)
+func Stop(ctx context.Context, target string, keys *cluster.Keyring) error {
+	client, err := running(target, keys)
 	if err != nil {
 		return err
 	}
@@ -38,8 +38,8 @@ func Stop(ctx context.Context, target string, secret cluster.Secret) error {
 }
 
 // Add gives a running job more seeds, a URL a line.
-func Add(ctx context.Context, target string, secret cluster.Secret, list io.Reader) (crawler.Added, error) {
-	client, err := running(target, secret)
+func Add(ctx context.Context, target string, keys *cluster.Keyring, list io.Reader) (crawler.Added, error) {
+	client, err := running(target, keys)
 	if err != nil {
 		return crawler.Added{}, err
 	}
@@ -48,7 +48,7 @@ func Add(ctx context.Context, target string, secret cluster.Secret, list io.Read
 }
 
 // running is a client of a job that runs.
-func running(target string, secret cluster.Secret) (*cluster.ControlClient, error) {
+func running(target string, keys *cluster.Keyring) (*cluster.ControlClient, error) {
 	if isDir(target) {
 		socket, err := storage.ControlSocket(target)
 		if err != nil {
@@ -59,7 +59,7 @@ func running(target string, secret cluster.Secret) (*cluster.ControlClient, erro
 	if !isHostPort(target) {
 		return nil, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
-	return controlClient(target, secret, "control")
+	return controlClient(target, keys, "control")
 }
 
 // steering is the running job's end of the control API.
@@ -71,6 +71,9 @@ func (s steering) Change(ctx context.Context, c crawler.Change) error {
 	}
 	if c.LogLevel != nil {
 		s.r.setLevel(*c.LogLevel)
+	}
+	if err := s.r.writeJob(ctx); err != nil { // the change is in force and in the ledger all the same
+		s.r.o.Logger.Warn("job.yaml does not show what was set", "error", err)
 	}
 	return nil
 }
@@ -84,35 +87,24 @@ func (r *run) setLevel(word string) {
 	r.o.Level.Set(level)
 }
 
+// Add admits seeds as they come, so that a list may be sent slowly.
 func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added, err error) {
-	var batch []Seed
-	flush := func() bool {
-		if err = s.r.sched.Seed(ctx, batch, false); err == nil {
+	seeds := func(yield func(Seed, error) bool) { readLines("line", list, yield) }
+	bad := func(b *BadLine) {
+		if added.Bad++; len(added.Lines) < maxBadLines {
+			added.Lines = append(added.Lines, b.Error())
+		}
+	}
+	admit := func(ctx context.Context, batch []Seed, _ bool) error {
+		err := s.r.sched.Seed(ctx, batch, false)
+		if err == nil {
 			added.Seeds += int64(len(batch))
 		}
-		batch = batch[:0:0]
-		return err == nil
+		return err
 	}
-	readLines("line", list, func(seed Seed, bad error) bool {
-		if line, ok := errors.AsType[*BadLine](bad); ok {
-			if added.Bad++; len(added.Lines) < maxBadLines {
-				added.Lines = append(added.Lines, line.Error())
-			}
-			return true
-		}
-		if bad != nil {
-			err = bad
-			return false
-		}
-		if batch = append(batch, seed); len(batch) >= seedBatch {
-			return flush()
-		}
-		return true
-	})
-	if err != nil {
-		return added, err
-	}
-	flush()
+	adding := newSeeding(seeds, bad, admit)
+	err = adding.run(ctx)
+	<-adding.ended // the list is the request's, whose end ends a read
 	return added, err
 }
 

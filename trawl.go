@@ -86,6 +86,11 @@ type Options struct {
 	Logger  *slog.Logger           // nil = none
 	Level   *slog.LevelVar         // of the logger, set by trawl set --log-level; nil = cannot be set
 
+	// BackupEvery makes a backup of the ledger each time that it has passed, in BackupTo: a directory, where the newest
+	// KeepBackups of this crawl stay, file:///DIRECTORY, or an http(s) URL below which each is stored by PUT. 0 = none.
+	BackupEvery time.Duration
+	BackupTo    string
+
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
 
@@ -95,9 +100,13 @@ type Options struct {
 	Advertise string         // address that others reach this node at, where it differs
 	Join      []string       // gossip addresses of nodes of the cluster
 	Control   string         // control address, "" = the second port after Bind
-	Secret    cluster.Secret // of the cluster; none = loopback only
+	Secret    cluster.Secret // of the cluster; none = loopback only. Keys for one that may change
 	Name      string         // fetcher: its name in rows, "" = made from the host name
 	NATS      string         // servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
+
+	// Keys are the cluster's secrets, and the certificates of an own PKI. They are followed while the node runs, with
+	// their files where they have any. nil = Secret, for as long as the node runs.
+	Keys *cluster.Keyring
 
 	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
 	// names are not guarded through one.
@@ -126,6 +135,12 @@ func (o *Options) validate() error {
 	}
 	if o.NATS != "" {
 		problems = append(problems, checkNATS(o.NATS))
+	}
+	problems = append(problems, o.validateBackups())
+	if o.Keys == nil && !o.Secret.IsZero() {
+		var err error
+		o.Keys, err = cluster.NewKeyring(o.Secret)
+		problems = append(problems, err)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -186,6 +201,9 @@ func New(job Job, o Options) (*Crawl, error) {
 	}
 	if o.Serve {
 		if _, err := bindOf(&o); err != nil {
+			return nil, usageError(err)
+		}
+		if err := o.checkServer(); err != nil {
 			return nil, usageError(err)
 		}
 	}

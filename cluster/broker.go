@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nkeys"
 )
 
 // Settings of the embedded server.
@@ -32,21 +32,25 @@ const (
 	// livenessInterval: a client that does not answer two pings of this interval is gone, with its
 	// requests for tasks.
 	livenessInterval = 10 * time.Second
+	// queueHello is how long a client may take for its first word after the handshake, and then to log in, in seconds.
+	queueHello = 5
 )
 
 // BrokerOptions say how the embedded server stores and whom it lets in.
 type BrokerOptions struct {
-	StoreDir string      // the server's own directory; made when it is missing
-	Listen   string      // HOST:PORT, port 0 for any free one; "" = in process only
-	TLS      *tls.Config // nil = plain text, loopback only
+	StoreDir string // the server's own directory; made when it is missing
+	Listen   string // HOST:PORT, port 0 for any free one; "" = in process only
 
-	// Public keys of the roles (nkeys). Both or none; with none everybody who connects may do everything,
-	// which is for one machine.
-	SchedulerKey, FetcherKey string
+	// Keys let fetchers in, over TLS, and are followed while the server runs. The scheduler is in this process and has
+	// a key of its own, which nobody else knows. nil = plain text on loopback, where everybody who connects may do
+	// everything, which is for one machine.
+	Keys *Keyring
 
 	Namespace string       // "" = DefaultNamespace
 	MaxStore  int64        // bytes on disk; 0 = DefaultMaxStore
 	Logger    *slog.Logger // nil = none
+
+	outside string // tests: the public key of a scheduler in another process
 }
 
 func (o *BrokerOptions) validate() error {
@@ -58,17 +62,12 @@ func (o *BrokerOptions) validate() error {
 	}
 	bad(o.StoreDir != "", "queue: no store directory")
 	bad(o.MaxStore >= 0, "queue: store of %d bytes", o.MaxStore)
-	bad((o.SchedulerKey == "") == (o.FetcherKey == ""), "queue: keys of both roles or of none")
-	for _, k := range []string{o.SchedulerKey, o.FetcherKey} {
-		bad(k == "" || nkeys.IsValidPublicUserKey(k), "queue: %q is no public user key", k)
-	}
-	bad(o.SchedulerKey == "" || o.SchedulerKey != o.FetcherKey, "queue: both roles have one key")
 	if o.Listen != "" {
 		host, _, err := splitListen(o.Listen)
 		bad(err == nil, "queue: listen on %q: %v", o.Listen, err)
 		ip := net.ParseIP(host)
 		local := host == "localhost" || ip != nil && ip.IsLoopback()
-		bad(o.TLS != nil || local, "queue: listening on %q needs TLS", o.Listen)
+		bad(!o.Keys.IsZero() || local, "queue: listening on %q needs a secret", o.Listen)
 	}
 	return errors.Join(problems...)
 }
@@ -95,6 +94,12 @@ type Broker struct {
 	log    *slog.Logger
 	ready  chan struct{}
 	server atomic.Pointer[server.Server] // set before ready is closed
+	front  *front                        // with keys; set before ready is closed
+
+	refused *tally // those whom the server itself did not let in or let do something
+
+	tls       *tls.Config // nil without keys; the same at each change of them
+	scheduler []byte      // seed of the scheduler's key; nil without keys
 }
 
 // NewBroker checks the options. Nothing is opened before Run.
@@ -111,14 +116,35 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Broker{o: o, log: o.Logger, ready: make(chan struct{})}, nil
+	b := &Broker{
+		o: o, log: o.Logger, ready: make(chan struct{}),
+		refused: &tally{log: o.Logger, level: slog.LevelWarn, text: "queue: refused what a member may not do", now: time.Now},
+	}
+	if !o.Keys.IsZero() {
+		if err := b.secure(); err != nil {
+			return nil, fmt.Errorf("queue: %w", err)
+		}
+	}
+	return b, nil
 }
 
 // Ready is closed when clients can connect. It stays open when Run fails before.
 func (b *Broker) Ready() <-chan struct{} { return b.ready }
 
+// Refusals counts connections that were not let in, and what members asked for that they may not.
+func (b *Broker) Refusals() int64 {
+	n := b.refused.count()
+	if b.server.Load() != nil && b.front != nil {
+		n += b.front.refused.count() + b.front.door.cut.count()
+	}
+	return n
+}
+
 // Addr is where the broker listens, with the port in force; "" before Ready and in process only.
 func (b *Broker) Addr() string {
+	if b.server.Load() != nil && b.front != nil {
+		return b.front.listener.Addr().String()
+	}
 	if s := b.server.Load(); s != nil && b.o.Listen != "" && s.Addr() != nil {
 		return s.Addr().String()
 	}
@@ -140,6 +166,17 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err := openStore(b.o.StoreDir, b.log); err != nil {
 		return fmt.Errorf("queue store: %w", err)
 	}
+	changed := b.o.Keys.Changed() // before they are first looked at
+	if b.tls != nil && b.o.Listen != "" {
+		var err error
+		if b.front, err = listenFront(b.o.Listen, b.tls, b.InProcessConn, b.log); err != nil {
+			return fmt.Errorf("start queue: %w", err)
+		}
+		defer b.front.listener.Close()
+		if names := newNames(b.o.Namespace); b.o.outside == "" {
+			b.front.inbox = names.inbox(RoleFetcher)
+		}
+	}
 	s, err := b.start()
 	if errors.Is(err, errStore) {
 		b.log.Warn("the queue's store could not be opened and starts empty", "dir", b.o.StoreDir, "error", err)
@@ -154,11 +191,18 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer func() {
 		s.Shutdown()
 		s.WaitForShutdown()
+		b.refused.flush()
 	}()
 	if err := dropBroken(s, b.o.StoreDir, b.log); err != nil {
 		return fmt.Errorf("queue store: %w", err)
 	}
 	b.server.Store(s)
+	if b.front != nil {
+		serving, cut := context.WithCancel(context.WithoutCancel(ctx))
+		var wg sync.WaitGroup
+		wg.Go(func() { b.front.run(serving) })
+		defer func() { cut(); wg.Wait() }()
+	}
 	close(b.ready)
 
 	check := time.NewTicker(brokerCheck)
@@ -167,6 +211,11 @@ func (b *Broker) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-changed:
+			changed = b.o.Keys.Changed()
+			if err := b.takeKeys(s); err != nil {
+				return err
+			}
 		case <-check.C:
 			if !s.JetStreamEnabled() {
 				return fmt.Errorf("the queue's store in %s stopped working: is the disk full?", b.o.StoreDir)
@@ -180,12 +229,15 @@ var errStore = errors.New("store not usable")
 
 // start starts a server, or says why it does not; [errStore] is one of the reasons.
 func (b *Broker) start() (*server.Server, error) {
-	o := b.serverOptions()
+	o, err := b.serverOptions()
+	if err != nil {
+		return nil, err
+	}
 	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, err
 	}
-	logger := &brokerLog{log: b.log}
+	logger := &brokerLog{log: b.log, refused: b.refused}
 	s.SetLoggerV2(logger, false, false, false)
 	s.Start()
 	err = logger.fatal()
@@ -203,28 +255,25 @@ func (b *Broker) start() (*server.Server, error) {
 	return s, nil
 }
 
-func (b *Broker) serverOptions() *server.Options {
+func (b *Broker) serverOptions() (*server.Options, error) {
 	o := &server.Options{
-		ServerName: "trawl", NoSigs: true, DontListen: b.o.Listen == "",
+		ServerName: "trawl", NoSigs: true, DontListen: b.o.Listen == "" || b.tls != nil,
 		JetStream: true, StoreDir: b.o.StoreDir, SyncInterval: syncInterval,
 		JetStreamMaxMemory: maxMemory, JetStreamMaxStore: b.o.MaxStore,
 		MaxPayload: maxPayload, PingInterval: livenessInterval, MaxPingsOut: 2,
 	}
-	if b.o.Listen != "" {
+	if !o.DontListen {
 		o.Host, o.Port, _ = splitListen(b.o.Listen) // checked by validate
 	}
-	if b.o.TLS != nil {
-		// The greeting of the protocol comes after the handshake: without the secret nothing is told.
-		o.TLSConfig, o.TLSHandshakeFirst, o.TLSTimeout = b.o.TLS.Clone(), true, 10
-		o.AuthTimeout = 11
+	if b.tls == nil {
+		return o, nil
 	}
-	if b.o.SchedulerKey != "" {
-		o.Nkeys = []*server.NkeyUser{
-			{Nkey: b.o.SchedulerKey},
-			{Nkey: b.o.FetcherKey, Permissions: fetcherRights(newNames(b.o.Namespace))},
-		}
-	}
-	return o
+	// The front does the handshake, so without the secret nothing is told. The server has to offer TLS because clients
+	// that ask for it otherwise hang up at its greeting.
+	o.TLSConfig, o.TLSTimeout, o.AuthTimeout = b.tls, queueHello, queueHello
+	var err error
+	o.Nkeys, err = b.users()
+	return o, err
 }
 
 // fetcherRights are the least that a fetcher works with: take tasks and ack them, send parts, ask the

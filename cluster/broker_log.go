@@ -10,7 +10,8 @@ import (
 // brokerLog hands the server's log on. What it says at a usual start and stop is for debugging; a fatal
 // line is kept and ends the start.
 type brokerLog struct {
-	log *slog.Logger
+	log     *slog.Logger
+	refused *tally // members that do what they may not, and clients that cannot log in
 
 	mu  sync.Mutex
 	why error // the first fatal line
@@ -25,8 +26,15 @@ func (l *brokerLog) Debugf(format string, v ...any) {
 func (l *brokerLog) Tracef(format string, v ...any) {
 	l.log.Debug("queue: " + fmt.Sprintf(format, v...))
 }
+
+// Errorf counts refusals: whoever is refused may try for ever.
 func (l *brokerLog) Errorf(format string, v ...any) {
-	l.log.Warn("queue: " + fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	if strings.Contains(text, "Violation") || strings.Contains(text, "authentication error") || strings.Contains(text, "Authentication Timeout") {
+		l.refused.hit(slog.String("why", text))
+		return
+	}
+	l.log.Warn("queue: " + text)
 }
 
 func (l *brokerLog) Warnf(format string, v ...any) {

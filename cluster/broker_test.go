@@ -3,7 +3,6 @@ package cluster
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,24 +13,19 @@ import (
 )
 
 func TestBrokerOptionsAreCheckedBeforeAnythingStarts(t *testing.T) {
-	_, a := roleKey(t, testSecret(t, "a secret that is long enough"), RoleScheduler)
-	_, b := roleKey(t, testSecret(t, "a secret that is long enough"), RoleFetcher)
 	for name, c := range map[string]struct {
 		o  BrokerOptions
 		ok bool
 	}{
-		"in process":                      {BrokerOptions{StoreDir: "q"}, true},
-		"plain text on loopback":          {BrokerOptions{StoreDir: "q", Listen: "127.0.0.1:0"}, true},
-		"TLS and keys everywhere":         {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:7947", TLS: &tls.Config{}, SchedulerKey: a, FetcherKey: b}, true},
-		"plain text for other machines":   {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:0"}, false},
-		"plain text on every address":     {BrokerOptions{StoreDir: "q", Listen: ":0"}, false},
-		"plain text on a name":            {BrokerOptions{StoreDir: "q", Listen: "queue.example:0"}, false},
-		"an address without a port":       {BrokerOptions{StoreDir: "q", Listen: "127.0.0.1"}, false},
-		"no store":                        {BrokerOptions{}, false},
-		"a store of less than nothing":    {BrokerOptions{StoreDir: "q", MaxStore: -1}, false},
-		"a key for one role only":         {BrokerOptions{StoreDir: "q", SchedulerKey: a}, false},
-		"one key for both roles":          {BrokerOptions{StoreDir: "q", SchedulerKey: a, FetcherKey: a}, false},
-		"something that is no public key": {BrokerOptions{StoreDir: "q", SchedulerKey: a, FetcherKey: "SUA"}, false},
+		"in process":                    {BrokerOptions{StoreDir: "q"}, true},
+		"plain text on loopback":        {BrokerOptions{StoreDir: "q", Listen: "127.0.0.1:0"}, true},
+		"a secret, everywhere":          {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:7947", Keys: ringOf(ourSecret)}, true},
+		"plain text for other machines": {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:0"}, false},
+		"plain text on every address":   {BrokerOptions{StoreDir: "q", Listen: ":0"}, false},
+		"plain text on a name":          {BrokerOptions{StoreDir: "q", Listen: "queue.example:0"}, false},
+		"an address without a port":     {BrokerOptions{StoreDir: "q", Listen: "127.0.0.1"}, false},
+		"no store":                      {BrokerOptions{}, false},
+		"a store of less than nothing":  {BrokerOptions{StoreDir: "q", MaxStore: -1}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := NewBroker(c.o); (err == nil) != c.ok {

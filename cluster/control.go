@@ -20,8 +20,14 @@ import (
 
 // Limits of the control API.
 const (
-	// MaxControlConnections is how many connections are served at once on each address; more wait.
+	// MaxControlConnections is how many connections are served at once on the socket; more wait.
 	MaxControlConnections = 256
+	// MaxControlGuests is how many connections to the address may be there that have asked something; more are
+	// told to come again.
+	MaxControlGuests = 2048
+	// MaxControlStrangers is how many connections to the address may be there that have not asked anything
+	// yet; when one more comes, the oldest is cut, of the address that has the most.
+	MaxControlStrangers = 1024
 	// MaxControlHeader is the most bytes of a request's header.
 	MaxControlHeader = 16 << 10
 	// ControlTimeout bounds the header of a request, its answer, and a connection's first handshake.
@@ -64,7 +70,9 @@ type ControlOptions struct {
 	Steering Steering
 	// Explain tells the story of a URL; called from many goroutines at once.
 	Explain func(context.Context, crawler.URL) (crawler.Explanation, error)
-	Logger  *slog.Logger
+	// Backup writes a copy of the ledger; called from many goroutines at once.
+	Backup func(context.Context, io.Writer) error
+	Logger *slog.Logger
 }
 
 func (o *ControlOptions) validate() error {
@@ -95,6 +103,8 @@ func (o *ControlOptions) validate() error {
 type Control struct {
 	opts    ControlOptions
 	refused *tally
+	door    *door
+	guests  atomic.Int64 // connections that passed the door and are open
 	started atomic.Bool
 	ready   chan struct{}
 
@@ -107,9 +117,13 @@ func NewControl(opts ControlOptions) (*Control, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	counter := func(text string) *tally {
+		return &tally{log: opts.Logger, level: slog.LevelWarn, text: text, now: time.Now}
+	}
 	return &Control{
 		opts:    opts,
-		refused: &tally{log: opts.Logger, level: slog.LevelWarn, text: "control: refused a connection", now: time.Now},
+		refused: counter("control: refused a connection"),
+		door:    newDoor(MaxControlStrangers, 0, counter("control: too many connections that ask nothing, the oldest of those that have the most is cut")),
 		ready:   make(chan struct{}),
 	}, nil
 }
@@ -143,16 +157,16 @@ func (c *Control) Run(ctx context.Context) error {
 		c.addr = l.Addr().String()
 		c.mu.Unlock()
 		if c.opts.TLS != nil {
-			t := c.opts.TLS.Clone()
-			t.NextProtos = []string{"http/1.1"} // one connection, one upload: deadlines move with it
-			l = tls.NewListener(newLimitListener(l, MaxControlConnections), t)
+			// No HTTP/2, as no protocols are named: one connection, one upload, and deadlines move with it.
+			l = tls.NewListener(&doorListener{l, c.door}, c.opts.TLS)
 		} else {
-			l = newLimitListener(l, MaxControlConnections)
+			l = &doorListener{l, c.door}
 		}
 		listeners = append(listeners, l)
 	}
 	close(c.ready)
 	defer c.refused.flush()
+	defer c.door.cut.flush()
 	return c.serve(ctx, listeners)
 }
 
@@ -165,6 +179,7 @@ func (c *Control) serve(ctx context.Context, listeners []net.Listener) error {
 		IdleTimeout:       ControlIdle,
 		MaxHeaderBytes:    MaxControlHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withEntrant,
 		ErrorLog:          log.New(controlLog{c}, "", 0),
 	}
 	errs := make(chan error, len(listeners))
@@ -200,7 +215,7 @@ func (c *Control) Addr() string {
 
 // Refusals counts connections that failed before their first request, and requests that were turned away:
 // no certificate of this cluster, or sent by a browser.
-func (c *Control) Refusals() int64 { return c.refused.count() }
+func (c *Control) Refusals() int64 { return c.refused.count() + c.door.cut.count() }
 
 // controlLog takes the lines of net/http: mostly handshakes that failed.
 type controlLog struct{ c *Control }

@@ -26,6 +26,10 @@ const MaxControlAnswer = 16 << 20
 // ErrNotRunning: nobody answers at the control address.
 var ErrNotRunning = errors.New("no trawl answers")
 
+// errChangedKeys: the connection was made with a certificate that was accepted then and is not any more. A new one may
+// be let in.
+var errChangedKeys = errors.New("the cluster's keys have changed since this connection was made: try again")
+
 // ControlClient asks a node's control API. It is safe for concurrent use. Every call has a deadline of its
 // own beside the context's.
 type ControlClient struct {
@@ -145,7 +149,12 @@ func (c *ControlClient) call(ctx context.Context, limit time.Duration, method, p
 	if err != nil {
 		return fmt.Errorf("control at %s: %w", c.target, err)
 	}
-	return c.do(ctx, req, into)
+	err = c.do(ctx, req, into)
+	if errors.Is(err, errChangedKeys) {
+		c.Close() // the next connection is made with the keys of now
+		err = c.do(ctx, req, into)
+	}
+	return err
 }
 
 func (c *ControlClient) do(ctx context.Context, req *http.Request, into any) error {
@@ -184,6 +193,9 @@ func (c *ControlClient) refusal(status int, text []byte) error {
 	default:
 		f.Error = fmt.Sprintf("answered %d, which no trawl does: check the address", status)
 	}
+	if status == http.StatusMisdirectedRequest {
+		return fmt.Errorf("control at %s: %w", c.target, errChangedKeys)
+	}
 	if status == http.StatusForbidden {
 		return fmt.Errorf("%w at %s: %s", ErrRefused, c.target, f.Error)
 	}
@@ -199,7 +211,7 @@ func (c *ControlClient) explain(ctx context.Context, err error) error {
 	_, unknown := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case unknown, errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
-		return fmt.Errorf("%w at %s: its secret is another one: give this command the cluster's secret (%w)", ErrRefused, c.target, err)
+		return fmt.Errorf("%w at %s: %s", ErrRefused, c.target, tlsAdvice(err, adviceCommand))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w at %s: it has no secret: leave out --secret-file", ErrRefused, c.target)
 	}

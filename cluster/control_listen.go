@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -155,4 +158,38 @@ type limitedConn struct {
 func (c *limitedConn) Close() error {
 	defer c.release()
 	return c.Conn.Close()
+}
+
+// doorListener hands out connections that stand at a door until [Control.welcome] lets them pass.
+type doorListener struct {
+	net.Listener
+	door *door
+}
+
+func (l *doorListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.door.enter(conn), nil
+}
+
+// entrantKey finds in a request's context the connection that it came on, where that came through a door.
+type entrantKey struct{}
+
+func withEntrant(ctx context.Context, conn net.Conn) context.Context {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if e, ok := conn.(*entrant); ok {
+		return context.WithValue(ctx, entrantKey{}, e)
+	}
+	return ctx
+}
+
+// welcome lets the connection of a request that is not turned away pass the door, and reports whether there is
+// room behind it.
+func (c *Control) welcome(r *http.Request) bool {
+	e, ok := r.Context().Value(entrantKey{}).(*entrant)
+	return !ok || e.pass(&c.guests, MaxControlGuests)
 }

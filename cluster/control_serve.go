@@ -44,10 +44,22 @@ func (c *Control) handler() http.Handler {
 	}
 	c.steer(mux)
 	c.tell(mux)
+	c.copies(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil && !admits(c.opts.TLS, r.TLS) {
+			c.opts.Logger.Debug("control: ended a connection from before a change of keys", "from", r.RemoteAddr)
+			w.Header().Set("Connection", "close")
+			fail(w, http.StatusMisdirectedRequest, errChangedKeys.Error())
+			return
+		}
 		if why := c.foreign(r); why != "" {
 			c.refused.hit(slog.String("from", r.RemoteAddr), slog.String("why", why))
 			fail(w, http.StatusForbidden, why)
+			return
+		}
+		if !c.welcome(r) {
+			w.Header().Set("Connection", "close")
+			fail(w, http.StatusServiceUnavailable, "too many connections at once: try again")
 			return
 		}
 		short(w, ControlTimeout)

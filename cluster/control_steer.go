@@ -69,7 +69,9 @@ func (c *Control) change(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Control) seeds(w http.ResponseWriter, r *http.Request) {
-	added, err := c.opts.Steering.Add(r.Context(), &moving{r: r.Body, rc: http.NewResponseController(w)})
+	list := &moving{ctx: r.Context(), r: r.Body, rc: http.NewResponseController(w)}
+	defer context.AfterFunc(r.Context(), list.interrupt)()
+	added, err := c.opts.Steering.Add(r.Context(), list)
 	if err != nil {
 		fail(w, http.StatusConflict, err.Error())
 		return
@@ -92,15 +94,22 @@ func (c *Control) export(w http.ResponseWriter, r *http.Request) {
 
 // moving reads a body that may take as long as it likes while it moves.
 type moving struct {
-	r  io.Reader
-	rc *http.ResponseController
+	ctx context.Context // ends the reading
+	r   io.Reader
+	rc  *http.ResponseController
 }
 
 func (m *moving) Read(p []byte) (int, error) {
 	_ = m.rc.SetReadDeadline(time.Now().Add(StreamTimeout)) // both fail only when the connection is gone
 	_ = m.rc.SetWriteDeadline(time.Now().Add(SteerTimeout))
+	if err := m.ctx.Err(); err != nil { // after the deadline was set: interrupt may have come before
+		return 0, err
+	}
 	return m.r.Read(p)
 }
+
+// interrupt ends a Read that waits, when the context has ended.
+func (m *moving) interrupt() { _ = m.rc.SetReadDeadline(time.Unix(1, 0)) }
 
 // movingOut is the same for an answer.
 type movingOut struct {

@@ -25,9 +25,11 @@
 //
 // # Secret
 //
-// From one [Secret] come the gossip's key, a certificate authority for TLS on queue and control, and the
-// keys of the two roles on the queue. A fetcher may take tasks and ack them, send parts, ask, and hear the
-// answers to its own role; nothing else.
+// From one [Secret] come the gossip's key, a certificate authority for TLS on queue and control, and the key
+// with which fetchers log in to the queue; the scheduler's own connection has one that is drawn for its
+// process. A fetcher may take tasks and ack them, send parts, ask, and hear the answers to its own role;
+// nothing else. A [Keyring] holds the current secret, further ones that are accepted, and the certificates of
+// an own PKI in place of those from the secret. It changes while nodes run, and every part follows it.
 //
 // # Control
 //
@@ -36,8 +38,8 @@
 //
 // # Goroutines
 //
-// Members, Broker and Control run in their Run, which returns when everything they started has ended. The
-// client inside a Conn has goroutines of its own, which end with Close. [Conn.ServeAsks] answers each ask in
+// Members, Broker, Control and Keyring run in their Run, which returns when everything they started has
+// ended. The client inside a Conn has goroutines of its own, which end with Close. [Conn.ServeAsks] answers each ask in
 // a goroutine and waits for all of them. Memory has none but those of ServeAsks.
 //
 // # Crashes

@@ -42,6 +42,13 @@ type ConnectOptions struct {
 	// nil or "" = where URL says. Not for a foreign server.
 	Address func() string
 
+	// Keys let this node in at a [Broker], and are followed: when they change, it logs in anew, without a pause that
+	// a caller would notice. In place of TLS and Seed; not for a foreign server.
+	Keys *Keyring
+	// Patience is how long a broker that refuses this node's keys after it had let it in is tried again, for a
+	// rotation of secrets may be under way; 0 = DefaultPatience.
+	Patience time.Duration
+
 	TLS  *tls.Config // nil = plain text
 	Role Role        // RoleScheduler or RoleFetcher
 	Seed []byte      // nkey seed of the role ("SU…"); nil = none is asked for
@@ -80,6 +87,8 @@ type Conn struct {
 	js    jetstream.JetStream
 	pulls chan struct{} // a token per request for tasks that is under way
 	inbox taskInbox
+	login *login // nil without Keys
+	quiet gate   // passed by exchanges; shut while the node logs in anew
 
 	reading chan struct{} // one token: held by the call that reads
 	reader  *resultReader // owned by the holder of the token; nil when there is none
@@ -108,6 +117,7 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 	}
 	o.Namespace = cmp.Or(o.Namespace, DefaultNamespace)
 	o.Timeout = cmp.Or(o.Timeout, DefaultConnectTimeout)
+	o.Patience = cmp.Or(o.Patience, DefaultPatience)
 	o.AckWait = cmp.Or(o.AckWait, DefaultAckWait)
 	if o.Broker != nil {
 		o.MaxStore = cmp.Or(o.MaxStore, o.Broker.o.MaxStore)
@@ -164,6 +174,9 @@ func (c *Conn) connect(ctx context.Context, opts []nats.Option) error {
 		return fmt.Errorf("connect to the queue: %w", err)
 	}
 	c.nc, c.js = d.nc, js
+	if c.login != nil {
+		c.login.begin(c)
+	}
 	return nil
 }
 
@@ -177,6 +190,14 @@ func (c *Conn) options() ([]nats.Option, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { c.onReconnect() }),
 		nats.ClosedHandler(func(nc *nats.Conn) { c.onClosed(nc.LastError()) }),
 	}
+	if !c.o.Keys.IsZero() && c.o.Broker == nil && !c.o.Foreign {
+		var err error
+		c.login, err = newLogin(&c.o)
+		if err != nil {
+			return nil, err
+		}
+		return append(opts, c.login.options()...), nil
+	}
 	if c.o.Address != nil {
 		opts = append(opts, nats.SetCustomDialer(&movingDialer{address: c.o.Address, timeout: c.o.Timeout}))
 	}
@@ -187,6 +208,9 @@ func (c *Conn) options() ([]nats.Option, error) {
 		if !c.o.Foreign {
 			opts = append(opts, nats.TLSHandshakeFirst())
 		}
+	}
+	if c.o.Broker != nil && c.o.Role == RoleScheduler && c.o.Seed == nil {
+		c.o.Seed = c.o.Broker.scheduler
 	}
 	if c.o.Seed != nil {
 		key, err := nkeys.FromSeed(c.o.Seed)
@@ -212,7 +236,7 @@ func (c *Conn) sort(err error) error {
 	case c.o.Broker != nil && (errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF)):
 		return fmt.Errorf("%w: the queue in this process does not know this role's key", ErrRefused)
 	case isTLSRefusal(err):
-		return fmt.Errorf("%w: TLS with the queue failed: is the secret the same? (%v)", ErrRefused, err)
+		return fmt.Errorf("%w: TLS with the queue failed: %s", ErrRefused, tlsAdvice(err, adviceOf(c.o.Keys)))
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, io.EOF), errors.As(err, &op),
 		errors.As(err, &timeout) && timeout.Timeout(), c.o.TLS == nil:
 		return fmt.Errorf("%w: %v", ErrUnreachable, err)
@@ -287,6 +311,10 @@ func (c *Conn) connected(ctx context.Context) {
 }
 
 func (c *Conn) onError(err error) {
+	if c.login != nil && isAuthError(err) {
+		c.login.refuse(c.sort(err))
+		return
+	}
 	if !errors.Is(err, nats.ErrPermissionViolation) {
 		c.log.Warn("queue connection", "error", err)
 		return
@@ -316,6 +344,9 @@ func (c *Conn) onDisconnect(err error) {
 
 func (c *Conn) onReconnect() {
 	c.log.Info("the queue is connected again")
+	if c.login != nil {
+		c.login.accepted()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.renew()
@@ -359,4 +390,7 @@ func (c *Conn) Close() {
 	c.dropReader()
 	<-c.reading
 	c.nc.Close()
+	if c.login != nil {
+		c.login.end()
+	}
 }

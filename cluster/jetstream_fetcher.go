@@ -69,16 +69,23 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, pullExpires+pullSlack)
 	defer cancelTime()
-	inbox, got, err := c.inbox.expect(c.nc)
-	if err != nil {
-		return nil, err
-	}
-	defer c.inbox.forget(got)
 	request, err := json.Marshal(map[string]any{"batch": 1, "expires": pullExpires})
 	if err != nil {
 		return nil, err
 	}
-	if err := c.nc.PublishRequest(c.names.pull, inbox, request); err != nil {
+	leave, err := c.quiet.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inbox, got, err := c.inbox.expect(c.nc)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	defer c.inbox.forget(got)
+	err = c.nc.PublishRequest(c.names.pull, inbox, request)
+	leave()
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -189,6 +196,11 @@ func (c *Conn) store(ctx context.Context, data []byte) error {
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, publishTimeout)
 	defer cancelTime()
+	leave, err := c.quiet.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ack, err := c.js.Publish(ctx, c.names.result, data, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return err
@@ -227,6 +239,11 @@ func (c *Conn) request(ctx context.Context, subject string, data []byte) ([]byte
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
 	c.connected(ctx)
+	leave, err := c.quiet.enter(ctx)
+	if err != nil {
+		return nil, context.Cause(ctx)
+	}
+	defer leave()
 	waiting, cancelWaiting := c.until(ctx)
 	defer cancelWaiting()
 	m, err := c.nc.RequestWithContext(waiting, subject, data)

@@ -15,6 +15,7 @@ import (
 // Times of reading.
 const (
 	readGather = 50 * time.Millisecond // for a part that is on its way
+	readHere   = time.Millisecond      // for a part that has arrived meanwhile
 	readGone   = time.Minute           // the server forgets a reader that asks for nothing
 	readPulse  = 5 * time.Second       // a server that is silent for two of them lost the request
 )
@@ -27,7 +28,8 @@ type resultReader struct {
 	seq   uint64          // of the consumer: a gap tells that parts were lost on the way
 }
 
-// Read waits for parts after the position and returns between 1 and most of them, in order. Reading on from
+// Read waits for parts after the position and returns between 1 and most of them, in order, and no more when they make
+// [ReadAhead] bytes. Reading on from
 // the last position is cheap, any other costs a new reader. Calls that overlap wait for each other. A log
 // that is missing, or ends before the position, is put right as PrepareStreams does. Errors are those of
 // ctx, [ErrRefused] and [ErrClosed].
@@ -70,8 +72,8 @@ func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 	}
 	var parts []crawler.LoggedPart
 	opt := jetstream.NextContext(ctx)
-	for len(parts) < most {
-		part, pending, err := r.one(opt)
+	for size := 0; len(parts) < most && size < ReadAhead; {
+		part, n, pending, err := r.one(opt)
 		if err != nil {
 			if len(parts) == 0 {
 				return nil, err
@@ -82,10 +84,11 @@ func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 			break
 		}
 		parts = append(parts, part)
-		if pending == 0 {
-			break
-		}
+		size += n
 		opt = jetstream.NextMaxWait(readGather)
+		if pending == 0 { // behind it when it was sent: others may be here by now, above all when the reader is slow
+			opt = jetstream.NextMaxWait(readHere)
+		}
 	}
 	return parts, nil
 }
@@ -93,22 +96,23 @@ func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 // errGap: a part did not arrive. The reader is opened anew, so that it is asked for again.
 var errGap = errors.New("parts were lost on the way")
 
-// one reads the next part and tells how many wait behind it.
-func (r *resultReader) one(opt jetstream.NextOpt) (crawler.LoggedPart, uint64, error) {
+// one reads the next part, and tells its size in bytes and how many waited behind it when it was sent.
+func (r *resultReader) one(opt jetstream.NextOpt) (part crawler.LoggedPart, size int, pending uint64, err error) {
 	m, err := r.it.Next(opt)
 	if err != nil {
-		return crawler.LoggedPart{}, 0, err
+		return part, 0, 0, err
 	}
 	meta, err := m.Metadata()
 	if err != nil {
-		return crawler.LoggedPart{}, 0, err
+		return part, 0, 0, err
 	}
 	if r.seq++; meta.Sequence.Consumer != r.seq || meta.Sequence.Stream <= r.next {
-		return crawler.LoggedPart{}, 0, errGap
+		return part, 0, 0, errGap
 	}
 	r.next = meta.Sequence.Stream
-	part, err := wire.DecodePart(m.Data())
-	return crawler.LoggedPart{Position: r.next, Part: part, Err: err}, meta.NumPending, nil
+	part.Position = r.next
+	part.Part, part.Err = wire.DecodePart(m.Data())
+	return part, len(m.Data()), meta.NumPending, nil
 }
 
 // openReader begins to read after the position. It puts the queues right first: this is where a scheduler

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -141,6 +142,11 @@ func (c *Conn) ServeAsks(ctx context.Context, h Asker) error {
 	}
 	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log}
 	serve(served, requests, func(m *nats.Msg) {
+		if !strings.HasPrefix(m.Reply, c.names.inbox0+".") {
+			// The answer would go out with the scheduler's rights, to wherever a fetcher likes.
+			c.log.Warn("an ask that wants its answer elsewhere than in an inbox is dropped", "reply", m.Reply)
+			return
+		}
 		reply := []byte(nil)
 		if m.Subject == c.names.ask {
 			reply = a.ask(served, m.Data)

@@ -125,19 +125,14 @@ func newSecured(tb testing.TB, dir string) *secured {
 
 func (q *secured) start(tb testing.TB) {
 	tb.Helper()
-	conf, err := ServerTLS(q.secret, RoleScheduler, "scheduler")
-	must(tb, err)
 	_, scheduler := roleKey(tb, q.secret, RoleScheduler)
-	_, fetcher := roleKey(tb, q.secret, RoleFetcher)
-	q.b, q.stop = startBroker(tb, BrokerOptions{
-		StoreDir: q.dir, Listen: q.addr, TLS: conf, SchedulerKey: scheduler, FetcherKey: fetcher,
-	})
+	q.b, q.stop = startBroker(tb, BrokerOptions{StoreDir: q.dir, Listen: q.addr, Keys: ringOf(q.secret), outside: scheduler})
 	q.addr = q.b.Addr()
 }
 
 func (q *secured) options(tb testing.TB, secret Secret, role Role) ConnectOptions {
 	tb.Helper()
-	conf, err := ClientTLS(secret, role, "node")
+	conf, err := ringOf(secret).ClientTLS(role, "node", nil)
 	must(tb, err)
 	seed, _ := roleKey(tb, secret, role)
 	return ConnectOptions{URL: "nats://" + q.addr, TLS: conf, Role: role, Seed: seed, Logger: testLog(tb)}
@@ -329,9 +324,8 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 }
 
 func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
-	b, stop := startBroker(t, keyed(t, "127.0.0.1:0", "a secret that is long enough"))
-	seed, _ := roleKey(t, testSecret(t, "a secret that is long enough"), RoleFetcher)
-	f := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Seed: seed})
+	b, stop := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: ringOf(ourSecret)})
+	f := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: ringOf(ourSecret), Patience: time.Second})
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := f.Next(t.Context())
@@ -339,7 +333,7 @@ func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
 	}()
 	addr := b.Addr()
 	stop()
-	startBroker(t, keyed(t, addr, "another secret, long enough too"))
+	startBroker(t, BrokerOptions{Listen: addr, Keys: ringOf(theirSecret)})
 	select {
 	case err := <-waiting:
 		if !errors.Is(err, ErrRefused) {
@@ -351,13 +345,6 @@ func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
 	if err := f.Send(t.Context(), queuePart(1)); !errors.Is(err, ErrRefused) {
 		t.Errorf("afterwards: %v", err)
 	}
-}
-
-// keyed are options of a broker without TLS, with the keys of a secret.
-func keyed(tb testing.TB, addr, secret string) BrokerOptions {
-	_, scheduler := roleKey(tb, testSecret(tb, secret), RoleScheduler)
-	_, fetcher := roleKey(tb, testSecret(tb, secret), RoleFetcher)
-	return BrokerOptions{Listen: addr, SchedulerKey: scheduler, FetcherKey: fetcher}
 }
 
 func TestTurnsAreSharedEvenly(t *testing.T) {

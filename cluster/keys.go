@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"unicode"
 
@@ -51,24 +50,6 @@ func ParseSecret(text string) (Secret, error) {
 		return nil, errors.New("the secret is not one line of text: make one with `trawl secret`")
 	}
 	return Secret(text), nil
-}
-
-// ReadSecret reads a secret from a file that holds nothing else.
-func ReadSecret(file string) (Secret, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the secret: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, MaxSecret+64))
-	if err != nil {
-		return nil, fmt.Errorf("read the secret: %w", err)
-	}
-	s, err := ParseSecret(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
 }
 
 // IsZero reports whether there is no secret.

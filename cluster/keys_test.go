@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -45,21 +43,13 @@ func TestParseSecret(t *testing.T) {
 	}
 }
 
-func TestReadSecret(t *testing.T) {
+func TestANewSecretIsOne(t *testing.T) {
 	made := NewSecret()
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(made+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := ReadSecret(file)
-	if err != nil || string(s) != made {
-		t.Fatalf("a new secret does not come back from its file: %v", err)
+	if s, err := ParseSecret(made + "\n"); err != nil || string(s) != made {
+		t.Fatalf("a new secret is none: %v", err)
 	}
 	if NewSecret() == made {
 		t.Error("two new secrets are equal")
-	}
-	if _, err := ReadSecret(file + ".not"); err == nil {
-		t.Error("a missing file gave a secret")
 	}
 }
 
@@ -68,7 +58,7 @@ func TestASecretNeverShows(t *testing.T) {
 	for _, verb := range []string{"%v", "%s", "%q", "%x", "%X", "%d", "%#v", "%+v", "%o"} {
 		fmt.Fprintf(&out, verb+"\n", ourSecret)
 		fmt.Fprintf(&out, verb+"\n", struct{ S Secret }{ourSecret})
-		fmt.Fprintf(&out, verb+"\n", MembersOptions{Secret: ourSecret})
+		fmt.Fprintf(&out, verb+"\n", MembersOptions{Keys: ringOf(ourSecret)})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "secret", ourSecret)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "secret", ourSecret, "in", struct{ S Secret }{ourSecret})
@@ -163,7 +153,7 @@ func TestWithoutASecretThereAreNoKeys(t *testing.T) {
 	if _, err := ourSecret.UserKey(RoleBoth); err == nil {
 		t.Error("a user for no single role")
 	}
-	if _, err := ServerTLS(none, RoleFetcher, "n"); err == nil {
+	if _, err := ringOf(none).ServerTLS(RoleFetcher, "n"); err == nil {
 		t.Error("a certificate from nothing")
 	}
 }

@@ -28,7 +28,9 @@ func (m *Members) config(bound, told netip.AddrPort) *memberlist.Config {
 		c.ProbeInterval, c.ProbeTimeout = time.Second, 700*time.Millisecond
 		c.SuspicionMult, c.SuspicionMaxTimeoutMult = 3, 2
 		c.PushPullInterval = 15 * time.Second
-		c.GossipInterval = 100 * time.Millisecond
+		// Hundreds of members may share these processors: what one tells is passed on less often than by default (4), so that
+		// two hundred who join at once do not keep each other from answering.
+		c.GossipInterval, c.RetransmitMult = 200*time.Millisecond, 3
 		c.GossipToTheDeadTime = 15 * time.Second
 	case m.opts.WAN:
 		c = memberlist.DefaultWANConfig()
@@ -39,12 +41,12 @@ func (m *Members) config(bound, told netip.AddrPort) *memberlist.Config {
 	if g := m.opts.GossipInterval; g > 0 {
 		c.GossipInterval = g
 	}
-	if m.key == nil {
+	if m.ring == nil {
 		c.CIDRsAllowed = loopbackNets() // without a secret nobody leads us off this machine
 	}
+	c.EnableCompression = false // packets are small: it costs more processor time and memory than all the rest of the gossip
 	c.Name = m.name
 	c.Label = gossipLabel
-	c.SecretKey = m.key
 	c.BindAddr, c.BindPort = bound.Addr().String(), int(bound.Port())
 	c.AdvertiseAddr, c.AdvertisePort = told.Addr().String(), int(told.Port())
 	c.DeadNodeReclaimTime = reclaimAfter

@@ -137,6 +137,7 @@ var refusals = []string{
 	"cannot decode label",
 	"Received invalid msgType",
 	"not supported from=",
+	"Remote node state size is", // before it is known who sends it; members keep below MaxStreamBytes
 	vetoMark,
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type Meta struct {
 	Name             string       // under which it reports, where that outlives the process
 	Job              string       // bound to this job: members bound to different jobs refuse each other
 	Life             crawler.Life // of the ledger, told by schedulers
+	Origin           crawler.Life // the first life of that ledger, told by schedulers
+	Restored         int64        // when that ledger was restored last, in unix seconds; 0: never
 	Done             bool         // the job is done
 	Draining         bool         // takes no more turns, and will leave
 	QueuePort        int          // 0: no queue here
@@ -68,7 +71,11 @@ const (
 	tagControl  = 9
 	tagSlots    = 10
 	tagFree     = 11
+	tagOrigin   = 12
+	tagRestored = 13
 	tagQueueURL = 14
+
+	mostSeconds = 1 << 40 // since 1970; more is no time
 
 	flagDone     = 1
 	flagDraining = 2
@@ -112,6 +119,13 @@ func (m *Meta) encode() ([]byte, error) {
 	if m.Life != (crawler.Life{}) {
 		field(tagLife, m.Life[:])
 	}
+	if m.Origin != (crawler.Life{}) {
+		field(tagOrigin, m.Origin[:])
+	}
+	if m.Restored < 0 || m.Restored > mostSeconds {
+		return nil, fmt.Errorf("a restore at %d cannot be told to the members: set the clock", m.Restored)
+	}
+	number(tagRestored, int(m.Restored))
 	if flags != 0 {
 		field(tagFlags, []byte{flags})
 	}
@@ -187,6 +201,13 @@ func (m *Meta) set(tag byte, value []byte) bool {
 	case tagLife:
 		ok = len(value) == len(m.Life)
 		copy(m.Life[:], value)
+	case tagOrigin:
+		ok = len(value) == len(m.Origin)
+		copy(m.Origin[:], value)
+	case tagRestored:
+		var n int
+		number(&n, mostSeconds)
+		m.Restored = int64(n)
 	case tagFlags:
 		ok = len(value) > 0
 		m.Done = ok && value[0]&flagDone != 0
@@ -223,4 +244,16 @@ func orUnknown(version string) string {
 		return "of unknown version"
 	}
 	return version
+}
+
+// Supersedes reports whether a scheduler's ledger goes on in place of another's: both are copies of one crawl, and it was
+// restored later. Of two restored in the same second, one is chosen.
+func (m *Meta) Supersedes(old *Meta) bool {
+	if !m.Role.Schedules() || !old.Role.Schedules() || m.Origin == (crawler.Life{}) || m.Origin != old.Origin || m.Life == old.Life {
+		return false
+	}
+	if m.Restored != old.Restored {
+		return m.Restored > old.Restored
+	}
+	return bytes.Compare(m.Life[:], old.Life[:]) > 0
 }

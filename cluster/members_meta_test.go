@@ -11,7 +11,7 @@ import (
 func fullMeta() Meta {
 	return Meta{
 		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: RoleBoth, Name: "fetcher-7", Job: "example.org",
-		Life: crawler.Life{1, 2, 3}, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023,
+		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023,
 	}
 }
 
@@ -44,6 +44,48 @@ func TestMetaOfALaterVersionIsRead(t *testing.T) {
 	}
 }
 
+// TestMetaOfTheVersionBeforeIsRead: what a node of the version before told, byte for byte, which knows nothing of restored
+// ledgers.
+func TestMetaOfTheVersionBeforeIsRead(t *testing.T) {
+	told := []byte{metaFormat, tagProtocol, 2, 1, 1, tagVersion, 2, 'v', '1', tagRole, 9, 's', 'c', 'h', 'e', 'd', 'u', 'l', 'e', 'r',
+		tagLife, 16, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, tagQueue, 2, 0x8b, 0x3e, tagControl, 2, 0x8c, 0x3e}
+	want := Meta{Protocol: 1, Oldest: 1, Version: "v1", Role: RoleScheduler, Life: crawler.Life{9}, QueuePort: 7947, ControlPort: 7948}
+	got, err := decodeMeta(told)
+	if err != nil || got != want {
+		t.Fatalf("read %+v, %v", got, err)
+	}
+	restored := want
+	restored.Origin, restored.Restored, restored.Life = crawler.Life{9}, 5, crawler.Life{8}
+	if got.Supersedes(&restored) || restored.Supersedes(&got) {
+		t.Error("a node that tells no origin was taken for a copy")
+	}
+}
+
+func TestWhichOfTwoCopiesGoesOn(t *testing.T) {
+	meta := func(origin, life byte, restored int64) Meta {
+		return Meta{Role: RoleScheduler, Origin: crawler.Life{origin}, Life: crawler.Life{life}, Restored: restored}
+	}
+	fetcher := meta(1, 3, 9)
+	fetcher.Role = RoleFetcher
+	for name, tt := range map[string]struct {
+		later, old Meta
+		want       bool
+	}{
+		"a restored one and the first":     {meta(1, 2, 100), meta(1, 1, 0), true},
+		"restored later":                   {meta(1, 3, 200), meta(1, 2, 100), true},
+		"restored in the same second":      {meta(1, 3, 200), meta(1, 2, 200), true},
+		"the same life":                    {meta(1, 2, 200), meta(1, 2, 100), false},
+		"another crawl":                    {meta(2, 2, 200), meta(1, 1, 0), false},
+		"one that tells no origin":         {meta(0, 2, 200), meta(0, 1, 0), false},
+		"a fetcher, which has no ledger":   {fetcher, meta(1, 1, 0), false},
+		"somebody else than the scheduler": {meta(1, 2, 200), fetcher, false},
+	} {
+		if got := tt.later.Supersedes(&tt.old); got != tt.want || tt.old.Supersedes(&tt.later) {
+			t.Errorf("%s: %v, and the other way round %v", name, got, tt.old.Supersedes(&tt.later))
+		}
+	}
+}
+
 func TestMetaThatCannotBeTold(t *testing.T) {
 	for name, m := range map[string]Meta{
 		"a job name of 600 bytes":   {Role: RoleFetcher, Job: strings.Repeat("x", 600)},
@@ -52,6 +94,7 @@ func TestMetaThatCannotBeTold(t *testing.T) {
 		"a role that nobody knows":  {Role: "boss"},
 		"a job name with a newline": {Role: RoleFetcher, Job: "a\nb"},
 		"a version that is no text": {Role: RoleFetcher, Version: "\xff"},
+		"restored before 1970":      {Role: RoleScheduler, Restored: -1},
 	} {
 		if b, err := m.encode(); err == nil {
 			t.Errorf("%s was encoded in %d bytes", name, len(b))
@@ -71,6 +114,8 @@ func TestMetaThatCannotBeRead(t *testing.T) {
 		"no role":                       {metaFormat, tagName, 1, 'x'},
 		"an unknown role":               {metaFormat, tagRole, 1, 'x'},
 		"a life of 3 bytes":             {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagLife, 3, 1, 2, 3},
+		"an origin of 3 bytes":          {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagOrigin, 3, 1, 2, 3},
+		"restored in the far future":    {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagRestored, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 		"a port above 65535":            {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagQueue, 3, 0xff, 0xff, 0x7f},
 		"a control character in a name": {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagName, 1, 7},
 		"more than the gossip carries":  append(bytes.Clone(good), bytes.Repeat([]byte{200, 0}, 300)...),

@@ -33,6 +33,7 @@ type Member struct {
 	Meta    Meta
 	State   State
 	Since   time.Time // in this state, by this node's clock
+	Joined  time.Time // when this node first saw it, by its own clock
 	Self    bool
 }
 
@@ -102,7 +103,7 @@ func (r *roll) put(name string, addr netip.AddrPort, meta Meta) {
 	defer r.mu.Unlock()
 	m := r.members[name]
 	if m == nil {
-		m = &Member{Name: name, Since: time.Now(), Self: name == r.self}
+		m = &Member{Name: name, Since: time.Now(), Joined: time.Now(), Self: name == r.self}
 		r.members[name] = m
 	}
 	r.others = r.others || !m.Self

@@ -129,10 +129,10 @@ func TestMembersJoinAndLeave(t *testing.T) {
 	for name, secret := range map[string]Secret{"with a secret": ourSecret, "without one, on loopback": nil} {
 		t.Run(name, func(t *testing.T) {
 			noLeaks(t)
-			s := startNode(t, MembersOptions{Name: "s", Secret: secret, Meta: Meta{Role: RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
+			s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(secret), Meta: Meta{Role: RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
 			join := []string{s.Addr().String()}
-			a := startNode(t, MembersOptions{Name: "a", Secret: secret, Join: join})
-			b := startNode(t, MembersOptions{Name: "b", Secret: secret, Join: []string{a.Addr().String()}})
+			a := startNode(t, MembersOptions{Name: "a", Keys: ringOf(secret), Join: join})
+			b := startNode(t, MembersOptions{Name: "b", Keys: ringOf(secret), Join: []string{a.Addr().String()}})
 			for _, n := range []*node{s, a, b} {
 				within(t, "everybody knows everybody", func() bool { return n.sees("a", "b", "s") })
 			}
@@ -157,8 +157,8 @@ func TestMembersJoinAndLeave(t *testing.T) {
 
 func TestMembersTellChanges(t *testing.T) {
 	noLeaks(t)
-	s := startNode(t, MembersOptions{Name: "s", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
-	f := startNode(t, MembersOptions{Name: "f", Secret: ourSecret, Join: []string{s.Addr().String()}})
+	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
 	within(t, "f knows s", func() bool { return f.sees("f", "s") })
 
 	changed := f.Changed()
@@ -212,7 +212,7 @@ func TestNewMembersRefuses(t *testing.T) {
 	if _, err := NewMembers(o); !errors.Is(err, ErrNeedSecret) {
 		t.Errorf("without a secret: %v", err)
 	}
-	o.Secret = ourSecret
+	o.Keys = ringOf(ourSecret)
 	if _, err := NewMembers(o); err != nil {
 		t.Errorf("with a secret: %v", err)
 	}
@@ -234,7 +234,7 @@ func TestWhatMembersAreTold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.o.Secret, tt.o.Meta.Role = ourSecret, RoleFetcher
+			tt.o.Keys, tt.o.Meta.Role = ringOf(ourSecret), RoleFetcher
 			m, err := NewMembers(tt.o)
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +247,7 @@ func TestWhatMembersAreTold(t *testing.T) {
 }
 
 func TestANodeDoesNotJoinItself(t *testing.T) {
-	m, err := NewMembers(MembersOptions{Secret: ourSecret, Meta: Meta{Role: RoleFetcher}})
+	m, err := NewMembers(MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleFetcher}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,17 +285,17 @@ func TestAJoinThatIsRefusedEnds(t *testing.T) {
 		join         string // "" for the member that is there
 		says         string
 	}{
-		{"another secret", MembersOptions{Secret: ourSecret}, MembersOptions{Secret: theirSecret}, "", "another secret"},
-		{"no secret", MembersOptions{Secret: ourSecret}, MembersOptions{}, "", "asks for a secret"},
-		{"a secret where none is", MembersOptions{}, MembersOptions{Secret: ourSecret}, "", "it has no secret"},
-		{"no member at all", MembersOptions{}, MembersOptions{Secret: ourSecret}, plain, "check the address"},
+		{"another secret", MembersOptions{Keys: ringOf(ourSecret)}, MembersOptions{Keys: ringOf(theirSecret)}, "", "another secret"},
+		{"no secret", MembersOptions{Keys: ringOf(ourSecret)}, MembersOptions{}, "", "asks for a secret"},
+		{"a secret where none is", MembersOptions{}, MembersOptions{Keys: ringOf(ourSecret)}, "", "it has no secret"},
+		{"no member at all", MembersOptions{}, MembersOptions{Keys: ringOf(ourSecret)}, plain, "check the address"},
 		{
 			"another job",
-			MembersOptions{Secret: ourSecret, Meta: Meta{Role: RoleScheduler, Job: "one"}},
-			MembersOptions{Secret: ourSecret, Meta: Meta{Role: RoleFetcher, Job: "two"}},
+			MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler, Job: "one"}},
+			MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleFetcher, Job: "two"}},
 			"", `works for the job "one"`,
 		},
-		{"the name of another", MembersOptions{Name: "n", Secret: ourSecret}, MembersOptions{Name: "n", Secret: ourSecret}, "", "called n"},
+		{"the name of another", MembersOptions{Name: "n", Keys: ringOf(ourSecret)}, MembersOptions{Name: "n", Keys: ringOf(ourSecret)}, "", "called n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -345,8 +345,8 @@ func httpLike(t *testing.T) string {
 }
 
 func TestAnotherVersionIsRefused(t *testing.T) {
-	s := startNode(t, MembersOptions{Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
-	o := quick(MembersOptions{Secret: ourSecret, Join: []string{s.Addr().String()}})
+	s := startNode(t, MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	o := quick(MembersOptions{Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
 	m, err := NewMembers(o)
 	if err != nil {
 		t.Fatal(err)
@@ -370,13 +370,13 @@ func TestAFetcherWaitsForItsScheduler(t *testing.T) {
 	addr := l.Addr().(*net.TCPAddr)
 	l.Close()
 	seen := make(chan string, 100)
-	f := startNode(t, MembersOptions{Name: "f", Secret: ourSecret, Join: []string{addr.String()}, Logger: slog.New(lines{seen})})
+	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{addr.String()}, Logger: slog.New(lines{seen})})
 	for line := range seen {
 		if strings.Contains(line, "waiting for a scheduler at "+addr.String()) {
 			break
 		}
 	}
-	o := quick(MembersOptions{Name: "s", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
+	o := quick(MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
 	o.Bind.Port = addr.Port
 	s, err := NewMembers(o)
 	if err != nil {
@@ -415,8 +415,8 @@ func (l lines) Handle(_ context.Context, r slog.Record) error {
 
 func TestAKilledMemberIsNoticed(t *testing.T) {
 	noLeaks(t)
-	s := startNode(t, MembersOptions{Name: "s", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
-	f := startNode(t, MembersOptions{Name: "f", Secret: ourSecret, Join: []string{s.Addr().String()}})
+	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
 	within(t, "they know each other", func() bool { return f.sees("f", "s") && s.sees("f", "s") })
 	f.killed.Store(true)
 	f.end(t)
@@ -434,8 +434,8 @@ func TestAKilledMemberIsNoticed(t *testing.T) {
 
 func TestAPartitionHeals(t *testing.T) {
 	noLeaks(t)
-	a := startNode(t, MembersOptions{Name: "a", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
-	b := startNode(t, MembersOptions{Name: "b", Secret: ourSecret, Join: []string{a.Addr().String()}})
+	a := startNode(t, MembersOptions{Name: "a", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	b := startNode(t, MembersOptions{Name: "b", Keys: ringOf(ourSecret), Join: []string{a.Addr().String()}})
 	within(t, "they know each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
 	a.cut.Store(true)
 	b.cut.Store(true)
@@ -446,7 +446,7 @@ func TestAPartitionHeals(t *testing.T) {
 }
 
 func TestStrangersChangeNothing(t *testing.T) {
-	s := startNode(t, MembersOptions{Name: "s", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
+	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
 	join := func(n int) {
 		stranger := strangerTo(t)
 		defer stranger.Shutdown()
@@ -510,8 +510,8 @@ func knock(t *testing.T, n *node, b []byte) {
 	}
 }
 
-func TestManyStreamsAtOnceWait(t *testing.T) {
-	s := startNode(t, MembersOptions{Name: "s", Secret: ourSecret, Meta: Meta{Role: RoleScheduler}})
+func TestManyStreamsAtOnceMakeRoom(t *testing.T) {
+	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
 	var silent []net.Conn
 	for range MaxStreams + 5 {
 		c, err := net.Dial("tcp", s.Addr().String())
@@ -521,10 +521,12 @@ func TestManyStreamsAtOnceWait(t *testing.T) {
 		silent = append(silent, c)
 	}
 	within(t, "the limit leaves its mark", func() bool { return s.full.count() > 0 })
-	for _, c := range silent {
-		c.Close()
-	}
-	f := startNode(t, MembersOptions{Name: "f", Secret: ourSecret, Join: []string{s.Addr().String()}})
+	defer func() {
+		for _, c := range silent {
+			c.Close()
+		}
+	}()
+	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
 	within(t, "a member gets in", func() bool { return f.sees("f", "s") })
 }
 

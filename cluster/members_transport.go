@@ -16,10 +16,13 @@ import (
 
 // Limits of what others may make the gossip do before they have proved that they hold the secret.
 const (
-	// MaxStreams is how many gossip connections are served at once; more wait in the kernel's queue.
-	MaxStreams = 64
+	// MaxStreams is how many gossip connections are served at once. They are short; when one more comes, the
+	// oldest is cut, of the address that has the most.
+	MaxStreams = 512
 	// MaxStreamBytes is the most that is read from one: enough for 1,500 members that tell all they can.
 	MaxStreamBytes = 1 << 20
+	// MaxStreamsBytes is the most that is kept of all of them together; then the largest is cut.
+	MaxStreamsBytes = 32 << 20
 	// bindTries is how often a free port is looked for that is free for TCP and UDP alike.
 	bindTries = 10
 )
@@ -29,8 +32,7 @@ type transport struct {
 	*memberlist.NetTransport
 	ctx     context.Context // of Run: ends connections that others keep us waiting on
 	streams chan net.Conn
-	slots   chan struct{}
-	full    func() // called when a stream has to wait
+	door    *door
 	cut     func() bool
 	done    chan struct{}
 	pumped  chan struct{}
@@ -39,7 +41,7 @@ type transport struct {
 }
 
 // newTransport listens, and starts the goroutines that accept; Shutdown ends them.
-func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logger, full func(), cut func() bool) (*transport, error) {
+func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logger, full *tally, cut func() bool) (*transport, error) {
 	conf := &memberlist.NetTransportConfig{BindAddrs: []string{ip.String()}, BindPort: port, Logger: logger}
 	tries := 1
 	if port == 0 {
@@ -59,8 +61,7 @@ func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logg
 		NetTransport: nt,
 		ctx:          ctx,
 		streams:      make(chan net.Conn),
-		slots:        make(chan struct{}, MaxStreams),
-		full:         full,
+		door:         newDoor(MaxStreams, MaxStreamsBytes, full),
 		cut:          cut,
 		done:         make(chan struct{}),
 		pumped:       make(chan struct{}),
@@ -69,7 +70,7 @@ func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logg
 	return t, nil
 }
 
-// pump hands on one stream for each free slot.
+// pump hands streams on.
 func (t *transport) pump() {
 	defer close(t.pumped)
 	for {
@@ -87,18 +88,7 @@ func (t *transport) hand(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	select {
-	case t.slots <- struct{}{}:
-	default:
-		t.full()
-		select {
-		case t.slots <- struct{}{}:
-		case <-t.ctx.Done():
-			conn.Close()
-			return
-		}
-	}
-	s := &stream{Conn: conn, left: MaxStreamBytes, release: sync.OnceFunc(func() { <-t.slots })}
+	s := &stream{Conn: t.door.enter(conn), left: MaxStreamBytes}
 	select {
 	case t.streams <- s:
 	case <-t.ctx.Done():
@@ -141,14 +131,14 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 		return nil, err
 	}
 	stop := context.AfterFunc(t.ctx, func() { conn.Close() })
-	return &stream{Conn: conn, left: MaxStreamBytes, release: sync.OnceFunc(func() { stop() })}, nil
+	return &stream{Conn: conn, left: MaxStreamBytes, release: func() { stop() }}, nil
 }
 
 // stream is a connection that is read up to a limit and gives something back when it is closed.
 type stream struct {
 	net.Conn
-	left    int // owned by the one reader
-	release func()
+	left    int    // owned by the one reader
+	release func() // may be called again; nil for nothing
 }
 
 var errStreamLimit = fmt.Errorf("more than %d bytes in one gossip connection", MaxStreamBytes)
@@ -166,6 +156,8 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 func (s *stream) Close() error {
-	defer s.release()
+	if s.release != nil {
+		defer s.release()
+	}
 	return s.Conn.Close()
 }

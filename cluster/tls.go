@@ -24,56 +24,74 @@ const (
 	ClockSkew = time.Hour
 )
 
-// ServerTLS is how a node accepts connections: TLS 1.3, and only from nodes that hold the secret. Role and
-// name go into its certificate, for people to read. Without a secret it returns [ErrNeedSecret].
-func ServerTLS(secret Secret, role Role, name string) (*tls.Config, error) {
-	id, err := newIdentity(secret, role, name, time.Now)
+// ServerTLS is how a node accepts connections: TLS 1.3, and only from nodes with a certificate of the cluster. It
+// follows the keys: each handshake goes by those in force then. Role and name go into certificates made from the
+// secret, for people to read. Without a secret it returns [ErrNeedSecret].
+func (r *Keyring) ServerTLS(role Role, name string) (*tls.Config, error) {
+	id, err := newIdentity(r, role, name, time.Now)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.serve(); err != nil {
 		return nil, err
 	}
 	return id.server(), nil
 }
 
-// ClientTLS is how a node connects to others: TLS 1.3, and only to nodes that hold the secret. Without a
-// secret it returns [ErrNeedSecret].
-func ClientTLS(secret Secret, role Role, name string) (*tls.Config, error) {
-	id, err := newIdentity(secret, role, name, time.Now)
+// ClientTLS is how a node connects to others: TLS 1.3, and only to nodes with a certificate of the cluster. It
+// follows the keys as [Keyring.ServerTLS] does. address tells the HOST:PORT that is dialed; nil when it is not
+// known, and then a server's certificate must be for the name that all nodes have. Without a secret it returns
+// [ErrNeedSecret].
+func (r *Keyring) ClientTLS(role Role, name string, address func() string) (*tls.Config, error) {
+	id, err := newIdentity(r, role, name, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	return id.client(), nil
+	if address == nil {
+		address = func() string { return "" }
+	}
+	return id.client(0, address), nil
+}
+
+// authority is what the certificates of one secret come from: every node has it, and signs its own certificate.
+type authority struct {
+	cert *x509.Certificate
+	key  ed25519.PrivateKey
+}
+
+func newAuthority(s Secret) (*authority, error) {
+	key, err := s.authority()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := authorityCertificate(key)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{cert, key}, nil
 }
 
 // identity is a node's own certificate, and what it needs to make the next one. Safe for concurrent use.
 type identity struct {
-	authority *x509.Certificate
-	key       ed25519.PrivateKey // of the authority
-	pool      *x509.CertPool
-	subject   pkix.Name
-	now       func() time.Time
+	ring    *Keyring
+	subject pkix.Name
+	now     func() time.Time
 
 	mu   sync.Mutex
-	cert *tls.Certificate
+	cert *tls.Certificate // made last
+	by   *authority       // that signed it
 }
 
-func newIdentity(secret Secret, role Role, name string, now func() time.Time) (*identity, error) {
-	key, err := secret.authority()
-	if err != nil {
-		return nil, err
-	}
-	ca, err := authorityCertificate(key)
-	if err != nil {
-		return nil, err
+func newIdentity(ring *Keyring, role Role, name string, now func() time.Time) (*identity, error) {
+	if ring.IsZero() {
+		return nil, ErrNeedSecret
 	}
 	id := &identity{
-		authority: ca,
-		key:       key,
-		pool:      x509.NewCertPool(),
-		subject:   pkix.Name{CommonName: name, OrganizationalUnit: []string{string(role)}, Organization: []string{"trawl"}},
-		now:       now,
+		ring:    ring,
+		subject: pkix.Name{CommonName: name, OrganizationalUnit: []string{string(role)}, Organization: []string{"trawl"}},
+		now:     now,
 	}
-	id.pool.AddCert(ca)
-	if _, err := id.certificate(); err != nil {
+	if _, err := id.certificate(ring.state(), 0); err != nil {
 		return nil, err
 	}
 	return id, nil
@@ -99,23 +117,27 @@ func authorityCertificate(key ed25519.PrivateKey) (*x509.Certificate, error) {
 	return x509.ParseCertificate(der)
 }
 
-// certificate returns the node's certificate, a new one when half of the life of the last is over.
-func (id *identity) certificate() (*tls.Certificate, error) {
+// certificate returns the node's certificate: of an own PKI, or from one of the secrets; there a new one when half of
+// the life of the last is over.
+func (id *identity) certificate(k *keys, secret int) (*tls.Certificate, error) {
+	if k.pki != nil {
+		return k.pki.cert, nil
+	}
 	id.mu.Lock()
 	defer id.mu.Unlock()
-	now := id.now()
-	if id.cert != nil && now.Before(id.cert.Leaf.NotAfter.Add(-CertificateLife/2)) {
+	now, by := id.now(), k.authorities[secret]
+	if id.by == by && now.Before(id.cert.Leaf.NotAfter.Add(-CertificateLife/2)) {
 		return id.cert, nil
 	}
-	cert, err := id.mint(now)
+	cert, err := id.mint(by, now)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	id.cert = cert
+	id.cert, id.by = cert, by
 	return cert, nil
 }
 
-func (id *identity) mint(now time.Time) (*tls.Certificate, error) {
+func (id *identity) mint(by *authority, now time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -133,7 +155,7 @@ func (id *identity) mint(now time.Time) (*tls.Certificate, error) {
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, t, id.authority, key.Public(), id.key)
+	der, err := x509.CreateCertificate(rand.Reader, t, by.cert, key.Public(), by.key)
 	if err != nil {
 		return nil, err
 	}
@@ -144,19 +166,44 @@ func (id *identity) mint(now time.Time) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
+// server asks for the keys anew at each handshake. What its copies are given beside does not last, but for the time.
 func (id *identity) server() *tls.Config {
-	c := id.base()
-	c.ClientAuth = tls.RequireAndVerifyClientCert
-	c.ClientCAs = id.pool
-	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return id.certificate() }
+	c := id.serverNow()
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return id.serverNow(), nil }
 	return c
 }
 
-func (id *identity) client() *tls.Config {
+func (id *identity) serverNow() *tls.Config {
+	c, k := id.base(), id.ring.state()
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	c.ClientCAs = k.pool
+	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return id.certificate(k, 0) }
+	return c
+}
+
+// client shows the certificate of one of the secrets, the current one where there are fewer by then.
+func (id *identity) client(secret int, address func() string) *tls.Config {
 	c := id.base()
-	c.RootCAs = id.pool
 	c.ServerName = ServerName
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return id.certificate() }
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		k := id.ring.state()
+		if secret >= len(k.secrets) {
+			return id.certificate(k, 0)
+		}
+		return id.certificate(k, secret)
+	}
+	c.InsecureSkipVerify = true // the library's own way has fixed authorities and one name; ours is below
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		k := id.ring.state()
+		err := verifyChain(s.PeerCertificates, k.pool, id.now(), x509.ExtKeyUsageServerAuth)
+		if err == nil {
+			err = k.named(s.PeerCertificates[0], address())
+		}
+		if err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
+	}
 	return c
 }
 
@@ -168,4 +215,13 @@ func (id *identity) base() *tls.Config {
 		SessionTicketsDisabled: true,
 		Time:                   id.now,
 	}
+}
+
+// admits reports whether a client that was let in by the configuration of a server would be let in now.
+func admits(server *tls.Config, s *tls.ConnectionState) bool {
+	if server.GetConfigForClient == nil {
+		return true // it does not change
+	}
+	now, err := server.GetConfigForClient(nil)
+	return err == nil && verifyChain(s.PeerCertificates, now.ClientCAs, now.Time(), x509.ExtKeyUsageClientAuth) == nil
 }

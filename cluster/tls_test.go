@@ -12,7 +12,7 @@ import (
 
 func testIdentity(t *testing.T, s Secret, now func() time.Time) *identity {
 	t.Helper()
-	id, err := newIdentity(s, RoleFetcher, "n1", now)
+	id, err := newIdentity(ringOf(s), RoleFetcher, "n1", now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,15 +71,16 @@ func TestHandshakes(t *testing.T) {
 
 	// stale shows the certificate of one identity at the time of another.
 	stale := func(c *tls.Config) *tls.Config { c.Time = time.Now; return c }
-	anonymous := ours.client()
+	anonymous := clientOf(ours)
 	anonymous.GetClientCertificate = nil
-	blind := other.client()
-	blind.InsecureSkipVerify = true
-	old := ours.client()
+	blind := clientOf(other)
+	blind.VerifyConnection = nil
+	old := clientOf(ours)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
-	named := ours.client()
-	named.ServerName = "other.example"
-	self := ours.client()
+	named := ours.server()
+	named.GetConfigForClient = nil
+	named.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return namedOther(t), nil }
+	self := clientOf(ours)
 	self.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return selfSigned(t), nil }
 
 	tests := []struct {
@@ -87,19 +88,19 @@ func TestHandshakes(t *testing.T) {
 		server, client *tls.Config
 		ok             bool
 	}{
-		{"two nodes with one secret", ours.server(), same.client(), true},
-		{"a node with itself", ours.server(), ours.client(), true},
-		{"a clock half an hour ahead", ours.server(), stale(skewed.client()), true},
-		{"a client of another cluster", ours.server(), other.client(), false},
+		{"two nodes with one secret", ours.server(), clientOf(same), true},
+		{"a node with itself", ours.server(), clientOf(ours), true},
+		{"a clock half an hour ahead", ours.server(), stale(clientOf(skewed)), true},
+		{"a client of another cluster", ours.server(), clientOf(other), false},
 		{"a client of another cluster that takes any server", ours.server(), blind, false},
-		{"a server of another cluster", other.server(), ours.client(), false},
+		{"a server of another cluster", other.server(), clientOf(ours), false},
 		{"a client without a certificate", ours.server(), anonymous, false},
 		{"a client with a certificate of its own", ours.server(), self, false},
-		{"a client whose certificate has expired", ours.server(), stale(expired.client()), false},
-		{"a server whose certificate has expired", stale(expired.server()), ours.client(), false},
-		{"a client whose certificate is not valid yet", ours.server(), stale(early.client()), false},
+		{"a client whose certificate has expired", ours.server(), stale(clientOf(expired)), false},
+		{"a server whose certificate has expired", stale(expired.server()), clientOf(ours), false},
+		{"a client whose certificate is not valid yet", ours.server(), stale(clientOf(early)), false},
 		{"a client that speaks TLS 1.2", ours.server(), old, false},
-		{"a client that looks for another name", ours.server(), named, false},
+		{"a server with another name in its certificate", named, clientOf(ours), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,10 +112,25 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
+func clientOf(id *identity) *tls.Config { return id.client(0, func() string { return "" }) }
+
+func ours(id *identity) *x509.Certificate { return id.ring.state().authorities[0].cert }
+
+// namedOther is a certificate of the cluster for a name that no node has.
+func namedOther(t *testing.T) *tls.Certificate {
+	t.Helper()
+	a, err := newAuthority(ourSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := newTestPKI(t, a)
+	return own.issue(t, leafOptions{names: []string{"other.example"}}).pair
+}
+
 func selfSigned(t *testing.T) *tls.Certificate {
 	t.Helper()
 	id := testIdentity(t, Secret("made up by somebody else"), time.Now)
-	cert, err := id.certificate()
+	cert, err := id.certificate(id.ring.state(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,14 +139,14 @@ func selfSigned(t *testing.T) *tls.Certificate {
 
 func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
 	a, b := testIdentity(t, ourSecret, time.Now), testIdentity(t, ourSecret, time.Now)
-	if !bytes.Equal(a.authority.Raw, b.authority.Raw) {
+	if !bytes.Equal(ours(a).Raw, ours(b).Raw) {
 		t.Error("two nodes with one secret have different authorities")
 	}
-	if bytes.Equal(a.authority.RawSubjectPublicKeyInfo, testIdentity(t, theirSecret, time.Now).authority.RawSubjectPublicKeyInfo) {
+	if bytes.Equal(ours(a).RawSubjectPublicKeyInfo, ours(testIdentity(t, theirSecret, time.Now)).RawSubjectPublicKeyInfo) {
 		t.Error("two secrets have one authority")
 	}
-	x, _ := a.certificate()
-	y, _ := b.certificate()
+	x, _ := a.certificate(a.ring.state(), 0)
+	y, _ := b.certificate(b.ring.state(), 0)
 	if bytes.Equal(x.Leaf.Raw, y.Leaf.Raw) {
 		t.Error("two nodes have one certificate")
 	}
@@ -141,7 +157,7 @@ func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
 
 func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
 	id := testIdentity(t, ourSecret, time.Now)
-	leaf, _ := id.certificate()
+	leaf, _ := id.certificate(id.ring.state(), 0)
 	if leaf.Leaf.IsCA || leaf.Leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
 		t.Error("a node's certificate can sign others")
 	}
@@ -150,13 +166,13 @@ func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
 func TestACertificateIsRenewedHalfWay(t *testing.T) {
 	now := time.Now()
 	id := testIdentity(t, ourSecret, func() time.Time { return now })
-	first, _ := id.certificate()
+	first, _ := id.certificate(id.ring.state(), 0)
 	now = now.Add(CertificateLife/2 - time.Minute)
-	if again, _ := id.certificate(); again != first {
+	if again, _ := id.certificate(id.ring.state(), 0); again != first {
 		t.Error("renewed before half of its life")
 	}
 	now = now.Add(2 * time.Minute)
-	next, err := id.certificate()
+	next, err := id.certificate(id.ring.state(), 0)
 	if err != nil || next == first {
 		t.Fatalf("not renewed after half of its life: %v", err)
 	}

@@ -14,6 +14,9 @@
 //     next be asked.
 //   - ledger: the store of all rows ([Row], [HostState], [TurnState]); the only truth. It changes by
 //     [Changes] alone, each applied whole or not at all.
+//   - life, origin ([Life]): one life of a ledger, which fetchers and schedulers tell each other; the first
+//     life of a crawl. A restored ledger begins a new life and keeps its origin.
+//   - backup, restore: a copy of the ledger as of one moment; going on from one.
 //   - turn ([Task]): up to N URLs of one host, for one fetcher; the unit on the task queue.
 //   - lease: the right to work on a turn, until a time; it begins with the grant and lapses by itself.
 //   - fetch, outcome ([Outcome]): one exchange with a server; the word for how it ended.

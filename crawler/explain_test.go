@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,17 +213,17 @@ func TestExplainNamesTheRuleItsPlaceAndWhatToChange(t *testing.T) {
 	}
 }
 
-// reasons are the constants of type Reason, by their words.
-func reasons(t *testing.T) map[Reason]string {
+// words are the constants of a file whose names begin with prefix, by their words.
+func words(t *testing.T, name, prefix string) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "outcome.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := make(map[Reason]string)
+	found := make(map[string]string)
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
 			return true
 		}
 		if text, ok := spec.Values[0].(*ast.BasicLit); ok {
@@ -229,31 +231,57 @@ func reasons(t *testing.T) map[Reason]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found[Reason(word)] = spec.Names[0].Name
+			found[word] = spec.Names[0].Name
 		}
 		return true
 	})
-	if len(found) < 20 {
-		t.Fatalf("found only %d reasons in outcome.go", len(found))
+	if len(found) < 9 {
+		t.Fatalf("found only %d constants %s… in %s", len(found), prefix, name)
 	}
 	return found
 }
 
 func TestEveryReasonIsExplainedAndDocumented(t *testing.T) {
-	tried := make(map[Reason]bool)
+	tried, failed := make(map[Reason]bool), make(map[Reason]bool)
 	for _, c := range explained {
 		tried[c.reason] = true
+		if f := factsOf(t, c.facts); f.Row != nil && f.Row.Outcome == Failed {
+			failed[c.reason] = true
+		}
 	}
+	for word, name := range words(t, "outcome.go", "Reason") {
+		if !tried[Reason(word)] {
+			t.Errorf("%s (%s) has no case in this file", name, word)
+		}
+		if in := slices.Contains(FailedReasons(), Reason(word)); in != failed[Reason(word)] {
+			t.Errorf("%s (%s) is among FailedReasons: %v", name, word, in)
+		}
+	}
+}
+
+// The tables of docs/reasons.md and the words in the code are the same.
+func TestTheTablesOfReasonsAreWhole(t *testing.T) {
 	doc, err := os.ReadFile("../docs/reasons.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for word, name := range reasons(t) {
-		if !tried[word] {
-			t.Errorf("%s (%s) has no case in this file", name, word)
+	known := map[string]string{"bad_url": "of the fetcher"}
+	maps.Copy(known, words(t, "outcome.go", "Reason"))
+	maps.Copy(known, words(t, "scope.go", "Drop"))
+	maps.Copy(known, words(t, "bounds.go", "Bound"))
+	told := make(map[string]bool)
+	for line := range strings.Lines(string(doc)) {
+		if word, ok := strings.CutPrefix(line, "| `"); ok {
+			word, _, _ = strings.Cut(word, "`")
+			told[word] = true
+			if known[word] == "" {
+				t.Errorf("%q is told and not known", word)
+			}
 		}
-		if !strings.Contains(string(doc), "\n| `"+string(word)+"` |") {
-			t.Errorf("%s (%s) is not in the tables of docs/reasons.md", name, word)
+	}
+	for word, name := range known {
+		if !told[word] {
+			t.Errorf("%s (%s) is not in the tables", name, word)
 		}
 	}
 }

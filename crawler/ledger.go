@@ -210,12 +210,13 @@ type Changes struct {
 	Position   uint64      // of the result queue, settled up to here; 0 = unchanged
 	Sequence   uint64      // last row sequence used; 0 = unchanged
 	State      *JobState   // nil = unchanged
+	Quiet      time.Time   // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
 }
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
 	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Scope) == 0 &&
-		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil
+		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Quiet.IsZero()
 }
 
 // RobotsChange puts a host's robots file for its scheme.
@@ -246,6 +247,17 @@ type LedgerState struct {
 	State    JobState
 	Turns    []TurnState
 	Scope    []ScopeSeed
+
+	// Origin is the first life of this crawl: Life, unless the ledger was restored from a copy. Restored is when it was
+	// restored last, zero for never; of two ledgers with one origin the one restored later goes on.
+	Origin   Life
+	Restored time.Time
+	// Recall says that nobody scheduled the ledger since it was restored: its turns were given by another life, and
+	// are to be ended before anything else.
+	Recall bool
+	// Quiet is when the rights have ended that the other life gave, by lease and grace, also those that the copy does
+	// not know of: no host is asked before Quiet + delay. Zero in a ledger that was never restored.
+	Quiet time.Time
 }
 
 // DueHost is an entry of the order of hosts.

@@ -54,7 +54,7 @@ func ParseOutcome(s string) (Outcome, error) {
 func (o Outcome) Final() bool { return o >= Fetched && o < outcomes }
 
 // Reason says why a URL failed, is excluded, or waits. It is a word from this list, a contract with users:
-// append only. docs/formats.md says what each means and what a user can do.
+// append only. docs/reasons.md says what each means and what a user can do.
 type Reason string
 
 // Reasons of failed rows.
@@ -78,6 +78,15 @@ const (
 	ReasonArchive           Reason = "archive"
 	ReasonExtraction        Reason = "extraction"
 )
+
+// FailedReasons are the reasons of failed rows, in the order of this file.
+func FailedReasons() []Reason {
+	return []Reason{
+		ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonHTTPStatus,
+		ReasonTooManyRedirects, ReasonBadRedirect, ReasonTooLarge, ReasonBadEncoding, ReasonPrivateAddress,
+		ReasonRobotsUnreachable, ReasonLost, ReasonTrap, ReasonBudget, ReasonArchive, ReasonExtraction,
+	}
+}
 
 // Reasons of excluded rows.
 const (

@@ -94,6 +94,9 @@ func (s *Scope) AddKey(k uint64) bool {
 	return true
 }
 
+// Len is the number of seeds.
+func (s *Scope) Len() int { return len(s.seeds) }
+
 // Keys lists the keys of all seeds, in no order.
 func (s *Scope) Keys() []uint64 {
 	keys := make([]uint64, 0, len(s.seeds))

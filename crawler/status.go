@@ -34,7 +34,9 @@ type Status struct {
 	Lapses         int64            `json:"lapsed_turns"`
 	Slots          int              `json:"slots"`
 	Fetchers       []FetcherStatus  `json:"fetchers,omitempty"`
-	WaitsFor       string           `json:"waits_for,omitempty"` // why it is not faster, one line
+	WaitsFor       string           `json:"waits_for,omitempty"`      // why it is not faster, one line
+	LastBackup     time.Time        `json:"last_backup,omitzero"`     // the newest timed one that succeeded, since the start
+	BackupProblem  string           `json:"backup_problem,omitempty"` // why the newest timed one failed
 }
 
 // FetcherStatus is a fetcher as the scheduler sees it.

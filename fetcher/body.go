@@ -252,7 +252,7 @@ func (p *bodyPass) end(err error) {
 		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut at the limit of %d bytes", x.limits.MaxBody)}
 	case errors.Is(err, errRatio):
-		x.bound = boundRatio
+		x.bound = crawler.BoundRatio
 		x.cut = cutting{crawler.ReasonBadEncoding, "length", fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.decoded)}
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}

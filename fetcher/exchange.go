@@ -43,13 +43,13 @@ type exchange struct {
 	private   []string                      // header fields that the archive is not told
 	links     bool                          // look for links in an HTML page
 	styles    bool                          // and in a style sheet
-	wrote     func()                        // called once when the request was written, by another goroutine; nil = not called
+	leave     leave                         // of the pace, to write the request; nil = it may always be written
 
 	result   crawler.Result
 	found    []crawler.Link     // in order, each once; only of a Fetched page
 	counts   crawler.LinkCounts // what the scanner of a page found and left out
 	text     []byte             // decoded body up to page, when its type is one of text
-	dropped  error              // why there is no result: the lease or the caller's context ended; nil = there is one
+	dropped  error              // why there is no result: the lease, the leave or the caller's context ended; nil = there is one
 	requests int                // requests that may have reached the server: 0 or 1
 	began    time.Time          // with monotonic reading
 	ended    time.Time          // the end of the answer
@@ -126,7 +126,7 @@ func (x *exchange) finish() {
 func (x *exchange) noAnswer(err error) {
 	reason, detail := classify(err)
 	if headerLimit(err) {
-		x.bound = boundHeader
+		x.bound = crawler.BoundHeader
 	}
 	x.result.Outcome, x.result.Reason, x.result.Detail = crawler.Failed, reason, oneLine(detail, maxDetail)
 }

@@ -18,6 +18,9 @@ func (x *exchange) answered(resp *http.Response) {
 	x.status = resp.Status
 	x.proto = protocolName(resp)
 	x.noteHead(resp.StatusCode)
+	if x.leave != nil {
+		x.leave.heard(&x.result)
+	}
 }
 
 // noteHead takes over what the result says of the head.

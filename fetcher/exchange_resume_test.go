@@ -428,7 +428,7 @@ func TestALimitThatWasLoweredCutsABodyThatWasInterrupted(t *testing.T) {
 	r.kit.lendPart(t.Context(), x)
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
-	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.bound != boundBody || s.ranges() != "- -" {
+	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.bound != crawler.BoundBody || s.ranges() != "- -" {
 		t.Errorf("%+v, asked for %s", x.result, s.ranges())
 	}
 	x.release()

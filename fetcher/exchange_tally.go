@@ -7,19 +7,6 @@ import (
 	"trawl/crawler"
 )
 
-// Words of HostReport.Bounds: limits of an exchange that were hit, each counted once an exchange but for link-carry, which
-// counts what it cost.
-const (
-	boundLinks     = "links"        // more references on a page than FetchLimits.Links
-	boundCarry     = "link-carry"   // attributes and CSS values too long to be looked at whole: their links are lost
-	boundLateBase  = "late-base"    // a base element came too late for the links before it
-	boundHeader    = "header-bytes" // the answer's header is larger than FetchLimits.HeaderBytes
-	boundBody      = "max-body"     // the body was cut at FetchLimits.MaxBody
-	boundRatio     = "ratio"        // the body decodes to more than FetchLimits.Ratio times its size
-	boundRobots    = "robots-bytes" // a robots.txt was cut at FetchLimits.Robots
-	boundRedirects = "redirects"    // a chain of more redirects than FetchLimits.Redirects
-)
-
 // dropInvalid is a word of HostReport.Dropped beside the crawler's: references that are no URL.
 const dropInvalid = "bad_url"
 
@@ -40,13 +27,13 @@ func (x *exchange) bounds() (t tally) {
 		t.add(x.bound, 1)
 	}
 	if x.result.Reason == crawler.ReasonTooManyRedirects {
-		t.add(boundRedirects, 1)
+		t.add(crawler.BoundRedirects, 1)
 	}
 	if x.result.Outcome == crawler.Fetched {
-		t.add(boundLinks, min(x.counts.TooMany, 1))
-		t.add(boundCarry, x.counts.Cut)
+		t.add(crawler.BoundLinks, min(x.counts.TooMany, 1))
+		t.add(crawler.BoundCarry, x.counts.Cut)
 		if x.counts.LateBase {
-			t.add(boundLateBase, 1)
+			t.add(crawler.BoundLateBase, 1)
 		}
 	}
 	return t
@@ -67,7 +54,7 @@ func headerLimit(err error) bool {
 // bodyBound is the limit that cuts this body.
 func (x *exchange) bodyBound() string {
 	if x.plain {
-		return boundRobots
+		return crawler.BoundRobots
 	}
-	return boundBody
+	return crawler.BoundBody
 }

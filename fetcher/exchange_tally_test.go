@@ -34,10 +34,10 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 		}
 	})
 	for path, want := range map[string]struct{ bounds, dropped tally }{
-		"/links":  {tally{boundLinks: 1}, tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, dropInvalid: 1}},
-		"/body":   {tally{boundBody: 1}, nil},
-		"/bomb":   {tally{boundRatio: 1}, nil},
-		"/header": {tally{boundHeader: 1}, nil},
+		"/links":  {tally{crawler.BoundLinks: 1}, tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, dropInvalid: 1}},
+		"/body":   {tally{crawler.BoundBody: 1}, nil},
+		"/bomb":   {tally{crawler.BoundRatio: 1}, nil},
+		"/header": {tally{crawler.BoundHeader: 1}, nil},
 		"/plain":  {nil, nil},
 	} {
 		t.Run(path[1:], func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 		r.job.IgnoreRobots = false
 		r.job.Fetch.Robots, r.job.Fetch.MaxBody = 1000, 100_000
 		r.fetch("/body", "/plain", "/body?2")
-		if bounds, _ := r.tallies(); !maps.Equal(bounds, tally{boundRobots: 1, boundBody: 2}) {
+		if bounds, _ := r.tallies(); !maps.Equal(bounds, tally{crawler.BoundRobots: 1, crawler.BoundBody: 2}) {
 			t.Errorf("bounds %v", bounds)
 		}
 	})
@@ -64,14 +64,14 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 func TestLinksCountOnPagesThatAreReportedWithThem(t *testing.T) {
 	x := &exchange{counts: crawler.LinkCounts{TooMany: 3, Cut: 2, LateBase: true, NotHTTP: 1}}
 	x.result.Outcome = crawler.Fetched
-	if b := x.bounds(); !maps.Equal(b, tally{boundLinks: 1, boundCarry: 2, boundLateBase: 1}) {
+	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
 		t.Errorf("bounds %v", b)
 	}
 	if d := x.droppedLinks(); !maps.Equal(d, tally{crawler.DropTooMany: 3, crawler.DropNotHTTP: 1}) {
 		t.Errorf("dropped %v", d)
 	}
 	x.fail(crawler.ReasonTooManyRedirects, "")
-	if b := x.bounds(); !maps.Equal(b, tally{boundRedirects: 1}) || len(x.droppedLinks()) != 0 {
+	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundRedirects: 1}) || len(x.droppedLinks()) != 0 {
 		t.Errorf("of a failed page: bounds %v, dropped %v", b, x.droppedLinks())
 	}
 }

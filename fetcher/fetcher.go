@@ -110,6 +110,8 @@ type Fetcher struct {
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
+	unsent backlog // of the reports of all turns
+
 	busy  atomic.Int64
 	pages atomic.Int64
 

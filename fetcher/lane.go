@@ -22,11 +22,23 @@ type site interface {
 	close()
 }
 
-// browser does one exchange at a time. wrote is called when the request went out, from any goroutine.
+// browser does one exchange at a time.
 type browser interface {
-	page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, wrote func()) finding
-	robots(ctx context.Context, u crawler.URL, wrote func()) finding
+	page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, l leave) finding
+	robots(ctx context.Context, u crawler.URL, l leave) finding
 	close()
+}
+
+// leave is a request's leave to be sent. Its methods are called once at most, while the exchange is under way, from
+// any goroutine.
+type leave interface {
+	// stands is asked right before the request is written; when it says no, nothing is written and the
+	// exchange is cut.
+	stands() bool
+	// wrote is told when the request went out.
+	wrote()
+	// heard is told when the head of the answer came, as far as the result says it by then.
+	heard(r *crawler.Result)
 }
 
 // siteSpec is what a site is made from. answer is read while the site is made, not later.
@@ -45,7 +57,7 @@ type finding struct {
 	bounds  tally          // limits that were hit
 	body    []byte         // of a robots.txt
 	sent    bool           // a request went out
-	cut     bool           // ended by the lease or by our own stop: it says nothing about the URL
+	cut     bool           // ended by the lease, the pace or our own stop: it says nothing about the URL
 	anew    bool           // the URL is to be asked for again: its body cannot be gone on with
 }
 
@@ -73,7 +85,7 @@ func (t *turn) lane() {
 }
 
 // fetch deals with one URL. It reports true when the URL is to be taken up again in this turn, because
-// the right ended under way or its body must start anew.
+// the right ended under way, the pace took its leave back, or its body must start anew.
 func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	rule, ok := t.allowed(b, u.URL)
 	if !ok {
@@ -88,7 +100,7 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	if !ok {
 		return false
 	}
-	found := b.page(t.flight, u, t.validators[u.URL], s.wrote)
+	found := b.page(t.flight, u, t.validators[u.URL], s)
 	longer, ok := t.ended(s, &found)
 	if !ok || found.anew {
 		return true

@@ -169,10 +169,10 @@ func (b *collyBrowser) close() {
 
 // page fetches a URL through the collector and stores the exchange. The return of colly's Request is the
 // one sign that a page is done; what came of it is read from the exchange alone.
-func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, wrote func()) finding {
+func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, l leave) finding {
 	s, job := b.site, b.site.job
 	x := &exchange{
-		url: u.URL, redirects: u.Redirects, limits: job.Fetch, keep: keepAs(job.Archive), wrote: wrote,
+		url: u.URL, redirects: u.Redirects, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
 	}
 	// A file is to be what the server has, and one that is coded on its way could not be gone on with.
@@ -231,9 +231,9 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 
 // robots fetches a robots.txt over the turn's transport, without colly. What is read is cut at the job's
 // limit; it is stored when exchanges are.
-func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) finding {
+func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) finding {
 	s, job := b.site, b.site.job
-	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, wrote: wrote, private: s.private}
+	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, leave: l, private: s.private}
 	x.limits.MaxBody, x.limits.Redirects = job.Fetch.Robots, 0
 	if x.limits.Total <= 0 {
 		x.limits.Total = robotsTotal

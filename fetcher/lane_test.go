@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -125,6 +126,35 @@ func TestMoreURLsMayStartMoreLanes(t *testing.T) {
 		w.turn(time.Minute)
 		if len(w.results()) != 9 || w.mostFly != 3 {
 			t.Errorf("%d results, %d at once", len(w.results()), w.mostFly)
+		}
+	})
+}
+
+func TestRetryAfterOnOneLaneHoldsTheOthers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.job.Delay, w.job.PerHost = 0, 3
+		w.connects, w.took = 200*time.Millisecond, 3*time.Second
+		busy := crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus, Status: 503, RetryAfter: 5 * time.Second}
+		w.heads = map[string]crawler.Result{"http://a.test/1": busy}
+		w.page = func(_ context.Context, u crawler.TaskURL) finding {
+			if u.URL.String() == "http://a.test/1" {
+				return finding{result: busy}
+			}
+			return finding{}
+		}
+		w.task(pages(9)...)
+		w.turn(time.Minute)
+		if len(w.results()) != 9 {
+			t.Errorf("%d results", len(w.results()))
+		}
+		told := time.Duration(-1) // when the 503 came
+		for _, r := range w.asked() {
+			switch {
+			case r.url == "http://a.test/1":
+				told = r.start
+			case told >= 0 && r.start > told && r.start < told+busy.RetryAfter:
+				t.Errorf("%s is asked for %v after the 503", r.url, r.start-told)
+			}
 		}
 	})
 }

@@ -21,6 +21,9 @@ var errFar = errors.New("the next request is too far away for this turn")
 // The limiter spaces the starts. It alone is not enough: it cannot see the end of an answer, a
 // Retry-After, or the time a connection took before the request was written, so those are kept beside it
 // as times, and the limiter is anchored anew when one of them moves.
+//
+// A gap that grows holds every lane from that moment on: one that waits goes on waiting, and one that has its
+// leave and did not write its request yet gives it back (start.stands). Only what was written stays.
 type pace struct {
 	single bool
 	turn   chan struct{} // one token: who has it may start the next request; used while there is a delay
@@ -36,7 +39,8 @@ type pace struct {
 	end       time.Time     // the newest answer ended; zero before the first
 	notBefore time.Time     // wait of the grant, Retry-After
 	flying    int           // exchanges under way
-	moved     chan struct{} // closed when the gap grew
+	grown     int           // times the gap grew: a leave from before is not to be used any more
+	moved     chan struct{} // closed when the gap changed
 }
 
 // newPace starts the pace of a turn whose first request may be sent at first.
@@ -73,10 +77,17 @@ func (p *pace) anchor() {
 	}
 }
 
-// start is one request's leave to be sent. done is called once; wrote may be called by another goroutine.
+// start is one request's leave to be sent, and hears what came of it. done is called once; the other methods
+// may be called by another goroutine, before it.
 type start struct {
 	p     *pace
-	token bool // under p.mu
+	grown int // of the pace when the leave was given
+
+	// Under p.mu.
+	token   bool
+	counted bool // the back-off has taken the answer in
+	longer  bool // the answer moved the host's next request away
+	changed bool // and this is so of the back-off
 }
 
 // begin waits until the next request may be sent. It ends with errFar when that is more than
@@ -94,9 +105,9 @@ func (p *pace) begin(ctx context.Context) (*start, error) {
 		return nil, ctx.Err()
 	}
 	for {
-		at, moved, ok := p.reserve()
-		if ok {
-			return &start{p: p, token: true}, nil
+		s, at, moved := p.reserve()
+		if s != nil {
+			return s, nil
 		}
 		err := p.sleep(ctx, at, moved)
 		if err != nil {
@@ -115,25 +126,25 @@ func (p *pace) beginNow() *start {
 	}
 	p.last = time.Now()
 	p.flying++
-	return &start{p: p}
+	return &start{p: p, grown: p.grown}
 }
 
 // reserve takes leave to start now, or tells when to try again and what would change that.
-func (p *pace) reserve() (at time.Time, moved <-chan struct{}, ok bool) {
+func (p *pace) reserve() (s *start, at time.Time, moved <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	at = p.next(now)
 	if at.After(now) {
-		return at, p.moved, false
+		return nil, at, p.moved
 	}
 	if d := p.limiter.ReserveN(now, 1).DelayFrom(now); d > 0 {
 		p.anchor() // the reservation is given up: it is made again when its time has come
-		return now.Add(d), p.moved, false
+		return nil, now.Add(d), p.moved
 	}
 	p.last = now
 	p.flying++
-	return now, nil, true
+	return &start{p: p, grown: p.grown, token: true}, now, nil
 }
 
 func (p *pace) sleep(ctx context.Context, at time.Time, moved <-chan struct{}) error {
@@ -151,6 +162,14 @@ func (p *pace) sleep(ctx context.Context, at time.Time, moved <-chan struct{}) e
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// stands reports whether the request may still be written, and is asked right before: not when the gap grew since
+// the leave was given, be it by an answer on another lane or by a new setting.
+func (s *start) stands() bool {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	return s.grown == s.p.grown
 }
 
 // wrote says that the request went out on a connection: the gap to the next start counts from now. With
@@ -188,28 +207,58 @@ func (s *start) done(at time.Time, r *crawler.Result, sent bool) (longer, change
 		p.end = at
 	}
 	if sent && r != nil {
-		longer, changed = p.learn(at, r)
+		s.hold(at, r.RetryAfter)
+		s.count(r)
 	}
 	s.pass()
-	return longer, changed
+	return s.longer, s.changed
 }
 
-// learn takes what the answer says about the pace. Called with mu held.
-func (p *pace) learn(at time.Time, r *crawler.Result) (longer, changed bool) {
-	if crawler.HostFault(r) {
+// heard says that the head of the answer came. What makes the gap longer holds from now on, for the body may be long
+// in coming.
+func (s *start) heard(r *crawler.Result) {
+	asksForLess := r.Status == 429 || r.Status == 503
+	if r.RetryAfter <= 0 && !asksForLess {
+		return
+	}
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.hold(time.Now(), r.RetryAfter)
+	if asksForLess {
+		s.count(r)
+	}
+}
+
+// hold takes a Retry-After that came at the time. Called with mu held.
+func (s *start) hold(at time.Time, d time.Duration) {
+	p := s.p
+	until := at.Add(min(d, crawler.MaxRetryAfter))
+	if d <= 0 || !until.After(p.notBefore) {
+		return
+	}
+	p.notBefore, s.longer = until, true
+	p.move(true)
+}
+
+// count takes the answer into the back-off, once. Called with mu held.
+func (s *start) count(r *crawler.Result) {
+	if s.counted {
+		return
+	}
+	p := s.p
+	if s.counted = true; crawler.HostFault(r) {
 		p.good = 0
 	} else {
 		p.good++
 	}
 	before := p.penalty
 	p.penalty = crawler.Penalty(p.penalty, p.base, r, p.good)
-	if until := at.Add(min(r.RetryAfter, crawler.MaxRetryAfter)); r.RetryAfter > 0 && until.After(p.notBefore) {
-		p.notBefore, longer = until, true
+	if p.penalty == before {
+		return
 	}
-	if longer || p.penalty != before {
-		p.move()
-	}
-	return longer || p.penalty > before, p.penalty != before
+	s.changed = true
+	s.longer = s.longer || p.penalty > before
+	p.move(p.penalty > before)
 }
 
 // lengthen makes the gap at least d, counted from the last request and answer on: a Crawl-delay that was
@@ -219,12 +268,15 @@ func (p *pace) lengthen(d time.Duration) {
 	defer p.mu.Unlock()
 	if d > p.base {
 		p.base = d
-		p.move()
+		p.move(true)
 	}
 }
 
-// move makes the limiter and those who wait take the gap anew. Called with mu held.
-func (p *pace) move() {
+// move makes the limiter and those who wait take the gap anew; longer tells that it grew. Called with mu held.
+func (p *pace) move(longer bool) {
+	if longer {
+		p.grown++
+	}
 	p.anchor()
 	close(p.moved)
 	p.moved = make(chan struct{})

@@ -173,3 +173,81 @@ func TestPaceKeepsTheGapForAnyDelay(t *testing.T) {
 		})
 	}
 }
+
+func TestPaceHoldsAllLanesFromTheHeadOfAnAnswerOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		delay time.Duration
+		head  crawler.Result
+		next  time.Duration // start of the next request
+	}{
+		"Retry-After, no delay":             {0, crawler.Result{Status: 503, RetryAfter: 5 * time.Second}, 6 * time.Second},
+		"Retry-After beside a delay":        {300 * time.Millisecond, crawler.Result{Status: 429, RetryAfter: 5 * time.Second}, 6 * time.Second},
+		"Retry-After on a redirect":         {0, crawler.Result{Status: 301, RetryAfter: 5 * time.Second}, 6 * time.Second},
+		"the back-off of a 503":             {300 * time.Millisecond, crawler.Result{Status: 503}, 1600 * time.Millisecond}, // 1 s after the request of "ready"
+		"a good answer":                     {0, crawler.Result{Status: 200}, time.Second},
+		"an answer that asks for no change": {300 * time.Millisecond, crawler.Result{Status: 404}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				t0 := time.Now()
+				p := newPace(c.delay, 0, 4, t0)
+				slow, ready, written := mustBegin(t, p), (*start)(nil), (*start)(nil)
+				slow.wrote()
+				written = mustBegin(t, p)
+				written.wrote()
+				ready = mustBegin(t, p) // connecting
+				pause(t.Context(), time.Second-time.Since(t0))
+				slow.heard(&c.head) // its body is on the way for a minute
+
+				held := c.next > time.Second
+				if ready.stands() == held {
+					t.Errorf("the leave of a lane that still connects stands: %v", !held)
+				}
+				if ready.done(time.Now(), nil, false); !held {
+					return
+				}
+				mustBegin(t, p)
+				if at := time.Since(t0); at != c.next {
+					t.Errorf("the next request starts at %v, want %v", at, c.next)
+				}
+				written.done(time.Now(), good(), true) // what was written stays
+			})
+		})
+	}
+}
+
+func TestPaceTakesAnAnswerIntoTheBackoffOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, 0, 2, time.Now())
+		s, r := mustBegin(t, p), busy()
+		r.RetryAfter = 3 * time.Second
+		s.heard(&crawler.Result{Status: r.Status, RetryAfter: r.RetryAfter})
+		pause(t.Context(), time.Second)
+		if longer, changed := s.done(time.Now(), r, true); !longer || !changed {
+			t.Errorf("after the answer: longer %v, changed %v", longer, changed)
+		}
+		if p.backoff() != crawler.BackoffBase || p.wait() != r.RetryAfter {
+			t.Errorf("back-off %v, wait %v from the end of the answer", p.backoff(), p.wait())
+		}
+	})
+}
+
+func TestPaceTakesLeavesBackWhenTheDelayIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t0 := time.Now()
+		p := newPace(100*time.Millisecond, 0, 2, t0)
+		s := mustBegin(t, p)
+		p.lengthen(50 * time.Millisecond)
+		if !s.stands() {
+			t.Error("a shorter delay took a leave back")
+		}
+		p.lengthen(4 * time.Second)
+		if s.stands() {
+			t.Error("a longer delay left a leave")
+		}
+		s.done(time.Now(), nil, false)
+		if s = mustBegin(t, p); time.Since(t0) != 4*time.Second || !s.stands() {
+			t.Errorf("next start at %v, stands %v", time.Since(t0), s.stands())
+		}
+	})
+}

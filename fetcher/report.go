@@ -18,7 +18,8 @@ const (
 	partLimit = crawler.MaxPartBytes - 8<<10
 )
 
-// linksRemembered is how many links of a turn are kept to leave out repeats. Beyond it every link is sent.
+// linksRemembered is how many links of a turn are known again to leave out repeats, some 50 bytes each. Beyond it every
+// link is sent.
 const linksRemembered = 16 << 10
 
 // report gathers what a turn found, in order, until it is sent in parts. Lanes add, the turn takes. Safe
@@ -35,9 +36,17 @@ type report struct {
 	dropped  tally
 	bounds   tally
 	mean     time.Duration
-	sent     map[crawler.Link]int // links already added, with the least depth of a page that had them
-	space    chan struct{}        // closed when room was made
-	wake     chan struct{}        // one slot: there is something new to decide about
+	sent     map[sentLink]int32 // links already added, with the least depth of a page that had them
+	flying   int                // bytes taken for a part that is not stored yet
+	all      *backlog           // of the fetcher; holds bytes and flying
+	space    chan struct{}      // closed when room was made
+	wake     chan struct{}      // one slot: there is something new to decide about
+}
+
+// sentLink stands for a link. The ledger, too, knows URLs by their keys.
+type sentLink struct {
+	url  crawler.URLKey
+	kind crawler.LinkKind
 }
 
 // entry is one thing to be sent; an entry with links and a result sends the links first.
@@ -64,7 +73,7 @@ func (t *tally) add(word string, n int) {
 }
 
 func newReport() *report {
-	return &report{sent: make(map[crawler.Link]int), space: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &report{sent: make(map[sentLink]int32), all: &backlog{}, space: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // add takes a result with its page's links, those in scope. Links that this turn has sent before are left
@@ -127,7 +136,9 @@ func (r *report) push(e entry, urgent bool) {
 		r.oldest = time.Now()
 	}
 	r.queue = append(r.queue, e)
-	r.bytes += e.size()
+	size := e.size()
+	r.bytes += size
+	r.all.take(size)
 	if urgent {
 		r.urgent = len(r.queue)
 	}
@@ -143,24 +154,32 @@ func (r *report) push(e entry, urgent bool) {
 func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
 	keep := links[:0]
 	for _, l := range links {
-		if known, ok := r.sent[l]; ok && known <= depth && l.Kind != crawler.LinkRedirect {
+		k := sentLink{l.URL.Key(), l.Kind}
+		if known, ok := r.sent[k]; ok && int(known) <= depth && l.Kind != crawler.LinkRedirect {
 			continue
 		} else if ok || len(r.sent) < linksRemembered {
-			r.sent[l] = depth
+			r.sent[k] = int32(depth)
 		}
 		keep = append(keep, l)
 	}
 	return keep
 }
 
-// room waits until the report is not full, so that a queue that is down does not fill the memory. It ends
-// at once when quit is closed.
+// room waits until neither the report nor the fetcher's backlog is full, so that a queue that is down does not fill
+// the memory. It ends at once when quit is closed.
 func (r *report) room(quit <-chan struct{}) {
+	told := false
 	for {
 		r.mu.Lock()
-		full, space := r.bytes >= partLimit, r.space
-		r.mu.Unlock()
+		full, space := r.bytes >= partLimit, (<-chan struct{})(r.space)
 		if !full {
+			if space = r.all.full(); space != nil && !told {
+				r.bounds.add(boundUnsent, 1)
+				told = true
+			}
+		}
+		r.mu.Unlock()
+		if space == nil {
 			return
 		}
 		select {
@@ -169,6 +188,22 @@ func (r *report) room(quit <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// stored says that the part that was taken last is stored.
+func (r *report) stored() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all.give(r.flying)
+	r.flying = 0
+}
+
+// drop gives up what was not stored. Nothing is added or taken afterwards.
+func (r *report) drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all.give(r.bytes + r.flying)
+	r.queue, r.bytes, r.flying = nil, 0, 0
 }
 
 // due tells when the next part is to be sent; ok is false while there is nothing to send.
@@ -207,10 +242,12 @@ func (r *report) take(p *crawler.Part) {
 	p.State.MeanTime = r.mean
 	p.State.Dropped, r.dropped = r.dropped, nil
 	p.State.Bounds, r.bounds = r.bounds, nil
+	before := r.bytes
 	r.bytes = 0
 	for i := range r.queue {
 		r.bytes += r.queue[i].size()
 	}
+	r.flying += before - r.bytes
 	close(r.space)
 	r.space = make(chan struct{})
 }

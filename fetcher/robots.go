@@ -154,9 +154,9 @@ func (t *turn) follow(b browser, scheme string, u crawler.URL, hops int) (f craw
 		if !ok {
 			return f, false
 		}
-		found := b.robots(t.flight, u, s.wrote)
+		found := b.robots(t.flight, u, s)
 		if _, ok := t.ended(s, &found); !ok {
-			continue // the right ended under way: begin waits for it
+			continue // the right or its leave ended under way: begin waits for them
 		}
 		r := &found.result
 		switch to := r.RedirectTo; {

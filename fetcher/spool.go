@@ -108,7 +108,7 @@ func (s *spool) create() (err error) {
 		s.file, err = s.part.create()
 	} else {
 		name := filepath.Join(s.from.dir, spoolPrefix+rand.Text())
-		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if err != nil {
 		s.file = nil

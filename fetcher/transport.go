@@ -27,6 +27,9 @@ const (
 	h2ConnectionBuffer = 3 * crawler.MiB
 )
 
+// errHeld: the pace took the request's leave back before it was written.
+var errHeld = errors.New("the host may not be asked yet")
+
 // errNoExchange: the request came without an exchange of its own. A client that follows redirects, or
 // code that goes round the lane, would send it.
 var errNoExchange = errors.New("request without an exchange of its own")
@@ -168,6 +171,7 @@ type call struct {
 	proxied bool
 	conn    *leasedConn // nil before there is one
 	conns   int         // times net/http chose a connection
+	held    bool        // the leave did not stand any more when there was one
 }
 
 func (t *transport) newCall(parent context.Context, x *exchange) *call {
@@ -178,8 +182,8 @@ func (t *transport) newCall(parent context.Context, x *exchange) *call {
 		GotConn:          c.gotConn,
 		WroteHeaderField: x.sent.add,
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil && x.wrote != nil {
-				c.wrote.Do(x.wrote)
+			if info.Err == nil && x.leave != nil && !c.held { // held: written to a buffer that nobody sends
+				c.wrote.Do(x.leave.wrote)
 			}
 		},
 	})
@@ -240,10 +244,12 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 	conn := leasedBelow(info.Conn)
 	c.conns++
 	if c.conns > 1 {
-		c.cancel(errResent)
-		if conn != nil && !multiplexed(info.Conn) {
-			conn.refuse()
-		}
+		c.refuse(conn, info.Conn, errResent)
+		return
+	}
+	if c.x.leave != nil && !c.x.leave.stands() {
+		c.held = true
+		c.refuse(conn, info.Conn, errHeld)
 		return
 	}
 	c.x.requests = 1
@@ -256,7 +262,15 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 	c.clock.enter(timeLimit{"no answer within", c.x.limits.FirstByte})
 }
 
-// lost tells why the exchange was given up by us: the caller's context, the lease or the turn ended. nil
+// refuse keeps the request from being written.
+func (c *call) refuse(conn *leasedConn, below net.Conn, why error) {
+	c.cancel(why)
+	if conn != nil && !multiplexed(below) {
+		conn.refuse()
+	}
+}
+
+// lost tells why the exchange was given up by us: the caller's context, the lease, the leave or the turn ended. nil
 // otherwise.
 func (c *call) lost() error {
 	d := c.t.dialer
@@ -265,6 +279,8 @@ func (c *call) lost() error {
 		return context.Cause(c.parent)
 	case c.conn != nil && c.conn.lapsed.Load(), d.lease.over(d.now()), d.over.Err() != nil:
 		return errLeaseOver
+	case c.held:
+		return errHeld
 	}
 	return nil
 }

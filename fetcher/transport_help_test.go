@@ -215,4 +215,25 @@ func (a *fakeArchive) Put(_ context.Context, x *crawler.Exchange) (crawler.Locat
 
 func (a *fakeArchive) Sync(context.Context) error { return nil }
 
+// testLeave is a leave of a test; nil functions do nothing, and let the request be written.
+type testLeave struct {
+	onStands func() bool
+	onWrote  func()
+	onHeard  func(r crawler.Result)
+}
+
+func (l *testLeave) stands() bool { return l.onStands == nil || l.onStands() }
+
+func (l *testLeave) wrote() {
+	if l.onWrote != nil {
+		l.onWrote()
+	}
+}
+
+func (l *testLeave) heard(r *crawler.Result) {
+	if l.onHeard != nil {
+		l.onHeard(*r)
+	}
+}
+
 var errTest = errors.New("made by the test")

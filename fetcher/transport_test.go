@@ -37,7 +37,7 @@ func TestExchangeFillsInTheFacts(t *testing.T) {
 	x := testExchange(t, s.URL+"/page?q=1")
 	x.page = 1000
 	var wrote atomic.Int64
-	x.wrote = func() { wrote.Add(1) }
+	x.leave = &testLeave{onWrote: func() { wrote.Add(1) }}
 	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}})
 
 	wantOutcome(t, x, crawler.Fetched, "")
@@ -254,11 +254,39 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	wantOutcome(t, x, crawler.Fetched, "")
 }
 
+// The leave is asked for when there is a connection, right before the request is written.
+func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", h2), func(t *testing.T) {
+			var requests atomic.Int64
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+			s.EnableHTTP2 = h2
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			tr := testTransport(t, func(o *transportOptions) { o.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig })
+			held := testExchange(t, s.URL)
+			held.leave = &testLeave{onStands: func() bool { return false }, onWrote: func() { t.Error("the request was written") }}
+			ask(t, tr, held)
+			if held.dropped != errHeld || held.requests != 0 {
+				t.Errorf("dropped %v, %d requests", held.dropped, held.requests)
+			}
+			heard := make(chan crawler.Result, 1)
+			after := testExchange(t, s.URL)
+			after.leave = &testLeave{onHeard: func(r crawler.Result) { heard <- r }}
+			ask(t, tr, after)
+			wantOutcome(t, after, crawler.Fetched, "")
+			if r := <-heard; r.Status != 200 || requests.Load() != 1 {
+				t.Errorf("heard of status %d; the server saw %d requests", r.Status, requests.Load())
+			}
+		})
+	}
+}
+
 func TestCallersEndLeavesNoResult(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	x := testExchange(t, s.URL)
-	x.wrote = func() { cancel(errTest) }
+	x.leave = &testLeave{onWrote: func() { cancel(errTest) }}
 	askWith(t, ctx, testTransport(t, nil), x, nil)
 	if x.dropped != errTest || x.requests != 1 {
 		t.Errorf("dropped %v, %d requests", x.dropped, x.requests)

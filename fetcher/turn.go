@@ -130,6 +130,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 		validators: validators(a.Validators),
 		log:        f.Logger.With("host", task.Host, "turn", task.Turn),
 	}
+	t.report.all = &f.unsent
 	t.pace.margin = f.margin
 	t.list.init(task.URLs, lanes)
 	t.hard, t.drop = context.WithCancelCause(hard)
@@ -173,6 +174,7 @@ func (t *turn) run(ctx context.Context) {
 	t.send()
 	t.drop(errTurnDone)
 	wg.Wait()
+	t.report.drop()
 	t.site.close()
 }
 

@@ -30,9 +30,13 @@ type world struct {
 	sync   func() error
 	page   func(ctx context.Context, u crawler.TaskURL) finding // besides robots.txt
 	robots func(ctx context.Context, u crawler.URL) finding
-	took   time.Duration // of an exchange
-	tasks  chan crawler.Delivery
-	job    crawler.Job
+	took   time.Duration // of an exchange, from the request on
+
+	connects time.Duration             // before each request
+	heads    map[string]crawler.Result // heads of answers, which come at once, by URL
+
+	tasks chan crawler.Delivery
+	job   crawler.Job
 
 	mu       sync.Mutex
 	began    time.Time
@@ -211,16 +215,20 @@ type fakeBrowser struct{ site *fakeSite }
 
 func (b fakeBrowser) close() {}
 
-func (b fakeBrowser) page(ctx context.Context, u crawler.TaskURL, _ crawler.Validator, wrote func()) finding {
-	return b.do(ctx, u.URL, wrote, func() finding { return b.site.w.page(ctx, u) })
+func (b fakeBrowser) page(ctx context.Context, u crawler.TaskURL, _ crawler.Validator, l leave) finding {
+	return b.do(ctx, u.URL, l, func() finding { return b.site.w.page(ctx, u) })
 }
 
-func (b fakeBrowser) robots(ctx context.Context, u crawler.URL, wrote func()) finding {
-	return b.do(ctx, u, wrote, func() finding { return b.site.w.robots(ctx, u) })
+func (b fakeBrowser) robots(ctx context.Context, u crawler.URL, l leave) finding {
+	return b.do(ctx, u, l, func() finding { return b.site.w.robots(ctx, u) })
 }
 
-func (b fakeBrowser) do(ctx context.Context, u crawler.URL, wrote func(), answer func() finding) finding {
+func (b fakeBrowser) do(ctx context.Context, u crawler.URL, l leave, answer func() finding) finding {
 	w := b.site.w
+	connecting := pause(ctx, w.connects)
+	if connecting != nil || !l.stands() {
+		return finding{cut: true}
+	}
 	if b.site.lease.over(time.Now()) {
 		w.t.Errorf("%v is asked for without a right, at %v", u, time.Since(w.began))
 	}
@@ -230,7 +238,10 @@ func (b fakeBrowser) do(ctx context.Context, u crawler.URL, wrote func(), answer
 	i := len(w.requests)
 	w.requests = append(w.requests, request{url: u.String(), start: time.Since(w.began)})
 	w.mu.Unlock()
-	wrote()
+	l.wrote()
+	if r, ok := w.heads[u.String()]; ok {
+		l.heard(&r)
+	}
 	err := pause(ctx, w.took)
 	f := answer()
 	f.sent, f.cut = true, err != nil || ctx.Err() != nil || b.site.lease.over(time.Now())

@@ -84,6 +84,7 @@ func (t *turn) store(p *crawler.Part) error {
 	if err := t.try("report", func(ctx context.Context) error { return t.f.Reports.Send(ctx, p) }); err != nil {
 		return err
 	}
+	t.report.stored()
 	if p.Number == 1 {
 		t.f.Step(StepPart1)
 	}

@@ -44,22 +44,36 @@ func (st *step) addSeed(s Seed) {
 // openScope adds what u opens to the scope, for good.
 func (st *step) openScope(u crawler.URL) {
 	seed := st.s.scope.SeedOf(u)
-	if seed != "" && st.s.scope.Add(seed) {
-		st.changes.Scope = append(st.changes.Scope, seed)
+	if seed == "" || !st.s.scope.Add(seed) {
+		return
+	}
+	st.changes.Scope = append(st.changes.Scope, seed)
+	if st.s.scope.Len() <= maxNoticeSeeds+1 { // a scope that is too large to be told does not go out of date
 		st.s.epoch++
 	}
 }
 
-// openAddresses lets fetchers reach the private address that a seed spells.
+// maxSeedAddresses is how many private addresses seeds open by spelling them, since each goes to every fetcher with the
+// job. The mark is boundAddresses; seeds beyond it fail with reason private_address, and --allow-private opens
+// networks of any size.
+const maxSeedAddresses = 4096
+
+// boundAddresses is the word of limits that were hit for maxSeedAddresses, counted once a seed.
+const boundAddresses = crawler.BoundAddresses
+
+// openAddresses lets fetchers reach the private address that a seed spells, unless they may anyway.
 func (st *step) openAddresses(u crawler.URL) {
 	for _, a := range crawler.SpelledAddresses(u) {
-		text := a.String()
-		state := st.jobState()
-		if slices.Contains(state.Job.SeedPrivate, text) {
-			continue
+		switch guard := &st.s.guard; {
+		case guard.Allows(a, true):
+		case len(guard.Spelled) >= maxSeedAddresses:
+			addWord(&st.tallies.Bounds, boundAddresses, 1)
+		default:
+			guard.Spelled[a] = true
+			state := st.jobState()
+			state.Job.SeedPrivate = append(slices.Clip(state.Job.SeedPrivate), a.String())
+			st.s.epoch++
 		}
-		state.Job.SeedPrivate = append(slices.Clip(state.Job.SeedPrivate), text)
-		st.s.epoch++
 	}
 }
 

@@ -41,6 +41,23 @@ func (st *step) lapse(name crawler.Host) {
 	}
 }
 
+// spare gives held turns a lease anew, as a start does, when the loop has not looked for longer than holders wait between two
+// questions: the process stood still, or its disk did. Then nobody could be heard, and what they found meanwhile would be
+// fetched again. A turn is spared once until its holder is heard, so that a loop that is always slow takes
+// the turns of the dead back, too.
+func (s *state) spare(now time.Time) {
+	late := !s.looked.IsZero() && now.Sub(s.looked) > s.job.Job.Renew
+	s.looked = now
+	if !late {
+		return
+	}
+	for _, t := range s.turns {
+		if t.Held && !t.spared {
+			t.until, t.lapsing, t.spared = now.Add(s.job.Job.Lease), false, true
+		}
+	}
+}
+
 // recover gives the turns in force at a start their time: held ones a new lease, so that a fetcher that is at
 // work goes on; those held by this process itself, which died, lapse at once; offered ones are published again.
 func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) {

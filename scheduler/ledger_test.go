@@ -102,6 +102,9 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	if c.State != nil {
 		l.state.State = *c.State
 	}
+	if !c.Quiet.IsZero() {
+		l.state.Quiet, l.state.Recall = c.Quiet, false
+	}
 	l.balance()
 	return nil
 }

@@ -45,7 +45,8 @@ func (s *Scheduler) loop(ctx context.Context) error {
 		case <-due.C:
 		case <-s.poke:
 		case send <- out:
-			out = effects{}
+			out, s.state.unsent = effects{}, 0
+			due.Reset(s.untilDue())
 			continue
 		case <-ctx.Done():
 			return ctx.Err()
@@ -57,6 +58,7 @@ func (s *Scheduler) loop(ctx context.Context) error {
 		}
 		out.tasks = append(out.tasks, made.tasks...)
 		out.purge = max(out.purge, made.purge)
+		s.state.unsent += made.bytes
 		due.Reset(s.untilDue())
 	}
 }
@@ -92,6 +94,7 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		return effects{}, err
 	}
 	st := s.newStep()
+	s.state.spare(st.now)
 	for i := range e.parts {
 		s.settlePart(st, &e.parts[i])
 	}
@@ -175,9 +178,10 @@ func (s *Scheduler) tellFinal(st *step) error {
 
 // effects are the step's tasks and what of the result log is not needed any more.
 func (st *step) effects() effects {
-	e := effects{purge: st.changes.Position}
+	e := effects{purge: st.changes.Position, bytes: st.taskBytes}
 	for _, t := range st.tasks {
 		e.tasks = append(e.tasks, t.task)
+		t.task = crawler.Task{} // should nobody ask for the turn, it is made again from the ledger
 	}
 	return e
 }
@@ -243,7 +247,7 @@ func (s *Scheduler) refill() error {
 // credit is how many turns may be made now.
 func (s *Scheduler) credit(st *step) int {
 	job := &st.s.job.Job
-	if st.s.stopping || st.s.job.Paused || st.s.over() {
+	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 {
 		return 0
 	}
 	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
@@ -284,14 +288,15 @@ func (s *Scheduler) untilDue() time.Duration {
 	switch {
 	case s.state.front.stale():
 		return 0
-	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.slots():
+	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.slots(), s.state.unsent >= maxUnsent:
 		return time.Hour
 	}
 	// The tick bounds the pace at which a limit that leaves no credit is looked at.
 	if job := &s.state.job.Job; job.MaxPages > 0 && s.state.tallies.Counts[crawler.Fetched]+s.state.tallies.Counts[crawler.Leased] >= job.MaxPages {
 		return time.Hour
 	}
-	return max(0, due.Sub(s.clock.now()))
+	now := s.clock.now()
+	return max(0, due.Sub(now), s.state.quietFor(now))
 }
 
 // lapseExpired takes turns back that are over, once what was stored by then is settled.
@@ -319,21 +324,23 @@ func (s *Scheduler) lapseExpired(ctx context.Context, st *step) {
 	}
 }
 
-// republish publishes offered turns again that nobody asked for, unchanged.
+// republish publishes offered turns again that nobody asked for, unchanged; those that are too many for one step come
+// with the next ticks.
 func (s *Scheduler) republish(st *step) {
 	for h, t := range s.state.turns {
+		if len(st.tasks) >= maxOffers || st.full() {
+			return
+		}
 		if t.Held || st.turn(h) != t || st.now.Sub(t.published) < republishAfter {
 			continue
 		}
-		if len(t.task.URLs)+len(t.task.Errands) == 0 {
-			st.remakeTask(t)
-		}
+		st.remakeTask(t)
 		t.published = st.now
-		st.tasks = append(st.tasks, t)
+		st.publish(t)
 	}
 }
 
-// remakeTask makes the message of a turn that was offered before this start.
+// remakeTask makes the message of a turn again that was offered in an earlier step.
 func (st *step) remakeTask(t *turn) {
 	keys := make([]crawler.URLKey, len(t.URLs))
 	for i, u := range t.URLs {

@@ -28,6 +28,9 @@ const (
 // that were given up. more tells that hosts are due and only credit is missing.
 func (st *step) offerDue(credit int) (made int) {
 	for range min(credit, maxOffers) {
+		if st.full() {
+			break
+		}
 		h, ok := st.s.front.pop(st.now)
 		if !ok {
 			break
@@ -43,9 +46,8 @@ func (st *step) offerDue(credit int) (made int) {
 			// its clock was moved by this step; the commit puts it back
 		case host.GivenUp != "":
 			st.giveUpBatch(host)
-		case host.Asked && st.s.startedAt.Add(host.DelayInForce(&st.s.job.Job)).After(st.now):
-			// Who asked it last, before this scheduler started, and when, is not known for certain.
-			st.holdBack(host, st.s.startedAt.Add(host.DelayInForce(&st.s.job.Job)))
+		case st.s.notBefore(host).After(st.now):
+			st.holdBack(host, st.s.notBefore(host))
 		default:
 			made += st.offer(host)
 		}
@@ -68,9 +70,21 @@ func (st *step) offer(h *crawler.HostState) int {
 	st.newTurn(h, t)
 	st.lease(h, int64(len(t.URLs)))
 	t.task.Turn, t.task.Host = t.ID, h.Host
-	st.tasks = append(st.tasks, t)
+	st.publish(t)
 	return 1
 }
+
+// publish lets a turn's task leave after the commit.
+func (st *step) publish(t *turn) {
+	st.tasks = append(st.tasks, t)
+	for i := range t.task.URLs {
+		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name)
+	}
+	st.taskBytes += taskOverhead * (1 + len(t.task.URLs) + len(t.task.Errands))
+}
+
+// full reports whether the queue must take what it was offered before more is made.
+func (st *step) full() bool { return st.s.unsent+st.taskBytes >= maxUnsent }
 
 // fillTurn chooses the URLs. When none is ready the host learns when the next retry is.
 func (st *step) fillTurn(h *crawler.HostState, t *turn) {

@@ -48,8 +48,8 @@ type Options struct {
 const (
 	// maxAsks is how many asks go into one step.
 	maxAsks = 1024
-	// maxParts is how many parts go into one step, 512 KiB each at most.
-	maxParts = 64
+	// maxParts is how many parts go into one step; the queue bounds their bytes.
+	maxParts = 256
 	// tick is how often leases, publications and rates are looked at.
 	tick = 200 * time.Millisecond
 	// republishAfter: an offered turn that nobody asked for is published again.
@@ -96,6 +96,7 @@ type seedEvent struct {
 // effects leave after a commit; they are hints, made again from the ledger when they are lost.
 type effects struct {
 	tasks []crawler.Task
+	bytes int // of the tasks
 	purge uint64
 }
 
@@ -121,6 +122,11 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if s.state, err = s.resume(&loaded); err != nil {
 		return nil, err
 	}
+	if loaded.Recall {
+		if err := s.recall(&loaded); err != nil {
+			return nil, err
+		}
+	}
 	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()
@@ -137,7 +143,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		job: l.State, life: l.Life, tallies: l.Tallies.Clone(),
 		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
-		position: l.Position, sequence: l.Sequence, epoch: 1, startedAt: now, settled: make(map[string]int64),
+		position: l.Position, sequence: l.Sequence, epoch: 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),
 	}
 	if s.o.RecentLinks > 0 {
 		st.recent = newRecent(s.o.RecentLinks)
@@ -152,7 +158,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	for _, seed := range l.Scope {
 		scope.Add(seed)
 	}
-	st.scope = scope
+	st.scope, st.guard = scope, crawler.NewAddressGuard(&st.job.Job)
 	st.recover(l.Turns, now, s.o.LocalFetcher)
 	return st, nil
 }

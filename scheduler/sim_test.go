@@ -160,7 +160,8 @@ type simFetcher struct {
 	w     *site
 	sched func() *Scheduler // nil while it is down
 	rng   *rand.Rand
-	dies  int // one in so many steps; 0 = never
+	dies  int                // one in so many steps; 0 = never
+	asks  func(crawler.Host) // hears of each request; nil = nobody
 }
 
 func (f *simFetcher) dead() bool { return f.dies > 0 && f.rng.IntN(f.dies) == 0 }
@@ -228,6 +229,9 @@ func (f *simFetcher) turn(ctx context.Context, task crawler.Task) {
 	fetch := func(what string) bool {
 		if time.Until(end) < 2*time.Second && !renew() {
 			return false
+		}
+		if f.asks != nil {
+			f.asks(task.Host)
 		}
 		f.w.begin(task.Host, what)
 		wait(ctx, 30*time.Millisecond)

@@ -12,6 +12,7 @@ import (
 type state struct {
 	job     crawler.JobState
 	scope   *crawler.Scope
+	guard   crawler.AddressGuard // what --allow-private and the seeds open
 	life    crawler.Life
 	tallies crawler.Tallies
 	turns   map[crawler.Host]*turn
@@ -23,27 +24,40 @@ type state struct {
 	sequence  uint64 // of rows
 	epoch     uint64 // of the scope, for this process
 	startedAt time.Time
+	quiet     time.Time        // of a restored ledger, see recall; zero = none
+	looked    time.Time        // when the newest step was begun
 	stopping  bool             // no more turns are made
 	seeded    bool             // the seeds of this start were all read
-	settled   map[string]int64 // fetches settled since the start, by fetcher
+	settled   map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
+	unsent    int              // bytes of tasks that wait until the queue takes them
 }
 
 // turn is a turn in force.
 type turn struct {
 	crawler.TurnState
-	task      crawler.Task // kept while it is offered, to be published again
+	task      crawler.Task // on its way to the queue, empty afterwards
 	published time.Time
 	until     time.Time // end of the lease, when held
 	lapseAt   uint64    // position in the result queue to be settled before it lapses; 0 = not drawn yet
 	lapsing   bool      // lapseAt is drawn
+	spared    bool      // its lease was made longer since its holder was last heard, see spare
 }
 
 // Limits of the loop's memory.
 const (
-	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each.
+	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each beside their cookies.
 	maxCachedHosts = 1 << 16
+	// maxCachedCookies is how many bytes of cookies a host may have whose record is kept in memory; the record of one with
+	// more is read whenever it is needed.
+	maxCachedCookies = 512
 	// maxNoticeSeeds is how many scope seeds a fetcher is told; with more it does not cut by scope.
 	maxNoticeSeeds = 4096
+	// maxUnsent is how many bytes of tasks may wait for the queue to take them; then no turns are made until it does.
+	maxUnsent = 16 << 20
+	// maxNames is how many fetchers' fetches are counted one by one; those of later ones are otherFetchers'.
+	maxNames = 1024
+	// otherFetchers stands in status for the fetchers beyond maxNames.
+	otherFetchers = "(others)"
 )
 
 // hostCache keeps host records as they were last committed. Values are never changed in place.
@@ -56,6 +70,14 @@ func (c *hostCache) get(h crawler.Host) *crawler.HostState { return c.m[h] }
 func (c *hostCache) clear() { clear(c.m) }
 
 func (c *hostCache) put(s *crawler.HostState) {
+	size := 0
+	for _, cookie := range s.Cookies {
+		size += len(cookie)
+	}
+	if size > maxCachedCookies {
+		delete(c.m, s.Host)
+		return
+	}
 	if _, known := c.m[s.Host]; !known && len(c.m) >= maxCachedHosts {
 		for victim := range c.m { // any: map order is random enough for a cache
 			delete(c.m, victim)
@@ -74,20 +96,22 @@ type step struct {
 	draw   func(*[16]byte) // random ids
 	jitter func() float64
 
-	tallies  crawler.Tallies
-	hosts    map[crawler.Host]*hostEdit
-	rows     map[crawler.URLKey]*rowEdit
-	order    []crawler.URLKey       // rows in the order of their first edit
-	turns    map[crawler.Host]*turn // put; nil = ended
-	links    []candidate
-	names    map[crawler.HostKey]crawler.Host // hosts that admission looked at
-	changes  crawler.Changes
-	tasks    []*turn // to be published after the commit
-	sequence uint64
-	lapsed   bool // a turn lapsed in this step
-	tracing  bool // events are told
-	events   []turnEvent
-	err      error
+	tallies crawler.Tallies
+	hosts   map[crawler.Host]*hostEdit
+	rows    map[crawler.URLKey]*rowEdit
+	order   []crawler.URLKey       // rows in the order of their first edit
+	turns   map[crawler.Host]*turn // put; nil = ended
+	links   []candidate
+	names   map[crawler.HostKey]crawler.Host // hosts that admission looked at
+	changes crawler.Changes
+	tasks   []*turn // to be published after the commit
+
+	taskBytes int // of tasks
+	sequence  uint64
+	lapsed    bool // a turn lapsed in this step
+	tracing   bool // events are told
+	events    []turnEvent
+	err       error
 }
 
 type hostEdit struct{ old, new *crawler.HostState }

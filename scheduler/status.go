@@ -59,15 +59,19 @@ func (st *step) parkedAfter() int64 {
 
 // pages counts what a fetcher did, for status.
 func (s *state) pages(fetcher string, r *crawler.Result) {
-	if r.Outcome != crawler.Excluded {
-		s.settled[fetcher]++
+	if r.Outcome == crawler.Excluded {
+		return
 	}
+	if _, known := s.settled[fetcher]; !known && len(s.settled) >= maxNames {
+		fetcher = otherFetchers
+	}
+	s.settled[fetcher]++
 }
 
 func (s *Scheduler) publishNotice() {
 	n := crawler.JobNotice{Job: s.state.job.Job, Life: s.state.life, Done: s.state.over(), ScopeEpoch: s.state.epoch}
-	if keys := s.state.scope.Keys(); len(keys) <= maxNoticeSeeds {
-		n.ScopeKeys, n.ScopeWhole = keys, true
+	if s.state.scope.Len() <= maxNoticeSeeds {
+		n.ScopeKeys, n.ScopeWhole = s.state.scope.Keys(), true
 	}
 	s.notice.Store(&n)
 }
@@ -113,6 +117,10 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 	switch {
 	case t.State != "running":
 		return ""
+	case s.state.unsent >= maxUnsent:
+		return "the task queue does not take the turns that are made"
+	case s.state.quietFor(s.clock.now()) > 0:
+		return fmt.Sprintf("restored from a backup: the rights of those who worked on end in %v", s.state.quietFor(s.clock.now()).Round(100*time.Millisecond))
 	case t.Slots == 0:
 		return "no fetcher has joined"
 	case int(t.HostsHeld+t.HostsOffered) >= t.Slots:
@@ -162,6 +170,9 @@ type rateSample struct {
 const rateWindow = 10 * time.Second
 
 func (r *rates) add(now time.Time, t *crawler.Tallies) {
+	if n := len(r.samples); n > 1 && now.Sub(r.samples[n-2].at) < tick {
+		r.samples = r.samples[:n-1] // the one before is near enough
+	}
 	r.samples = append(r.samples, rateSample{now, t.Counts[crawler.Fetched], t.Bytes})
 	for len(r.samples) > 2 && now.Sub(r.samples[1].at) > rateWindow {
 		r.samples = slices.Delete(r.samples, 0, 1)

@@ -87,6 +87,15 @@ func (d *desk) part(task crawler.Task, holder byte, number int, fill func(*crawl
 	d.step(events{})
 }
 
+// pass lets time go by, with the loop looking as often as ever.
+func (d *desk) pass(t time.Duration) {
+	d.t.Helper()
+	for range t / time.Second {
+		time.Sleep(time.Second)
+		d.step(events{tick: true})
+	}
+}
+
 func (d *desk) row(url string) *crawler.Row {
 	d.t.Helper()
 	r := d.led.rows[mustURL(url).Key()]
@@ -307,13 +316,11 @@ func TestLapse(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.seed("http://a.test/")
 		d.ask(d.take(), 1)
-		time.Sleep(20 * time.Second)
-		d.step(events{tick: true})
+		d.pass(20 * time.Second)
 		if len(d.led.turns) != 1 {
 			t.Fatal("lapsed before lease and grace were over")
 		}
-		time.Sleep(time.Second)
-		d.step(events{tick: true})
+		d.pass(time.Second)
 		if len(d.led.turns) != 0 || d.row("http://a.test/").Lapses != 1 {
 			t.Fatal("did not lapse")
 		}
@@ -328,14 +335,35 @@ func TestLapse(t *testing.T) {
 		d.ask(task, 1)
 		p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{1}, Number: 1, End: true, Results: []crawler.Result{fetched("http://a.test/")}}
 		d.q.log = append(d.q.log, crawler.LoggedPart{Position: 1, Part: p}) // stored, and not read yet
-		time.Sleep(time.Minute)
-		d.step(events{tick: true})
+		d.pass(time.Minute)
 		if len(d.led.turns) != 1 {
 			t.Fatal("lapsed though a part lay in the queue")
 		}
 		d.step(events{parts: []crawler.LoggedPart{{Position: 1, Part: p}}})
 		if d.row("http://a.test/").Outcome != crawler.Fetched || d.led.state.Tallies.Lapses != 0 {
 			t.Error("the work was thrown away")
+		}
+	})
+	inBubble(t, "a turn outlives a scheduler that stood still, once", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		time.Sleep(time.Hour)
+		d.step(events{tick: true})
+		d.pass(19 * time.Second)
+		if len(d.led.turns) != 1 {
+			t.Fatal("lapsed before its holder had the time to ask")
+		}
+		if a := d.ask(task, 1); a.Verdict != crawler.Granted {
+			t.Fatalf("its holder hears %+v", a)
+		}
+		for range 4 {
+			time.Sleep(10 * time.Second)
+			d.step(events{tick: true})
+		}
+		if len(d.led.turns) != 0 {
+			t.Error("a turn of a dead fetcher is spared for as long as the scheduler is slow")
 		}
 	})
 	inBubble(t, "a URL that is lost ten times fails, after turns of its own", func(t *testing.T) {
@@ -348,8 +376,7 @@ func TestLapse(t *testing.T) {
 				alone++
 			}
 			d.ask(task, 1)
-			time.Sleep(time.Minute)
-			d.step(events{tick: true})
+			d.pass(time.Minute)
 			time.Sleep(2 * time.Second)
 			d.step(events{})
 		}

@@ -44,7 +44,7 @@ type Depot struct {
 // NewDepot opens the depot below dir.
 func NewDepot(dir string) (*Depot, error) {
 	for _, d := range []string{archiveDir, filesDir, incomingDir} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("open depot: %w", err)
 		}
 	}
@@ -141,7 +141,7 @@ func (d *Depot) append(ctx context.Context, name string, offset int64, r io.Read
 	if fresh && offset != 0 || !fresh && offset != info.Size() || n < 0 {
 		return ErrOffset
 	}
-	f, err := d.root.OpenFile(growing, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := d.root.OpenFile(growing, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (d *Depot) place(name, growing string) error {
 	if _, err := d.root.Stat(at); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(ErrTaken, err)
 	}
-	if err := d.root.MkdirAll(path.Dir(at), 0o777); err != nil {
+	if err := d.root.MkdirAll(path.Dir(at), 0o700); err != nil {
 		return err
 	}
 	if err := d.root.Rename(growing, at); err != nil {
@@ -289,7 +289,7 @@ func (d *Depot) finishAgain(ctx context.Context, at, growing string, size int64,
 }
 
 func (d *Depot) makeEmpty(name string) error {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

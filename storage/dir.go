@@ -23,6 +23,8 @@ var (
 	ErrNotCrawl = errors.New("not a crawl directory")
 	// ErrDamaged: what is stored cannot be read as what it should be.
 	ErrDamaged = errors.New("damaged")
+	// ErrUnwritable: a write failed, and nothing more is written. What was committed before is safe.
+	ErrUnwritable = errors.New("cannot be written")
 )
 
 // dirVersion is the version of the layout of a crawl directory.
@@ -33,6 +35,8 @@ const (
 	versionName = "version"
 	lockName    = "lock"
 	socketName  = "control.sock"
+	jobName     = "job.yaml"
+	membersName = "members"
 )
 
 // Dir is a crawl directory that this process has locked: one job and everything that belongs to it.
@@ -61,7 +65,7 @@ type Dir struct {
 // with ErrInUse (commands then go to its [ControlSocket]), one of a newer trawl with ErrNewer.
 func OpenDir(path string, create bool) (*Dir, error) {
 	if create {
-		if err := os.MkdirAll(path, 0o777); err != nil {
+		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("make crawl directory: %w", err)
 		}
 	}
@@ -88,7 +92,7 @@ func OpenDir(path string, create bool) (*Dir, error) {
 func inspectDir(path string, create bool) (version int, err error) {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("%s does not exist: %w", path, errors.Join(ErrNotCrawl, fs.ErrNotExist))
+		return 0, absent(path)
 	} else if err != nil {
 		return 0, fmt.Errorf("open crawl directory: %w", err)
 	}
@@ -105,13 +109,19 @@ func inspectDir(path string, create bool) (version int, err error) {
 	}
 	version, err = strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || version < 1 {
-		return 0, fmt.Errorf("%s: file %s does not hold a version: %w", path, versionName, ErrNotCrawl)
+		return 0, fmt.Errorf("%s: file %s does not hold a version: %w; choose another one, or restore the file from a backup", path, versionName, ErrNotCrawl)
 	}
 	if version > dirVersion {
 		return 0, fmt.Errorf("%s is %w (layout %d, this trawl knows up to %d); use that trawl", path, ErrNewer, version, dirVersion)
 	}
 	return version, nil
 }
+
+// absent is a crawl directory that is not there: ErrNotCrawl and fs.ErrNotExist at once.
+type absent string
+
+func (a absent) Error() string        { return string(a) + " does not exist: " + ErrNotCrawl.Error() }
+func (a absent) Is(target error) bool { return target == ErrNotCrawl || target == fs.ErrNotExist }
 
 // unborn reports whether a directory is empty, but for what there is of one that is being made, by another
 // process at this moment (the lock tells) or by one that died.
@@ -214,7 +224,7 @@ func owner(f *os.File) string {
 // furnish makes what is missing. The version comes last, so that a directory with a version is whole.
 func (d *Dir) furnish(fresh bool) error {
 	for path, mode := range map[string]fs.FileMode{
-		d.Ledger(): 0o700, d.Queue(): 0o700, d.Archive(): 0o777, d.Files(): 0o777, d.Exports(): 0o777,
+		d.Ledger(): 0o700, d.Queue(): 0o700, d.Archive(): 0o700, d.Files(): 0o700, d.Exports(): 0o777,
 	} {
 		if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("make crawl directory: %w", err)
@@ -245,7 +255,7 @@ func (d *Dir) Close() error {
 func (d *Dir) Path() string { return d.path }
 
 // JobFile is the path of the file with the settings in force.
-func (d *Dir) JobFile() string { return filepath.Join(d.path, "job.yaml") }
+func (d *Dir) JobFile() string { return filepath.Join(d.path, jobName) }
 
 // Ledger is the path of the ledger's directory.
 func (d *Dir) Ledger() string { return filepath.Join(d.path, "ledger") }

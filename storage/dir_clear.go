@@ -23,8 +23,10 @@ func (d *Dir) Clear() error {
 
 func (d *Dir) clear() error {
 	removed := filepath.Join(d.path, removedLedger)
-	if err := errors.Join(os.RemoveAll(d.Queue()), os.RemoveAll(removed)); err != nil {
-		return err
+	for _, path := range []string{d.Queue(), removed} {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
 	}
 	if err := os.Rename(d.Ledger(), removed); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

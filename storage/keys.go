@@ -60,6 +60,12 @@ const (
 	metaSequence = "sequence" // uvarint: of rows
 	metaTallies  = "tallies"  // JSON
 	metaState    = "state"    // JSON
+
+	// Of restored ledgers only; see [crawler.LedgerState].
+	metaOrigin   = "origin"   // 16 bytes
+	metaRestored = "restored" // time
+	metaRecall   = "recall"   // empty; until the first start
+	metaQuiet    = "quiet"    // time
 )
 
 const (

@@ -21,8 +21,16 @@ import (
 	"trawl/crawler"
 )
 
-// ledgerSchema is the version of keys and values. It goes up when an older trawl would misread them.
-const ledgerSchema = 1
+// Versions of keys and values. They go up when an older trawl would misread them.
+const (
+	// ledgerSchema is the newest that this trawl reads.
+	ledgerSchema = schemaRestored
+	// schemaFresh is that of a new ledger.
+	schemaFresh = 1
+	// schemaRestored is that of a restored ledger: a trawl that does not know of restoring would take the turns of
+	// the life before for its own.
+	schemaRestored = 2
+)
 
 // Defaults of a ledger's memory. With them the store takes less than 200 MB however large the crawl.
 const (
@@ -82,6 +90,8 @@ type Ledger struct {
 	due    dueFloors
 
 	broken atomic.Pointer[error] // a write failed; see fail
+	gone   chan struct{}         // closed then
+	opened atomic.Bool
 	closed sync.Once
 }
 
@@ -93,7 +103,7 @@ func OpenLedger(dir string, o LedgerOptions) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{dir: dir, o: o}
+	l := &Ledger{dir: dir, o: o, gone: make(chan struct{})}
 	if !o.ReadOnly {
 		err = o.FS.MkdirAll(dir, 0o700)
 	} else if _, err = o.FS.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -102,13 +112,34 @@ func OpenLedger(dir string, o LedgerOptions) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	if l.db, err = openPebble(dir, pebbleOptions(l)); err != nil {
-		return nil, openError(dir, err)
+	if err := l.open(); err != nil {
+		return nil, err
 	}
 	if err := l.begin(); err != nil {
-		return nil, errors.Join(err, l.db.Close())
+		if l.failure() == nil {
+			err = errors.Join(err, l.db.Close())
+		}
+		return nil, err
 	}
+	l.opened.Store(true)
 	return l, nil
+}
+
+func (l *Ledger) open() error {
+	var db *pebble.DB
+	var err error
+	opening := func() error {
+		db, err = openPebble(l.dir, pebbleOptions(l))
+		return nil
+	}
+	if failed := l.call(opening); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return openError(l.dir, err)
+	}
+	l.db = db
+	return nil
 }
 
 // openPebble opens the database. A damaged one makes Pebble panic in places, which must not take the user's
@@ -141,7 +172,7 @@ func openError(dir string, err error) error {
 	case errors.Is(err, pebble.ErrDBDoesNotExist):
 		return noLedger(dir)
 	case errors.As(err, &errno) && !errors.Is(err, fs.ErrNotExist): // a missing file of the database is damage
-		return fmt.Errorf("open ledger %s: %w", dir, err)
+		return fmt.Errorf("open ledger %s: %w", dir, oneLine(err))
 	}
 	return damaged(dir, err)
 }
@@ -152,7 +183,7 @@ func noLedger(dir string) error {
 
 // damaged says what, where and what to do.
 func damaged(where string, err error) error {
-	return fmt.Errorf("ledger %s is %w: %w; restore a backup of it, or crawl anew with --fresh", where, ErrDamaged, err)
+	return fmt.Errorf("ledger %s is %w: %w; restore a backup of it, or crawl anew with --fresh", where, ErrDamaged, oneLine(err))
 }
 
 // begin checks what was opened, and writes the first records of a fresh ledger.
@@ -173,12 +204,14 @@ func (l *Ledger) begin() error {
 		return err
 	}
 	b := l.db.NewBatch()
-	defer b.Close()
 	err = errors.Join(
-		b.Set(appendMeta(nil, metaSchema), binary.AppendUvarint(nil, ledgerSchema), nil),
+		b.Set(appendMeta(nil, metaSchema), binary.AppendUvarint(nil, schemaFresh), nil),
 		b.Set(appendMeta(nil, metaLife), newLife(), nil),
-		b.Commit(pebble.Sync), l.failure())
-	if err != nil {
+		l.call(func() error { return b.Commit(pebble.Sync) }))
+	if failed := l.failure(); failed != nil {
+		return failed // the batch is not closed: the commit may be under way for ever
+	}
+	if err = errors.Join(err, b.Close()); err != nil {
 		return fmt.Errorf("make ledger %s: %w", l.dir, err)
 	}
 	return nil
@@ -206,22 +239,6 @@ func (l *Ledger) mustBeEmpty() error {
 	return nil
 }
 
-// fail notes that the store can no longer be trusted; Pebble says so when the log or the list of tables could not
-// be written. From then on everything is refused.
-func (l *Ledger) fail(err error) {
-	if l.broken.CompareAndSwap(nil, &err) {
-		l.o.Logger.Error("the ledger cannot be written any more", "dir", l.dir, "error", err)
-	}
-}
-
-// failure is what fail noted.
-func (l *Ledger) failure() error {
-	if err := l.broken.Load(); err != nil {
-		return fmt.Errorf("ledger %s cannot be written: %w; what was committed is safe: mend the disk and start again", l.dir, *err)
-	}
-	return nil
-}
-
 // Close writes out what is in memory, so that the next start is quick, and ends the ledger. No call may be
 // under way, and no sequence being read. Calling it again does nothing.
 func (l *Ledger) Close() (err error) {
@@ -231,13 +248,18 @@ func (l *Ledger) Close() (err error) {
 
 func (l *Ledger) close() error {
 	if err := l.failure(); err != nil {
-		return err // Pebble may wait for ever for what cannot be written
+		return err
 	}
-	var err error
-	if !l.o.ReadOnly {
-		err = l.db.Flush()
+	err := l.call(func() (err error) {
+		if !l.o.ReadOnly {
+			err = l.db.Flush()
+		}
+		return errors.Join(err, l.db.Close())
+	})
+	if failed := l.failure(); failed != nil {
+		return failed
 	}
-	if err = errors.Join(err, l.db.Close(), l.failure()); err != nil {
+	if err != nil {
 		return fmt.Errorf("close ledger %s: %w", l.dir, err)
 	}
 	return nil

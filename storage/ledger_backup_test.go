@@ -3,6 +3,9 @@ package storage
 import (
 	"path/filepath"
 	"testing"
+	"time"
+
+	"trawl/crawler"
 )
 
 func TestABackupIsTheLedgerOfThatMomentAndMayGetALifeOfItsOwn(t *testing.T) {
@@ -22,15 +25,60 @@ func TestABackupIsTheLedgerOfThatMomentAndMayGetALifeOfItsOwn(t *testing.T) {
 	m.check(t, backup)
 	commit(t, l, m.step(t))
 	m.check(t, l)
-	before, err := backup.Load(t.Context())
+	before := load(t, backup)
+	if before.Origin != before.Life || !before.Restored.IsZero() || before.Recall || !before.Quiet.IsZero() {
+		t.Errorf("a ledger that was never restored: %+v", before)
+	}
+	if err := backup.Restored(time.Unix(1000, 0)); err != nil {
+		t.Fatal(err)
+	}
+	after := load(t, backup)
+	if after.Life == before.Life || after.Origin != before.Origin || after.Position != before.Position || !after.Recall || !after.Restored.Equal(time.Unix(1000, 0)) {
+		t.Errorf("after the restore: life %v, origin %v, restored %v, recall %v, position %d", after.Life, after.Origin, after.Restored, after.Recall, after.Position)
+	}
+}
+
+func TestARestoreOfARestoredLedgerKeepsItsOriginAndComesLater(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger"), LedgerOptions{})
+	origin := load(t, l).Origin
+	at := time.Unix(5000, 0)
+	for _, now := range []time.Time{at, at, at.Add(-time.Hour)} { // the clock of the other machine may be behind
+		before := load(t, l)
+		if err := l.Restored(now); err != nil {
+			t.Fatal(err)
+		}
+		after := load(t, l)
+		if after.Origin != origin || after.Life == before.Life || after.Restored.Unix() <= before.Restored.Unix() && !before.Restored.IsZero() {
+			t.Errorf("restored at %v: %v after %v, origin kept: %v", now, after.Restored, before.Restored, after.Origin == origin)
+		}
+	}
+}
+
+func TestTheFirstStartEndsTheRecall(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	l := open(t, dir, LedgerOptions{})
+	if err := l.Restored(time.Unix(5000, 0)); err != nil {
+		t.Fatal(err)
+	}
+	quiet := time.Unix(6000, 7).UTC()
+	commit(t, l, &crawler.Changes{Now: time.Unix(5990, 0), Quiet: quiet})
+	commit(t, l, &crawler.Changes{Now: time.Unix(5991, 0), Sequence: 3})
+	if s := load(t, l); s.Recall || !s.Quiet.Equal(quiet) {
+		t.Errorf("recall %v, quiet until %v", s.Recall, s.Quiet)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := load(t, open(t, dir, LedgerOptions{})); s.Recall || !s.Quiet.Equal(quiet) {
+		t.Errorf("opened again: recall %v, quiet until %v", s.Recall, s.Quiet)
+	}
+}
+
+func load(t *testing.T, l *Ledger) crawler.LedgerState {
+	t.Helper()
+	s, err := l.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := backup.NewLife(); err != nil {
-		t.Fatal(err)
-	}
-	after, err := backup.Load(t.Context())
-	if err != nil || after.Life == before.Life || after.Position != before.Position {
-		t.Errorf("after NewLife: %v, %v", after, err)
-	}
+	return s
 }

@@ -31,16 +31,21 @@ func (l *Ledger) Commit(c *crawler.Changes) error {
 		clock = c.Now
 	}
 	w := changeWriter{b: l.db.NewBatch()}
-	defer w.b.Close()
+	defer func() {
+		if l.failure() == nil { // else the commit may be under way for ever
+			w.b.Close()
+		}
+	}()
 	w.write(c, clock)
 	if w.err != nil {
 		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
 	}
-	if err := w.b.Commit(pebble.Sync); err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
+	err := l.call(func() error { return w.b.Commit(pebble.Sync) })
+	if failed := l.failure(); failed != nil {
+		return failed
 	}
-	if err := l.failure(); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
 	}
 	l.clock = clock
 	l.due.lower(w.due)
@@ -107,6 +112,11 @@ func (w *changeWriter) own(c *crawler.Changes, clock time.Time) {
 	}
 	if c.State != nil {
 		w.json(metaState, c.State)
+	}
+	if !c.Quiet.IsZero() {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(c.Quiet))
+		w.set(appendMeta(w.key[:0], metaQuiet))
+		w.delete(appendMeta(w.key[:0], metaRecall))
 	}
 }
 

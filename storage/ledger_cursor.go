@@ -120,7 +120,7 @@ func (l *Ledger) readError(what string, err error) error {
 	if pebble.IsCorruptionError(err) {
 		return l.damage(what, err)
 	}
-	return fmt.Errorf("read %s of ledger %s: %w", what, l.dir, err)
+	return fmt.Errorf("read %s of ledger %s: %w", what, l.dir, oneLine(err))
 }
 
 // damage is what came of a record that makes no sense.

@@ -1,11 +1,15 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Settings of the database, by measurement: filters at every level, since most links that are looked up
@@ -21,7 +25,7 @@ const (
 
 func pebbleOptions(l *Ledger) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          l.o.FS,
+		FS:                          l.files(),
 		CacheSize:                   l.o.CacheBytes,
 		MemTableSize:                uint64(l.o.MemtableBytes),
 		MemTableStopWritesThreshold: 3,
@@ -36,10 +40,12 @@ func pebbleOptions(l *Ledger) *pebble.Options {
 		ErrorIfNotExists:   l.o.ReadOnly,
 		Logger:             pebbleLog{l},
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { l.o.Logger.Error("ledger", "dir", l.dir, "error", err) },
+			BackgroundError: l.background,
 			// The reader that met it gets an error, too.
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				l.o.Logger.Error("the ledger is damaged", "dir", l.dir, "file", i.Path, "error", i.Details)
+				if l.opened.Load() {
+					l.o.Logger.Error("the ledger is damaged", "dir", l.dir, "file", i.Path, "error", oneLine(i.Details))
+				}
 			},
 		},
 	}
@@ -75,3 +81,26 @@ func (p pebbleLog) Fatalf(format string, args ...any) {
 
 // formatUnknown recognizes Pebble's word for a database of a newer Pebble.
 func formatUnknown(text string) bool { return strings.Contains(text, "unknown format major version") }
+
+// files is the file system for Pebble.
+func (l *Ledger) files() vfs.FS {
+	if l.o.ReadOnly {
+		return readOnlyFS{l.o.FS}
+	}
+	return l.o.FS
+}
+
+// readOnlyFS lets a ledger be read where no file can be made, as Pebble's lock would be. The lock of the crawl directory
+// keeps others away.
+type readOnlyFS struct{ vfs.FS }
+
+func (f readOnlyFS) Lock(name string) (io.Closer, error) {
+	c, err := f.FS.Lock(name)
+	if errors.Is(err, syscall.EROFS) {
+		return io.NopCloser(nil), nil
+	}
+	return c, err
+}
+
+// Unwrap gives what is below, as vfs wants it.
+func (f readOnlyFS) Unwrap() vfs.FS { return f.FS }

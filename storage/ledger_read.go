@@ -20,12 +20,9 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 	defer snap.Close()
 	var s crawler.LedgerState
 	var committed bool
-	life, _, err := l.get(snap, appendMeta(nil, metaLife))
-	if err == nil && len(life) != len(s.Life) {
-		err = l.damage("its life", errLength)
-	}
-	copy(s.Life[:], life)
+	var err error
 	for _, read := range []func() error{
+		func() error { return l.lineage(snap, &s) },
 		func() (err error) { s.Clock, committed, err = l.metaTime(snap, metaClock); return },
 		func() (err error) { s.Position, _, err = l.metaUint(snap, metaPosition); return },
 		func() (err error) { s.Sequence, _, err = l.metaUint(snap, metaSequence); return },

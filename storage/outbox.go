@@ -35,7 +35,7 @@ type Outbox struct {
 func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	for _, d := range []string{archiveDir, filesDir} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("open outbox: %w", err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"trawl"
-	"trawl/cluster"
 	"trawl/crawler"
 )
 
@@ -56,7 +55,7 @@ func (p *program) schedulerCommand() *cobra.Command {
 		Example: "  trawl secret > secret\n  trawl scheduler seeds.txt --secret-file secret\n  trawl fetcher --join HOST:7946 --secret-file secret   # on each machine",
 	}
 	f.add(c, crawler.Crawl)
-	addCluster(c, &f.node, &f.secretFile)
+	addCluster(c, &f.node, &f.keys)
 	c.Flags().BoolVar(&f.node.Stay, "stay", false, "stay for more seeds when the job is done")
 	c.Flags().BoolVar(&f.download, "download", false, "fetch each listed URL once and keep the files")
 	c.RunE = func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, true) }
@@ -90,13 +89,13 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if f.config.print {
 		return p.printJob(c, job, o, args)
 	}
-	if o.Secret, err = readSecret(f.secretFile); err != nil {
-		return err
-	}
 	show, begun := p.newProgress(f), time.Now()
 	o.Serve, o.Stdout, o.Proxy = serve, p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.Level = new(slog.LevelVar)
 	o.Logger = p.logger(&f.log, o.Level)
+	if o.Keys, err = f.keys.open(o.Logger); err != nil {
+		return err
+	}
 	o.ClockOffset = f.clock.source()
 	if err := p.seeds(&job, &o, args); err != nil {
 		return err
@@ -109,6 +108,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	defer crawl.Close()
 	ctx, stop := p.signals(c.Context(), crawl.Dir())
 	defer stop()
+	defer f.keys.hangups(ctx, o.Keys)()
 	done := show.run(ctx, crawl, &job, o.Workers)
 	err = crawl.Run(ctx)
 	done()
@@ -220,26 +220,6 @@ func (p *program) signals(parent context.Context, dir string) (context.Context, 
 		}
 	}()
 	return ctx, func() { signal.Stop(c); close(ended); cancel() }
-}
-
-// readSecret takes the cluster's secret from a file or the environment; none is no error.
-func readSecret(file string) (cluster.Secret, error) {
-	text := os.Getenv("TRAWL_SECRET")
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, usage("--secret-file: %v", err)
-		}
-		text = string(b)
-	}
-	if text == "" {
-		return nil, nil
-	}
-	s, err := cluster.ParseSecret(text)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return s, nil
 }
 
 func isUnknownCommand(err error) bool {

@@ -16,7 +16,7 @@ import (
 
 func (p *program) explainCommand() *cobra.Command {
 	var asJSON bool
-	var secretFile string
+	var keys keyFlags
 	c := &cobra.Command{
 		Use:   "explain DIR URL…",
 		Short: "Why a URL was fetched, failed, is left out or waits",
@@ -32,9 +32,9 @@ func (p *program) explainCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, one object a line")
-	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET)")
+	keys.add(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
-		secret, err := readSecret(secretFile)
+		ring, err := keys.ask(p)
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (p *program) explainCommand() *cobra.Command {
 			return err
 		}
 		for _, u := range urls {
-			e, err := trawl.Explain(c.Context(), args[0], secret, u)
+			e, err := trawl.Explain(c.Context(), args[0], ring, u)
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 
 func (p *program) fetcherCommand() *cobra.Command {
 	var o trawl.Options
-	var secretFile string
+	var keys keyFlags
 	var log logFlags
 	var clock movedClock
 	c := &cobra.Command{
@@ -30,7 +30,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs.StringVar(&o.Name, "name", "", "name of this fetcher in rows and status (default made from the host name)")
 	log.add(fs, "only problems")
 	clock.add(fs)
-	addCluster(c, &o, &secretFile)
+	addCluster(c, &o, &keys)
 	var g config
 	g.add(fs)
 	fs.String("bandwidth", "", "")
@@ -60,12 +60,12 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if o.Workers < 1 || o.Workers > trawl.MaxWorkers {
 			return usage("--workers %d: use 1 to %d", o.Workers, trawl.MaxWorkers)
 		}
-		var err error
-		if o.Secret, err = readSecret(secretFile); err != nil {
-			return err
-		}
 		o.Proxy = httpproxy.FromEnvironment().ProxyFunc()
 		o.Logger = p.logger(&log, new(slog.LevelVar))
+		var err error
+		if o.Keys, err = keys.open(o.Logger); err != nil {
+			return err
+		}
 		o.ClockOffset = clock.source()
 		node, err := trawl.NewFetcher(o)
 		if err != nil {
@@ -74,6 +74,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		defer node.Close()
 		ctx, stop := p.signals(c.Context(), "")
 		defer stop()
+		defer keys.hangups(ctx, o.Keys)()
 		if err := node.Run(ctx); err != nil {
 			return err
 		}

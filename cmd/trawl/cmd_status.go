@@ -14,7 +14,7 @@ import (
 
 func (p *program) statusCommand() *cobra.Command {
 	var asJSON bool
-	var secretFile string
+	var keys keyFlags
 	c := &cobra.Command{
 		Use:     "status TARGET",
 		Short:   "Where a job stands",
@@ -23,15 +23,15 @@ func (p *program) statusCommand() *cobra.Command {
 		Args:    exactArgs(1, "a crawl directory or HOST:PORT"),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET)")
+	keys.add(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
-		secret, err := readSecret(secretFile)
+		ring, err := keys.ask(p)
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 		defer cancel()
-		s, err := trawl.StatusOf(ctx, args[0], secret)
+		s, err := trawl.StatusOf(ctx, args[0], ring)
 		if err != nil {
 			return err
 		}

@@ -19,30 +19,30 @@ import (
 const steerTimeout = 6 * time.Minute
 
 // steerCommand is a command that talks to a running job.
-func (p *program) steerCommand(use, short, example string, args cobra.PositionalArgs, run func(ctx context.Context, secret cluster.Secret, args []string) error) *cobra.Command {
-	var secretFile string
+func (p *program) steerCommand(use, short, example string, args cobra.PositionalArgs, run func(ctx context.Context, keys *cluster.Keyring, args []string) error) *cobra.Command {
+	var keys keyFlags
 	c := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: args,
 		Long: short + ". TARGET is a crawl directory on this machine, or HOST:PORT of a node's control address.",
 	}
-	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET)")
+	keys.add(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
-		secret, err := readSecret(secretFile)
+		ring, err := keys.ask(p)
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), steerTimeout)
 		defer cancel()
-		return run(ctx, secret, args)
+		return run(ctx, ring, args)
 	}
 	return c
 }
 
 func (p *program) steerCommands() []*cobra.Command {
 	target := exactArgs(1, "a crawl directory or HOST:PORT")
-	pause := func(on bool, told string) func(context.Context, cluster.Secret, []string) error {
-		return func(ctx context.Context, secret cluster.Secret, args []string) error {
-			if err := trawl.Change(ctx, args[0], secret, crawler.Change{Pause: &on}); err != nil {
+	pause := func(on bool, told string) func(context.Context, *cluster.Keyring, []string) error {
+		return func(ctx context.Context, keys *cluster.Keyring, args []string) error {
+			if err := trawl.Change(ctx, args[0], keys, crawler.Change{Pause: &on}); err != nil {
 				return err
 			}
 			fmt.Fprintln(p.stdout, told)
@@ -54,8 +54,8 @@ func (p *program) steerCommands() []*cobra.Command {
 			pause(true, "paused; it stays so over restarts, until trawl resume")),
 		p.steerCommand("resume TARGET", "Let a paused job go on", "  trawl resume example.com.trawl", target, pause(false, "resumed")),
 		p.steerCommand("stop TARGET", "Stop a running job as after an interrupt; the same command goes on with it", "  trawl stop example.com.trawl", target,
-			func(ctx context.Context, secret cluster.Secret, args []string) error {
-				if err := trawl.Stop(ctx, args[0], secret); err != nil {
+			func(ctx context.Context, keys *cluster.Keyring, args []string) error {
+				if err := trawl.Stop(ctx, args[0], keys); err != nil {
 					return err
 				}
 				fmt.Fprintln(p.stdout, "stopping")
@@ -73,12 +73,12 @@ func (p *program) addCommand() *cobra.Command {
 		return nil
 	}
 	return p.steerCommand("add TARGET SEED…", "Give a running job more seeds (URLs, files of URLs, or - for standard input)", "  trawl add example.com.trawl more.txt", args,
-		func(ctx context.Context, secret cluster.Secret, args []string) error {
+		func(ctx context.Context, keys *cluster.Keyring, args []string) error {
 			if err := trawl.CheckSeeds(args[1:]); err != nil {
 				return err
 			}
 			for _, seed := range args[1:] {
-				if err := p.addSeeds(ctx, args[0], secret, seed); err != nil {
+				if err := p.addSeeds(ctx, args[0], keys, seed); err != nil {
 					return err
 				}
 			}
@@ -86,7 +86,7 @@ func (p *program) addCommand() *cobra.Command {
 		})
 }
 
-func (p *program) addSeeds(ctx context.Context, target string, secret cluster.Secret, seed string) error {
+func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Keyring, seed string) error {
 	var list io.Reader = strings.NewReader(seed)
 	switch {
 	case seed == "-":
@@ -99,7 +99,7 @@ func (p *program) addSeeds(ctx context.Context, target string, secret cluster.Se
 		defer f.Close()
 		list = f
 	}
-	added, err := trawl.Add(ctx, target, secret, list)
+	added, err := trawl.Add(ctx, target, keys, list)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func (p *program) setCommand() *cobra.Command {
 	var logLevel string
 	var maxPages, maxPerHost int64
 	set := p.steerCommand("set TARGET --NAME VALUE…", "Change settings of a running job; they outlive restarts", "  trawl set example.com.trawl --delay 5s", exactArgs(1, "a crawl directory or HOST:PORT"),
-		func(ctx context.Context, secret cluster.Secret, args []string) error {
-			return trawl.Change(ctx, args[0], secret, change)
+		func(ctx context.Context, keys *cluster.Keyring, args []string) error {
+			return trawl.Change(ctx, args[0], keys, change)
 		})
 	fs := set.Flags()
 	fs.Var(&delayValue, "delay", "least time between two requests to a host; a longer one counts at once, a shorter one from each host's next turn")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"trawl/crawler"
 )
 
 // crawlDirEnding is how the names of crawl directories end, where the user gave no other.
@@ -20,7 +22,7 @@ func addCompletion(commands []*cobra.Command) error {
 		"archive":      {"warc", "files", "none"},
 		"compress":     {"gzip", "none"},
 		"log-format":   {"text", "json"},
-		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(failedReasons), ", ")...),
+		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),
 	}
 	for _, c := range commands {
 		for name, words := range values {

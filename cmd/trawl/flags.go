@@ -25,7 +25,7 @@ type jobFlags struct {
 	headers                              headers
 	retryFailed                          string
 	config                               config
-	secretFile                           string
+	keys                                 keyFlags
 	log                                  logFlags
 	clock                                movedClock
 	maxTime                              time.Duration
@@ -97,13 +97,13 @@ func (f *jobFlags) addWorkers(c *cobra.Command) {
 }
 
 // addCluster are the flags of nodes that others can reach.
-func addCluster(c *cobra.Command, n *trawl.Options, secretFile *string) {
+func addCluster(c *cobra.Command, n *trawl.Options, keys *keyFlags) {
 	fs := c.Flags()
 	fs.StringVar(&n.Bind, "bind", "", "gossip address; queue and control take the next two ports (default :7946, or 127.0.0.1:7946 without a secret; a fetcher takes free ports)")
 	fs.StringVar(&n.Advertise, "advertise", "", "address that other nodes reach this one at, where it differs")
 	fs.StringSliceVar(&n.Join, "join", nil, "gossip address of any node of the cluster (repeatable)")
 	fs.StringVar(&n.Control, "control", "", "control address (default the second port after --bind)")
-	fs.StringVar(secretFile, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET); trawl secret makes one")
+	keys.add(fs)
 }
 
 // options checks the flags and completes job and options.

@@ -94,17 +94,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // fail prints the error's lines and gives its exit status.
 func (p *program) fail(err error) int {
-	fmt.Fprintf(p.stderr, "trawl: %v\n", err)
+	status := exitFailed
 	var u usageError
 	switch {
 	case errors.As(err, &u), errors.Is(err, trawl.ErrUsage):
-		return exitUsage
+		status = exitUsage
 	case errors.Is(err, trawl.ErrRefused):
-		return exitRefused
+		status = exitRefused
 	case isUnknownCommand(err):
-		return exitUsage
+		status, err = exitUsage, unknownCommand(err)
+	default:
+		err = advise(err)
 	}
-	return exitFailed
+	fmt.Fprintf(p.stderr, "trawl: %v\n", err)
+	return status
 }
 
 // usageError is a mistake in the command line.

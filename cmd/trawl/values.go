@@ -86,23 +86,15 @@ func (c *certificates) Set(s string) error {
 	return nil
 }
 
-// failedReasons are the words that --retry-failed takes.
-var failedReasons = []crawler.Reason{
-	crawler.ReasonDNS, crawler.ReasonConnect, crawler.ReasonTLS, crawler.ReasonTimeout, crawler.ReasonReset, crawler.ReasonProtocol,
-	crawler.ReasonHTTPStatus, crawler.ReasonTooManyRedirects, crawler.ReasonBadRedirect, crawler.ReasonTooLarge,
-	crawler.ReasonBadEncoding, crawler.ReasonPrivateAddress, crawler.ReasonRobotsUnreachable, crawler.ReasonLost,
-	crawler.ReasonTrap, crawler.ReasonBudget, crawler.ReasonArchive, crawler.ReasonExtraction,
-}
-
 // anyReason is what --retry-failed without a value means.
 const anyReason = "any"
 
 func parseFailedReason(word string) (*crawler.Reason, error) {
-	r := crawler.Reason(word)
+	r, known := crawler.Reason(word), crawler.FailedReasons()
 	if word == anyReason {
 		r = ""
-	} else if !slices.Contains(failedReasons, r) {
-		return nil, usage("--retry-failed %q: use one of %s, or nothing for all failed URLs", word, joinWords(failedReasons))
+	} else if !slices.Contains(known, r) {
+		return nil, usage("--retry-failed %q: use one of %s, or nothing for all failed URLs", word, joinWords(known))
 	}
 	return &r, nil
 }

@@ -21,11 +21,11 @@ func (p *peer) answer(ctx context.Context, q request) bool {
 	before := meter.begin(a)
 	r := p.farm.decide(p.host.number, a, before)
 	end := answered{final: r.final, retryAfter: r.retryAfter}
-	released := false
+	var released time.Time
 	release := func() {
-		if !released {
-			released = true
-			meter.release(time.Now())
+		if released.IsZero() {
+			released = time.Now()
+			meter.release(released)
 		}
 	}
 	whole := false
@@ -43,6 +43,7 @@ func (p *peer) answer(ctx context.Context, q request) bool {
 		end.retryAfter = 0
 	}
 	meter.end(a, time.Now(), end)
+	p.log(a, r.status, released, whole, end)
 	return whole && r.cut == cutNot
 }
 

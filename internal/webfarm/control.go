@@ -7,7 +7,7 @@ import (
 )
 
 // Control is the farm's own interface, for another process: GET /__audit, /__seeds, /__urls (lines) and
-// /__certificate, POST /__reset. It belongs on an address of its own.
+// /__certificate, POST /__reset and /__flush (the log of requests). It belongs on an address of its own.
 func (f *Farm) Control() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /__audit", func(w http.ResponseWriter, _ *http.Request) {
@@ -28,5 +28,10 @@ func (f *Farm) Control() http.Handler {
 	})
 	m.HandleFunc("GET /__certificate", func(w http.ResponseWriter, _ *http.Request) { w.Write(f.Certificate()) })
 	m.HandleFunc("POST /__reset", func(http.ResponseWriter, *http.Request) { f.ResetAudit() })
+	m.HandleFunc("POST /__flush", func(w http.ResponseWriter, _ *http.Request) {
+		if err := f.FlushRequests(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
 	return m
 }

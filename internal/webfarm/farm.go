@@ -24,6 +24,8 @@ type Farm struct {
 	// Most connections are idle, so buffers and compressors are shared.
 	buffers, gzips sync.Pool
 
+	requests *requestLog // nil without Options.Requests
+
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	closed bool
@@ -47,6 +49,9 @@ func New(o Options) (*Farm, error) {
 		site:  &site{o: o, faults: o.Faults.fractions(), text: newText(o.Seed)},
 		conns: make(map[net.Conn]struct{}),
 	}
+	if o.Requests != nil {
+		f.requests = newRequestLog(o.Requests)
+	}
 	f.buffers.New = func() any { return new(buffer) }
 	f.gzips.New = func() any {
 		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
@@ -56,7 +61,7 @@ func New(o Options) (*Farm, error) {
 		return nil, fmt.Errorf("web farm: %w", err)
 	}
 	var err error
-	if f.tls, f.ca, err = newAuthority(o.Hosts, o.Ports); err != nil {
+	if f.tls, f.ca, err = newAuthority(o); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("web farm: %w", err)
 	}
@@ -64,11 +69,12 @@ func New(o Options) (*Farm, error) {
 }
 
 // hostIP is the address of a host.
-func hostIP(number int, ports bool) net.IP {
-	if ports {
+func hostIP(number int, o Options) net.IP {
+	if o.Ports {
 		return net.IPv4(127, 0, 0, 1)
 	}
-	return net.IPv4(127, 1, byte(1+number/250), byte(1+number%250))
+	base := o.Net.Masked().Addr().As4()
+	return net.IPv4(base[0], base[1], byte(1+number/250), byte(1+number%250))
 }
 
 // listen binds all hosts. With a free port that some address has taken, all begin again with another.
@@ -87,11 +93,11 @@ func (f *Farm) bind() error {
 	f.hosts, f.faces = nil, nil
 	port := f.o.Port
 	for i := range f.o.Hosts {
-		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: hostIP(i, f.o.Ports), Port: port})
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: hostIP(i, f.o), Port: port})
 		if err != nil {
 			f.closeListeners()
 			if errors.Is(err, syscall.EADDRNOTAVAIL) {
-				return fmt.Errorf("%w: this system does not route 127.0.0.0/8, set Ports", err)
+				return fmt.Errorf("%w: this system does not route %v, set Ports", err, f.o.Net)
 			}
 			return err
 		}
@@ -130,7 +136,7 @@ func (f *Farm) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	peers.Wait()
-	return err
+	return errors.Join(err, f.FlushRequests())
 }
 
 // accept takes connections until the listener is closed.

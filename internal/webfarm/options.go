@@ -3,7 +3,9 @@ package webfarm
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net/netip"
 	"time"
 )
 
@@ -28,8 +30,12 @@ type Options struct {
 	Gzip               float64 // fraction sent as gzip to clients that take it; default 0
 	Chunked            float64 // fraction sent in chunks, without Content-Length; default 0
 
-	Ports bool    // hosts are ports of 127.0.0.1, not addresses in 127.0.0.0/8 (which Linux routes and others do not)
-	Port  int     // of the addresses, or the first of Ports; default 0, free ones
+	Ports bool // hosts are ports of 127.0.0.1, not addresses in 127.0.0.0/8 (which Linux routes and others do not)
+	Port  int  // of the addresses, or the first of Ports; default 0, free ones
+
+	// Net is where the addresses lie, an IPv4 network of 16 bits or fewer; default 127.1.0.0/16. Another one must
+	// be routed to this machine as its own (ip route add local NET dev lo).
+	Net   netip.Prefix
 	HTTPS float64 // fraction of hosts whose own links are https; every host answers both on its port; default 0
 
 	Latency   time.Duration // from the request to the first byte of the answer
@@ -38,6 +44,8 @@ type Options struct {
 
 	Faults Faults
 	Robots RobotsOptions
+
+	Requests io.Writer // takes a line for each request, see [Request]; nil for none
 }
 
 // Faults are the fractions of pages that go wrong. Their sum is at most 1.
@@ -79,6 +87,7 @@ type RobotsOptions struct {
 func (o Options) withDefaults() Options {
 	setDefault(&o.Hosts, 10)
 	setDefault(&o.PagesPerHost, 100)
+	setDefault(&o.Net, netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 1}), 16))
 	setDefault(&o.MinBytes, 8_000)
 	setDefault(&o.MaxBytes, max(30_000, o.MinBytes))
 	setDefault(&o.Links, 30)
@@ -118,6 +127,9 @@ func (o Options) validate() error {
 	within("Faults.Times", o.Faults.Times, 1, 1000)
 	within("Faults.ChainLength", o.Faults.ChainLength, 1, 100)
 	within("Robots.Times", o.Robots.Times, 1, 1000)
+	if !o.Net.Addr().Is4() || o.Net.Bits() < 0 || o.Net.Bits() > 16 {
+		errs = append(errs, fmt.Errorf("network %v: use an IPv4 network of 16 bits or fewer", o.Net))
+	}
 	if o.Faults.RetryAfter%time.Second != 0 {
 		errs = append(errs, fmt.Errorf("Faults.RetryAfter %v: use full seconds", o.Faults.RetryAfter))
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // newAuthority makes one certificate for all hosts, which is its own authority.
-func newAuthority(hosts int, ports bool) (*tls.Config, []byte, error) {
+func newAuthority(o Options) (*tls.Config, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -24,8 +24,8 @@ func newAuthority(hosts int, ports bool) (*tls.Config, []byte, error) {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 	}
-	for i := range hosts {
-		if ip := hostIP(i, ports); i == 0 || !ports {
+	for i := range o.Hosts {
+		if ip := hostIP(i, o); i == 0 || !o.Ports {
 			t.IPAddresses = append(t.IPAddresses, ip)
 		}
 	}

@@ -17,16 +17,17 @@ web() {
 reset_audit() { wget -q -O /dev/null --method=POST "$control/__reset"; }
 audit() { wget -q -O "$tmp/audit.json" "$control/__audit"; }
 
-# port: three free ports in a row.
+# port: three free ports in a row, below those that the system gives to outgoing connections.
 port() {
   python3 - <<'PY'
-import socket
+import random, socket
 while True:
+    p = random.randrange(12000, 32000)
     s = [socket.socket() for _ in range(3)]
-    s[0].bind(("127.0.0.1", 0)); p = s[0].getsockname()[1]
     try:
-        s[1].bind(("127.0.0.1", p + 1)); s[2].bind(("127.0.0.1", p + 2)); print(p); break
-    except (OSError, OverflowError): pass
+        for i in range(3): s[i].bind(("127.0.0.1", p + i))
+        print(p); break
+    except OSError: pass
 PY
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,7 +30,7 @@ func main() {
 // settings are the flags.
 type settings struct {
 	options                      webfarm.Options
-	seeds, urls, audit           string
+	seeds, urls, audit, requests string
 	control, certificate, listen string
 }
 
@@ -39,10 +40,12 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := flag.NewFlagSet("webfarm", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&s.listen, "listen", ":0", "`:PORT` of the hosts, which are addresses in 127.0.0.0/8; 127.0.0.1:PORT makes them ports from there on")
-	f.StringVar(&s.control, "control", "", "`address` for /__audit, /__seeds, /__urls, /__certificate and /__reset")
+	f.TextVar(&o.Net, "net", netip.MustParsePrefix("127.1.0.0/16"), "`network` of the addresses; another one must be routed to this machine as its own")
+	f.StringVar(&s.control, "control", "", "`address`, or unix:PATH, for /__audit, /__seeds, /__urls, /__certificate, /__reset and /__flush")
 	f.StringVar(&s.seeds, "seeds", "-", "`file` for the seeds, - for standard output")
 	f.StringVar(&s.urls, "urls", "", "`file` for all URLs")
 	f.StringVar(&s.audit, "audit", "", "`file` for the audit at the end, - for standard output")
+	f.StringVar(&s.requests, "requests", "", "`file` that takes a line for each request: begin and end (ns), client, host, what, status, flags, Retry-After (ms), path; appended to")
 	f.StringVar(&s.certificate, "certificate", "", "`file` for the certificate that clients of https must trust")
 	f.IntVar(&o.Hosts, "hosts", 10, "number of hosts")
 	f.IntVar(&o.PagesPerHost, "pages", 100, "pages of a host")
@@ -121,14 +124,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
+	if s.requests != "" {
+		log, err := os.OpenFile(s.requests, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+		s.options.Requests = log
+	}
 	f, err := webfarm.New(s.options)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if s.control != "" {
-		l, err := net.Listen("tcp", s.control)
+		l, err := listenControl(s.control)
 		if err != nil {
 			return err
 		}
@@ -157,6 +168,14 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	return write(s.audit, append(audit, '\n'), stdout)
+}
+
+// listenControl takes an address, or the path of a Unix socket.
+func listenControl(address string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return net.Listen("unix", path)
+	}
+	return net.Listen("tcp", address)
 }
 
 // write writes a file, whole before it has its name; "-" is standard output, "" nothing.

@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits of the queue's port.
+const (
+	// MaxQueueStrangers is how many connections to the queue may be there whose TLS handshake is not done; when
+	// one more comes, the oldest is cut, of the address that has the most.
+	MaxQueueStrangers = 1024
+	// MaxQueueGuests is how many members may be connected to the queue.
+	MaxQueueGuests = 4096
+	// QueueHandshake is how long a handshake may take.
+	QueueHandshake = 10 * time.Second
+	// queueWrite is how long a member may take for [relayBuffer] bytes, or it is cut. The server behind gives a
+	// slow member up by its own, shorter time.
+	queueWrite  = 15 * time.Second
+	relayBuffer = 32 << 10
+)
+
+// front is the queue's port for other machines. Strangers meet Go's TLS and nothing else: the server behind, which
+// is reached in process, hears only from connections whose certificate was verified.
+type front struct {
+	listener net.Listener
+	conf     *tls.Config
+	behind   func() (net.Conn, error)
+	inbox    string // what names of fetchers' inboxes begin with; "" lets everything through
+	door     *door
+	refused  *tally
+	log      *slog.Logger
+	guests   atomic.Int64
+}
+
+func listenFront(listen string, conf *tls.Config, behind func() (net.Conn, error), log *slog.Logger) (*front, error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, err
+	}
+	counter := func(text string) *tally {
+		return &tally{log: log, level: slog.LevelWarn, text: text, now: time.Now}
+	}
+	return &front{
+		listener: l, conf: conf, behind: behind, log: log,
+		door:    newDoor(MaxQueueStrangers, 0, counter("queue: too many connections that prove nothing, the oldest of those that have the most is cut")),
+		refused: counter("queue: refused a connection"),
+	}, nil
+}
+
+// run serves until ctx ends; then it cuts every connection and waits for their goroutines.
+func (f *front) run(ctx context.Context) {
+	defer f.refused.flush()
+	defer f.door.cut.flush()
+	stop := context.AfterFunc(ctx, func() { f.listener.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		conn, err := f.listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return
+		case err != nil:
+			f.log.Warn("queue: a connection could not be accepted", "error", err) // out of files, say
+			pause(ctx, retryWait)
+		default:
+			e := f.door.enter(conn)
+			wg.Go(func() { f.serve(ctx, e) })
+		}
+	}
+}
+
+// serve lets one connection in and carries bytes until either side ends.
+func (f *front) serve(ctx context.Context, e *entrant) {
+	defer e.Close()
+	defer context.AfterFunc(ctx, func() { e.Close() })()
+	conn := tls.Server(e, f.conf)
+	if err := f.admit(ctx, conn); err != nil {
+		if ctx.Err() == nil {
+			f.refused.hit(slog.String("from", e.RemoteAddr().String()), slog.String("why", err.Error()))
+		}
+		return
+	}
+	if !e.pass(&f.guests, MaxQueueGuests) {
+		f.log.Warn("queue: too many members are connected", "limit", MaxQueueGuests)
+		return
+	}
+	behind, err := f.behind()
+	if err != nil {
+		return // the server is ending
+	}
+	defer behind.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer behind.Close()
+		if f.inbox == "" {
+			_, _ = io.Copy(behind, conn) // ends with either
+		} else if err := newGuard(conn, f.inbox).carry(behind); err != nil {
+			f.refused.hit(slog.String("from", e.RemoteAddr().String()), slog.String("why", err.Error()))
+		}
+	})
+	f.answer(e, conn, behind)
+	conn.Close() // with a goodbye, so that the last line of the server is heard
+	wg.Wait()
+}
+
+func (f *front) admit(ctx context.Context, conn *tls.Conn) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, QueueHandshake, fmt.Errorf("no handshake within %s", QueueHandshake))
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	if len(conn.ConnectionState().VerifiedChains) == 0 {
+		return errors.New("no certificate of this cluster was shown")
+	}
+	return nil
+}
+
+// answer copies to the member until either side ends.
+func (f *front) answer(e *entrant, conn, behind net.Conn) {
+	buf := make([]byte, relayBuffer)
+	for {
+		n, err := behind.Read(buf)
+		if n > 0 {
+			_ = e.SetWriteDeadline(time.Now().Add(queueWrite)) // fails on a closed one only
+			if _, err := conn.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package fetcher
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"trawl/crawler"
+)
+
+// fullBacklog adds links to a report until the fetcher's backlog is full.
+func fullBacklog(t *testing.T, all *backlog) *report {
+	r := newReport()
+	r.all = all
+	for n := 0; all.full() == nil; n++ {
+		if n > 1000 {
+			t.Fatal("a backlog that is never full")
+		}
+		r.sent = map[sentLink]int32{} // the same links again
+		r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
+	}
+	return r
+}
+
+func TestAFullBacklogHoldsTheLanesOfAllTurnsBack(t *testing.T) {
+	for name, storing := range map[string]func(r *report){
+		"until parts are stored": func(r *report) {
+			for range 3 {
+				var p crawler.Part
+				r.take(&p)
+				r.stored()
+			}
+		},
+		"until a turn gives up what it has": (*report).drop,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				all := &backlog{}
+				r := fullBacklog(t, all)
+				other := newReport()
+				other.all = all
+				waited := false
+				go func() {
+					other.room(nil)
+					waited = true
+				}()
+				synctest.Wait()
+				var p crawler.Part
+				r.take(&p) // what is on its way is in memory, too
+				synctest.Wait()
+				if waited {
+					t.Error("a lane of another turn went on while the backlog was full")
+				}
+				storing(r)
+				synctest.Wait()
+				if !waited {
+					t.Error("the lane does not go on")
+				}
+				other.take(&p)
+				if p.State.Bounds[boundUnsent] != 1 {
+					t.Errorf("the limit is marked as %v", p.State.Bounds)
+				}
+			})
+		})
+	}
+}
+
+func TestABacklogIsEmptyWhenEverythingWasStoredOrDropped(t *testing.T) {
+	all := &backlog{}
+	r := newReport()
+	r.all = all
+	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 3000, 300), true)
+	var p crawler.Part
+	r.take(&p)
+	r.stored()
+	if all.bytes <= 0 {
+		t.Errorf("%d bytes are left of a page of two parts", all.bytes)
+	}
+	for !r.empty() {
+		r.take(&p)
+		r.stored()
+	}
+	if all.bytes != 0 {
+		t.Errorf("%d bytes are left", all.bytes)
+	}
+	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/2")}, 0, testLinks(t, 30, 300), true)
+	r.take(&p)
+	r.drop()
+	if all.bytes != 0 {
+		t.Errorf("%d bytes are left after the drop", all.bytes)
+	}
+}

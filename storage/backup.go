@@ -1,0 +1,321 @@
+package storage
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"trawl/crawler"
+)
+
+// A backup is one file, a tar compressed with zstd, of entries in this order:
+//
+//	manifest.json  [BackupInfo]
+//	job.yaml       the settings in force, for people; may be missing
+//	members        where a cluster's fetchers are found; may be missing
+//	ledger/NAME    the files of the ledger, as of one moment
+//	end.json       [backupEnd]: what went before it, with its digest
+//
+// What does not end with end.json was cut. Bodies are not in it.
+const (
+	// backupFormat goes up when an older trawl would misread a backup.
+	backupFormat = 1
+
+	backupManifest = "manifest.json"
+	backupLedger   = "ledger/"
+	backupEndName  = "end.json"
+
+	// MaxBackupText is the most bytes of an entry that is not of the ledger.
+	MaxBackupText = 1 << 20
+	// MaxBackupFiles is the most files of a ledger that a backup may have.
+	MaxBackupFiles = 1 << 20
+	// backupWindow is the memory that compressing looks back on, in bytes.
+	backupWindow = 1 << 20
+	// summaryCache is the cache of a copy that is opened to be described, in bytes.
+	summaryCache = 1 << 20
+
+	// backupTemp begins the names of directories for copies on their way.
+	backupTemp = ".backup-"
+)
+
+// backupTexts are the files beside the ledger that are copied, where they are there.
+var backupTexts = []string{jobName, membersName}
+
+// BackupInfo is what a backup says of itself.
+type BackupInfo struct {
+	Format   int                 `json:"format"`
+	Trawl    string              `json:"trawl"` // version of the program that made it
+	Layout   int                 `json:"layout"`
+	Schema   uint64              `json:"schema"`
+	Taken    time.Time           `json:"taken"`
+	Life     string              `json:"life"`
+	Origin   string              `json:"origin"`
+	Restored time.Time           `json:"restored,omitzero"` // when the ledger that was copied was restored itself
+	Clock    time.Time           `json:"clock"`             // of the scheduler, at the newest commit
+	Position uint64              `json:"position"`          // of the result log, settled up to here
+	Job      string              `json:"job"`
+	Kind     crawler.Kind        `json:"kind"`
+	Archive  crawler.ArchiveKind `json:"archive"` // where the bodies are that are not in it
+	Finished time.Time           `json:"finished,omitzero"`
+	Rows     int64               `json:"rows"`
+	Hosts    int64               `json:"hosts"`
+	Counts   map[string]int64    `json:"counts"` // rows by outcome
+	Files    int                 `json:"files"`  // of the ledger
+	Bytes    int64               `json:"bytes"`  // of these files
+}
+
+// backupEnd proves that what went before it is whole.
+type backupEnd struct {
+	Entries int    `json:"entries"`
+	Digest  string `json:"digest"` // sha256: of all entries' names, sizes and contents
+}
+
+// Backup writes a backup of the directory's crawl. With a ledger, which is the directory's and may be in use, a copy
+// is made first (it shares its tables with the ledger where the file system can) and removed at the end; without one
+// the ledger must be closed. version is the program's. Several calls at once do no harm.
+func (d *Dir) Backup(ctx context.Context, w io.Writer, l *Ledger, version string) (info BackupInfo, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("back up %s: %w", d.path, err)
+		}
+	}()
+	taken, from := time.Now(), d.Ledger()
+	if l != nil {
+		temp, err := os.MkdirTemp(d.path, backupTemp+"*")
+		if err != nil {
+			return info, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+		from = filepath.Join(temp, "ledger")
+		if err := l.Backup(from); err != nil {
+			return info, err
+		}
+	}
+	copied, err := OpenLedger(from, LedgerOptions{ReadOnly: true, CacheBytes: summaryCache})
+	if err != nil {
+		return info, err
+	}
+	info, err = copied.summary()
+	if err = errors.Join(err, copied.Close()); err != nil {
+		return info, err
+	}
+	info.Format, info.Layout, info.Trawl, info.Taken = backupFormat, dirVersion, version, taken.UTC().Round(0)
+	files, err := ledgerFiles(from)
+	if err != nil {
+		return info, err
+	}
+	for _, f := range files {
+		info.Files++
+		info.Bytes += f.Size()
+	}
+	return info, writeBackup(ctx, w, &info, d.path, from, files)
+}
+
+// BackupSpool makes a private file in the directory for a backup on its way elsewhere; the caller closes and removes it.
+func (d *Dir) BackupSpool() (*os.File, error) {
+	f, err := os.CreateTemp(d.path, backupTemp+"*")
+	if err != nil {
+		return nil, fmt.Errorf("make room for a backup: %w", err)
+	}
+	return f, nil
+}
+
+// RemoveStaleBackups removes the copies that a process left which was killed while it made a backup. None may be under
+// way.
+func (d *Dir) RemoveStaleBackups() error {
+	left, err := filepath.Glob(filepath.Join(escapeGlob(d.path), backupTemp+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil {
+		return fmt.Errorf("remove what is left of a backup: %w", err)
+	}
+	return nil
+}
+
+var globMeta = regexp.MustCompile(`[*?\[\\]`)
+
+func escapeGlob(path string) string { return globMeta.ReplaceAllString(path, `\$0`) }
+
+// ledgerFile is how the files of a ledger are called.
+var ledgerFile = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
+
+// pebbleLock is the file by which Pebble knows that a database is open.
+const pebbleLock = "LOCK"
+
+// ledgerFiles lists what belongs to a ledger that nobody writes.
+func ledgerFiles(dir string) ([]fs.FileInfo, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []fs.FileInfo
+	for _, e := range entries {
+		info, err := e.Info()
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Name() == pebbleLock:
+		case !info.Mode().IsRegular() || !ledgerFile.MatchString(e.Name()):
+			return nil, fmt.Errorf("%s is no file of a ledger: move it away", filepath.Join(dir, e.Name()))
+		case len(files) == MaxBackupFiles:
+			return nil, fmt.Errorf("the ledger has more than %d files", MaxBackupFiles)
+		default:
+			files = append(files, info)
+		}
+	}
+	return files, nil
+}
+
+func writeBackup(ctx context.Context, w io.Writer, info *BackupInfo, dir, ledger string, files []fs.FileInfo) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(backupWindow), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return err
+	}
+	b := &backupWriter{ctx: ctx, tar: tar.NewWriter(z), sum: newBackupSum(), taken: info.Taken}
+	b.json(backupManifest, info)
+	for _, name := range backupTexts {
+		b.text(filepath.Join(dir, name), name)
+	}
+	for _, f := range files {
+		b.file(filepath.Join(ledger, f.Name()), backupLedger+f.Name(), f.Size())
+	}
+	b.json(backupEndName, b.sum.end())
+	if b.err != nil {
+		return errors.Join(b.err, ctx.Err(), closeQuietly(z))
+	}
+	return errors.Join(b.tar.Close(), z.Close())
+}
+
+// closeQuietly frees an encoder whose output nobody will use.
+func closeQuietly(z *zstd.Encoder) error {
+	z.Reset(io.Discard)
+	return z.Close()
+}
+
+// backupWriter writes entries. The first error sticks.
+type backupWriter struct {
+	ctx   context.Context
+	tar   *tar.Writer
+	sum   *backupSum
+	taken time.Time
+	err   error
+}
+
+func (b *backupWriter) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+func (b *backupWriter) json(name string, v any) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if b.fail(err); b.err == nil {
+		b.entry(name, int64(len(text)), func(w io.Writer) error { _, err := w.Write(text); return err })
+	}
+}
+
+// text copies a file that may be missing.
+func (b *backupWriter) text(path, name string) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || b.err != nil {
+		return
+	} else if err != nil {
+		b.fail(err)
+		return
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, MaxBackupText+1))
+	if err == nil && len(text) > MaxBackupText {
+		err = fmt.Errorf("%s is larger than %d bytes", path, MaxBackupText)
+	}
+	if b.fail(err); err == nil {
+		b.entry(name, int64(len(text)), func(w io.Writer) error { _, err := w.Write(text); return err })
+	}
+}
+
+func (b *backupWriter) file(path, name string, size int64) {
+	if b.err != nil {
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	defer f.Close()
+	b.entry(name, size, func(w io.Writer) error {
+		_, err := io.CopyN(w, readerUntil{b.ctx, f}, size)
+		return err
+	})
+}
+
+func (b *backupWriter) entry(name string, size int64, write func(io.Writer) error) {
+	if b.err != nil {
+		return
+	}
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: b.taken}
+	if b.fail(b.tar.WriteHeader(h)); b.err != nil {
+		return
+	}
+	b.sum.begin(name, size)
+	if err := write(io.MultiWriter(b.tar, b.sum)); err != nil {
+		b.fail(fmt.Errorf("copy %s: %w", name, err))
+	}
+}
+
+// readerUntil reads until the context ends.
+type readerUntil struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r readerUntil) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+// backupSum is the digest of entries.
+type backupSum struct {
+	hash.Hash
+	entries int
+}
+
+func newBackupSum() *backupSum { return &backupSum{Hash: sha256.New()} }
+
+func (s *backupSum) begin(name string, size int64) {
+	s.entries++
+	head := binary.BigEndian.AppendUint64(append([]byte(name), 0), uint64(size))
+	_, _ = s.Write(head) // never fails
+}
+
+func (s *backupSum) end() backupEnd {
+	return backupEnd{Entries: s.entries, Digest: "sha256:" + hex.EncodeToString(s.Sum(nil))}
+}
+
+// WriteFile makes a private file appear whole under its name: written beside its place, synced, renamed.
+func WriteFile(path string, write func(io.Writer) error) error {
+	removeStale(linkTarget(path))
+	return replaceFile(path, 0o600, func(f *os.File) error { return write(f) })
+}
+
+// isText reports whether an entry is one of the files beside the ledger.
+func isText(name string) bool { return slices.Contains(backupTexts, name) }

@@ -1,0 +1,360 @@
+package storage
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxBackupWindow is the most memory that a backup may ask for to be unpacked, in bytes.
+	maxBackupWindow = 8 << 20
+
+	// restoringName is the directory in which a crawl is put together. While it is there and no version, all that lies
+	// beside it was put there by a restore that did not come to its end, but for what keptByRestore names.
+	restoringName = ".restoring"
+)
+
+// ErrHoldsCrawl: a backup is not restored over something that is there.
+var ErrHoldsCrawl = errors.New("not empty")
+
+// keptByRestore may be there before a restore, and is left alone: bodies that were copied already.
+var keptByRestore = map[string]bool{"archive": true, "files": true, "exports": true}
+
+// ReadBackupInfo reads what a backup says of itself, not whether it is whole. Errors wrap [ErrDamaged] and [ErrNewer].
+func ReadBackupInfo(r io.Reader) (BackupInfo, error) {
+	b, err := newBackupReader(context.Background(), r)
+	if err != nil {
+		return BackupInfo{}, err
+	}
+	defer b.z.Close()
+	return b.info()
+}
+
+// Restore makes a crawl directory from a backup. The directory must be empty, but for bodies, or not be there. Its
+// ledger gets a new life ([Ledger.Restored]). Everything is put together aside and moved into its place once it is whole,
+// so that after an error, or a crash, there is no crawl. Errors wrap [ErrHoldsCrawl], [ErrInUse], [ErrDamaged], [ErrNewer].
+func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info BackupInfo, err error) {
+	_, statErr := os.Lstat(path)
+	made := errors.Is(statErr, fs.ErrNotExist)
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return info, fmt.Errorf("make crawl directory: %w", err)
+	}
+	if err := restorable(path); err != nil {
+		return info, err
+	}
+	lock, err := lockDir(path, true)
+	if err != nil {
+		return info, err
+	}
+	d := &Dir{path: path, lock: lock}
+	staging := filepath.Join(path, restoringName)
+	if err = d.forgetRestore(); err == nil {
+		info, err = d.restore(ctx, r, staging, now)
+	}
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(staging))
+		if made {
+			_ = os.Remove(filepath.Join(path, lockName)) // both stay where something else came meanwhile
+			_ = os.Remove(path)
+		}
+	}
+	return info, errors.Join(err, d.Close())
+}
+
+// restorable looks whether nothing would be lost.
+func restorable(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", path, err)
+	}
+	begun, other := false, ""
+	for _, e := range entries {
+		switch n := e.Name(); {
+		case n == versionName:
+			return fmt.Errorf("%s is %w: it holds a crawl; choose another --dir", path, ErrHoldsCrawl)
+		case n == restoringName:
+			begun = true
+		case n == lockName, keptByRestore[n], strings.HasPrefix(n, "."+versionName):
+		default:
+			other = n
+		}
+	}
+	if other != "" && !begun {
+		return fmt.Errorf("%s is %w: it holds %s; choose another --dir", path, ErrHoldsCrawl, other)
+	}
+	return nil
+}
+
+// forgetRestore removes what a restore left that died.
+func (d *Dir) forgetRestore() error {
+	staging := filepath.Join(d.path, restoringName)
+	if _, err := os.Lstat(staging); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	problems := []error{os.RemoveAll(d.Ledger()), os.RemoveAll(d.Queue())}
+	for _, name := range backupTexts {
+		problems = append(problems, os.RemoveAll(filepath.Join(d.path, name)))
+	}
+	if err := errors.Join(append(problems, os.RemoveAll(staging))...); err != nil {
+		return fmt.Errorf("remove what an earlier restore left: %w", err)
+	}
+	return nil
+}
+
+func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time.Time) (BackupInfo, error) {
+	if err := os.MkdirAll(filepath.Join(staging, "ledger"), 0o700); err != nil {
+		return BackupInfo{}, fmt.Errorf("make room for the backup: %w", err)
+	}
+	info, err := unpack(ctx, r, staging)
+	if err != nil {
+		return info, err
+	}
+	ledger, err := OpenLedger(filepath.Join(staging, "ledger"), LedgerOptions{})
+	if err != nil {
+		return info, err
+	}
+	if err := errors.Join(ledger.Restored(now), ledger.Close()); err != nil {
+		return info, err
+	}
+	for _, name := range append([]string{"ledger"}, backupTexts...) {
+		err := os.Rename(filepath.Join(staging, name), filepath.Join(d.path, name))
+		if err != nil && !(errors.Is(err, fs.ErrNotExist) && isText(name)) {
+			return info, fmt.Errorf("put the backup in its place: %w", err)
+		}
+	}
+	if err := syncDir(d.path + "/"); err != nil {
+		return info, err
+	}
+	if err := d.furnish(true); err != nil { // from here on it is a crawl
+		return info, err
+	}
+	return info, os.RemoveAll(staging)
+}
+
+// unpack writes the files of a backup into a directory. When it returns nil they are durable and whole.
+func unpack(ctx context.Context, r io.Reader, dir string) (info BackupInfo, err error) {
+	b, err := newBackupReader(ctx, r)
+	if err != nil {
+		return info, err
+	}
+	defer b.z.Close()
+	if info, err = b.info(); err != nil {
+		return info, err
+	}
+	if err := enoughRoom(dir, info.Bytes); err != nil {
+		return info, err
+	}
+	if b.root, err = os.OpenRoot(dir); err != nil {
+		return info, fmt.Errorf("unpack the backup: %w", err)
+	}
+	defer b.root.Close()
+	for {
+		done, err := b.next(&info)
+		if err != nil {
+			return info, err
+		}
+		if done {
+			break
+		}
+	}
+	if b.files != info.Files || b.bytes != info.Bytes {
+		return info, damagedBackup(fmt.Errorf("it has %d files of %d bytes in place of %d of %d", b.files, b.bytes, info.Files, info.Bytes))
+	}
+	return info, errors.Join(syncDir(filepath.Join(dir, "ledger")+"/"), syncDir(dir+"/"))
+}
+
+func enoughRoom(dir string, need int64) error {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil {
+		return nil // the writing tells
+	}
+	if free := int64(uint64(s.Bavail) * uint64(s.Bsize)); need > free {
+		return fmt.Errorf("the backup needs %d bytes and the disk of %s has %d: make room, or choose another --dir", need, filepath.Dir(dir), free)
+	}
+	return nil
+}
+
+// backupReader reads a backup entry by entry.
+type backupReader struct {
+	ctx   context.Context
+	z     *zstd.Decoder
+	tar   *tar.Reader
+	sum   *backupSum
+	root  *os.Root // where to
+	files int      // of the ledger, so far
+	bytes int64
+}
+
+func newBackupReader(ctx context.Context, r io.Reader) (*backupReader, error) {
+	z, err := zstd.NewReader(readerUntil{ctx, r}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxBackupWindow))
+	if err != nil {
+		return nil, damagedBackup(err)
+	}
+	return &backupReader{ctx: ctx, z: z, tar: tar.NewReader(z), sum: newBackupSum()}, nil
+}
+
+// damagedBackup says what to do.
+func damagedBackup(why error) error {
+	if errors.Is(why, io.EOF) || errors.Is(why, io.ErrUnexpectedEOF) {
+		why = errors.New("it ends before its end, so it was cut")
+	}
+	return fmt.Errorf("the backup is %w: %w; use another one", ErrDamaged, why)
+}
+
+// wrong tells a fault of the backup from a fault of its reading.
+func (b *backupReader) wrong(err error) error {
+	if b.ctx.Err() != nil {
+		return b.ctx.Err()
+	}
+	return damagedBackup(err)
+}
+
+// info reads the first entry.
+func (b *backupReader) info() (info BackupInfo, err error) {
+	h, err := b.tar.Next()
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return info, b.wrong(err)
+	case err != nil && b.ctx.Err() == nil:
+		return info, fmt.Errorf("it is no backup of trawl, or %w (%w); use one that trawl backup made", ErrDamaged, err)
+	case err != nil:
+		return info, b.ctx.Err()
+	case h.Name != backupManifest:
+		return info, fmt.Errorf("it is no backup of trawl, or %w (it begins with %.100q); use one that trawl backup made", ErrDamaged, h.Name)
+	}
+	text, err := b.small(h)
+	if err != nil {
+		return info, err
+	}
+	if err := json.Unmarshal(text, &info); err != nil {
+		return info, damagedBackup(err)
+	}
+	switch {
+	case info.Format > backupFormat, info.Layout > dirVersion, info.Schema > ledgerSchema:
+		return info, fmt.Errorf("the backup is %w (%s; format %d, layout %d, schema %d; this trawl knows up to %d, %d, %d); use that trawl",
+			ErrNewer, printableVersion(info.Trawl), info.Format, info.Layout, info.Schema, backupFormat, dirVersion, ledgerSchema)
+	case info.Format < 1 || info.Files < 1 || info.Files > MaxBackupFiles || info.Bytes < 0:
+		return info, damagedBackup(fmt.Errorf("it has format %d and %d files of %d bytes", info.Format, info.Files, info.Bytes))
+	}
+	return info, nil
+}
+
+func printableVersion(v string) string { return fmt.Sprintf("%.100q", v) }
+
+// next takes one entry, and reports whether it was the last.
+func (b *backupReader) next(info *BackupInfo) (done bool, err error) {
+	h, err := b.tar.Next()
+	if err != nil {
+		return false, b.wrong(err)
+	}
+	name, ofLedger := strings.CutPrefix(h.Name, backupLedger)
+	switch {
+	case h.Typeflag != tar.TypeReg:
+		return false, damagedBackup(fmt.Errorf("%.200q in it is not a plain file", h.Name))
+	case h.Name == backupEndName:
+		return true, b.end(h)
+	case isText(h.Name):
+		return false, b.file(h, h.Name, MaxBackupText)
+	case !ofLedger || !ledgerFile.MatchString(name) || name == pebbleLock:
+		return false, damagedBackup(fmt.Errorf("%.200q in it does not belong there", h.Name))
+	}
+	if b.files++; b.files > info.Files {
+		return false, damagedBackup(fmt.Errorf("it has more than the %d files that it tells of", info.Files))
+	}
+	left := info.Bytes - b.bytes
+	b.bytes += h.Size
+	return false, b.file(h, filepath.Join("ledger", name), left)
+}
+
+// small reads an entry into memory.
+func (b *backupReader) small(h *tar.Header) ([]byte, error) {
+	if h.Size > MaxBackupText {
+		return nil, damagedBackup(fmt.Errorf("%.200q in it has %d bytes, more than %d", h.Name, h.Size, MaxBackupText))
+	}
+	text, err := io.ReadAll(b.tar)
+	if err != nil {
+		return nil, b.wrong(err)
+	}
+	b.sum.begin(h.Name, h.Size)
+	_, _ = b.sum.Write(text) // never fails
+	return text, nil
+}
+
+// file writes an entry to disk and syncs it.
+func (b *backupReader) file(h *tar.Header, name string, most int64) error {
+	if h.Size > most {
+		return damagedBackup(fmt.Errorf("%.200q in it has %d bytes, more than the %d that it may have", h.Name, h.Size, most))
+	}
+	f, err := b.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return damagedBackup(fmt.Errorf("%.200q is in it twice", h.Name))
+	} else if err != nil {
+		return fmt.Errorf("unpack the backup: %w", err)
+	}
+	b.sum.begin(h.Name, h.Size)
+	from := &noted{r: b.tar}
+	_, err = io.Copy(io.MultiWriter(f, b.sum), from)
+	if from.err != nil {
+		return errors.Join(b.wrong(from.err), f.Close())
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("unpack the backup: %w", err)
+	}
+	return nil
+}
+
+// noted remembers how reading failed, so that it is told from a failure to write.
+type noted struct {
+	r   io.Reader
+	err error
+}
+
+func (n *noted) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return k, err
+}
+
+// end compares what came with what was written, and reads on to the very end: the last checksum of the compression is
+// there.
+func (b *backupReader) end(h *tar.Header) error {
+	want := b.sum.end()
+	text, err := b.small(h)
+	if err != nil {
+		return err
+	}
+	var end backupEnd
+	if err := json.Unmarshal(text, &end); err != nil {
+		return damagedBackup(err)
+	}
+	if end != want {
+		return damagedBackup(errors.New("its content is not what was written"))
+	}
+	if _, err := b.tar.Next(); err == nil {
+		return damagedBackup(errors.New("something follows its end"))
+	} else if !errors.Is(err, io.EOF) {
+		return b.wrong(err)
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(b.z, 1))
+	if err == nil && n > 0 {
+		err = errors.New("something follows its end")
+	}
+	if err != nil {
+		return b.wrong(err)
+	}
+	return nil
+}

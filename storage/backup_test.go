@@ -1,0 +1,330 @@
+package storage
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// crawlWithLedger makes a crawl directory with a ledger in use, and the model of what is in it.
+func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *model) {
+	t.Helper()
+	d, err := OpenDir(filepath.Join(t.TempDir(), "crawl"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	for name, text := range map[string]string{jobName: "kind: crawl\n", membersName: "127.0.0.1:7\n"} {
+		if err := os.WriteFile(filepath.Join(d.Path(), name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newModel(seed)
+	l := open(t, d.Ledger(), LedgerOptions{})
+	for range 30 {
+		commit(t, l, m.step(t))
+	}
+	return d, l, m
+}
+
+func backupOf(t *testing.T, d *Dir, l *Ledger) ([]byte, BackupInfo) {
+	t.Helper()
+	var b bytes.Buffer
+	info, err := d.Backup(t.Context(), &b, l, "v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(d.Path(), ".backup-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	return b.Bytes(), info
+}
+
+func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
+	d, l, m := crawlWithLedger(t, 7)
+	file, info := backupOf(t, d, l)
+	before := load(t, l)
+	if info.Rows == 0 || info.Rows != before.Tallies.Seen() || info.Life != before.Life.String() || info.Position != before.Position || info.Schema != schemaFresh {
+		t.Errorf("told: %+v", info)
+	}
+	commit(t, l, newModel(99).step(t)) // goes on, and is not in the copy
+	to := filepath.Join(t.TempDir(), "new", "restored")
+	restored, err := Restore(t.Context(), bytes.NewReader(file), to, time.Unix(1e9, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if restored.Rows != info.Rows || restored.Taken != info.Taken {
+		t.Errorf("read %+v, told %+v", restored, info)
+	}
+	r, err := OpenDir(to, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	copied := open(t, r.Ledger(), LedgerOptions{})
+	m.check(t, copied)
+	if s := load(t, copied); s.Origin != before.Life || s.Life == before.Life || !s.Recall {
+		t.Errorf("life %v, origin %v, recall %v", s.Life, s.Origin, s.Recall)
+	}
+	if b, err := copied.Verify(t.Context()); err != nil || !b.OK() {
+		t.Errorf("it does not balance: %v, %v", b.Differences, err)
+	}
+	for name, mode := range map[string]os.FileMode{jobName: 0o600, membersName: 0o600, "ledger": 0o700, "archive": 0o777} {
+		if i, err := os.Stat(filepath.Join(to, name)); err != nil || i.Mode().Perm()&^mode != 0 {
+			t.Errorf("%s: %v, %v", name, i, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(to, restoringName)); err == nil {
+		t.Error("the place of the restore is left")
+	}
+}
+
+func TestABackupOfALedgerAtRest(t *testing.T) {
+	d, l, m := crawlWithLedger(t, 8)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, info := backupOf(t, d, nil)
+	if got, err := ReadBackupInfo(bytes.NewReader(file)); err != nil || got.Rows != info.Rows || got.Job != info.Job {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	to := filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	m.check(t, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+}
+
+func TestARestoreThatFailsLeavesNoCrawl(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 9)
+	file, _ := backupOf(t, d, l)
+	flipped := bytes.Clone(file)
+	flipped[len(flipped)/2] ^= 0x10
+	tests := map[string][]byte{
+		"nothing":                    nil,
+		"no backup":                  []byte("hello, world\n"),
+		"a bit flipped":              flipped,
+		"something behind it":        append(bytes.Clone(file), "x"...),
+		"another backup behind it":   append(bytes.Clone(file), file...),
+		"cut after the first byte":   file[:1],
+		"cut by its last byte":       file[:len(file)-1],
+		"cut in half":                file[:len(file)/2],
+		"an end without its content": rewritten(t, file, func(h *tar.Header, b []byte) ([]byte, bool) { return b, h.Name != jobName }),
+		"without an end":             rewritten(t, file, func(h *tar.Header, b []byte) ([]byte, bool) { return b, h.Name != backupEndName }),
+	}
+	for name, file := range tests {
+		t.Run(name, func(t *testing.T) {
+			to := filepath.Join(t.TempDir(), "restored")
+			_, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now())
+			if !errors.Is(err, ErrDamaged) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("refused with %v", err)
+			}
+			if _, err := os.Stat(to); err == nil {
+				t.Error("the directory is left")
+			}
+		})
+	}
+}
+
+func TestABackupOfANewerTrawlIsRefused(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 10)
+	file, _ := backupOf(t, d, l)
+	for name, change := range map[string]func(*BackupInfo){
+		"format": func(i *BackupInfo) { i.Format++ },
+		"layout": func(i *BackupInfo) { i.Layout++ },
+		"schema": func(i *BackupInfo) { i.Schema = ledgerSchema + 1 },
+	} {
+		newer := rewritten(t, file, onManifest(t, change))
+		if _, err := Restore(t.Context(), bytes.NewReader(newer), filepath.Join(t.TempDir(), "r"), time.Now()); !errors.Is(err, ErrNewer) || errors.Is(err, ErrDamaged) {
+			t.Errorf("a newer %s: %v", name, err)
+		}
+	}
+}
+
+func TestABackupCannotWriteWhereItShouldNot(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 11)
+	file, _ := backupOf(t, d, l)
+	entry := func(h tar.Header, content string) []byte {
+		return rewritten(t, file, func(old *tar.Header, b []byte) ([]byte, bool) {
+			if old.Name == jobName {
+				size := h.Size
+				*old = h
+				if old.Size = int64(len(content)); size > 0 {
+					old.Size = size
+				}
+				return []byte(content), true
+			}
+			return b, true
+		})
+	}
+	tests := map[string][]byte{
+		"above":                    entry(tar.Header{Name: "../evil", Typeflag: tar.TypeReg}, "x"),
+		"above, by the ledger":     entry(tar.Header{Name: "ledger/../../evil", Typeflag: tar.TypeReg}, "x"),
+		"elsewhere":                entry(tar.Header{Name: "/tmp/evil", Typeflag: tar.TypeReg}, "x"),
+		"a hidden file":            entry(tar.Header{Name: "ledger/.evil", Typeflag: tar.TypeReg}, "x"),
+		"in a directory":           entry(tar.Header{Name: "ledger/a/b", Typeflag: tar.TypeReg}, "x"),
+		"the lock":                 entry(tar.Header{Name: "ledger/LOCK", Typeflag: tar.TypeReg}, "x"),
+		"a file that is not known": entry(tar.Header{Name: "control.sock", Typeflag: tar.TypeReg}, "x"),
+		"a link":                   entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, ""),
+		"a hard link":              entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeLink, Linkname: "job.yaml"}, ""),
+		"a directory":              entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeDir}, ""),
+		"a file twice":             entry(tar.Header{Name: membersName, Typeflag: tar.TypeReg}, "x"),
+		"settings without end":     entry(tar.Header{Name: jobName, Typeflag: tar.TypeReg}, strings.Repeat("x", MaxBackupText+1)),
+		"more files than it tells": rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Files-- })),
+		"more bytes than it tells": rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Bytes-- })),
+		"no files":                 rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Files = 0 })),
+		"a manifest without end":   rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Job = strings.Repeat("x", MaxBackupText) })),
+	}
+	for name, file := range tests {
+		t.Run(name, func(t *testing.T) {
+			over := t.TempDir()
+			if _, err := Restore(t.Context(), bytes.NewReader(file), filepath.Join(over, "r"), time.Now()); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("restored: %v", err)
+			}
+			if left, _ := os.ReadDir(over); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+	huge := rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Bytes = 1 << 60 }))
+	if _, err := Restore(t.Context(), bytes.NewReader(huge), filepath.Join(t.TempDir(), "r"), time.Now()); err == nil || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("more than the disk has: %v", err)
+	}
+}
+
+func TestABackupIsNotRestoredOverWhatIsThere(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 12)
+	file, _ := backupOf(t, d, l)
+	restore := func(to string) error {
+		_, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now())
+		return err
+	}
+	if err := restore(d.Path()); !errors.Is(err, ErrHoldsCrawl) {
+		t.Errorf("over a crawl: %v", err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(other); !errors.Is(err, ErrHoldsCrawl) {
+		t.Errorf("over somebody's files: %v", err)
+	}
+	bodies := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(bodies, "archive", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(bodies); err != nil {
+		t.Errorf("beside bodies that were copied first: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(bodies, "archive", "x")); err != nil {
+		t.Errorf("the bodies: %v", err)
+	}
+}
+
+func TestARestoreAfterOneThatDied(t *testing.T) {
+	d, l, m := crawlWithLedger(t, 13)
+	file, _ := backupOf(t, d, l)
+	to := t.TempDir()
+	for _, name := range []string{restoringName + "/ledger/000001.sst", "ledger/000001.sst", jobName, lockName} {
+		path := filepath.Join(to, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := OpenDir(to, true); !errors.Is(err, ErrNotCrawl) {
+		t.Fatalf("half a crawl was opened: %v", err)
+	}
+	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	m.check(t, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+}
+
+func TestABackupThatIsInterrupted(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 14)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Backup(ctx, io.Discard, l, "v1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	left := filepath.Join(d.Path(), ".backup-123", "ledger")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.RemoveStaleBackups(); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(d.Path(), ".backup-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// rewritten is a backup with entries changed or left out; its end is as it was.
+func rewritten(t *testing.T, file []byte, change func(*tar.Header, []byte) ([]byte, bool)) []byte {
+	t.Helper()
+	z, err := zstd.NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var out bytes.Buffer
+	w, err := zstd.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, to := tar.NewReader(z), tar.NewWriter(w)
+	for {
+		h, err := in.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if content, keep := change(h, content); keep {
+			h.Format = tar.FormatUnknown
+			if err := to.WriteHeader(h); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := to.Write(content); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(to.Close(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func onManifest(t *testing.T, change func(*BackupInfo)) func(*tar.Header, []byte) ([]byte, bool) {
+	return func(h *tar.Header, b []byte) ([]byte, bool) {
+		if h.Name != backupManifest {
+			return b, true
+		}
+		var info BackupInfo
+		if err := json.Unmarshal(b, &info); err != nil {
+			t.Fatal(err)
+		}
+		change(&info)
+		b, err := json.Marshal(info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Size = int64(len(b))
+		return b, true
+	}
+}
