@@ -37,7 +37,7 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 		return 0, usageError(err)
 	}
 	if place := filepath.Dir(o.Out); o.Out != "-" && !isDir(place) {
-		return 0, usageError(fmt.Errorf("-o %s: there is no directory %s: make it, or choose another place", o.Out, place))
+		return 0, fmt.Errorf("-o %s: there is no directory %s: make it, or choose another place", o.Out, place)
 	}
 	ledger, done, err := openAtRest(dir)
 	switch {

@@ -205,7 +205,11 @@ func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bo
 		return false, err
 	}
 	n.o.Logger.Info("working for", "scheduler", m.Queue(), "job", notice.Job.Name)
-	if done, err = n.fetch(ctx, life, conn, g, &notice.Job); err != nil || ctx.Err() != nil {
+	done, err = n.fetch(ctx, life, conn, g, &notice.Job)
+	if why := conn.Refusal(); why != nil {
+		return false, why
+	}
+	if err != nil || ctx.Err() != nil {
 		return done, err
 	}
 	return done, nil
@@ -230,9 +234,11 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
+	hard, kill := context.WithCancel(life)
+	defer kill()
 	f, err := fetcher.New(fetcher.Options{
 		Name: n.name, Workers: n.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
-		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: life,
+		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: hard,
 	})
 	if err != nil {
 		return false, errors.Join(err, a.Close())
@@ -243,9 +249,15 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
+	defer context.AfterFunc(conn.Refused(), func() { stop(); kill() })() // what it holds cannot be delivered
+	over := func(superseded bool) {
+		if stop(); superseded {
+			kill() // nobody takes the parts of its turns any more
+		}
+	}
 	following, unfollow := context.WithCancel(life)
 	var follower sync.WaitGroup
-	follower.Go(func() { n.follow(following, stop, g, conn, f) })
+	follower.Go(func() { n.follow(following, over, g, conn, f) })
 	defer follower.Wait()
 	defer unfollow()
 	n.working.Store(f)

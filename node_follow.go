@@ -52,14 +52,15 @@ func (n *Fetcher) schedulers() []cluster.Member {
 }
 
 // follow lets the fetcher look when its scheduler says that the job is done, connects anew when the scheduler came back
-// at another address, and ends the work when there is only another job's.
-func (n *Fetcher) follow(ctx context.Context, stop func(), g *guide, conn *cluster.Conn, f *fetcher.Fetcher) {
+// at another address, and ends the work when there is only another job's, or another life of this one that goes on in its
+// place; over is told which.
+func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *guide, conn *cluster.Conn, f *fetcher.Fetcher) {
 	for {
 		changed := n.members.Changed()
-		at, alive, others := g.at.Load(), false, false
+		at, alive, others, superseded := g.at.Load(), false, false, false
 		for _, m := range n.schedulers() {
 			if !sameCrawl(at, &m) {
-				others = true
+				others, superseded = true, superseded || m.Meta.Supersedes(&at.Meta)
 				continue
 			}
 			if !alive { // the first is the newest
@@ -71,7 +72,7 @@ func (n *Fetcher) follow(ctx context.Context, stop func(), g *guide, conn *clust
 			}
 		}
 		if others && !alive {
-			stop()
+			over(superseded)
 			return
 		}
 		select {

@@ -31,6 +31,10 @@
 // nothing else. A [Keyring] holds the current secret, further ones that are accepted, and the certificates of
 // an own PKI in place of those from the secret. It changes while nodes run, and every part follows it.
 //
+// What strangers can make a node hold is bounded by a [door] at each port. Behind the queue's stands TLS, and only
+// then the server; what a fetcher says to it goes past a [guard], as the answer to it goes out with the server's
+// rights and not the fetcher's. docs/security.md has the model.
+//
 // # Control
 //
 // [Control] serves status, stop, the stories of single URLs and the intake of shipped files over HTTP, on the

@@ -97,6 +97,8 @@ type Conn struct {
 	calls map[*call]struct{} // under way
 	gone  error              // why there will be no connection again
 	again context.Context    // ends at the next reconnect
+	out   context.Context    // ends when this node is refused for good
+	shut  context.CancelFunc // of out
 	renew context.CancelFunc
 }
 
@@ -128,6 +130,7 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 		pulls: make(chan struct{}, PullWindow), reading: make(chan struct{}, 1),
 	}
 	c.again, c.renew = context.WithCancel(context.Background())
+	c.out, c.shut = context.WithCancel(context.Background())
 	opts, err := c.options()
 	if err != nil {
 		return nil, err
@@ -373,6 +376,9 @@ func (c *Conn) end(why error) bool {
 	}
 	c.gone = why
 	c.renew()
+	if errors.Is(why, ErrRefused) {
+		c.shut()
+	}
 	for k := range c.calls {
 		k.cancel(why)
 	}

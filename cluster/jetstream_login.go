@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -261,6 +262,20 @@ func (l *login) refuse(why error) {
 	}
 	l.c.log.Error("the queue refuses this node now", "error", why)
 	go l.c.nc.Close() // not here, where nats.go holds its lock
+}
+
+// Refused is done when the queue refuses this node for good, after it had let it in: nothing that the node still holds
+// can be delivered. Refusal tells why, nil before.
+func (c *Conn) Refused() context.Context { return c.out }
+
+// Refusal is the [ErrRefused] of [Conn.Refused].
+func (c *Conn) Refusal() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(c.gone, ErrRefused) {
+		return c.gone
+	}
+	return nil
 }
 
 // sorted is an error of a try as callers are told it.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 
 	"trawl/cluster/wire"
 	"trawl/crawler"
@@ -140,11 +143,13 @@ func (c *Conn) ServeAsks(ctx context.Context, h Asker) error {
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}
-	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log}
+	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log, unread: rate.Sometimes{Interval: logEvery}}
+	astray := &tally{log: c.log, level: slog.LevelWarn, text: "queue: dropped an ask that wants its answer elsewhere than in an inbox", now: time.Now}
+	defer astray.flush()
 	serve(served, requests, func(m *nats.Msg) {
 		if !strings.HasPrefix(m.Reply, c.names.inbox0+".") {
 			// The answer would go out with the scheduler's rights, to wherever a fetcher likes.
-			c.log.Warn("an ask that wants its answer elsewhere than in an inbox is dropped", "reply", m.Reply)
+			astray.hit(slog.String("reply", m.Reply))
 			return
 		}
 		reply := []byte(nil)

@@ -44,7 +44,7 @@ type MembersOptions struct {
 	Rejoin         time.Duration // between two tries to join what is not there, default 15 s
 	LeaveTimeout   time.Duration // for telling the others that this node leaves, default 2 s
 	Announce       time.Duration // least time between two changes told, default 500 ms
-	ProbeInterval  time.Duration // between two looks whether others live; 0 by network: 1 s, 1.5 s, 5 s
+	ProbeInterval  time.Duration // between two looks whether others live; 0 by network: 1.5 s, on a WAN 5 s
 	GossipInterval time.Duration // between two rounds of gossip; 0 by network: 200 ms, on a WAN 500 ms
 }
 

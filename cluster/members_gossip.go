@@ -23,9 +23,8 @@ func (m *Members) config(bound, told netip.AddrPort) *memberlist.Config {
 	c.ProbeInterval, c.ProbeTimeout = 1500*time.Millisecond, time.Second
 	switch {
 	case bound.Addr().IsLoopback():
-		// One machine: packets are not lost, so a killed node is known after some 5 s.
+		// One machine: packets are not lost, so a killed node is known after some 6 s.
 		c.TCPTimeout = 3 * time.Second
-		c.ProbeInterval, c.ProbeTimeout = time.Second, 700*time.Millisecond
 		c.SuspicionMult, c.SuspicionMaxTimeoutMult = 3, 2
 		c.PushPullInterval = 15 * time.Second
 		// Hundreds of members may share these processors: what one tells is passed on less often than by default (4), so that

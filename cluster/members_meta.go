@@ -236,7 +236,17 @@ func compatible(own, peer *Meta) error {
 	if own.Job != "" && peer.Job != "" && own.Job != peer.Job {
 		return fmt.Errorf("works for the job %q, this node for %q: join the other job's members, or give each job its own secret", peer.Job, own.Job)
 	}
+	if rivals(own, peer) {
+		return errors.New("is the scheduler of another crawl, and so is this node: give each crawl its own secret, or leave out --join")
+	}
 	return nil
+}
+
+// rivals reports whether two schedulers go on with crawls that have nothing to do with each other. Fetchers would work
+// for the one or the other.
+func rivals(a, b *Meta) bool {
+	none := crawler.Life{}
+	return a.Role.Schedules() && b.Role.Schedules() && !a.Done && !b.Done && a.Origin != none && b.Origin != none && a.Origin != b.Origin
 }
 
 func orUnknown(version string) string {

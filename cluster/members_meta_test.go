@@ -146,6 +146,10 @@ func FuzzMeta(f *testing.F) {
 	})
 }
 
+func scheduling(origin byte, done bool) Meta {
+	return Meta{Role: RoleScheduler, Origin: crawler.Life{origin}, Done: done}
+}
+
 func TestCompatible(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -159,6 +163,11 @@ func TestCompatible(t *testing.T) {
 		{"the same job", Meta{Job: "a"}, Meta{Job: "a"}, ""},
 		{"a fetcher that takes any job", Meta{}, Meta{Job: "a"}, ""},
 		{"another job", Meta{Job: "a"}, Meta{Job: "b"}, `"b"`},
+		{"two copies of one crawl", scheduling(1, false), scheduling(1, false), ""},
+		{"two crawls", scheduling(1, false), scheduling(2, false), "another crawl"},
+		{"two crawls, one of them done", scheduling(1, false), scheduling(2, true), ""},
+		{"a scheduler that tells no origin", scheduling(1, false), scheduling(0, false), ""},
+		{"a fetcher and any crawl", Meta{Role: RoleFetcher, Origin: crawler.Life{1}}, scheduling(2, false), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"trawl/cluster/wire"
 	"trawl/crawler"
 )
@@ -79,13 +81,15 @@ type answerer struct {
 	asker Asker
 	limit func() int // largest reply that can be sent, in bytes
 	log   *slog.Logger
+
+	unread rate.Sometimes // for the log: whoever sends what cannot be read may go on with it
 }
 
 // ask answers one question for a turn.
 func (a *answerer) ask(ctx context.Context, data []byte) []byte {
 	ask, err := wire.DecodeAsk(data)
 	if err != nil {
-		a.log.Warn("an ask could not be read", "error", err)
+		a.unread.Do(func() { a.log.Warn("an ask could not be read, like others after it in the next minute", "error", err) })
 		return wire.EncodeFailure(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)

@@ -352,6 +352,10 @@ func TestWhoKeepsTheOldSecretIsCutAndRefused(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("it waits for ever")
 	}
+	<-late.Refused().Done()
+	if err := late.Refusal(); !errors.Is(err, ErrRefused) || stays.Refusal() != nil {
+		t.Errorf("the one that was left behind: %v; the other: %v", err, stays.Refusal())
+	}
 	must(t, stays.Send(t.Context(), queuePart(2)))
 	if stays.nc.Reconnects != 0 || s.nc.Reconnects != 0 {
 		t.Error("a connection whose key stayed was cut")

@@ -142,7 +142,9 @@ func (s *Scheduler) settlePart(st *step, p *crawler.LoggedPart) {
 	st.changes.Position = p.Position
 	if p.Err != nil {
 		st.tallies.LateParts++
-		s.log.Warn("a part cannot be read and is dropped", "position", p.Position, "error", p.Err)
+		s.garbled.Do(func() {
+			s.log.Warn("a part cannot be read and is dropped, like others after it in the next minute", "position", p.Position, "error", p.Err)
+		})
 		return
 	}
 	st.settle(&p.Part)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"trawl/crawler"
 )
@@ -77,9 +78,10 @@ type Scheduler struct {
 	notice   atomic.Pointer[crawler.JobNotice]
 	status   atomic.Pointer[crawler.Status]
 	rates    rates
-	done     chan struct{} // closed when the job is done
-	quiet    chan struct{} // closed when stopping and no turn is held
-	start    uint64        // position the result log is read from
+	done     chan struct{}  // closed when the job is done
+	quiet    chan struct{}  // closed when stopping and no turn is held
+	garbled  rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
+	start    uint64         // position the result log is read from
 }
 
 type askEvent struct {
@@ -116,7 +118,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
 		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart),
-		effect: make(chan effects), poke: make(chan struct{}, 1),
+		effect: make(chan effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute},
 		done: make(chan struct{}), quiet: make(chan struct{}),
 	}
 	if s.state, err = s.resume(&loaded); err != nil {

@@ -131,6 +131,10 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 		return fmt.Sprintf("%d hosts are being asked, each at its own pace", t.HostsHeld)
 	case t.NextDue > 0:
 		return fmt.Sprintf("the next host may be asked in %v", t.NextDue.Round(100*time.Millisecond))
+	case t.Waiting+t.Leased == t.Parked && !s.state.seeded:
+		return "the seeds are not all read yet, and there is nothing else to do"
+	case t.Waiting+t.Leased == t.Parked && s.o.Stay:
+		return "there is nothing to do; it stays for more seeds (trawl add)"
 	}
 	return ""
 }

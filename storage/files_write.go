@@ -224,10 +224,10 @@ func (f *Files) publish(batch map[string]pendingFile) error {
 func (f *Files) show(temp, name string) error {
 	var err error
 	for range publishTries {
-		if err = f.root.MkdirAll(path.Dir(name), 0o700); err != nil {
-			return err
+		if err = f.root.MkdirAll(path.Dir(name), 0o700); err == nil {
+			err = f.root.Rename(temp, name)
 		}
-		if err = f.root.Rename(temp, name); !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) { // else a directory was removed meanwhile, as empty
 			break
 		}
 	}

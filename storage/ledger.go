@@ -110,7 +110,7 @@ func OpenLedger(dir string, o LedgerOptions) (*Ledger, error) {
 		return nil, noLedger(dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
+		return nil, fmt.Errorf("open ledger %s: %w", dir, err)
 	}
 	if err := l.open(); err != nil {
 		return nil, err

@@ -15,10 +15,10 @@ func (l *Ledger) fail(err error) {
 	if !l.broken.CompareAndSwap(nil, &err) {
 		return
 	}
-	close(l.gone)
 	if l.opened.Load() {
 		l.o.Logger.Error("the ledger cannot be written any more", "dir", l.dir, "error", err)
 	}
+	close(l.gone)
 }
 
 // failure is what fail noted.

@@ -37,17 +37,3 @@ func (p *program) versionCommand() *cobra.Command {
 		},
 	}
 }
-
-// laterCommands have names that are fixed, and are not built yet.
-func (p *program) laterCommands() []*cobra.Command {
-	var cs []*cobra.Command
-	for name, what := range map[string]string{
-		"backup": "a consistent copy of a running ledger", "restore": "going on from a backup",
-	} {
-		cs = append(cs, &cobra.Command{
-			Use: name, Short: what + " (not built yet)", Hidden: true, DisableFlagParsing: true,
-			RunE: func(*cobra.Command, []string) error { return usage("%s: not built yet (%s)", name, what) },
-		})
-	}
-	return cs
-}

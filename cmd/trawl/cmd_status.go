@@ -69,6 +69,14 @@ func (p *program) printStatus(s crawler.Status) {
 	if s.Parked > 0 {
 		fmt.Fprintf(p.stdout, "  %s URLs wait beyond a limit\n", count(s.Parked))
 	}
+	switch at := s.LastBackup.Local().Format(time.DateTime); {
+	case s.BackupProblem != "" && s.LastBackup.IsZero():
+		fmt.Fprintf(p.stdout, "  no backup since the start: %s\n", printable(s.BackupProblem))
+	case s.BackupProblem != "":
+		fmt.Fprintf(p.stdout, "  last backup %s; a later one failed: %s\n", at, printable(s.BackupProblem))
+	case !s.LastBackup.IsZero():
+		fmt.Fprintf(p.stdout, "  last backup %s\n", at)
+	}
 	for _, f := range s.Fetchers {
 		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, count(f.Pages), f.Turns, f.Slots)
 	}

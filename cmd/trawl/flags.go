@@ -73,6 +73,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.BoolVar(&f.node.Fresh, "fresh", false, "remove the crawl that the directory holds, with its files, and begin anew")
 	f.config.add(fs)
 	addNATS(fs, &f.node)
+	addBackups(fs, &f.node)
 	addProtocolFlags(fs, j)
 }
 

@@ -82,7 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		p.statusCommand(), p.explainCommand(), p.checkCommand(), p.exportCommand(), p.inspectCommand(), p.demoCommand(), p.secretCommand(), p.versionCommand(),
 	)
 	root.AddCommand(p.steerCommands()...)
-	root.AddCommand(p.laterCommands()...)
+	root.AddCommand(p.backupCommand(), p.restoreCommand())
 	if err := addCompletion(root.Commands()); err != nil {
 		return p.fail(err)
 	}

@@ -63,6 +63,7 @@ func (e *evidence) judgeRights(v *verdict) (excused map[int]bool) {
 		if e.during(q.Begin, e.names[q.Source], e.grace, slowLink, unplug) {
 			slack = e.grace // packets on their way, and said again by the kernel; always shorter than the grace
 		}
+		slack = min(e.grace, slack+stalled(e.stalls, q.Begin))
 		in, before := e.at(q, slack)
 		if e.sender[i] = in; in != nil {
 			continue

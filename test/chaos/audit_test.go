@@ -105,6 +105,10 @@ func TestPlantedBreachesAreFound(t *testing.T) {
 		"a request after the lease": {func(e *evidence) {
 			e.requests = append(e.requests, ask(1, 5400, "/6"))
 		}, "rights:"},
+		"a request after lease and grace on a machine that stood still": {func(e *evidence) {
+			e.requests = append(e.requests, ask(1, 6150, "/6"))
+			e.stalls = []span{{at(4900), at(6100)}}
+		}, "rights:"},
 		"a request while another holds the host": {func(e *evidence) {
 			e.requests = append(e.requests, ask(1, 8200, "/6"))
 		}, "rights: f1 asked " + testHost + "/6 at 00:00:08.200 while f2"},
@@ -138,6 +142,10 @@ func TestWhatIsAllowed(t *testing.T) {
 		"one request without a right after a stop": func(e *evidence) {
 			e.faults[0].kind, e.faults[0].end = stopFetcher, at(5300)
 			e.requests = append(e.requests, ask(1, 5400, "/6"))
+		},
+		"a request that a machine standing still noted late": func(e *evidence) {
+			e.requests = append(e.requests, ask(1, 5600, "/6"))
+			e.stalls = []span{{at(4900), at(5550)}}
 		},
 		"robots.txt once more for a lost turn": func(e *evidence) { e.requests = append(e.requests, ask(2, 8000, "/robots.txt")) },
 		"a URL again that failed at first": func(e *evidence) {

@@ -113,7 +113,8 @@ func (c *crawl) conduct(ctx context.Context, faults func(context.Context) error)
 	stop()
 	beside.Wait()
 	if err != nil {
-		return nil, err
+		_, worst := c.stalls.told()
+		return &verdict{stall: worst}, err
 	}
 	return c.audit(ctx)
 }
@@ -205,7 +206,8 @@ func lastWordsOf(log string) string {
 
 // audit judges a crawl that is over.
 func (c *crawl) audit(ctx context.Context) (*verdict, error) {
-	v := &verdict{stall: c.stalls.worstStall()}
+	spans, worst := c.stalls.told()
+	v := &verdict{stall: worst}
 	c.mu.Lock()
 	v.notes = append(v.notes, c.notes...)
 	for _, bad := range c.bad {
@@ -230,7 +232,7 @@ func (c *crawl) audit(ctx context.Context) (*verdict, error) {
 	for _, breach := range got.compare(c.calm) {
 		v.breach("rows: %s", breach)
 	}
-	e := &evidence{names: c.names, faults: faults, delay: c.delay, lease: c.lease, grace: c.grace, loopback: c.loopback}
+	e := &evidence{names: c.names, faults: faults, delay: c.delay, lease: c.lease, grace: c.grace, loopback: c.loopback, stalls: spans}
 	if e.requests, err = readRequests(c.requests()); err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ type evidence struct {
 	names    map[netip.Addr]string
 	faults   []happened
 
+	stalls []span
+
 	delay, lease, grace time.Duration
 	loopback            bool // the nodes share addresses, so a request does not tell its sender
 

@@ -52,10 +52,14 @@ func (b *bench) undisturbed(ctx context.Context) (*rows, error) {
 func (b *bench) tried(ctx context.Context, s setting, name string, p plan, calm *rows) (v *verdict, got *rows, err error) {
 	for try := 1; ; try++ {
 		v, got, err = b.one(ctx, s, fmt.Sprintf("%s.%d", name, try), p, calm)
-		if err != nil || len(v.breaches) == 0 || v.stall < maxStall || try == maxTries {
+		if v == nil || err == nil && len(v.breaches) == 0 || v.stall < maxStall || try == maxTries || ctx.Err() != nil {
 			return v, got, err
 		}
-		b.printf("%s again: the machine stood still for %v meanwhile, so its %d breaches tell nothing\n", name, v.stall.Round(time.Millisecond), len(v.breaches))
+		what := fmt.Sprintf("%d breaches", len(v.breaches))
+		if err != nil {
+			what = err.Error()
+		}
+		b.printf("%s again: the machine stood still for %v meanwhile, so this tells nothing: %s\n", name, v.stall.Round(time.Millisecond), what)
 	}
 }
 
@@ -68,7 +72,7 @@ func (b *bench) one(ctx context.Context, s setting, name string, p plan, calm *r
 	defer c.down()
 	v, err := c.run(ctx, p)
 	if err != nil {
-		return nil, nil, err
+		return v, nil, err
 	}
 	got, err := readRows(c.export())
 	if err == nil && len(v.breaches) == 0 {

@@ -14,8 +14,10 @@ import (
 const (
 	// killHosts is how many hosts the pages of manyKills lie on, and killDelay their delay: a crawl of 50,000 pages
 	// lasts some minutes, and most hosts are held at any time, so that each kill hits many.
-	killHosts = 100
-	killDelay = 500 * time.Millisecond
+	killHosts = 80
+	killDelay = 400 * time.Millisecond
+	// killLease and its kin keep the proportions of the defaults (15, 5 and 5 s), and are long against the delay.
+	killLease = 4500 * time.Millisecond
 	// calmDelay is that of the undisturbed run, of which only the rows are wanted.
 	calmDelay = 20 * time.Millisecond
 	// awayLow and awayHigh bound how long a killed node is away.
@@ -27,6 +29,7 @@ func (b *bench) manyKills(ctx context.Context) error {
 	s := b.setting
 	s.hosts = min(killHosts, b.command.pages)
 	s.pages, s.workers, s.throttled, s.limit = b.command.pages/s.hosts, 256, "0", 30*time.Minute
+	s.lease, s.renew, s.grace = killLease, killLease/3, killLease/3
 	fast := s
 	fast.delay = calmDelay
 	begun := time.Now()

@@ -4,7 +4,8 @@ package main
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -18,8 +19,15 @@ const (
 	maxTries = 3
 )
 
-// stallMeter notes how late a sleeper woke at worst.
-type stallMeter struct{ worst atomic.Int64 }
+// span is a time in which the machine stood still.
+type span struct{ from, to time.Time }
+
+// stallMeter notes when a sleeper woke late. Safe for concurrent use.
+type stallMeter struct {
+	mu    sync.Mutex
+	spans []span // of maxStall and longer
+	worst time.Duration
+}
 
 // run measures until the context ends.
 func (m *stallMeter) run(ctx context.Context) {
@@ -28,10 +36,32 @@ func (m *stallMeter) run(ctx context.Context) {
 		if !pause(ctx, stallLook) {
 			return
 		}
-		if late := int64(time.Since(begin) - stallLook); late > m.worst.Load() {
-			m.worst.Store(late)
+		now := time.Now()
+		late := now.Sub(begin) - stallLook
+		m.mu.Lock()
+		m.worst = max(m.worst, late)
+		if late >= maxStall {
+			m.spans = append(m.spans, span{begin, now})
 		}
+		m.mu.Unlock()
 	}
 }
 
-func (m *stallMeter) worstStall() time.Duration { return time.Duration(m.worst.Load()) }
+func (m *stallMeter) told() (spans []span, worst time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.spans), m.worst
+}
+
+// stallAfter is how long after a stall the server may still note what came meanwhile.
+const stallAfter = 100 * time.Millisecond
+
+// stalled is how long the machine had stood still when the server noted a request.
+func stalled(spans []span, t time.Time) (d time.Duration) {
+	for _, s := range spans {
+		if t.After(s.from) && t.Before(s.to.Add(stallAfter)) {
+			d += s.to.Sub(s.from)
+		}
+	}
+	return d
+}

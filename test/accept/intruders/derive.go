@@ -40,8 +40,6 @@ func (c *realm) derive(purpose string) []byte {
 	return key
 }
 
-func (c *realm) gossipKey() []byte { return c.derive("trawl 1 gossip") }
-
 // userKey is the key of a role on the queue, and its public form as NATS writes it.
 func (c *realm) userKey(role string) (ed25519.PrivateKey, string) {
 	key := ed25519.NewKeyFromSeed(c.derive("trawl 1 queue user " + role))

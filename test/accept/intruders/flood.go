@@ -214,12 +214,7 @@ func (s *suite) crowd(ctx context.Context, quiet float64) (string, error) {
 		return "", err
 	}
 	err = s.until(ctx, 20*time.Second, "a member that joins meanwhile fetches", func(st *status) bool {
-		return slices.ContainsFunc(st.Fetchers, func(f struct {
-			Name  string
-			Pages int64
-		}) bool {
-			return f.Name == "late" && f.Pages > 0
-		})
+		return st.pages("late") > 0
 	})
 	if err != nil {
 		return "", err
@@ -244,8 +239,8 @@ func (s *suite) crowd(ctx context.Context, quiet float64) (string, error) {
 	if code, err := late.wait(20 * time.Second); err != nil || code != 4 {
 		return "", fmt.Errorf("the member that joined ended with status %d, %w: %s", code, err, late.text())
 	}
-	figures := fmt.Sprintf("%d opened at first, %d in all; %.0f pages a second of %.0f; a member joined and fetched after %.1f s, a status took %d ms; %s",
-		opened, t.opened.Load(), pace, quiet, joined.Seconds(), asked.Milliseconds(), w)
+	figures := fmt.Sprintf("%d opened at first, %d in all, up to %d open at once; %.0f pages a second of %.0f; a member joined and fetched after %.1f s, a status took %d ms; %s",
+		opened, t.opened.Load(), t.peak.Load(), pace, quiet, joined.Seconds(), asked.Milliseconds(), w)
 	if pace < 0.5*quiet {
 		return "", errors.New("too slow: " + figures)
 	}

@@ -147,41 +147,49 @@ func say(network, from, to string, b []byte) error {
 	return nil
 }
 
-// replayGossip sends everything again that was recorded before both members.
+// replay sends everything again that was recorded before a member, and reads what it answers.
+func replay(r *relay, from string) (nPackets, nStreams int, err error) {
+	packets, streams := r.kept()
+	for range 2 {
+		for _, p := range packets {
+			if err := say("udp", from, r.to, p); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	for _, b := range streams {
+		c, err := dialFrom("tcp", from, r.to)
+		if err != nil {
+			return 0, 0, err
+		}
+		_, _ = c.Write(b) // it may hang up
+		closeWrite(c)
+		answer := heard(c, 2*time.Second)
+		c.Close()
+		for _, word := range []string{"first", "second", "leaver", "scheduler", "fetcher", "127.0.0.1"} {
+			if bytes.Contains(answer, []byte(word)) {
+				return 0, 0, fmt.Errorf("the answer to a recording tells %q: %.200q", word, answer)
+			}
+		}
+	}
+	return 2 * len(packets), len(streams), nil
+}
+
+// replayGossip does that before both members.
 func (s *suite) replayGossip(ctx context.Context, from string) (string, error) {
 	var nPackets, nStreams int
 	for _, r := range []*relay{s.toScheduler, s.toFetcher} {
-		packets, streams := r.kept()
-		for range 2 {
-			for _, p := range packets {
-				if err := say("udp", from, r.to, p); err != nil {
-					return "", err
-				}
-				nPackets++
-			}
+		p, st, err := replay(r, from)
+		if err != nil {
+			return "", err
 		}
-		for _, b := range streams {
-			c, err := dialFrom("tcp", from, r.to)
-			if err != nil {
-				return "", err
-			}
-			_, _ = c.Write(b) // it may hang up
-			closeWrite(c)
-			answer := heard(c, 2*time.Second)
-			c.Close()
-			nStreams++
-			for _, word := range []string{"first", "second", "leaver", "scheduler", "fetcher", "127.0.0.1"} {
-				if bytes.Contains(answer, []byte(word)) {
-					return "", fmt.Errorf("the answer to a recording tells %q: %.200q", word, answer)
-				}
-			}
-		}
+		nPackets, nStreams = nPackets+p, nStreams+st
 	}
 	if nPackets < 20 || nStreams < 2 {
 		return "", fmt.Errorf("only %d packets and %d streams were recorded", nPackets, nStreams)
 	}
 	want := []string{"first", "second"}
-	if s.gone.cmd.ProcessState == nil {
+	if !s.gone.over() {
 		want = []string{"first", "leaver", "second"}
 	}
 	figures := fmt.Sprintf("%d packets and %d streams sent again, the members are the same", nPackets, nStreams)
@@ -213,23 +221,15 @@ func (s *suite) ghost(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	packets, streams := s.toScheduler.kept()
-	for _, p := range packets {
-		if err := say("udp", "", s.toScheduler.to, p); err != nil {
-			return "", err
-		}
-	}
-	for _, b := range streams {
-		if err := say("tcp", "", s.toScheduler.to, b); err != nil {
-			return "", err
-		}
+	_, streams := s.toScheduler.kept() // not the packets: its farewell is among them
+	if _, _, err := replay(&relay{to: s.toScheduler.to, streams: streams}, ""); err != nil {
+		return "", err
 	}
 	begin, seen := time.Now(), false
-	pause(ctx, 500*time.Millisecond)
 	err = s.until(ctx, 40*time.Second, "the ghost is gone", func(st *status) bool {
 		there := slices.Contains(st.names(), "leaver")
 		seen = seen || there
-		return !there
+		return !there && (seen || time.Since(begin) > 2*time.Second)
 	})
 	if err != nil {
 		return "", err

@@ -166,7 +166,16 @@ func (s *suite) rights(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d requests refused", len(lines)), s.until(ctx, 10*time.Second, "it goes on", func(now *status) bool { return now.Fetched > st.Fetched })
+	const garbled = 50
+	for range garbled { // a part and an ask that nobody can read
+		if answer, err := s.queueSays("PUB trawl.result 7\r\ngarbage\r\nPUB trawl.ask " + inbox + " 7\r\ngarbage"); err != nil || strings.Contains(answer, "-ERR") {
+			return "", fmt.Errorf("garbage: %q, %w", answer, err)
+		}
+	}
+	return fmt.Sprintf("%d requests refused; %d parts of garbage dropped and counted", len(lines), garbled),
+		s.until(ctx, 10*time.Second, "it goes on", func(now *status) bool {
+			return now.Fetched > st.Fetched && now.LateParts >= st.LateParts+garbled
+		})
 }
 
 func (s *suite) refusedByQueue(line string) error {

@@ -104,7 +104,7 @@ func (s *suite) play(ctx context.Context) error {
 	s.check("recorded queue and control connections", func() (string, error) { return s.replayTLS(ctx) })
 	s.check("a fetcher's rights used against the others: turns and parts", func() (string, error) { return s.insider(ctx) })
 	s.check("a fetcher's rights used against the others: the queue", func() (string, error) { return s.rights(ctx) })
-	s.check("names of shipped files", func() (string, error) { return s.shipments(ctx) })
+	s.check("what the control API does not do for a member", func() (string, error) { return s.shipments(ctx) })
 	s.check("garbage, silence and a byte a second on every port", func() (string, error) { return s.garbage(ctx) })
 	s.check("10,000 connections at once", func() (string, error) { return s.crowd(ctx, quiet) })
 	s.check("1,000 control requests at once", func() (string, error) { return s.requests(ctx) })

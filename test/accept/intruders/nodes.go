@@ -74,7 +74,7 @@ func (s *suite) start(ctx context.Context) (err error) {
 		return err
 	}
 	return s.until(ctx, 20*time.Second, "three fetchers that fetch", func(st *status) bool {
-		return len(st.Fetchers) == 3 && st.Fetched > 50
+		return len(st.names()) == 3 && st.Fetched > 50
 	})
 }
 
@@ -154,6 +154,15 @@ func (p *process) wait(limit time.Duration) (int, error) {
 	}
 }
 
+func (p *process) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *process) text() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {
@@ -174,18 +183,31 @@ type status struct {
 	Seen, Waiting, Leased, Fetched, Redirected, Unchanged, Failed, Excluded int64
 	Fetchers                                                                []struct {
 		Name  string
+		Slots int // 0 for one that left
 		Pages int64
 	}
 	LateParts int64            `json:"late_parts"`
 	Dropped   map[string]int64 `json:"not_admitted"`
 }
 
+// names are the fetchers that are there.
 func (st *status) names() []string {
 	var all []string
 	for _, f := range st.Fetchers {
-		all = append(all, f.Name)
+		if f.Slots > 0 {
+			all = append(all, f.Name)
+		}
 	}
 	return all
+}
+
+func (st *status) pages(name string) int64 {
+	for _, f := range st.Fetchers {
+		if f.Name == name {
+			return f.Pages
+		}
+	}
+	return 0
 }
 
 func (st *status) balances() bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -22,7 +23,7 @@ func (s *suite) wrongNodes(ctx context.Context) (string, error) {
 	}{
 		{"another secret", s.trawl, "secret", []string{"fetcher", "--secret-file", s.theirs.file}},
 		{"no secret", s.trawl, "secret", []string{"fetcher"}},
-		{"another job", s.trawl, "job", []string{"scheduler", filepath.Join(s.dir, "seeds.txt"), "--scope", "domain", "--secret-file", s.mine.file}},
+		{"another crawl", s.trawl, "another crawl", []string{"scheduler", filepath.Join(s.dir, "seeds.txt"), "--scope", "domain", "--secret-file", s.mine.file}},
 		{"another version", s.other, "version", []string{"fetcher", "--secret-file", s.mine.file}},
 	}
 	var told []string
@@ -82,20 +83,22 @@ func (s *suite) strangers(context.Context) (string, error) {
 		"plain text, as an HTTP client":                  nil,
 		"a first byte that is TLS's, then nothing of it": nil,
 	}
+	welcome := []string{1: "PING\r\n", 2: "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"} // what a member may say there
 	words := map[string]string{
 		"plain text, as a NATS client":                   "CONNECT {\"verbose\":true}\r\nPING\r\n",
 		"plain text, as an HTTP client":                  "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"a first byte that is TLS's, then nothing of it": "\x16\x03\x01\x02\x00" + strings.Repeat("\x00", 512),
 	}
-	for _, port := range []int{s.port + 1, s.port + 2} {
+	for n := 1; n <= 2; n++ {
+		port := s.port + n
 		for name, conf := range tests {
-			if err := learnsNothing(local(port), conf, words[name]); err != nil {
-				return "", fmt.Errorf("%s, port %d: %w", name, port-s.port, err)
+			if err := learnsNothing(local(port), conf, cmp.Or(words[name], welcome[n])); err != nil {
+				return "", fmt.Errorf("%s, port %d: %w", name, n, err)
 			}
 		}
 		// The same with the right certificate is let in, so that the others were not refused for another reason.
-		if err := learnsNothing(local(port), good, ""); err == nil {
-			return "", fmt.Errorf("the right certificate is refused at port %d", port-s.port)
+		if err := learnsNothing(local(port), good, welcome[n]); err == nil {
+			return "", fmt.Errorf("the right certificate is refused at port %d", n)
 		}
 	}
 	return fmt.Sprintf("%d kinds at 2 ports, not one byte of an answer", len(tests)), nil
@@ -123,7 +126,7 @@ func learnsNothing(addr string, conf *tls.Config, words string) error {
 	if err := t.Handshake(); err != nil {
 		return nil
 	}
-	_, _ = t.Write([]byte("GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	_, _ = t.Write([]byte(words))
 	b := make([]byte, 1000)
 	n, err := t.Read(b)
 	if n > 0 || err == nil {
@@ -235,7 +238,22 @@ func (s *suite) shipments(context.Context) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d names refused, each in 3 requests", len(names)), nil
+	for _, header := range []string{"Origin", "Sec-Fetch-Site"} { // a page in the browser of somebody who has a certificate
+		req, err := http.NewRequest(http.MethodPost, "https://"+local(s.port+2)+"/v1/stop", nil)
+		if err != nil {
+			return "", err
+		}
+		req.Header.Set(header, "https://elsewhere.example")
+		resp, err := t.RoundTrip(req)
+		if err != nil {
+			return "", err
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			return "", fmt.Errorf("a web page may stop the job: status %d", resp.StatusCode)
+		}
+	}
+	return fmt.Sprintf("%d names refused, each in 3 requests; 2 requests of web pages refused", len(names)), nil
 }
 
 func random(n int) []byte {

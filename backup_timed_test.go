@@ -1,0 +1,141 @@
+package trawl
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"trawl/cluster"
+	"trawl/crawler"
+	"trawl/storage"
+)
+
+func TestWhereBackupsGo(t *testing.T) {
+	for to, want := range map[string]string{
+		"backups":                     "backups",
+		"/var/backups":                "/var/backups",
+		"file:///var/backups":         "/var/backups",
+		"file://localhost/var":        "/var",
+		"https://host.test/b?sig=x":   "https://host.test/b?sig=x",
+		"http://me:word@host.test/":   "http://me:word@host.test/",
+		"file://other/var":            "",
+		"s3://bucket/b":               "",
+		"https:///b":                  "",
+		"https://me:word@host\x7f/ b": "",
+	} {
+		dir, at, err := backupPlace(to)
+		got := dir
+		if at != nil {
+			got = at.String()
+		}
+		if got != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %q, %v, want %q", to, got, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "word") {
+			t.Errorf("%s: the password is told: %v", to, err)
+		}
+	}
+}
+
+func TestTheNameOfABackup(t *testing.T) {
+	for dir, want := range map[string]string{"./example.com.trawl": "example-com", "job": "job", "/var/crawls/a b/": "a-b"} {
+		if got := backupName(dir); got != want {
+			t.Errorf("%s: %s, want %s", dir, got, want)
+		}
+	}
+}
+
+// aBackup writes a backup of a new crawl to each of the files, and tells its origin.
+func aBackup(t *testing.T, files ...string) crawler.Life {
+	t.Helper()
+	d, err := storage.OpenDir(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	l, err := storage.OpenLedger(d.Ledger(), storage.LedgerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := l.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		err := storage.WriteFile(f, func(w io.Writer) error {
+			_, err := d.Backup(t.Context(), w, l, "v1")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s.Origin
+}
+
+func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
+	dir := t.TempDir()
+	in := func(names ...string) (paths []string) {
+		for _, n := range names {
+			paths = append(paths, filepath.Join(dir, n))
+		}
+		return paths
+	}
+	ours := in("job-20260101T000000Z.trawl-backup", "job-20260102T000000Z.trawl-backup", "job-20260103T000000Z.trawl-backup",
+		"job-20260104T000000Z.trawl-backup", "job-20260105T000000Z.trawl-backup", "job-by-hand.trawl-backup")
+	origin := aBackup(t, ours...)
+	aBackup(t, in("job-20250101T000000Z.trawl-backup", "job-20260106T000000Z.trawl-backup")...) // another crawl's, of that name
+	if err := os.WriteFile(filepath.Join(dir, "job-20240101T000000Z.trawl-backup"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &timedBackups{r: &run{origin: origin}, name: "job", dir: dir}
+	if err := b.prune(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, strings.TrimSuffix(strings.TrimPrefix(e.Name(), "job-"), backupEnding))
+	}
+	want := []string{"20240101T000000Z", "20250101T000000Z", "20260103T000000Z", "20260104T000000Z", "20260105T000000Z", "20260106T000000Z", "by-hand"}
+	if !slices.Equal(left, want) {
+		t.Errorf("left: %v, want %v", left, want)
+	}
+}
+
+func TestTooManyBackupsAtOnceAreRefused(t *testing.T) {
+	r := &run{copies: make(chan struct{}, backupsAtOnce)}
+	for range backupsAtOnce {
+		r.copies <- struct{}{}
+	}
+	if err := r.backup(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), "wait for one to end") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestSchedulersInForce(t *testing.T) {
+	scheduler := func(name string, origin, life byte, restored int64) cluster.Member {
+		return cluster.Member{Name: name, Meta: cluster.Meta{Role: cluster.RoleScheduler, Origin: crawler.Life{origin}, Life: crawler.Life{life}, Restored: restored}}
+	}
+	fetcher := cluster.Member{Name: "fetcher", Meta: cluster.Meta{Role: cluster.RoleFetcher}}
+	all := []cluster.Member{
+		scheduler("first", 1, 1, 0), scheduler("restored later", 1, 3, 200), scheduler("restored", 1, 2, 100), fetcher,
+		scheduler("another crawl's", 4, 4, 0), scheduler("the same life, elsewhere", 1, 3, 200), scheduler("of an older version", 0, 7, 0),
+	}
+	var names []string
+	for _, m := range inForce(all) {
+		names = append(names, m.Name)
+	}
+	want := []string{"restored later", "fetcher", "another crawl's", "the same life, elsewhere", "of an older version"}
+	if !slices.Equal(names, want) {
+		t.Errorf("in force: %v, want %v", names, want)
+	}
+}
