@@ -1,8 +1,10 @@
 package fetcher
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"trawl/crawler"
 )
@@ -88,4 +90,48 @@ func TestABacklogIsEmptyWhenEverythingWasStoredOrDropped(t *testing.T) {
 	if all.bytes != 0 {
 		t.Errorf("%d bytes are left after the drop", all.bytes)
 	}
+}
+
+// countingReports notes what the fetcher's backlog holds at each part that is sent.
+type countingReports struct {
+	Reports
+	held func() int
+	seen []int
+}
+
+func (c *countingReports) Send(ctx context.Context, p *crawler.Part) error {
+	c.seen = append(c.seen, c.held())
+	return c.Reports.Send(ctx, p)
+}
+
+func TestATurnGivesBackWhatIsStoredPartByPart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.page = func(context.Context, crawler.TaskURL) finding {
+			return finding{links: testLinks(t, 10_000, 300)}
+		}
+		w.task(pages(1)...)
+		counted := &countingReports{Reports: w}
+		f := w.fetcher(func(o *Options) { o.Reports = counted })
+		counted.held = func() int {
+			f.unsent.mu.Lock()
+			defer f.unsent.mu.Unlock()
+			return f.unsent.bytes
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		go f.Run(ctx)
+		synctest.Wait()
+		for len(w.happened("close")) == 0 && ctx.Err() == nil {
+			time.Sleep(time.Second)
+		}
+		n := len(counted.seen)
+		if n < 6 || counted.seen[n-1] >= counted.seen[0] {
+			t.Errorf("the backlog at each part: %v", counted.seen)
+		}
+		if left := counted.held(); left != 0 {
+			t.Errorf("%d bytes are left when the turn is over", left)
+		}
+		stop()
+		synctest.Wait()
+	})
 }

@@ -61,13 +61,16 @@ const maxSeedAddresses = 4096
 // boundAddresses is the word of limits that were hit for maxSeedAddresses, counted once a seed.
 const boundAddresses = crawler.BoundAddresses
 
-// openAddresses lets fetchers reach the private address that a seed spells, unless they may anyway.
+// openAddresses lets fetchers reach the private address that a seed spells, also where --allow-private would: a later run may
+// leave that away.
 func (st *step) openAddresses(u crawler.URL) {
 	for _, a := range crawler.SpelledAddresses(u) {
 		switch guard := &st.s.guard; {
-		case guard.Allows(a, true):
+		case guard.Spelled[a]:
 		case len(guard.Spelled) >= maxSeedAddresses:
-			addWord(&st.tallies.Bounds, boundAddresses, 1)
+			if !guard.Allows(a, true) {
+				addWord(&st.tallies.Bounds, boundAddresses, 1)
+			}
 		default:
 			guard.Spelled[a] = true
 			state := st.jobState()

@@ -25,13 +25,19 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 			t.Errorf("%d addresses are open after a restart with the same seeds", n)
 		}
 	})
-	inBubble(t, "what --allow-private opens is not listed", func(t *testing.T) {
+	inBubble(t, "what --allow-private opens is listed too, for a run without it, and counts no limit", func(t *testing.T) {
 		job := crawlJob()
 		job.AllowPrivate = []string{"10.0.0.0/8"}
 		d := newDesk(t, job, newMemLedger())
 		d.seed("http://10.1.2.3/", "http://127.0.0.1:8080/")
-		if got := d.s.state.job.Job.SeedPrivate; len(got) != 1 || got[0] != "127.0.0.1:8080" {
+		if got := d.s.state.job.Job.SeedPrivate; len(got) != 2 {
 			t.Errorf("open: %q", got)
+		}
+		job.AllowPrivate = []string{"all"}
+		d = newDesk(t, job, newMemLedger())
+		d.seed(privateSeeds(maxSeedAddresses + 3)...)
+		if n := d.s.state.tallies.Bounds[boundAddresses]; n != 0 {
+			t.Errorf("%d were counted", n)
 		}
 	})
 	inBubble(t, "a scope that is too large to be told does not change for fetchers", func(t *testing.T) {
