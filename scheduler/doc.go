@@ -19,6 +19,9 @@
 // that were committed and not published are published at the next start. Turns that were held get a new
 // lease, so a fetcher that is still at work goes on undisturbed.
 //
+// A ledger that was restored from a backup is a copy as of an earlier moment: restore.go says what its first start does, so
+// that nobody is asked while those who worked on from then may still have the right to.
+//
 // # Memory
 //
 // A window of the earliest hosts (front.go), a cache of host records, a cache of links seen of late, and

@@ -145,7 +145,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		job: l.State, life: l.Life, tallies: l.Tallies.Clone(),
 		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
-		position: l.Position, sequence: l.Sequence, epoch: 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),
+		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),
 	}
 	if s.o.RecentLinks > 0 {
 		st.recent = newRecent(s.o.RecentLinks)

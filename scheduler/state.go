@@ -22,7 +22,7 @@ type state struct {
 
 	position  uint64 // of the result queue
 	sequence  uint64 // of rows
-	epoch     uint64 // of the scope, for this process
+	epoch     uint64 // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
 	startedAt time.Time
 	quiet     time.Time        // of a restored ledger, see recall; zero = none
 	looked    time.Time        // when the newest step was begun

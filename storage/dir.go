@@ -51,6 +51,7 @@ const (
 //	trawl.log     the log
 //	control.sock  where a running crawl is steered
 //	members       where a cluster's fetchers are found again after a restart of its scheduler
+//	.backup-*     copies of the ledger on their way into a backup
 //	lock          locked while a trawl works here; holds its process id
 //
 // The lock is the operating system's (flock), so it ends with the process however that ends, and a lock

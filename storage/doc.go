@@ -12,6 +12,11 @@
 // else reads. keys.go has the table of its keys, codec.go says how values are written. People read it
 // through [Ledger.All], [Ledger.Row] and [Ledger.Verify].
 //
+// # Backups
+//
+// [Dir.Backup] writes a copy of the ledger, as of one moment and while it is in use, into one file; [Restore] makes a crawl
+// directory from it, whose ledger begins a new life. backup.go says what the file looks like.
+//
 // # Goroutines
 //
 // The ledger and the exports start none of their own; Pebble runs its flushes and compactions in the

@@ -36,13 +36,19 @@ func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n i
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return 0, fmt.Errorf("export to %s: it is a directory; name a file in it", path)
-	} else if err == nil && !info.Mode().IsRegular() {
-		err = writeDirectly(path, write)
-		return n, err
 	}
 	removeStale(linkTarget(path))
-	err = replaceFile(path, 0o666, write)
+	err = writeFile(path, 0o666, write)
 	return n, err
+}
+
+// writeFile makes a file appear whole, and writes to what is not a plain file (a pipe, a device) directly: putting a file
+// in its place would take it away from everybody.
+func writeFile(path string, mode fs.FileMode, write func(*os.File) error) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeDirectly(path, write)
+	}
+	return replaceFile(path, mode, write)
 }
 
 func exportTo(w io.Writer, compress bool, f Format, rows iter.Seq2[*crawler.Row, error]) (int64, error) {

@@ -296,7 +296,7 @@ func (s *suite) requests(ctx context.Context) (string, error) {
 
 // recovered waits for the nodes to be what they were before.
 func (s *suite) recovered(ctx context.Context, before *weight, quiet float64) (string, error) {
-	const moreMemory, moreFiles, moreThreads = 96, 25, 15
+	const moreMemory, moreFiles, moreThreads = 128, 25, 15 // the heap is given back over minutes
 	begin := time.Now()
 	for {
 		now, err := s.weigh()
