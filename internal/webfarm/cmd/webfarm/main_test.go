@@ -103,7 +103,9 @@ func TestItLogsRequestsAndIsSteeredOverASocket(t *testing.T) {
 	}
 	ask("GET", strings.TrimSpace(seed)+"robots.txt", &http.Transport{})
 	ask("GET", strings.TrimSpace(seed), &http.Transport{})
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", socket) }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
 	for text := []byte(nil); !strings.Contains(string(text), " robots 200 wf 0 /robots.txt\n"); { // a line comes after its answer
 		ask("POST", "http://farm/__flush", &http.Transport{DialContext: dial})
 		if text, err = os.ReadFile(requests); err != nil {
