@@ -254,6 +254,9 @@ func (p *bodyPass) end(err error) {
 	case errors.Is(err, errRatio):
 		x.bound = crawler.BoundRatio
 		x.cut = cutting{crawler.ReasonBadEncoding, "length", fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.decoded)}
+	case x.spool != nil && diskTrouble(x.spool.err):
+		x.disk = x.spool.err
+		x.drop(x.disk)
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
 	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):

@@ -49,7 +49,8 @@ type exchange struct {
 	found    []crawler.Link     // in order, each once; only of a Fetched page
 	counts   crawler.LinkCounts // what the scanner of a page found and left out
 	text     []byte             // decoded body up to page, when its type is one of text
-	dropped  error              // why there is no result: the lease, the leave or the caller's context ended; nil = there is one
+	dropped  error              // why there is no result: the lease, the leave or the caller's context ended, or the disk is full; nil = there is one
+	disk     error              // the disk did not take the body; then there is no result
 	requests int                // requests that may have reached the server: 0 or 1
 	began    time.Time          // with monotonic reading
 	ended    time.Time          // the end of the answer

@@ -11,7 +11,7 @@ import (
 )
 
 // archive stores the exchange and notes where, or fails the result with reason archive: what is not kept
-// was not fetched, and it will be tried again. An exchange without answer, or of which nothing is to be
+// was not fetched, and it will be tried again. Where it is the disk that fails there is no result. An exchange without answer, or of which nothing is to be
 // kept, is not stored. Of files, only fetched ones are: an error page is not the file.
 func (x *exchange) archive(ctx context.Context, to Archive, name string) {
 	if x.dropped != nil || x.spool == nil || x.result.Status == 0 {
@@ -38,8 +38,13 @@ func (x *exchange) archive(ctx context.Context, to Archive, name string) {
 	}
 }
 
-// notArchived fails the result.
+// notArchived fails the result, or gives it up.
 func (x *exchange) notArchived(err error) {
+	if diskTrouble(err) {
+		x.disk = err
+		x.drop(err)
+		return
+	}
 	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
 	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, crawler.URL{}
 	x.result.Links, x.found = 0, nil

@@ -111,6 +111,7 @@ type Fetcher struct {
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
 	unsent backlog // of the reports of all turns
+	disk   disk    // that bodies go to
 
 	busy  atomic.Int64
 	pages atomic.Int64
@@ -144,6 +145,7 @@ func New(o Options) (*Fetcher, error) {
 		slots: make(chan struct{}, o.Workers),
 		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), leave: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
+	f.disk.dir, f.disk.log = o.SpoolDir, o.Logger
 	kit, err := newBodyKit(o.SpoolDir)
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
@@ -313,6 +315,7 @@ func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
 // the context ends.
 func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup) error {
 	for {
+		f.disk.wait(taking)
 		select {
 		case f.slots <- struct{}{}:
 		case <-taking.Done():

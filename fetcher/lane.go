@@ -58,6 +58,7 @@ type finding struct {
 	body    []byte         // of a robots.txt
 	sent    bool           // a request went out
 	cut     bool           // ended by the lease, the pace or our own stop: it says nothing about the URL
+	disk    error          // the disk did not take the body, which cut it
 	anew    bool           // the URL is to be asked for again: its body cannot be gone on with
 }
 
@@ -169,6 +170,10 @@ func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 	t.report.addExchange(took, found.sent, changed)
 	if !found.cut {
 		t.report.addTallies(found.dropped, found.bounds)
+	}
+	if found.disk != nil {
+		t.f.disk.failed(found.disk)
+		t.end()
 	}
 	if found.sent {
 		t.f.Step(StepRequest)

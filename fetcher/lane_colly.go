@@ -197,7 +197,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	x.archive(ctx, s.from.archive, u.Name)
 	return finding{
 		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: x.bounds(),
-		sent: x.requests > 0, cut: x.dropped != nil, anew: x.anew,
+		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, anew: x.anew,
 	}
 }
 
@@ -248,7 +248,7 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) findi
 	}
 	s.jar.take(u, x.header)
 	x.archive(ctx, s.from.archive, "")
-	return finding{result: x.result, body: x.text, bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil}
+	return finding{result: x.result, body: x.text, bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk}
 }
 
 // header is what every request to the host carries.

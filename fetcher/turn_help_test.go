@@ -244,7 +244,7 @@ func (b fakeBrowser) do(ctx context.Context, u crawler.URL, l leave, answer func
 	}
 	err := pause(ctx, w.took)
 	f := answer()
-	f.sent, f.cut = true, err != nil || ctx.Err() != nil || b.site.lease.over(time.Now())
+	f.sent, f.cut = true, f.cut || err != nil || ctx.Err() != nil || b.site.lease.over(time.Now())
 	f.result.URL = u
 	if f.result.Outcome == crawler.Waiting {
 		f.result.Outcome, f.result.Status = crawler.Fetched, 200

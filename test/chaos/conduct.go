@@ -35,9 +35,10 @@ func newCrawl(ctx context.Context, s setting, name string, calm *rows) (c *crawl
 		return nil, err
 	}
 	c = &crawl{cluster: one, calm: calm, sizes: newSizes()}
+	made := c
 	defer func() {
 		if err != nil {
-			c.down()
+			made.down()
 		}
 	}()
 	if err := c.startWeb(ctx); err != nil {

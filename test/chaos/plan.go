@@ -169,7 +169,9 @@ func draw(r *rand.Rand, k kind, fetchers int, lease time.Duration) fault {
 		if r.IntN(2) == 0 {
 			f.jump = -f.jump
 		}
-	case fullFetcher, fullScheduler:
+	case fullFetcher: // longer than all tries of a URL take
+		f.last = between(38*time.Second, 42*time.Second)
+	case fullScheduler:
 		f.last = between(3*time.Second, 6*time.Second)
 	case churn:
 		f.at, f.last = firstFault, between(8*time.Second, 12*time.Second)
