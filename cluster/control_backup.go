@@ -47,22 +47,11 @@ func (c *ControlClient) Backup(ctx context.Context, w io.Writer) error {
 	defer cancel(nil)
 	stalled := time.AfterFunc(BackupStall, func() { cancel(fmt.Errorf("no progress for %s", BackupStall)) })
 	defer stalled.Stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+pathBackup, nil)
+	resp, err := c.open(ctx, pathBackup)
 	if err != nil {
-		return fmt.Errorf("control at %s: %w", c.target, err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.explain(ctx, err)
+		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, err := io.ReadAll(io.LimitReader(resp.Body, MaxControlAnswer))
-		if err != nil {
-			return c.explain(ctx, err)
-		}
-		return c.refusal(resp.StatusCode, text)
-	}
 	from := &lively{r: resp.Body, timer: stalled}
 	if _, err := io.Copy(w, from); from.err != nil {
 		return c.explain(ctx, from.err)

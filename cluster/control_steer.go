@@ -151,24 +151,34 @@ func (c *ControlClient) post(ctx context.Context, path string, body io.Reader, i
 // Export writes the rows that the request asks for to w, from a running job. After an error what was written
 // is not the whole.
 func (c *ControlClient) Export(ctx context.Context, w io.Writer, request url.Values) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+pathExport+"?"+request.Encode(), nil)
+	resp, err := c.open(ctx, pathExport+"?"+request.Encode())
 	if err != nil {
-		return fmt.Errorf("control at %s: %w", c.target, err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return c.explain(ctx, err)
+		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, err := io.ReadAll(io.LimitReader(resp.Body, MaxControlAnswer))
-		if err != nil {
-			return c.explain(ctx, err)
-		}
-		return c.refusal(resp.StatusCode, text)
-	}
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return c.explain(ctx, err)
 	}
 	return nil
+}
+
+// open asks for an answer that is read as a stream. Its body is to be closed.
+func (c *ControlClient) open(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("control at %s: %w", c.target, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, MaxControlAnswer))
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	return nil, c.refusal(resp.StatusCode, text)
 }
