@@ -131,6 +131,9 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 	for i, a := range e.asks {
 		a.reply <- answers[i]
 	}
+	if len(e.seeds) > 0 {
+		s.publishStatus() // who gave them looks at it now
+	}
 	for _, seed := range e.seeds {
 		close(seed.done)
 	}

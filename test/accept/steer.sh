@@ -13,7 +13,7 @@ scheduler() {
 }
 asked() { audit; python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["total"]["requests"])' "$tmp/audit.json"; }
 rate() { local a b; a=$(asked); sleep 3; b=$(asked); echo $(((b - a) / 3)); } # requests a second, over 3 s
-answers() { for _ in $(seq 100); do "$trawl" status "$tmp/job" >/dev/null 2>&1 && return; sleep 0.1; done; fail "the scheduler does not answer: $(tail -3 "$tmp/job.log")"; }
+answers() { for _ in $(seq 100); do "$trawl" status "$tmp/job" 2>/dev/null | head -1 | grep -qE ': (running|paused)$' && return; sleep 0.1; done; fail "the scheduler does not answer: $(tail -3 "$tmp/job.log")"; }
 
 scheduler
 for i in 1 2 3; do "$trawl" fetcher --join "127.0.0.1:$p" --dir "$tmp/f$i" --name "f$i" --quiet >>"$tmp/fetchers.log" 2>&1 & done
