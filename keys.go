@@ -15,7 +15,7 @@ func controlClient(target string, keys *cluster.Keyring, name string) (*cluster.
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	return cluster.NewControlClient(target, tls), nil
+	return cluster.NewControlClient(target, tls).ProveWith(keys), nil
 }
 
 // followControl asks where address says at each new connection.
@@ -27,7 +27,7 @@ func followControl(address func() string, keys *cluster.Keyring, name string) (*
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	return cluster.FollowControl(address, tls), nil
+	return cluster.FollowControl(address, tls).ProveWith(keys), nil
 }
 
 // checkServer looks whether the keys do for a node that others connect to.

@@ -19,6 +19,7 @@ func (n *Fetcher) newControl() (*cluster.Control, error) {
 	}
 	o := cluster.ControlOptions{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
 	if n.o.Control != "" && !n.o.Keys.IsZero() {
+		o.Keys = n.o.Keys
 		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.name); err != nil {
 			return nil, err
 		}

@@ -104,6 +104,7 @@ func (r *run) controlAddress() (o cluster.ControlOptions, err error) {
 		o.Listen = r.o.Control
 	}
 	if !r.o.Keys.IsZero() {
+		o.Keys = r.o.Keys
 		o.TLS, err = r.o.Keys.ServerTLS(cluster.RoleScheduler, "scheduler")
 	}
 	return o, err

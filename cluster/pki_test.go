@@ -294,19 +294,28 @@ func TestTheControlAPIWithAnOwnPKI(t *testing.T) {
 	there := own.issue(t, leafOptions{ips: loopback}).ring(t)
 	server, err := there.ServerTLS(RoleScheduler, "s")
 	must(t, err)
-	a := startControl(t, ControlOptions{Listen: "127.0.0.1:0", TLS: server})
+	a := startControl(t, ControlOptions{Listen: "127.0.0.1:0", TLS: server, Keys: there})
+	stranger := own.issue(t, leafOptions{}).ring(t)
+	must(t, stranger.Set(Secret("a secret of somebody else")))
 	for name, c := range map[string]struct {
-		keys *Keyring
-		want string // "" = it is let in
+		keys   *Keyring
+		silent bool   // it brings no token
+		want   string // "" = it is let in
 	}{
-		"a certificate of the authority": {own.issue(t, leafOptions{}).ring(t), ""},
-		"one of another authority":       {other.issue(t, leafOptions{}).ring(t), "not of this cluster"},
-		"the secret alone":               {ringOf(ourSecret), "--tls-cert"},
+		"a certificate of the authority":              {own.issue(t, leafOptions{}).ring(t), false, ""},
+		"a certificate of the authority and no token": {own.issue(t, leafOptions{}).ring(t), true, "does not prove"},
+		"the same with another secret":                {stranger, false, "does not prove"},
+		"one of another authority":                    {other.issue(t, leafOptions{}).ring(t), false, "not of this cluster"},
+		"the secret alone":                            {ringOf(ourSecret), false, "--tls-cert"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf, err := c.keys.ClientTLS(RoleFetcher, "f", a.Addr)
 			must(t, err)
-			_, err = clientTo(t, a.Addr(), conf).Status(t.Context())
+			client := clientTo(t, a.Addr(), conf)
+			if !c.silent {
+				client.ProveWith(c.keys)
+			}
+			_, err = client.Status(t.Context())
 			if (err == nil) != (c.want == "") || err != nil && (!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v", err)
 			}
