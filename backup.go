@@ -41,13 +41,18 @@ func Backup(ctx context.Context, target string, keys *cluster.Keyring, w io.Writ
 }
 
 // BackupFile is Backup to a file, which appears whole or not at all; an older one of that name is replaced then. The file
-// is private: it holds what the job knows, credentials and cookies too.
+// is private: it holds what the job knows, credentials and cookies too. A pipe or a device is written to directly, and what
+// the backup says of itself is zero then.
 func BackupFile(ctx context.Context, target string, keys *cluster.Keyring, file string) (BackupInfo, error) {
 	if isDir(file) {
 		return BackupInfo{}, usageError(fmt.Errorf("%s is a directory: name a file in it", file))
 	}
+	plain := true // what is written to a pipe or a device cannot be read back
+	if at, err := os.Stat(file); err == nil {
+		plain = at.Mode().IsRegular()
+	}
 	err := storage.WriteFile(file, func(w io.Writer) error { return Backup(ctx, target, keys, w) })
-	if err != nil {
+	if err != nil || !plain {
 		return BackupInfo{}, err
 	}
 	return readBackupInfo(file)

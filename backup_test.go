@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -134,5 +136,25 @@ func until(t *testing.T, what func() bool) {
 		case <-ctx.Done():
 			t.Fatal("it did not come within a minute")
 		}
+	}
+}
+
+// A pipe is written to, stays a pipe, and is not read back.
+func TestABackupGoesThroughAPipe(t *testing.T) {
+	f := webfarmtest.Start(t, webfarm.Options{Hosts: 1, PagesPerHost: 3})
+	dir := t.TempDir()
+	crawl(t, t.Context(), farmJob(), trawl.Options{Dir: dir, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip("no named pipes here:", err)
+	}
+	read := make(chan int, 1)
+	go func() {
+		text, _ := os.ReadFile(pipe) // what is missing shows in the length
+		read <- len(text)
+	}()
+	info, err := trawl.BackupFile(t.Context(), dir, nil, pipe)
+	if n := <-read; err != nil || n == 0 || !info.Taken.IsZero() {
+		t.Errorf("%d bytes came through, %+v, %v", n, info, err)
 	}
 }

@@ -166,7 +166,7 @@ func TestABrokerThatCannotListenSaysSo(t *testing.T) {
 func TestBrokerProcess(t *testing.T) {
 	dir := os.Getenv("TRAWL_TEST_BROKER_DIR")
 	if dir == "" {
-		t.Skip("only as a child")
+		t.Skip("it is the process that TestNothingConfirmedIsLostByAKill starts and kills")
 	}
 	b, err := NewBroker(BrokerOptions{StoreDir: dir, Listen: os.Getenv("TRAWL_TEST_BROKER_LISTEN"), MaxStore: 256 << 20})
 	must(t, err)

@@ -47,6 +47,9 @@ func (p *program) backupCommand() *cobra.Command {
 		if err != nil {
 			return p.unlessInterrupted(ctx, err, "the backup was interrupted; nothing was written")
 		}
+		if info.Taken.IsZero() {
+			return nil
+		}
 		fmt.Fprintf(p.stdout, "%s: %s rows of %s hosts, as of %s", file, count(info.Rows), count(info.Hosts), info.Taken.Local().Format(time.DateTime))
 		if dir := bodiesDir(info.Archive); dir != "" {
 			fmt.Fprintf(p.stdout, "; bodies are not in it: copy %s as well", dir)

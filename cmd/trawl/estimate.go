@@ -53,21 +53,21 @@ func (c *seedCount) add(h crawler.Host) {
 
 // estimate is the line about the time that a download will take, as far as hosts and pace tell it.
 func estimate(job *crawler.Job, s *crawler.Status, busiest int64, workers int) string {
-	todo := s.Waiting + s.Leased
-	if todo == 0 || s.Hosts == 0 {
+	open := s.Waiting + s.Leased
+	if open == 0 || s.Hosts == 0 {
 		return ""
 	}
-	urls := count(todo) + " URLs"
-	if done := s.Seen - todo; done > 0 {
-		urls = count(todo) + " of " + count(s.Seen) + " URLs left"
+	urls := count(open) + " URLs"
+	if done := s.Seen - open; done > 0 {
+		urls = count(open) + " of " + count(s.Seen) + " URLs left"
 	}
 	each := max(job.Delay, assumedAnswer/time.Duration(job.PerHost)) // from start to start
 	if job.PerHost == 1 {
 		each = job.Delay + assumedAnswer // from the end of an answer
 	}
 	atOnce := min(s.Hosts, int64(cmp.Or(workers, trawl.MaxWorkers)))
-	even := (todo + atOnce - 1) / atOnce
-	left := (busiest*todo + s.Seen - 1) / s.Seen // of the busiest host, if it is as far as the others
+	even := (open + atOnce - 1) / atOnce
+	left := (busiest*open + s.Seen - 1) / s.Seen // of the busiest host, if it is as far as the others
 	took := time.Duration(max(even, left)) * each
 	pace := "no delay"
 	if job.Delay > 0 {

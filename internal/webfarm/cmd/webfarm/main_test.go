@@ -107,7 +107,7 @@ func TestItLogsRequestsAndIsSteeredOverASocket(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
 	for text := []byte(nil); !strings.Contains(string(text), " robots 200 wf 0 /robots.txt\n"); { // a line comes after its answer
-		ask("POST", "http://farm/__flush", &http.Transport{DialContext: dial})
+		ask("POST", "http://localhost/__flush", &http.Transport{DialContext: dial})
 		if text, err = os.ReadFile(requests); err != nil {
 			t.Fatal(err)
 		}
