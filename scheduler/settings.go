@@ -18,9 +18,8 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	if err := job.Validate(); err != nil {
 		return err
 	}
-	if l.Fresh {
-		st.job = crawler.JobState{Job: job, Given: job}
-		return nil
+	if l.State.Job.Kind == "" {
+		return s.begin(st, l.Fresh)
 	}
 	before := l.State.Job
 	if err := before.SameAs(&job); err != nil {
@@ -37,6 +36,23 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 		return fmt.Errorf("apply the changed limits: %w", err)
 	}
 	return s.reopen(st)
+}
+
+// begin stores the job's settings before anything else is: a ledger that has rows must say what they are for,
+// whenever the process ends. One that has rows and does not say it was left by a start that ended before it
+// could; the settings of this start are taken for its job, and its hosts are counted under them.
+func (s *Scheduler) begin(st *state, fresh bool) error {
+	st.job = crawler.JobState{Job: s.o.Job, Given: s.o.Job}
+	if !fresh {
+		s.log.Warn("the ledger does not say what job it holds; it goes on as the one that this command gives")
+		if err := s.recount(st); err != nil {
+			return fmt.Errorf("apply the limits: %w", err)
+		}
+	}
+	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job}); err != nil {
+		return fmt.Errorf("write ledger: %w", err)
+	}
+	return nil
 }
 
 // reopen stores the settings in force, and takes a finished job up again when a limit was raised.
