@@ -10,7 +10,7 @@ import (
 
 // EncodeAsk writes a question for a turn.
 func EncodeAsk(a *crawler.Ask) ([]byte, error) {
-	m := &Ask{Version: Version, Turn: a.Turn[:], Holder: a.Holder[:], Host: string(a.Host), Fetcher: []byte(a.Fetcher)}
+	m := &Ask{Version: Version, Turn: a.Turn[:], Holder: a.Holder[:], Host: string(a.Host), Fetcher: []byte(a.Fetcher), Renewal: a.Renewal}
 	return marshal("ask", m, MaxAskBytes)
 }
 
@@ -23,7 +23,7 @@ func DecodeAsk(b []byte) (crawler.Ask, error) {
 	r := reader{what: "ask"}
 	a := crawler.Ask{
 		Turn: r.id("turn", m.Turn), Holder: r.id("holder", m.Holder),
-		Host: r.host("host", m.Host), Fetcher: string(m.Fetcher),
+		Host: r.host("host", m.Host), Fetcher: string(m.Fetcher), Renewal: m.Renewal,
 	}
 	if r.err != nil {
 		return crawler.Ask{}, r.err

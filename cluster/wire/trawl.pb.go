@@ -498,6 +498,7 @@ type Ask struct {
 	Holder        []byte                 `protobuf:"bytes,3,opt,name=holder,proto3" json:"holder,omitempty"`
 	Host          string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
 	Fetcher       []byte                 `protobuf:"bytes,5,opt,name=fetcher,proto3" json:"fetcher,omitempty"`
+	Renewal       bool                   `protobuf:"varint,6,opt,name=renewal,proto3" json:"renewal,omitempty"` // the asker has had an answer: it wants only what changes while a turn is held
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -565,6 +566,13 @@ func (x *Ask) GetFetcher() []byte {
 		return x.Fetcher
 	}
 	return nil
+}
+
+func (x *Ask) GetRenewal() bool {
+	if x != nil {
+		return x.Renewal
+	}
+	return false
 }
 
 // Answer is the scheduler's reply to an ask. Only verdict and life are set unless it is granted.
@@ -1549,13 +1557,14 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\aLocator\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
-	"\x06length\x18\x03 \x01(\x03R\x06length\"y\n" +
+	"\x06length\x18\x03 \x01(\x03R\x06length\"\x93\x01\n" +
 	"\x03Ask\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
 	"\x04turn\x18\x02 \x01(\fR\x04turn\x12\x16\n" +
 	"\x06holder\x18\x03 \x01(\fR\x06holder\x12\x12\n" +
 	"\x04host\x18\x04 \x01(\tR\x04host\x12\x18\n" +
-	"\afetcher\x18\x05 \x01(\fR\afetcher\"\xff\x03\n" +
+	"\afetcher\x18\x05 \x01(\fR\afetcher\x12\x18\n" +
+	"\arenewal\x18\x06 \x01(\bR\arenewal\"\xff\x03\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\rR\averdict\x12\x12\n" +
