@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ type bodyPass struct {
 	kit     *bodyKit
 	wire    *wireBody
 	codings []string
-	known   bool // all codings can be undone; otherwise the bytes mean nothing to a reader
+	strange []string // words for codings that cannot be undone; most of them name none
 	decoded int64
 	sum     hash.Hash
 	scan    *pageScan // nil = none
@@ -122,7 +123,7 @@ type bodyPass struct {
 // newBodyPass prepares for the body of an answer.
 func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	p := &bodyPass{x: x, kit: kit, wire: wire, sum: sha256.New()}
-	p.codings, p.known = contentCodings(x.header)
+	p.codings, p.strange = crawler.ContentCodings(x.header.Values("Content-Encoding"))
 	if x.resumed {
 		x.spool = kit.spools.resume(x.part)
 		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size
@@ -168,8 +169,8 @@ func (p *bodyPass) run() {
 	p.end(err)
 	p.x.result.Bytes = p.decoded
 	p.sum.Sum(p.x.result.Digest[:0])
-	if !p.known {
-		p.x.note = "unknown content coding, kept as it came"
+	for _, r := range dec.remarks() {
+		p.x.remark(r)
 	}
 	if p.scan != nil {
 		p.scan.finish(p.kit, p.x)
@@ -225,10 +226,15 @@ func (p *bodyPass) bomb() bool {
 
 // open looks at the first bytes and decides who is to read the body.
 func (p *bodyPass) open(first []byte) {
-	if !p.known {
-		return
-	}
 	x := p.x
+	if len(p.strange) > 0 {
+		x.opaque = !crawler.LooksLikeText(first)
+		if x.opaque {
+			x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", kept as it came")
+			return
+		}
+		x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", read as it came")
+	}
 	kind := mediaType(x.header, first)
 	p.text = x.page > 0 && (x.plain || textual(kind))
 	if x.result.Status >= 200 && x.result.Status <= 299 {

@@ -191,16 +191,13 @@ func TestBombStopsAtTheRatio(t *testing.T) {
 func TestBrokenCodingKeepsWhatCame(t *testing.T) {
 	body := []byte(strings.Repeat("text ", 20_000))
 	coded := gzipped(body)
-	broken := bytes.Clone(coded)
-	broken[len(broken)-6] ^= 0xff // checksum
+	half := coded[:len(coded)-10]
 	for _, c := range []struct {
 		name    string
 		sent    []byte
 		decoded int
 	}{
-		{"no gzip at all", body, 0},
-		{"a wrong checksum", broken, len(body)},
-		{"an end in the middle that the length agrees with", coded[:len(coded)-4], len(body)},
+		{"an end in the middle that the length agrees with", half, 98_000},
 		{"one byte", coded[:1], 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -208,9 +205,43 @@ func TestBrokenCodingKeepsWhatCame(t *testing.T) {
 			x.page = 1 << 20
 			text := ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonBadEncoding)
+			c.decoded = len(text) // the decoder decides how far it comes
 			wantBody(t, x, body[:c.decoded], c.sent, true)
-			if len(text) != c.decoded || x.cut.mark != "" {
-				t.Errorf("handed over %d bytes, mark %q", len(text), x.cut.mark)
+			if x.cut.mark != "" {
+				t.Errorf("mark %q", x.cut.mark)
+			}
+		})
+	}
+}
+
+func TestLabelsThatTheBytesDoNotBearOut(t *testing.T) {
+	body := []byte(strings.Repeat("text ", 20_000))
+	coded := gzipped(body)
+	wrong := bytes.Clone(coded)
+	wrong[len(wrong)-6] ^= 0xff // checksum
+	for _, c := range []struct {
+		name, label  string
+		sent         []byte
+		decoded      []byte
+		detail       string
+		notHandedOut bool
+	}{
+		{"no gzip at all", "gzip", body, body, "labelled gzip", false},
+		{"no br at all", "br", body, body, "labelled br", false},
+		{"a wrong checksum", "gzip", wrong, body, "checksum is wrong", false},
+		{"no trailer", "gzip", coded[:len(coded)-8], body, "trailer is missing", false},
+		{"a word that is no coding", "UTF-8", body, body, `unknown content coding utf-8, read as it came`, false},
+		{"a word beside a coding", "gzip, none", coded, body, `unknown content coding none, read as it came`, false},
+		{"a coding that is not known", "compress", noise(5000), noise(5000), "unknown content coding compress, kept as it came", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, c.sent, "Content-Encoding", c.label, "Content-Type", "text/html"))
+			x.page = 1 << 20
+			text := ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			wantBody(t, x, c.decoded, c.sent, false)
+			if !strings.Contains(x.result.Detail, c.detail) || (len(text) == 0) != c.notHandedOut || x.opaque != c.notHandedOut {
+				t.Errorf("detail %q, %d bytes handed over", x.result.Detail, len(text))
 			}
 		})
 	}

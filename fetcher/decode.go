@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
@@ -21,36 +18,12 @@ import (
 const (
 	// acceptEncoding is what every request asks for.
 	acceptEncoding = "gzip, deflate, br, zstd"
-	// maxCodings is the most codings on one body that are undone.
-	maxCodings = 3
 	// zstdWindow is the largest window a zstd body may ask for, in bytes (RFC 9659 section 3).
 	zstdWindow = 8 * crawler.MiB
 )
 
 // errDecoder: a decoder broke on what a server sent.
 var errDecoder = errors.New("the decoder gave up")
-
-// contentCodings reads Content-Encoding (RFC 9110 section 8.4), in the order applied. ok is false when a
-// coding is not known or there are too many: then nothing is undone.
-func contentCodings(h http.Header) (codings []string, ok bool) {
-	for _, line := range h.Values("Content-Encoding") {
-		for token := range strings.SplitSeq(line, ",") {
-			switch c := strings.ToLower(strings.TrimSpace(token)); c {
-			case "", "identity":
-			case "gzip", "x-gzip":
-				codings = append(codings, "gzip")
-			case "deflate", "br", "zstd":
-				codings = append(codings, c)
-			default:
-				return nil, false
-			}
-		}
-	}
-	if len(codings) > maxCodings {
-		return nil, false
-	}
-	return codings, true
-}
 
 // decoders lends decoders, which are costly to make. Safe for concurrent use; the zero value is ready.
 type decoders struct {
@@ -89,14 +62,28 @@ func (d *decoders) input(r io.Reader) *bufio.Reader {
 	return bufio.NewReaderSize(r, 16*crawler.KiB)
 }
 
+// remarks lists what was odd about the codings, in the order in which they are undone.
+func (d *decoding) remarks() (list []string) {
+	for _, s := range d.stages {
+		if s.remark != "" {
+			list = append(list, s.remark)
+		}
+		if g, ok := s.r.(*crawler.Gunzip); ok && g.Note() != "" {
+			list = append(list, g.Note())
+		}
+	}
+	return list
+}
+
 // decodingStage undoes one coding. It starts with the first byte: a body without any is empty and not
-// broken.
+// broken. Bytes that are plainly not in the coding pass through it.
 type decodingStage struct {
 	from   *decoders
 	coding string
 	in     *bufio.Reader
 	r      io.Reader
 	back   func() // gives r back to its pool
+	remark string
 	err    error
 }
 
@@ -112,14 +99,28 @@ func (s *decodingStage) Read(p []byte) (n int, err error) {
 		s.err = err
 	}()
 	if s.r == nil {
-		if _, err := s.in.Peek(1); err != nil {
+		head, err := s.look()
+		if len(head) == 0 {
 			return 0, err
+		}
+		if !crawler.CodingHolds(s.coding, head, err == io.EOF) {
+			s.r, s.remark = s.in, "labelled "+s.coding+", which the bytes are not: read as they came"
+			return s.r.Read(p)
 		}
 		if err := s.start(); err != nil {
 			return 0, unexpected(err)
 		}
 	}
 	return s.r.Read(p)
+}
+
+// look returns the first bytes, enough to tell whether they are in the coding. With fewer there is the reason why.
+func (s *decodingStage) look() ([]byte, error) {
+	const mark = 4 // bytes that the codings with a mark are told by
+	if s.coding == "gzip" || s.coding == "zstd" {
+		return s.in.Peek(mark)
+	}
+	return s.in.Peek(crawler.CodingLook)
 }
 
 // unexpected: an end inside of a header is not an end.
@@ -148,20 +149,20 @@ func (s *decodingStage) start() error {
 }
 
 func (s *decodingStage) startGzip() error {
-	z, ok := s.from.gzip.Get().(*gzip.Reader)
+	g, ok := s.from.gzip.Get().(*crawler.Gunzip)
 	if !ok {
-		z = new(gzip.Reader)
+		g = new(crawler.Gunzip)
 	}
-	g := &gzipMembers{z: z, in: s.in}
-	s.r, s.back = g, func() { s.from.gzip.Put(z) }
-	return g.next()
+	g.Reset(s.in)
+	s.r, s.back = g, func() { s.from.gzip.Put(g) }
+	return nil
 }
 
 // startDeflate takes zlib, which is what the word means (RFC 9110 section 8.4.1.2), and raw deflate, which
 // some servers send.
 func (s *decodingStage) startDeflate() error {
 	head, _ := s.in.Peek(2)
-	if len(head) == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+	if crawler.IsZlib(head) {
 		if r, ok := s.from.zlib.Get().(io.ReadCloser); ok {
 			s.r, s.back = r, func() { s.from.zlib.Put(r) }
 			return r.(zlib.Resetter).Reset(s.in, nil)
@@ -207,37 +208,4 @@ func (s *decodingStage) close() {
 	s.in.Reset(nil)
 	s.from.inputs.Put(s.in)
 	s.r, s.err = nil, io.ErrClosedPipe
-}
-
-// gzipMembers reads one gzip member after the other (RFC 1952 section 2.2). What follows the last one and is
-// no member is passed over, as browsers do: servers pad.
-type gzipMembers struct {
-	z  *gzip.Reader
-	in *bufio.Reader
-}
-
-func (g *gzipMembers) next() error {
-	if err := g.z.Reset(g.in); err != nil {
-		return err
-	}
-	g.z.Multistream(false)
-	return nil
-}
-
-func (g *gzipMembers) Read(p []byte) (int, error) {
-	for {
-		n, err := g.z.Read(p)
-		if n > 0 && err == io.EOF {
-			return n, nil
-		}
-		if err != io.EOF {
-			return n, err
-		}
-		if magic, _ := g.in.Peek(2); len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
-			return 0, io.EOF
-		}
-		if err := g.next(); err != nil {
-			return 0, unexpected(err)
-		}
-	}
 }

@@ -58,6 +58,7 @@ type exchange struct {
 	anew    bool  // what was there of the body is of no use and dropped: no result, ask again
 	resumed bool  // the body goes on where part ended
 	total   int64 // then: length of the whole, -1 = not known
+	opaque  bool  // the bytes mean nothing to a reader: they are in a coding that is not known
 	spoilt  bool  // what is there of the body is not to be gone on with
 
 	asked   bool
@@ -92,6 +93,14 @@ func (x *exchange) with(ctx context.Context) context.Context {
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	return x
+}
+
+// remark adds to what Detail says when nothing more important is to be said.
+func (x *exchange) remark(text string) {
+	if x.note != "" {
+		x.note += "; "
+	}
+	x.note += text
 }
 
 // release gives the body's memory back and removes its spool file; the beginning of a body that can be gone

@@ -77,7 +77,7 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	x.result.Links = len(x.found)
 	x.result.Title = oneLine(s.scanner.Title(), maxTitle)
 	if x.counts.TooMany > 0 {
-		x.note = fmt.Sprintf("%d links beyond the limit of %d a page passed over", x.counts.TooMany, s.limit)
+		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page passed over", x.counts.TooMany, s.limit))
 	}
 	s.found, s.page, s.decoder = nil, nil, nil
 	k.scans.Put(s)

@@ -87,9 +87,9 @@ func (x *exchange) continues(resp *http.Response) bool {
 func (x *exchange) fits(h http.Header) bool {
 	info := &x.part.info
 	first, total, ok := contentRange(h)
-	codings, known := contentCodings(h)
+	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
-	return ok && known && len(codings) == 0 && first == x.part.size &&
+	return ok && len(strange)+len(codings) == 0 && first == x.part.size &&
 		(total < 0 || info.Total < 0 || total == info.Total) &&
 		(etag == "" || info.ETag == "" || etag == info.ETag) &&
 		(modified == "" || info.ETag != "" || modified == info.LastModified)
@@ -119,7 +119,7 @@ func (x *exchange) resume(resp *http.Response) {
 	_, total, _ := contentRange(resp.Header)
 	x.total = max(total, info.Total)
 	x.resumed = true
-	x.note = fmt.Sprintf("continued at byte %d", x.part.size)
+	x.remark(fmt.Sprintf("continued at byte %d", x.part.size))
 	x.status = "200 OK"
 	x.header.Del("Content-Range")
 	x.header.Del("Content-Length")
@@ -150,12 +150,12 @@ func (x *exchange) keepPart() {
 
 // resumable tells what is to be known of a 200 to go on with its body, false when that cannot be done.
 func resumable(h http.Header) (info partialInfo, ok bool) {
-	codings, known := contentCodings(h)
+	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
 	ranges := false
 	for unit := range strings.SplitSeq(h.Get("Accept-Ranges"), ",") {
 		ranges = ranges || strings.EqualFold(strings.TrimSpace(unit), "bytes")
 	}
-	if !ranges || !known || len(codings) > 0 {
+	if !ranges || len(strange)+len(codings) > 0 {
 		return info, false
 	}
 	info.ETag, info.LastModified, info.Total = validator(h.Get("ETag")), validator(h.Get("Last-Modified")), -1

@@ -56,6 +56,7 @@ type finding struct {
 	dropped tally          // references on the page that are not among links, by reason
 	bounds  tally          // limits that were hit
 	body    []byte         // of a robots.txt
+	opaque  bool           // it is in a coding that is not known
 	sent    bool           // a request went out
 	cut     bool           // ended by the lease, the pace or our own stop: it says nothing about the URL
 	disk    error          // the disk did not take the body, which cut it

@@ -248,7 +248,10 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) findi
 	}
 	s.jar.take(u, x.header)
 	x.archive(ctx, s.from.archive, "")
-	return finding{result: x.result, body: x.text, bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk}
+	return finding{
+		result: x.result, body: x.text, opaque: x.opaque,
+		bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk,
+	}
 }
 
 // header is what every request to the host carries.

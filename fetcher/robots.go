@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -175,14 +176,16 @@ func (t *turn) follow(b browser, scheme string, u crawler.URL, hops int) (f craw
 	}
 }
 
-// robotsFile says what an answer amounts to (RFC 9309 section 2.3.1); 429 counts as unreachable.
+// robotsFile says what an answer amounts to (RFC 9309 section 2.3.1); 429 counts as unreachable, and so does a
+// file that cannot be read: nobody knows what it forbids.
 func (t *turn) robotsFile(scheme string, found *finding) crawler.RobotsFile {
 	r := &found.result
 	f := crawler.RobotsFile{Scheme: scheme, HTTP: r.Status, Archive: r.Archive, Detail: r.Detail}
+	text, fault := robotsText(found)
 	switch {
-	case r.Status >= 200 && r.Status < 300 && wholeEnough(r):
+	case r.Status >= 200 && r.Status < 300 && fault == "" && wholeEnough(r):
 		f.Status, f.TTL = crawler.RobotsRules, t.job.Robots.TTL
-		f.Body, f.Truncated = found.body, r.Truncated
+		f.Body, f.Truncated = text, r.Truncated
 		if f.Truncated {
 			f.Body = lastLine(f.Body)
 		}
@@ -190,9 +193,7 @@ func (t *turn) robotsFile(scheme string, found *finding) crawler.RobotsFile {
 		return t.unavailable(scheme, r, r.Detail)
 	default:
 		f.Status = crawler.RobotsUnreachable
-		if f.Detail == "" {
-			f.Detail = string(r.Reason)
-		}
+		f.Detail = cmp.Or(f.Detail, fault, string(r.Reason))
 	}
 	return f
 }
@@ -204,14 +205,29 @@ func (t *turn) unavailable(scheme string, r *crawler.Result, detail string) craw
 	}
 }
 
-// wholeEnough reports whether a 2xx may be read as rules: whole, cut by our own limit, or broken in a way
-// that asking again would not mend. One that the net cut off is asked for again.
+// wholeEnough reports whether a 2xx may be read as rules: whole, or cut by our own limit. One that the net cut
+// off, or whose coding is broken, is asked for again.
 func wholeEnough(r *crawler.Result) bool {
 	switch r.Reason {
-	case crawler.ReasonTimeout, crawler.ReasonReset, crawler.ReasonProtocol:
+	case crawler.ReasonTimeout, crawler.ReasonReset, crawler.ReasonProtocol, crawler.ReasonBadEncoding:
 		return false
 	}
 	return true
+}
+
+// robotsText is the text of a robots.txt in UTF-8, or says why there is none.
+func robotsText(found *finding) (text []byte, fault string) {
+	b := found.body
+	switch {
+	case found.opaque:
+		return nil, "it is in a content coding that is not known"
+	case bytes.HasPrefix(b, []byte("\x1f\x8b")), bytes.HasPrefix(b, []byte("\x28\xb5\x2f\xfd")):
+		return nil, "it is compressed, and the answer does not say so"
+	}
+	if wide := crawler.WideText(b); wide != nil {
+		b, _ = wide.NewDecoder().Bytes(b) // what is no character becomes U+FFFD
+	}
+	return b, ""
 }
 
 // lastLine cuts a body that was cut within a line at the end of the line before.

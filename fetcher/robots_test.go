@@ -198,7 +198,14 @@ func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
 	reset.result.Outcome, reset.result.Reason, reset.result.Detail = crawler.Failed, crawler.ReasonReset, "connection reset"
 	cut := answered(200, "User-agent: *\nDis")
 	cut.result.Outcome, cut.result.Reason, cut.result.Truncated = crawler.Failed, crawler.ReasonReset, true
-	for name, f := range map[string]finding{"500": answered(500, ""), "429": answered(429, ""), "no answer": reset, "cut off by the net": cut} {
+	broken := answered(200, "User-agent: *\nAl")
+	broken.result.Outcome, broken.result.Reason, broken.result.Truncated = crawler.Failed, crawler.ReasonBadEncoding, true
+	opaque := answered(200, "")
+	opaque.opaque = true
+	for name, f := range map[string]finding{
+		"500": answered(500, ""), "429": answered(429, ""), "no answer": reset, "cut off by the net": cut, "broken in its coding": broken,
+		"in a coding that is not known": opaque, "compressed without a word": answered(200, string(gzipped([]byte("User-agent: *")))),
+	} {
 		t.Run(name, func(t *testing.T) {
 			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 				w.job.PerHost = 3
@@ -231,6 +238,18 @@ func TestRobotsWithoutRulesAllows(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRobotsInUTF16IsRead(t *testing.T) {
+	f := answered(200, "\xff\xfe"+strings.Join(strings.Split("User-agent: *\nDisallow: /0\n", ""), "\x00")+"\x00")
+	f.result.Outcome = crawler.Fetched
+	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+		w.task(pages(2)...)
+		w.turn(time.Minute)
+		if fs := w.robotsFiles(); w.paths() != "/robots.txt /1" || string(fs[0].Body) != "User-agent: *\nDisallow: /0\n" {
+			t.Errorf("asked for %s, reported %q", w.paths(), fs[0].Body)
+		}
+	})
 }
 
 func TestRobotsThatWasCutAtOurLimitLosesItsLastLine(t *testing.T) {

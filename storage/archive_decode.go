@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"trawl/crawler"
 )
 
 const (
@@ -19,8 +19,6 @@ const (
 	// deflate can reach at most: the fetcher applied its own, much lower limit before anything was stored.
 	decodeRatio = 1100
 	decodeFree  = 16 << 20
-	// maxCodings is the most content codings on top of each other.
-	maxCodings = 4
 	// zstdMemory is the most a zstd decoder may use, in bytes.
 	zstdMemory = 128 << 20
 )
@@ -39,22 +37,14 @@ func (d *bodyDecoder) Close() {
 	}
 }
 
-// codings lists the content codings of a Content-Encoding value in the order in which they were applied
-// (RFC 9110, 8.4), without "identity". ok is false when one is unknown: the body is taken as it is then.
-func codings(value string) (list []string, ok bool) {
-	for c := range strings.SplitSeq(value, ",") {
-		switch c = strings.ToLower(strings.TrimSpace(c)); c {
-		case "", "identity":
-		case "gzip", "x-gzip", "deflate", "br", "zstd":
-			list = append(list, c)
-		default:
-			return nil, false
-		}
-	}
-	return list, len(list) <= maxCodings
+// codings lists the content codings of a Content-Encoding value that can be undone, in the order in which they
+// were applied, as the fetcher reads them.
+func codings(value string) []string {
+	list, _ := crawler.ContentCodings([]string{value})
+	return list
 }
 
-// decodeBody undoes the codings. A deflate body may be with the zlib wrapping that the standard asks for
+// decodeBody undoes the codings that the bytes are in, as the fetcher does. A deflate body may be with the zlib wrapping that the standard asks for
 // or without, as browsers take both.
 func decodeBody(body io.Reader, list []string) (*bodyDecoder, error) {
 	d := &bodyDecoder{Reader: body}
@@ -74,24 +64,31 @@ func decodeBody(body io.Reader, list []string) (*bodyDecoder, error) {
 }
 
 func (d *bodyDecoder) wrap(coding string) (err error) {
+	in := bufio.NewReader(d.Reader)
+	head, short := in.Peek(crawler.CodingLook)
+	d.Reader = in
+	if !crawler.CodingHolds(coding, head, short == io.EOF) {
+		return nil
+	}
 	switch coding {
-	case "gzip", "x-gzip":
-		d.Reader, err = gzip.NewReader(d.Reader)
+	case "gzip":
+		g := new(crawler.Gunzip)
+		g.Reset(in)
+		d.Reader = g
 	case "br":
-		d.Reader = brotli.NewReader(d.Reader)
+		d.Reader = brotli.NewReader(in)
 	case "zstd":
 		var z *zstd.Decoder
-		z, err = zstd.NewReader(d.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		z, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(zstdMemory))
 		if err == nil {
 			d.Reader, d.closers = z, append(d.closers, z.Close)
 		}
 	case "deflate":
-		br := bufio.NewReader(d.Reader)
-		if b, _ := br.Peek(2); len(b) == 2 && b[0]&0x0f == 8 && (uint(b[0])<<8|uint(b[1]))%31 == 0 {
-			d.Reader, err = zlib.NewReader(br)
+		if crawler.IsZlib(head) {
+			d.Reader, err = zlib.NewReader(in)
 		} else {
-			d.Reader = flate.NewReader(br)
+			d.Reader = flate.NewReader(in)
 		}
 	}
 	return err

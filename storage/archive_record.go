@@ -97,14 +97,10 @@ func (r *Record) Close() error {
 // Truncated is the reason why the body is not whole, "" when it is.
 func (r *Record) Truncated() string { return r.Header.Get("WARC-Truncated") }
 
-// Decode returns the body without its content codings; a body with an unknown one comes as it is. Use it
-// instead of Body. The caller closes it.
+// Decode returns the body without its content codings; those that are unknown, or that the bytes are not in, are
+// passed over. Use it instead of Body. The caller closes it.
 func (r *Record) Decode() (io.ReadCloser, error) {
-	list, ok := codings(headerValue(r.Head, "Content-Encoding"))
-	if !ok {
-		list = nil
-	}
-	d, err := decodeBody(r.Body, list)
+	d, err := decodeBody(r.Body, codings(headerValue(r.Head, "Content-Encoding")))
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,43 @@ func TestContentCodingsStayAndAreUndoneForTheDigest(t *testing.T) {
 	mustVerify(t, dir, mustPut(t, w, both), digestOf(body))
 }
 
+func TestLabelsOfCodingsThatDoNotHoldArePassedOver(t *testing.T) {
+	dir := t.TempDir()
+	w := openWARC(t, dir, WARCOptions{})
+	body := strings.Repeat("some text ", 3000)
+	whole := encoded(t, "gzip", body)
+	for _, c := range []struct {
+		name, label string
+		stored      []byte
+	}{
+		{"plain bytes", "gzip", []byte(body)},
+		{"plain bytes, a coding without a mark", "br", []byte(body)},
+		{"a word that is no coding", "none", []byte(body)},
+		{"a word beside a coding", "gzip, utf-8", whole},
+		{"one coding, named twice", "gzip, gzip", whole},
+		{"a trailer that is missing", "gzip", whole[:len(whole)-8]},
+	} {
+		x := exchangeOf(t, "http://a.example/", body)
+		x.Body = crawler.Body{Bytes: c.stored, Size: int64(len(c.stored))}
+		x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: " + c.label + "\r\n\r\n")
+		l := mustPut(t, w, x)
+		mustVerify(t, dir, l, digestOf(body))
+		r, err := OpenRecord(dir, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := r.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(d); err != nil || string(got) != body {
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+		}
+		d.Close()
+		r.Close()
+	}
+}
+
 func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})

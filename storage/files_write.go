@@ -31,8 +31,7 @@ const (
 // writeTemp brings the decoded body into the scratch directory.
 func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string, size int64, err error) {
 	temp = f.scratch() + "/" + rand.Text()
-	list, ok := codings(headerValue(x.Response, "Content-Encoding"))
-	if ok && len(list) > 0 {
+	if list := codings(headerValue(x.Response, "Content-Encoding")); len(list) > 0 {
 		coded, err := isCoded(ctx, x)
 		if err != nil {
 			return "", 0, err

@@ -1,0 +1,213 @@
+package crawler
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+func TestContentCodings(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		lines         []string
+		want, strange []string
+	}{
+		{"none", nil, nil, nil},
+		{"identity is none", []string{"identity"}, nil, nil},
+		{"one", []string{"gzip"}, []string{"gzip"}, nil},
+		{"an old name in capitals", []string{" X-GZIP "}, []string{"gzip"}, nil},
+		{"several in the order applied", []string{"gzip, br", "zstd"}, []string{"gzip", "br", "zstd"}, nil},
+		{"empty elements", []string{", gzip,,"}, []string{"gzip"}, nil},
+		{"a word that is none, beside one that is", []string{"gzip, UTF-8"}, []string{"gzip"}, []string{"utf-8"}},
+		{"too many", []string{"gzip, br, gzip, gzip"}, nil, []string{"gzip", "br", "gzip", "gzip"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, strange := ContentCodings(c.lines)
+			if !slices.Equal(got, c.want) || !slices.Equal(strange, c.strange) {
+				t.Errorf("%q and %q; want %q and %q", got, strange, c.want, c.strange)
+			}
+		})
+	}
+}
+
+// inCoding applies a coding; "raw" is deflate without the frame of zlib.
+func inCoding(t testing.TB, coding, text string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	var w io.WriteCloser
+	switch coding {
+	case "gzip":
+		w = gzip.NewWriter(&out)
+	case "deflate":
+		w = zlib.NewWriter(&out)
+	case "raw":
+		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
+	case "br":
+		w = brotli.NewWriter(&out)
+	case "zstd":
+		w, _ = zstd.NewWriter(&out)
+	}
+	io.WriteString(w, text)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// plainTexts are beginnings of what servers label as coded and did not code.
+var plainTexts = map[string]string{
+	"rules":             "User-agent: *\nDisallow: /secret\n",
+	"a page":            "<!DOCTYPE html>\n<html lang=en><title>t</title>",
+	"a long page":       "<html>" + strings.Repeat("<p>some text, ", 500),
+	"a style sheet":     "body{margin:0}",
+	"a script":          ";(function(){})()",
+	"one letter":        "x",
+	"words":             "ok\n",
+	"text beyond ASCII": "Привет, мир: " + strings.Repeat("ж", 900),
+	"JSON":              `{"a":1}`,
+	"an image":          "\x89PNG\x0D\x0A\x1A\x0A\x00\x00\x00\x0DIHDR",
+	"looks like zlib":   "x^ is the place",
+}
+
+func TestALabelThatTheBytesDoNotBearOut(t *testing.T) {
+	for name, text := range plainTexts {
+		head := []byte(text)[:min(len(text), CodingLook)]
+		for _, coding := range []string{"gzip", "zstd", "br", "deflate"} {
+			if CodingHolds(coding, head, len(head) == len(text)) {
+				t.Errorf("%s is taken for %s", name, coding)
+			}
+		}
+	}
+}
+
+func TestALabelThatHolds(t *testing.T) {
+	texts := map[string]string{"nothing": "", "a letter": "x", "a word": "hello", "noise": string(noisy(5000)), "much": strings.Repeat("much ", 100_000)}
+	for name, text := range plainTexts {
+		texts[name] = text
+	}
+	for name, text := range texts {
+		for _, coding := range []string{"gzip", "zstd", "br", "deflate", "raw"} {
+			coded := inCoding(t, coding, text)
+			label := strings.Replace(coding, "raw", "deflate", 1)
+			head := coded[:min(len(coded), CodingLook)]
+			if !CodingHolds(label, head, len(head) == len(coded)) {
+				t.Errorf("%s: %s is not taken for it: %q", name, coding, head[:min(len(head), 20)])
+			}
+			if n := len(coded) / 2; n < CodingLook && len(text) > 20 && !CodingHolds(label, coded[:n], true) {
+				t.Errorf("%s: %s that is cut is not taken for it", name, coding)
+			}
+		}
+	}
+	if !CodingHolds("br", []byte(";"), true) {
+		t.Error("an empty body in br is not taken for it")
+	}
+}
+
+func noisy(n int) []byte {
+	b, seed := make([]byte, n), uint32(1)
+	for i := range b {
+		seed = seed*1664525 + 1013904223
+		b[i] = byte(seed >> 24)
+	}
+	return b
+}
+
+func TestGunzipReadsWhatBrowsersRead(t *testing.T) {
+	one := inCoding(t, "gzip", "one ")
+	wrong := bytes.Clone(one)
+	wrong[len(wrong)-6] ^= 0xff
+	var named bytes.Buffer
+	w := gzip.NewWriter(&named)
+	w.Name, w.Comment, w.Extra = "a name", "a comment", []byte("extra")
+	w.Write([]byte("one "))
+	w.Close()
+	long := slices.Concat(one[:3], []byte{8}, one[4:10], bytes.Repeat([]byte("n"), maxGzipHead))
+	for _, c := range []struct {
+		name, want, note string
+		coded            []byte
+		broken           bool
+	}{
+		{"two members are one body", "one one ", "", slices.Concat(one, one), false},
+		{"padding is passed over", "one ", "", slices.Concat(one, make([]byte, 100)), false},
+		{"rubbish is passed over", "one ", "", slices.Concat(one, []byte("<!-- served by -->")), false},
+		{"a header with everything", "one ", "", named.Bytes(), false},
+		{"without a trailer", "one ", "missing", one[:len(one)-8], false},
+		{"with half a trailer", "one ", "cut", one[:len(one)-4], false},
+		{"with a wrong checksum", "one ", "wrong", wrong, false},
+		{"a wrong checksum before another member", "one one ", "wrong", slices.Concat(wrong, one), false},
+		{"a second member that is cut is broken", "one ", "", slices.Concat(one, one[:5]), true},
+		{"cut in its text", "o", "", one[:12], true},
+		{"no gzip", "", "", []byte("no gzip at all"), true},
+		{"a name without an end", "", "", long, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var g Gunzip
+			for range 2 { // it may be used again
+				g.Reset(bufio.NewReader(iotest.OneByteReader(bytes.NewReader(c.coded))))
+				got, err := io.ReadAll(&g)
+				if string(got) != c.want || (err != nil) != c.broken || !strings.Contains(g.Note(), c.note) || c.note == "" && g.Note() != "" {
+					t.Errorf("%q, note %q, %v", got, g.Note(), err)
+				}
+			}
+		})
+	}
+}
+
+// FuzzGunzip compares with a reader that is strict: what that one reads to its end is read alike.
+func FuzzGunzip(f *testing.F) {
+	one := inCoding(f, "gzip", "some text, some text")
+	f.Add(one)
+	f.Add(slices.Concat(one, one))
+	f.Add(one[:len(one)-3])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var g Gunzip
+		g.Reset(bufio.NewReader(bytes.NewReader(b)))
+		got, _ := io.ReadAll(io.LimitReader(&g, 1<<20))
+		strict, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		want, err := io.ReadAll(io.LimitReader(strict, 1<<20))
+		if err == nil && !bytes.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+func TestWideText(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       string
+	}{
+		{"with the mark, little-endian", "\xff\xfeh\x00i\x00", "hi"},
+		{"with the mark, big-endian", "\xfe\xff\x00h\x00i", "hi"},
+		{"without a mark, little-endian", "h\x00t\x00t\x00p\x00:\x00", "http:"},
+		{"without a mark, big-endian", "\x00h\x00t\x00t\x00p\x00:", "http:"},
+		{"bytes", "http://a.test/", ""},
+		{"zeros", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", ""},
+		{"nothing", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := WideText([]byte(c.text))
+			if e == nil {
+				if c.want != "" {
+					t.Error("not noticed")
+				}
+				return
+			}
+			if got, err := e.NewDecoder().String(c.text); got != c.want {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
