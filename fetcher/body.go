@@ -123,7 +123,7 @@ type bodyPass struct {
 // newBodyPass prepares for the body of an answer.
 func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	p := &bodyPass{x: x, kit: kit, wire: wire, sum: sha256.New()}
-	p.codings, p.strange = crawler.ContentCodings(x.header.Values("Content-Encoding"))
+	p.codings, p.strange = x.bodyCodings()
 	if x.resumed {
 		x.spool = kit.spools.resume(x.part)
 		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size

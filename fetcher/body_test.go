@@ -73,6 +73,9 @@ func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
 		{"gzip, for an archive", coded, []string{"Content-Encoding", "gzip"}, keepWire, coded, body},
 		{"gzip, for a file", coded, []string{"Content-Encoding", "gzip"}, keepDecoded, body, body},
 		{"a .tar.gz is not touched", coded, []string{"Content-Type", "application/gzip"}, keepDecoded, coded, coded},
+		{"a .tar.gz that is sent with its own gzip as a coding is not touched", coded, []string{"Content-Type", "application/x-gzip", "Content-Encoding", "x-gzip"}, keepDecoded, coded, coded},
+		{"neither is it in an archive", coded, []string{"Content-Type", "application/gzip", "Content-Encoding", "gzip"}, keepWire, coded, coded},
+		{"another coding of it is undone", gzipped(coded), []string{"Content-Type", "application/gzip", "Content-Encoding", "gzip, gzip"}, keepDecoded, coded, coded},
 		{"an unknown coding is not touched", body, []string{"Content-Encoding", "sdch"}, keepDecoded, body, body},
 		{"an empty body with a coding is empty", nil, []string{"Content-Encoding", "gzip"}, keepWire, nil, nil},
 	} {
@@ -84,6 +87,37 @@ func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
 			wantBody(t, x, c.decoded, c.kept, false)
 		})
 	}
+}
+
+func TestAFileWhoseNameSaysGzipIsNotUnpacked(t *testing.T) {
+	body := []byte(strings.Repeat("text and text\n", 500))
+	coded := gzipped(body)
+	for _, c := range []struct {
+		name, path, file, kind string
+		keep                   keepMode
+		kept                   []byte
+	}{
+		{"by the path of its URL", "/f.tar.gz?mirror=1", "", "application/x-tar", keepDecoded, coded},
+		{"in capitals", "/F.TGZ", "", "application/octet-stream", keepDecoded, coded},
+		{"a picture", "/i.svgz", "", "image/svg+xml", keepDecoded, coded},
+		{"by the name that the user gave", "/get?id=7", "data/seven.csv.gz", "text/csv", keepDecoded, coded},
+		{"other files are what was packed", "/f.csv", "f.csv", "text/csv", keepDecoded, body},
+		{"a query is no name", "/f?x=.gz", "", "text/csv", keepDecoded, body},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, coded, "Content-Type", c.kind, "Content-Encoding", "x-gzip")+c.path)
+			x.keep, x.name = c.keep, c.file
+			ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			wantBody(t, x, c.kept, c.kept, false)
+		})
+	}
+	t.Run("a page of a crawl is unpacked whatever its name", func(t *testing.T) {
+		x := testExchange(t, serveBody(t, coded, "Content-Type", "text/html", "Content-Encoding", "gzip")+"/page.gz")
+		x.keep = keepWire
+		ask(t, testTransport(t, nil), x)
+		wantBody(t, x, body, coded, false)
+	})
 }
 
 func TestBodyForACallerIsDecodedAndBounded(t *testing.T) {

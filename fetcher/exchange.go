@@ -33,6 +33,7 @@ const (
 type exchange struct {
 	url       crawler.URL // what is asked for; the request's own URL is not looked at
 	redirects int         // followed up to url
+	name      string      // of its file, as far as the user gave one
 	limits    crawler.FetchLimits
 	keep      keepMode
 	page      int64                         // decoded bytes of a text that the caller wants to read; 0 = none

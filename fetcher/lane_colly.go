@@ -172,7 +172,7 @@ func (b *collyBrowser) close() {
 func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, l leave) finding {
 	s, job := b.site, b.site.job
 	x := &exchange{
-		url: u.URL, redirects: u.Redirects, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
+		url: u.URL, redirects: u.Redirects, name: u.Name, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
 	}
 	// A file is to be what the server has, and one that is coded on its way could not be gone on with.

@@ -101,14 +101,14 @@ func (s *spool) add(p []byte) error {
 	return s.write(p)
 }
 
-// create makes the file. Its permissions are the usual ones, as the archive may give it a name among the
+// create makes the file. Its permissions follow the umask, as the archive may give it a name among the
 // user's files; until then it lies in a directory that is private.
 func (s *spool) create() (err error) {
 	if s.part != nil {
 		s.file, err = s.part.create()
 	} else {
 		name := filepath.Join(s.from.dir, spoolPrefix+rand.Text())
-		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	}
 	if err != nil {
 		s.file = nil

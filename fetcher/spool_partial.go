@@ -252,7 +252,7 @@ func (p *partial) begin(info partialInfo) {
 // create makes the file of a body that was begun.
 func (p *partial) create() (*os.File, error) {
 	// The directory is private; the file gets the usual permissions, as it will have another name.
-	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) // it may become a file of the user's; until then its directory is private
 	p.file, p.size, p.synced = f, 0, time.Now()
 	return f, err
 }

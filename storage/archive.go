@@ -100,7 +100,7 @@ func NewWARC(dir string, o WARCOptions) (*WARC, error) {
 	w := &WARC{dir: dir, o: o, encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip),
 		create: createArchiveFile, syncing: make(chan struct{}, 1)}
 	w.buffers.New = func() any { return new(bytes.Buffer) }
-	if err := os.MkdirAll(filepath.Join(dir, archiveDir), 0o700); err != nil {
+	if err := makeDirs(dir, archiveDir); err != nil {
 		return nil, fmt.Errorf("make archive directory: %w", err)
 	}
 	if err := os.RemoveAll(w.scratch()); err != nil {

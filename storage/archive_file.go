@@ -43,7 +43,7 @@ func makeFinal(f archiveFile) error {
 func isFinal(info fs.FileInfo) bool { return info.Mode().Perm()&0o222 == 0 }
 
 func createArchiveFile(path string) (archiveFile, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 }
 
 // append adds n encoded bytes whose first length bytes are the record to be pointed to.
@@ -195,10 +195,10 @@ func (w *WARC) fileName(number int) string {
 func (w *WARC) scratch() string { return filepath.Join(w.dir, incomingDir, "warc") }
 
 func (w *WARC) scratchFile() (*os.File, error) {
-	if err := os.MkdirAll(w.scratch(), 0o700); err != nil {
+	if err := os.MkdirAll(w.scratch(), privateDir); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(filepath.Join(w.scratch(), rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return os.OpenFile(filepath.Join(w.scratch(), rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 }
 
 // putSpooled compresses an exchange into a temporary file first, so that memory stays bounded and the

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -43,10 +42,8 @@ type Depot struct {
 
 // NewDepot opens the depot below dir.
 func NewDepot(dir string) (*Depot, error) {
-	for _, d := range []string{archiveDir, filesDir, incomingDir} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return nil, fmt.Errorf("open depot: %w", err)
-		}
+	if err := makeDirs(dir, archiveDir, filesDir, incomingDir); err != nil {
+		return nil, fmt.Errorf("open depot: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -141,7 +138,7 @@ func (d *Depot) append(ctx context.Context, name string, offset int64, r io.Read
 	if fresh && offset != 0 || !fresh && offset != info.Size() || n < 0 {
 		return ErrOffset
 	}
-	f, err := d.root.OpenFile(growing, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := d.root.OpenFile(growing, os.O_WRONLY|os.O_CREATE, fileMode)
 	if err != nil {
 		return err
 	}
@@ -260,7 +257,7 @@ func (d *Depot) place(name, growing string) error {
 	if _, err := d.root.Stat(at); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(ErrTaken, err)
 	}
-	if err := d.root.MkdirAll(path.Dir(at), 0o700); err != nil {
+	if err := d.root.MkdirAll(path.Dir(at), dirMode); err != nil {
 		return err
 	}
 	if err := d.root.Rename(growing, at); err != nil {
@@ -289,7 +286,7 @@ func (d *Depot) finishAgain(ctx context.Context, at, growing string, size int64,
 }
 
 func (d *Depot) makeEmpty(name string) error {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE, fileMode)
 	if err != nil {
 		return err
 	}

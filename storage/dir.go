@@ -47,6 +47,7 @@ const (
 //	queue/        the embedded queues; private
 //	archive/      bodies as WARC
 //	files/        bodies as plain files
+//	incoming/     bodies that are not whole or have no name yet; private
 //	exports/      exports that were not given another place
 //	trawl.log     the log
 //	control.sock  where a running crawl is steered
@@ -66,7 +67,7 @@ type Dir struct {
 // with ErrInUse (commands then go to its [ControlSocket]), one of a newer trawl with ErrNewer.
 func OpenDir(path string, create bool) (*Dir, error) {
 	if create {
-		if err := os.MkdirAll(path, 0o700); err != nil {
+		if err := os.MkdirAll(path, dirMode); err != nil {
 			return nil, fmt.Errorf("make crawl directory: %w", err)
 		}
 	}
@@ -133,7 +134,7 @@ func unborn(entries []fs.DirEntry) bool {
 		case n == lockName:
 			locked = true
 		case strings.HasPrefix(n, "."+versionName):
-		case n == "ledger", n == "queue", n == "archive", n == "files", n == "exports":
+		case n == "ledger", n == "queue", n == "archive", n == "files", n == "exports", n == incomingDir:
 			begun = true
 		default:
 			return false
@@ -155,7 +156,7 @@ const (
 // at once; who reads is soon done, and is waited for.
 func lockDir(path string, work bool) (*os.File, error) {
 	name := filepath.Join(path, lockName)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, privateFile)
 	if errors.Is(err, unix.EROFS) {
 		f, err = os.Open(name) // on a read-only file system the lock file must be there
 	}
@@ -225,7 +226,8 @@ func owner(f *os.File) string {
 // furnish makes what is missing. The version comes last, so that a directory with a version is whole.
 func (d *Dir) furnish(fresh bool) error {
 	for path, mode := range map[string]fs.FileMode{
-		d.Ledger(): 0o700, d.Queue(): 0o700, d.Archive(): 0o700, d.Files(): 0o700, d.Exports(): 0o777,
+		d.Ledger(): privateDir, d.Queue(): privateDir, d.incoming(): privateDir,
+		d.Archive(): dirMode, d.Files(): dirMode, d.Exports(): dirMode,
 	} {
 		if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("make crawl directory: %w", err)
@@ -234,7 +236,7 @@ func (d *Dir) furnish(fresh bool) error {
 	if !fresh {
 		return nil
 	}
-	err := replaceFile(filepath.Join(d.path, versionName), 0o600, func(f *os.File) error {
+	err := replaceFile(filepath.Join(d.path, versionName), fileMode, func(f *os.File) error {
 		_, err := fmt.Fprintf(f, "%d\n", dirVersion)
 		return err
 	})
@@ -269,6 +271,9 @@ func (d *Dir) Archive() string { return filepath.Join(d.path, "archive") }
 
 // Files is the path of the directory of plain files.
 func (d *Dir) Files() string { return filepath.Join(d.path, "files") }
+
+// incoming is the path of the directory of bodies that are not whole or have no name yet.
+func (d *Dir) incoming() string { return filepath.Join(d.path, incomingDir) }
 
 // Exports is the path of the directory of exports that were not given another place.
 func (d *Dir) Exports() string { return filepath.Join(d.path, "exports") }

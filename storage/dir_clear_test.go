@@ -30,7 +30,7 @@ func TestAClearedDirectoryIsNewAndStaysLocked(t *testing.T) {
 		}
 		return err
 	})
-	want := []string{"archive", "exports", "files", "ledger", "lock", "queue", "version"}
+	want := []string{"archive", "exports", "files", "incoming", "ledger", "lock", "queue", "version"}
 	if err != nil || len(left) != len(want) {
 		t.Fatalf("%v are left, %v; want %v", left, err, want)
 	}

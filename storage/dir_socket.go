@@ -48,7 +48,7 @@ func ControlSocket(dir string) (string, error) {
 // above is everybody's, so one that another user made in our name is refused.
 func privateTemp() (string, error) {
 	path := filepath.Join(os.TempDir(), "trawl-"+strconv.Itoa(os.Getuid()))
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	var st unix.Stat_t

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -57,7 +56,7 @@ type pendingFile struct {
 // NewFiles opens the archive below dir, which is made where it is missing. What an earlier run left
 // without a name is removed: no row tells of it.
 func NewFiles(dir string, o FilesOptions) (*Files, error) {
-	if err := os.MkdirAll(filepath.Join(dir, filesDir), 0o700); err != nil {
+	if err := makeDirs(dir, filesDir); err != nil {
 		return nil, fmt.Errorf("make files directory: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -68,7 +67,7 @@ func NewFiles(dir string, o FilesOptions) (*Files, error) {
 		syncing: make(chan struct{}, 1), pending: map[string]pendingFile{}, parents: map[string]int{}}
 	err = root.RemoveAll(f.scratch())
 	if err == nil {
-		err = root.MkdirAll(f.scratch(), 0o700)
+		err = root.MkdirAll(f.scratch(), privateDir)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("empty the directory of unfinished files: %w", err), root.Close())

@@ -129,7 +129,7 @@ func (u *untilBroken) Read(p []byte) (int, error) {
 
 // writeFile writes a new file, or leaves none.
 func (f *Files) writeFile(name string, from io.Reader) (int64, error) {
-	out, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return 0, err
 	}
@@ -223,7 +223,7 @@ func (f *Files) publish(batch map[string]pendingFile) error {
 func (f *Files) show(temp, name string) error {
 	var err error
 	for range publishTries {
-		if err = f.root.MkdirAll(path.Dir(name), 0o700); err == nil {
+		if err = f.root.MkdirAll(path.Dir(name), dirMode); err == nil {
 			err = f.root.Rename(temp, name)
 		}
 		if !errors.Is(err, fs.ErrNotExist) { // else a directory was removed meanwhile, as empty

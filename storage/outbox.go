@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -34,10 +33,8 @@ type Outbox struct {
 // is not a [WARC]. WARC files that an earlier run left, under whatever name, are recovered and final.
 func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	for _, d := range []string{archiveDir, filesDir} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return nil, fmt.Errorf("open outbox: %w", err)
-		}
+	if err := makeDirs(dir, archiveDir, filesDir); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	// Those of w's own name were recovered when w was opened, and one of them may be growing by now.
 	others := func(n warcName) bool { return w == nil || n.prefix != w.o.Prefix }
