@@ -243,7 +243,12 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
-	shipper, stopShipping, err := n.ship(life, a, g)
+	outbox, err := n.openOutbox(a)
+	if err != nil {
+		return false, errors.Join(err, a.Close())
+	}
+	defer func() { err = errors.Join(err, outbox.Close()) }()
+	shipper, stopShipping, err := n.ship(life, outbox, g)
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
@@ -288,13 +293,13 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	return done, err
 }
 
-// ship starts shipping in the background; the returned function ends it and waits.
-func (n *Fetcher) ship(life context.Context, a archive, g *guide) (*fetcher.Shipper, func(), error) {
+func (n *Fetcher) openOutbox(a archive) (*storage.Outbox, error) {
 	growing, _ := a.(*storage.WARC) // nil for plain files, which are whole as soon as they have a name
-	outbox, err := storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
-	if err != nil {
-		return nil, nil, err
-	}
+	return storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
+}
+
+// ship starts shipping in the background; the returned function ends it and waits.
+func (n *Fetcher) ship(life context.Context, outbox *storage.Outbox, g *guide) (*fetcher.Shipper, func(), error) {
 	client, err := followControl(g.control, n.o.Keys, n.name)
 	if err != nil {
 		return nil, nil, err

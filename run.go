@@ -67,7 +67,7 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	if failed != nil && (errors.Is(err, errEnded) || errors.Is(err, context.Canceled)) {
 		err = nil // failed is the cause of it
 	}
-	err = errors.Join(err, failed, r.endQueue())
+	err = errors.Join(err, failed, r.endQueue(), r.node.close())
 	if err != nil {
 		return withAdvice(err)
 	}
@@ -251,16 +251,20 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 		conn.Close()
 		return err
 	}
+	giveUp := func(err error) error {
+		conn.Close()
+		return errors.Join(err, a.Close())
+	}
 	spool, err := spoolDir(r.dir.Path())
 	if err != nil {
-		return err
+		return giveUp(err)
 	}
 	f, err := fetcher.New(fetcher.Options{
 		Name: localFetcher, Workers: r.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, ClockOffset: r.o.ClockOffset, Kill: r.life,
 	})
 	if err != nil {
-		return err
+		return giveUp(err)
 	}
 	r.local = f
 	r.sched.SetFetchers([]crawler.FetcherStatus{{Name: localFetcher, Slots: r.o.Workers}})

@@ -27,7 +27,17 @@ type schedulerNode struct {
 	members *cluster.Members
 	control *cluster.Control
 	depot   *watchedDepot
-	peers   *peers
+	// closeDepot is called when no service uses the depot any more.
+	closeDepot func() error
+	peers      *peers
+}
+
+// close gives up what the node has open, once its services have ended. n may be nil.
+func (n *schedulerNode) close() error {
+	if n == nil {
+		return nil
+	}
+	return n.closeDepot()
 }
 
 // bindOf is where a scheduler listens for gossip; queue and control take the next ports.
@@ -65,7 +75,7 @@ func (r *run) serve() error {
 	if err != nil {
 		return err
 	}
-	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}, peers: openPeers(r.dir.Path())}
+	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}, closeDepot: depot.Close, peers: openPeers(r.dir.Path())}
 	r.node = n
 	o, err := r.controlAddress()
 	if err != nil {

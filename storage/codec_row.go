@@ -188,12 +188,14 @@ func decodeResult(d *decoder, r *crawler.Result) {
 	}
 }
 
-// url reads a canonical URL; one that ParseURL reads otherwise would name another row than the one it is
-// stored under.
+// url reads a URL, as it was canonical when it was stored.
 func (d *decoder) url() crawler.URL {
 	s := d.text()
-	u, err := crawler.ParseURL(s)
-	if err != nil || u.String() != s {
+	if s == "" {
+		return crawler.URL{}
+	}
+	u, err := crawler.StoredURL(s)
+	if err != nil {
 		d.fail(errURL)
 	}
 	return u

@@ -102,6 +102,7 @@ type archiveVerifier struct {
 
 func newArchiveVerifier(ctx context.Context, dir string, l *Ledger, o ArchiveOptions) (*archiveVerifier, error) {
 	v := &archiveVerifier{ctx: ctx, dir: dir, l: l, o: o, numbers: make(map[string]uint32)}
+	v.pointers.dir = dir
 	v.Shipping, v.Orphans = make(map[string]int64), make(map[Orphan]int64)
 	if o.Job == nil {
 		v.o.Job = &crawler.Job{Archive: crawler.ArchiveNone}
@@ -256,7 +257,7 @@ func (v *archiveVerifier) missingFiles() error {
 
 // plainOrphans compares the files below files/ with those that rows point to, by the hashes of their places.
 func (v *archiveVerifier) plainOrphans() (err error) {
-	there := pointers{most: v.pointers.most}
+	there := pointers{dir: v.dir, most: v.pointers.most}
 	defer func() { err = errors.Join(err, there.close()) }()
 	err = fs.WalkDir(v.root.FS(), filesDir, func(name string, e fs.DirEntry, err error) error {
 		switch {

@@ -65,7 +65,8 @@ func (p *pointer) read(b []byte) {
 // pointers are sorted by file and offset in bounded memory. Use add, then sort, then peek and next. For one
 // goroutine.
 type pointers struct {
-	most  int // in memory
+	dir   string // where they spill: where there is room for a crawl, there is room for these
+	most  int    // in memory
 	mem   []pointer
 	spill *os.File // has no name; nil while everything is in memory
 	ends  []int64  // of the sorted parts in spill
@@ -88,7 +89,10 @@ func (ps *pointers) add(p pointer) error {
 // flush writes what is in memory as a sorted part.
 func (ps *pointers) flush() (err error) {
 	if ps.spill == nil {
-		if ps.spill, err = os.CreateTemp("", "trawl-check-"); err != nil {
+		if ps.spill, err = os.CreateTemp(ps.dir, ".check-"); err != nil {
+			ps.spill, err = os.CreateTemp("", "trawl-check-") // a crawl on a disk that can only be read
+		}
+		if err != nil {
 			return fmt.Errorf("sort locators: %w", err)
 		}
 		if err := os.Remove(ps.spill.Name()); err != nil { // it goes away with the process

@@ -1,0 +1,21 @@
+package crawler
+
+import "testing"
+
+func TestAStoredURLKeepsItsTextThoughTheParserReadsItOtherwise(t *testing.T) {
+	for _, s := range []string{"http://example.com/", "https://EXAMPLE.com:443/a?", "http://h/a/../b", "http://xn--/x?y"} {
+		u, err := StoredURL(s)
+		if err != nil || u.String() != s {
+			t.Errorf("%s: %v, %v", s, u, err)
+		}
+	}
+	u, err := StoredURL("http://Old.example:8080/a/../b?q")
+	if err != nil || u.Hostname() != "Old.example" || u.Port() != 8080 || u.RequestURI() != "/a/../b?q" {
+		t.Errorf("%v, %v: parts %q %d %q", u, err, u.Hostname(), u.Port(), u.RequestURI())
+	}
+	for _, s := range []string{"", "http://", "http:///", "http://h", "ftp://h/", "h/", "http://u@h/", "http://h/#f", "http://h/a b", "http://h?/", "http://h/\x00"} {
+		if u, err := StoredURL(s); err == nil {
+			t.Errorf("%q is read as %v", s, u)
+		}
+	}
+}
