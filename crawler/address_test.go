@@ -24,7 +24,7 @@ func TestPrivateAddress(t *testing.T) {
 		{"multicast and reserved", []string{"224.0.0.1", "239.255.255.255", "240.0.0.0", "255.255.255.255", "ff02::1"}},
 		{"unspecified", []string{"::"}},
 		{"IPv4 in IPv6", []string{"::ffff:127.0.0.1", "::ffff:10.1.2.3", "::ffff:169.254.169.254", "::127.0.0.1"}},
-		{"translation", []string{"64:ff9b::7f00:1", "64:ff9b::8.8.8.8", "64:ff9b:1::1", "64:ff9b:1:ffff::"}},
+		{"translation", []string{"::ffff:0:127.0.0.1", "::ffff:0:a00:1", "::ffff:0:ffff:ffff", "64:ff9b::7f00:1", "64:ff9b::8.8.8.8", "64:ff9b:1::1", "64:ff9b:1:ffff::"}},
 		{"discard and dummy", []string{"100::", "100::ffff", "100:0:0:1::1"}},
 		{"segment routing", []string{"5f00::1"}},
 		{"unique and site local", []string{"fc00::", "fdff::1", "fec0::1", "feff::1"}},

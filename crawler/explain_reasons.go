@@ -55,15 +55,18 @@ func (f *Facts) whyReason() Why {
 	switch f.Row.Reason {
 	case ReasonTimeout:
 		return Why{
-			Rule:  fmt.Sprintf("--timeout %v without a byte; %v to connect, %v to the first byte, %v in all (0s: no limit)", limits.Idle, limits.Connect, limits.FirstByte, limits.Total),
-			Place: f.place("--timeout", false), Change: []string{"a longer --timeout; a longer --delay, if the server is slow"},
+			Rule: fmt.Sprintf("--timeout %v without a byte; --connect-timeout %v, --first-byte-timeout %v, --total-timeout %v (0s: no limit)",
+				limits.Idle, limits.Connect, limits.FirstByte, limits.Total),
+			Place:  f.place("--timeout", false),
+			Change: []string{"a longer --timeout (no byte), --connect-timeout (no connection), --first-byte-timeout (no answer) or --total-timeout (not done); a longer --delay, if the server is slow"},
 		}
 	case ReasonHTTPStatus:
 		return f.whyStatus()
 	case ReasonTooManyRedirects:
 		return Why{
-			Rule:  fmt.Sprintf("a chain has %d redirects at most", limits.Redirects),
-			Place: "a limit of trawl's own", Change: []string{"nothing: it is a loop, or a site that wants cookies or a login"},
+			Rule:   fmt.Sprintf("--max-redirects %d: a chain has so many at most", limits.Redirects),
+			Place:  f.place("--max-redirects", false),
+			Change: []string{"a higher --max-redirects, unless it is a loop, or a site that wants cookies or a login"},
 		}
 	}
 	words, known := reasonWords[f.Row.Reason]

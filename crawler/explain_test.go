@@ -76,7 +76,7 @@ var explained = []struct {
 	{"a page behind a login", ReasonHTTPStatus, failedRow(ReasonHTTPStatus, 403, ""),
 		"HTTP 403", "the answer of a.test", "credentials", "never again"},
 	{"a chain of redirects", ReasonTooManyRedirects, failedRow(ReasonTooManyRedirects, 302, ""),
-		"a chain has 5 redirects at most", "limit of trawl's own", "loop", "never again"},
+		"--max-redirects 10: a chain has so many at most", "job.yaml", "loop", "never again"},
 	{"a redirect to nowhere", ReasonBadRedirect, failedRow(ReasonBadRedirect, 302, `Location "mailto:x": not an http or https URL`),
 		"must lead to an http or https URL", "the Location", "the site must mend it", "never again"},
 	{"an answer over a limit", ReasonTooLarge, failedRow(ReasonTooLarge, 200, ""),

@@ -105,17 +105,20 @@ type Job struct {
 type FetchLimits struct {
 	Connect     time.Duration `json:"connect"`      // to connect and shake hands
 	FirstByte   time.Duration `json:"first_byte"`   // from the request to the first byte of the answer
-	Idle        time.Duration `json:"idle"`         // without a byte (--timeout)
-	Total       time.Duration `json:"total"`        // whole exchange; 0 = no limit
+	Idle        time.Duration `json:"idle"`         // without a byte, once the answer began
+	Total       time.Duration `json:"total"`        // whole exchange but for our own waiting; 0 = no limit
 	HeaderBytes int64         `json:"header_bytes"` // response headers
 	MaxBody     int64         `json:"max_body"`     // decoded body, kept up to here and marked truncated; 0 = no limit
 	Ratio       int64         `json:"ratio"`        // decoded to encoded bytes, beyond RatioAfter
 	RatioAfter  int64         `json:"ratio_after"`  // decoded bytes before Ratio counts
-	Redirects   int           `json:"redirects"`    // in a chain
+	Redirects   int           `json:"redirects"`    // in a chain; 0 = none is followed
 	Links       int           `json:"links"`        // a page
 	URLBytes    int           `json:"url_bytes"`    // longer links are dropped with a tally
 	Robots      int64         `json:"robots_bytes"` // robots.txt is read up to here
 }
+
+// MaxRedirects is the most redirects in a chain that a job may ask for.
+const MaxRedirects = 1000
 
 // RobotsPolicy says how long robots.txt is kept and when a host whose robots.txt cannot be reached is
 // given up.
@@ -141,7 +144,7 @@ func NewJob(kind Kind) Job {
 		Fetch: FetchLimits{
 			Connect: 30 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
 			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
-			Redirects: 5, Links: 10_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
+			Redirects: 10, Links: 10_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
 		},
 		Retry:   RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
 		Robots:  RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
@@ -202,6 +205,10 @@ func (j *Job) Validate() error {
 	bad(ProductToken(j.UserAgent) != "", "--user-agent %q: begin with a name of letters, - or _", j.UserAgent)
 	bad(!strings.ContainsAny(j.UserAgent, "\r\n\x00"), "--user-agent: must be one line")
 	bad(j.Fetch.Idle > 0, "--timeout %v: must be more than 0", j.Fetch.Idle)
+	bad(j.Fetch.Connect > 0, "--connect-timeout %v: must be more than 0", j.Fetch.Connect)
+	bad(j.Fetch.FirstByte > 0, "--first-byte-timeout %v: must be more than 0", j.Fetch.FirstByte)
+	bad(j.Fetch.Total >= 0, "--total-timeout %v: use 0 for no limit, or more", j.Fetch.Total)
+	bad(j.Fetch.Redirects >= 0 && j.Fetch.Redirects <= MaxRedirects, "--max-redirects %d: use 0 to %d", j.Fetch.Redirects, MaxRedirects)
 	bad(j.Fetch.MaxBody >= 0, "--max-body %d: use 0 for no limit, or more", j.Fetch.MaxBody)
 	bad(j.Retry.Retries >= 0 && j.Retry.Retries <= 100, "--retries %d: use 0 to 100", j.Retry.Retries)
 	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)

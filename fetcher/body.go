@@ -76,25 +76,39 @@ func (w *wireBody) Read(p []byte) (int, error) {
 	w.n += int64(n)
 	w.clock.touch()
 	if w.copy != nil {
-		if _, failed := w.copy.Write(p[:n]); failed != nil {
+		if failed := w.store(w.copy, p[:n]); failed != nil {
 			w.err = failed
 		}
 	}
 	if w.bandwidth != nil && w.err == nil && w.bandwidth.Limit() != rate.Inf {
-		w.err = w.atRest(func() error { return w.wait(n) })
+		if failed := w.wait(n); failed != nil {
+			w.err = failed
+		}
 	}
 	return n, w.err
 }
 
-// atRest does something during which it is not the server that is idle.
-func (w *wireBody) atRest(do func() error) error {
-	w.clock.enter(timeLimit{})
-	defer w.clock.enter(w.idle)
-	return do()
+// store writes to a spool. A disk that is slow is not the server's fault, so the clock does not run meanwhile.
+func (w *wireBody) store(s *spool, p []byte) error {
+	if s.inMemory(len(p)) {
+		_, err := s.Write(p)
+		return err
+	}
+	w.clock.pause()
+	defer w.clock.resume()
+	if _, err := s.Write(p); err != nil {
+		return err
+	}
+	if s.due(time.Now()) {
+		return s.sync()
+	}
+	return nil
 }
 
-// wait takes n bytes of the bandwidth.
+// wait takes n bytes of the bandwidth. The clock does not run meanwhile.
 func (w *wireBody) wait(n int) error {
+	w.clock.pause()
+	defer w.clock.resume()
 	for n > 0 {
 		part := min(n, max(w.bandwidth.Burst(), 1))
 		if err := w.bandwidth.WaitN(w.ctx, part); err != nil {
@@ -197,13 +211,8 @@ func (p *bodyPass) take(b []byte) error {
 	}
 	p.sum.Write(b)
 	if x.spool != nil && p.wire.copy == nil {
-		if _, err := x.spool.Write(b); err != nil {
+		if err := p.wire.store(x.spool, b); err != nil {
 			return err
-		}
-		if x.spool.due(time.Now()) {
-			if err := p.wire.atRest(x.spool.sync); err != nil {
-				return err
-			}
 		}
 	}
 	if p.text {

@@ -344,7 +344,7 @@ func TestLimitsOfTimeInABody(t *testing.T) {
 // The server is quick, our own bandwidth is not: that is no idle server.
 func TestWaitingForBandwidthIsNotIdle(t *testing.T) {
 	x := testExchange(t, serveBody(t, noise(300)))
-	x.limits.Idle = 200 * time.Millisecond
+	x.limits.Idle, x.limits.Total = 200*time.Millisecond, 300*time.Millisecond
 	ask(t, testTransport(t, func(o *transportOptions) { o.Bandwidth = rate.NewLimiter(400, 100) }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
 }

@@ -37,7 +37,7 @@ type exchange struct {
 	limits    crawler.FetchLimits
 	keep      keepMode
 	page      int64                         // decoded bytes of a text that the caller wants to read; 0 = none
-	plain     bool                          // read as a text whatever its type
+	plain     bool                          // a robots.txt: read as a text whatever its type, and its redirects are counted elsewhere
 	identity  bool                          // ask for the body without content coding
 	accepts   func(contentType string) bool // which bodies of a 2xx are read; nil = all
 	part      *partial                      // where a body that can be gone on with lies; nil = it cannot. The exchange releases it
@@ -62,16 +62,17 @@ type exchange struct {
 	opaque  bool  // the bytes mean nothing to a reader: they are in a coding that is not known
 	spoilt  bool  // what is there of the body is not to be gone on with
 
-	asked   bool
-	header  http.Header // of the answer, as received
-	status  string      // status line without protocol: "200 OK"
-	proto   string      // "http/1.0", "http/1.1", "h2"
-	asksFor bool        // the request carried validators
-	spool   *spool      // nil = nothing kept
-	cut     cutting
-	bound   string // the limit that cut the answer, a bound word; "" = none
-	note    string // for Detail, when nothing more important is to be said
-	sent    sentHead
+	asked    bool
+	header   http.Header // of the answer, as received
+	status   string      // status line without protocol: "200 OK"
+	proto    string      // "http/1.0", "http/1.1", "h2"
+	asksFor  bool        // the request carried validators
+	asksPart bool        // the user's own header fields ask for a part of the body
+	spool    *spool      // nil = nothing kept
+	cut      cutting
+	bound    string // the limit that cut the answer, a bound word; "" = none
+	note     string // for Detail, when nothing more important is to be said
+	sent     sentHead
 }
 
 // cutting is why a body is not whole, or not right. The zero value: it is both.

@@ -20,7 +20,8 @@ func (e *limitError) Error() string { return fmt.Sprintf("%s %v", e.what, e.d) }
 
 // exchangeClock cancels a request when the limit of its phase, or the one in all, has passed. Bytes
 // restart the phase. A restart only notes the time; the timer looks at it when it fires, so that touching
-// costs next to nothing. Safe for concurrent use.
+// costs next to nothing. While the exchange waits for this machine (its bandwidth, its disk) the clock is
+// paused: that time is not the server's. Safe for concurrent use.
 type exchangeClock struct {
 	cancel context.CancelCauseFunc
 
@@ -30,6 +31,8 @@ type exchangeClock struct {
 	until   time.Time // of the phase, zero = none
 	total   timeLimit
 	totally time.Time // of the whole, zero = none
+	paused  time.Time // since when, zero = it runs
+	fired   bool      // the timer fired during the pause
 	stopped bool
 }
 
@@ -60,6 +63,29 @@ func (c *exchangeClock) touch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.restart()
+}
+
+// pause stops all limits until resume.
+func (c *exchangeClock) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = time.Now()
+}
+
+// resume begins the phase again, and moves the end of the whole by the length of the pause.
+func (c *exchangeClock) resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if !c.totally.IsZero() {
+		c.totally = c.totally.Add(now.Sub(c.paused))
+	}
+	c.paused = time.Time{}
+	c.restart()
+	if c.fired {
+		c.fired = false
+		c.arm(now)
+	}
 }
 
 func (c *exchangeClock) restart() {
@@ -100,6 +126,8 @@ func (c *exchangeClock) look() {
 	next, limit := c.next()
 	switch now := time.Now(); {
 	case c.stopped || next.IsZero():
+	case !c.paused.IsZero():
+		c.fired = true
 	case next.After(now):
 		c.arm(now)
 	default:

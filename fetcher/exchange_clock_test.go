@@ -43,6 +43,23 @@ func TestExchangeClock(t *testing.T) {
 		{"the whole ends while the phase has no limit", time.Minute, func(c *exchangeClock, _ func(time.Duration)) {
 			c.enter(timeLimit{"phase", 0})
 		}, time.Minute, "total 1m0s"},
+		{"a pause counts for nobody", 10 * time.Second, func(c *exchangeClock, wait func(time.Duration)) {
+			c.enter(timeLimit{"phase", 4 * time.Second})
+			for range 3 {
+				wait(2 * time.Second)
+				c.pause()
+				wait(time.Minute)
+				c.resume()
+			}
+			wait(2 * time.Second)
+			c.touch()
+		}, 3*time.Minute + 10*time.Second, "total 10s"},
+		{"the phase begins again after a pause", 0, func(c *exchangeClock, wait func(time.Duration)) {
+			c.enter(timeLimit{"phase", time.Second})
+			c.pause()
+			wait(time.Minute)
+			c.resume()
+		}, time.Minute + time.Second, "phase 1s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

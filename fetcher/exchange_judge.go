@@ -14,6 +14,7 @@ import (
 //	304 to our validators           unchanged
 //	3xx with a Location             redirected; failed with bad_redirect or too_many_redirects when it leads nowhere
 //	101                             failed, protocol: nobody asked for another one
+//	206 that nobody asked for       failed, http_status, unless it has all bytes
 //	2xx, body whole                 fetched
 //	2xx, body cut by MaxBody        fetched, truncated
 //	2xx, body cut or broken         failed with the body's reason (timeout, reset, protocol, bad_encoding)
@@ -34,6 +35,9 @@ func (x *exchange) judge() {
 		x.fail(crawler.ReasonProtocol, "the server switched protocols without being asked")
 	case r.Status >= 200 && r.Status <= 299 && x.cut.reason != "":
 		x.fail(x.cut.reason, x.cut.detail)
+	case r.Status == http.StatusPartialContent && !x.asksPart && !x.allOfIt():
+		r.Truncated, x.cut.mark = true, cmp.Or(x.cut.mark, "unspecified")
+		x.fail(crawler.ReasonHTTPStatus, x.status+": a part of the body, and all of it was asked for")
 	case r.Status >= 200 && r.Status <= 299:
 		r.Outcome = crawler.Fetched
 	default:
@@ -43,6 +47,12 @@ func (x *exchange) judge() {
 		x.found, r.Links = nil, 0
 	}
 	r.Detail = oneLine(r.Detail, maxDetail)
+}
+
+// allOfIt reports whether a 206 that nobody asked for carries the whole body nevertheless.
+func (x *exchange) allOfIt() bool {
+	span, ok := contentRange(x.header)
+	return ok && span.first == 0 && span.total == span.last+1
 }
 
 // location is the redirect that an answer carries. 304 has none: it speaks of the URL itself.
@@ -67,7 +77,7 @@ func (x *exchange) judgeRedirect(location string) {
 	switch {
 	case err != nil:
 		x.fail(crawler.ReasonBadRedirect, fmt.Sprintf("Location %s: %v", shown, redirectFault(err)))
-	case x.limits.Redirects > 0 && x.redirects >= x.limits.Redirects:
+	case !x.plain && x.redirects >= x.limits.Redirects:
 		x.fail(crawler.ReasonTooManyRedirects, fmt.Sprintf("%d redirects before this one, to %s", x.redirects, shown))
 	default:
 		x.result.Outcome, x.result.RedirectTo = crawler.Redirected, to

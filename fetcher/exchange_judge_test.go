@@ -26,7 +26,6 @@ func TestJudge(t *testing.T) {
 		{"200 is fetched", 200, "", 0, false, cutting{}, crawler.Fetched, "", ""},
 		{"203 is fetched", 203, "", 0, false, cutting{}, crawler.Fetched, "", ""},
 		{"204 is fetched", 204, "", 0, false, cutting{}, crawler.Fetched, "", ""},
-		{"206 is fetched", 206, "", 0, false, cutting{}, crawler.Fetched, "", ""},
 		{"a Location of a 201 is no redirect", 201, "/new", 0, false, cutting{}, crawler.Fetched, "", ""},
 		{"a body cut by us is fetched", 200, "", 0, false, ours, crawler.Fetched, "", ""},
 		{"a body cut by the server is failed", 200, "", 0, false, cut, crawler.Failed, crawler.ReasonReset, ""},
@@ -41,8 +40,8 @@ func TestJudge(t *testing.T) {
 		{"a Location of another scheme", 302, "mailto:a@b", 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
 		{"a Location that is too long", 302, long, 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
 		{"an empty Location", 302, " ", 0, false, cutting{}, crawler.Failed, crawler.ReasonBadRedirect, ""},
-		{"the fifth redirect of a chain", 302, "/new", 4, false, cutting{}, crawler.Redirected, "", "http://a.test/new"},
-		{"the sixth redirect of a chain", 302, "/new", 5, false, cutting{}, crawler.Failed, crawler.ReasonTooManyRedirects, ""},
+		{"the tenth redirect of a chain", 302, "/new", 9, false, cutting{}, crawler.Redirected, "", "http://a.test/new"},
+		{"the eleventh redirect of a chain", 302, "/new", 10, false, cutting{}, crawler.Failed, crawler.ReasonTooManyRedirects, ""},
 		{"304 to our validators", 304, "", 0, true, cutting{}, crawler.Unchanged, "", ""},
 		{"304 that nobody asked for", 304, "", 0, false, cutting{}, crawler.Failed, crawler.ReasonHTTPStatus, ""},
 		{"a Location of a 304 is no redirect", 304, "/new", 0, true, cutting{}, crawler.Unchanged, "", ""},
@@ -111,4 +110,44 @@ func TestSwitchedProtocolIsNotListenedTo(t *testing.T) {
 	x := testExchange(t, serveRaw(t, answerRaw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nand so on")).url)
 	ask(t, testTransport(t, nil), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonProtocol)
+}
+
+// RFC 9110 section 15.3.7: a 206 that was not asked for is no whole body.
+func TestAPartThatNobodyAskedForIsNotTheFile(t *testing.T) {
+	for _, c := range []struct {
+		name, span string
+		own        bool // the user's header asks for a part
+		fetched    bool
+	}{
+		{"a part", "bytes 0-9/100", false, false},
+		{"the end", "bytes 90-99/100", false, false},
+		{"of unknown length", "bytes 0-9/*", false, false},
+		{"without a range", "", false, false},
+		{"all of it", "bytes 0-9/10", false, true},
+		{"a part that the user asked for", "bytes 0-9/100", true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				if c.span != "" {
+					w.Header().Set("Content-Range", c.span)
+				}
+				w.WriteHeader(http.StatusPartialContent)
+				w.Write([]byte("<a href=x>"))
+			})
+			x, header := testExchange(t, s.URL), http.Header{}
+			if c.own {
+				header.Set("Range", "bytes=0-9")
+			}
+			askWith(t, t.Context(), testTransport(t, nil), x, header)
+			if c.fetched {
+				wantOutcome(t, x, crawler.Fetched, "")
+			} else {
+				wantOutcome(t, x, crawler.Failed, crawler.ReasonHTTPStatus)
+			}
+			if x.result.Truncated == c.fetched || (len(x.found) == 0) == c.fetched {
+				t.Errorf("truncated %v, links %v", x.result.Truncated, x.found)
+			}
+		})
+	}
 }

@@ -86,18 +86,23 @@ func (x *exchange) continues(resp *http.Response) bool {
 // fits reports whether a 206 carries what is missing, of the version that is there.
 func (x *exchange) fits(h http.Header) bool {
 	info := &x.part.info
-	first, total, ok := contentRange(h)
+	span, ok := contentRange(h)
 	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
-	return ok && len(strange)+len(codings) == 0 && first == x.part.size &&
-		(total < 0 || info.Total < 0 || total == info.Total) &&
+	return ok && len(strange)+len(codings) == 0 && span.first == x.part.size &&
+		(span.total < 0 || info.Total < 0 || span.total == info.Total) &&
 		(etag == "" || info.ETag == "" || etag == info.ETag) &&
 		(modified == "" || info.ETag != "" || modified == info.LastModified)
 }
 
-// contentRange reads Content-Range (RFC 9110 section 14.4): first of its bytes and length of the whole, -1 when that is
-// not told.
-func contentRange(h http.Header) (first, total int64, ok bool) {
+// byteSpan is what Content-Range says (RFC 9110 section 14.4).
+type byteSpan struct {
+	first, last int64 // of the bytes that came
+	total       int64 // length of the whole, -1 = not said
+}
+
+// contentRange reads Content-Range; false when it says nothing that makes sense.
+func contentRange(h http.Header) (s byteSpan, ok bool) {
 	text, unit := strings.CutPrefix(h.Get("Content-Range"), "bytes ")
 	span, whole, slash := strings.Cut(text, "/")
 	from, to, dash := strings.Cut(span, "-")
@@ -109,15 +114,15 @@ func contentRange(h http.Header) (first, total int64, ok bool) {
 	}
 	ok = unit && slash && dash && err == nil && err2 == nil && err3 == nil &&
 		first >= 0 && last >= first && (total < 0 || total > last)
-	return first, total, ok
+	return byteSpan{first, last, total}, ok
 }
 
 // resume makes the rest of a body the whole (RFC 9110 section 15.3.7.3): the answer counts as the 200 that was
 // interrupted, with those of its fields that a 206 may leave out.
 func (x *exchange) resume(resp *http.Response) {
 	info := &x.part.info
-	_, total, _ := contentRange(resp.Header)
-	x.total = max(total, info.Total)
+	span, _ := contentRange(resp.Header)
+	x.total = max(span.total, info.Total)
 	x.resumed = true
 	x.remark(fmt.Sprintf("continued at byte %d", x.part.size))
 	x.status = "200 OK"

@@ -467,9 +467,9 @@ func FuzzContentRange(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		first, total, ok := contentRange(http.Header{"Content-Range": {s}})
-		if ok && (first < 0 || total >= 0 && total <= first || !strings.HasPrefix(s, "bytes ")) {
-			t.Errorf("%q: first %d of %d", s, first, total)
+		span, ok := contentRange(http.Header{"Content-Range": {s}})
+		if ok && (span.first < 0 || span.last < span.first || span.total >= 0 && span.total <= span.last || !strings.HasPrefix(s, "bytes ")) {
+			t.Errorf("%q: %+v", s, span)
 		}
 	})
 }

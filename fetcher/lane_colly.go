@@ -234,7 +234,7 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) finding {
 	s, job := b.site, b.site.job
 	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, leave: l, private: s.private}
-	x.limits.MaxBody, x.limits.Redirects = job.Fetch.Robots, 0
+	x.limits.MaxBody = job.Fetch.Robots
 	if x.limits.Total <= 0 {
 		x.limits.Total = robotsTotal
 	}

@@ -83,8 +83,11 @@ func (s *spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// inMemory reports whether n more bytes touch no disk.
+func (s *spool) inMemory(n int) bool { return s.file == nil && len(*s.buf)+n <= spoolMemory }
+
 func (s *spool) add(p []byte) error {
-	if s.file == nil && len(*s.buf)+len(p) <= spoolMemory {
+	if s.inMemory(len(p)) {
 		s.grow(len(p))
 		*s.buf = append(*s.buf, p...)
 		return nil

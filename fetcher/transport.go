@@ -208,6 +208,7 @@ func (c *call) request(header http.Header) *http.Request {
 	if c.x.identity || c.x.ranged() {
 		h.Set("Accept-Encoding", "identity")
 	}
+	c.x.asksPart = h.Get("Range") != ""
 	c.x.askForRest(h)
 	c.x.asksFor = h.Get("If-None-Match") != "" || h.Get("If-Modified-Since") != ""
 	u := requestURL(c.x.url)

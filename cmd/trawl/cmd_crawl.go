@@ -67,7 +67,7 @@ func asDownload(c *cobra.Command, f *jobFlags) error {
 	d := &jobFlags{}
 	defaults := &cobra.Command{}
 	d.add(defaults, crawler.Download)
-	for _, name := range []string{"scope", "requisites", "archive", "max-body", "delay", "per-host"} {
+	for _, name := range []string{"scope", "requisites", "archive", "max-body", "total-timeout", "delay", "per-host"} {
 		if c.Flags().Changed(name) {
 			continue
 		}
@@ -75,7 +75,7 @@ func asDownload(c *cobra.Command, f *jobFlags) error {
 			return fmt.Errorf("--%s: %w", name, err)
 		}
 	}
-	f.job.Kind, f.job.Name, f.job.Fetch.Total = d.job.Kind, d.job.Name, d.job.Fetch.Total
+	f.job.Kind, f.job.Name = d.job.Kind, d.job.Name
 	return nil
 }
 

@@ -33,6 +33,9 @@ type jobFlags struct {
 	exports                              []string
 }
 
+// firstByteFlag is the longest time until an answer begins. Who gives only a longer --timeout means that too.
+const firstByteFlag = "first-byte-timeout"
+
 // defaultMinFree is the room that a crawl leaves on its disk, in bytes.
 const defaultMinFree = 512 << 20
 
@@ -60,6 +63,10 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.Var(&f.minFree, "min-free", "stop before the disk of the crawl directory has less room than this; 0 for no limit")
 	fs.Var(&f.maxBody, "max-body", "largest body kept, longer ones are cut; 0 for no limit")
 	fs.DurationVar(&j.Fetch.Idle, "timeout", j.Fetch.Idle, "longest time without a byte")
+	fs.DurationVar(&j.Fetch.Connect, "connect-timeout", j.Fetch.Connect, "longest time to connect and shake hands")
+	fs.DurationVar(&j.Fetch.FirstByte, firstByteFlag, j.Fetch.FirstByte, "longest time until an answer begins; --timeout where that is given and longer")
+	fs.Var((*delay)(&j.Fetch.Total), "total-timeout", "longest time for a request and its answer, 0 for no limit")
+	fs.IntVar(&j.Fetch.Redirects, "max-redirects", j.Fetch.Redirects, "most redirects in a chain, 0 to follow none")
 	fs.IntVar(&j.Retry.Retries, "retries", j.Retry.Retries, "tries after the first")
 	fs.StringSliceVar(&j.AllowPrivate, "allow-private", nil, "reach private addresses: all, or a list of networks")
 	fs.Lookup("allow-private").NoOptDefVal = "all"
@@ -116,6 +123,9 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	j.Scope, j.Requisites = crawler.ScopeRule(f.scope), crawler.Requisites(f.requisites)
 	j.Archive, j.Compress = crawler.ArchiveKind(f.archive), crawler.Compression(f.compress)
 	j.Fetch.MaxBody = int64(f.maxBody)
+	if c.Flags().Changed("timeout") && !c.Flags().Changed(firstByteFlag) {
+		j.Fetch.FirstByte = max(j.Fetch.FirstByte, j.Fetch.Idle)
+	}
 	j.Headers, j.CA, j.Hosts = f.headers, string(f.ca), f.config.hosts
 	if err := j.Validate(); err != nil {
 		return f.job, f.node, usageError{err}
