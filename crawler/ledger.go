@@ -13,7 +13,11 @@ type HostState struct {
 
 	Next  time.Time // may next be asked at
 	Asked bool      // a turn of it was ever granted
-	Turn  TurnID    // in force, zero when idle
+	// Turned is when it was due for its newest turn, and Depth the least depth that waits, as far as is known: what its
+	// place among the hosts that are due is made from, see Rank.
+	Turned time.Time
+	Depth  int
+	Turn   TurnID // in force, zero when idle
 
 	Counts  [outcomes]int64 // its URLs by outcome; Waiting and Leased apart
 	Retry   int64           // rows that wait for another try (leased ones too: a lease does not change its row)
@@ -32,7 +36,9 @@ type HostState struct {
 
 	RobotsTries int  // of an unreachable robots.txt, in a row
 	RobotsWait  bool // waits for an errand at another host
-	Errands     int  // of other hosts, waiting here
+	Errands     int  // of other hosts, waiting here: one for each host and scheme that waits
+	Handing     int  // robots answers that not all hosts were given that waited for them
+	ErrandsLast bool // the newest turn was one of errands: the next is for its own URLs, where some are ready
 
 	Cookies     []string
 	Addresses   []string
@@ -58,6 +64,8 @@ func (h *HostState) Due() (time.Time, bool) {
 	switch {
 	case !h.Turn.IsZero():
 		return time.Time{}, false
+	case h.Handing > 0:
+		return time.Time{}, true // at once: nobody is asked for it
 	case h.GivenUp != "":
 		return time.Time{}, h.Counts[Waiting] > 0 || h.Errands > 0 // at once: they are to fail
 	case h.Errands > 0: // served also while its own robots.txt waits for another host: two may wait for each other
@@ -205,6 +213,7 @@ type Changes struct {
 	Robots     []RobotsChange
 	Errands    []RobotsHop // put, at the host of their URL
 	EndErrands []RobotsHop
+	Answers    []HopAnswer // put
 	Scope      []ScopeSeed // added
 	Tallies    *Tallies    // nil = unchanged
 	Position   uint64      // of the result queue, settled up to here; 0 = unchanged
@@ -215,7 +224,7 @@ type Changes struct {
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
-	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Scope) == 0 &&
+	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope) == 0 &&
 		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Quiet.IsZero()
 }
 
@@ -263,5 +272,6 @@ type LedgerState struct {
 // DueHost is an entry of the order of hosts.
 type DueHost struct {
 	Due  time.Time
+	Rank Rank // see [HostState.Rank]
 	Host Host
 }

@@ -10,7 +10,7 @@
 //
 // The changes themselves are in files of their own, one a file, without I/O but for reads of the ledger:
 // admit.go (what is new), offer.go (make turns), grant.go (give the right), settle.go (apply a part),
-// lapse.go (take the right back), robots.go (rules and errands).
+// lapse.go (take the right back), robots.go (rules), errand.go (rules that are another host's).
 //
 // # Crash story
 //

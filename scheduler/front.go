@@ -1,29 +1,45 @@
 package scheduler
 
 import (
+	"cmp"
 	"container/heap"
 	"math"
+	"slices"
 	"time"
 
 	"trawl/crawler"
 )
 
-// DefaultFrontHosts is how many hosts the front keeps in memory; about 100 bytes each.
+// DefaultFrontHosts is how many hosts the front keeps in memory; about 120 bytes each.
 const DefaultFrontHosts = 1 << 16
 
-// front is the order of hosts by when they may next be asked, as far as it is kept in memory: all hosts that are
+// front is the order of hosts by when they became due, as far as it is kept in memory: all hosts that are
 // due up to the horizon, while later ones are in the ledger only. It holds at most twice its size, then
 // the later half is given up and the horizon comes nearer; when it runs empty it is filled again.
-// Owned by the loop.
+// Of the hosts that are due now the one of the earliest window and, within that, of the least depth comes first, but none that
+// waits for those that it passed before (see [crawler.Rank]). Hosts beyond the horizon became due later than all of these and wait
+// until it is moved. Owned by the loop.
 type front struct {
 	size    int
-	entries frontHeap
-	due     map[crawler.Host]int64 // the truth; heap entries that differ are stale
-	horizon int64                  // unix nanoseconds; MaxInt64: all hosts are in memory
+	later   frontHeap                   // by due time
+	ready   frontHeap                   // those that pop found due, by window and depth
+	passed  frontHeap                   // those that pop found due and that passed others, by when they were due before
+	oldest  frontHeap                   // both of these, by due time
+	at      map[crawler.Host]frontPlace // the truth; heap entries that differ are stale
+	horizon int64                       // unix nanoseconds; MaxInt64: all hosts are in memory
 }
 
-type frontEntry struct {
+// frontPlace is a host's place in the order.
+type frontPlace struct {
 	due  int64
+	rank crawler.Rank
+}
+
+// before is when the host was due for its newest turn, or a little later; only of one with a lag.
+func (p frontPlace) before() int64 { return p.due - int64(p.rank.Lag)*int64(time.Millisecond) }
+
+type frontEntry struct {
+	frontPlace
 	host crawler.Host
 }
 
@@ -32,121 +48,162 @@ func newFront(size int) *front {
 		size = DefaultFrontHosts
 	}
 	// The horizon begins in the past: nothing is known, the first refill reads the ledger.
-	return &front{size: size, due: make(map[crawler.Host]int64), horizon: math.MinInt64}
+	return &front{
+		size: size, at: make(map[crawler.Host]frontPlace), horizon: math.MinInt64,
+		later: frontHeap{less: sooner}, oldest: frontHeap{less: sooner}, ready: frontHeap{less: shallower},
+		passed: frontHeap{less: func(a, b frontEntry) bool { return a.before() < b.before() }},
+	}
 }
 
+// sooner orders by due time.
+func sooner(a, b frontEntry) bool { return a.due < b.due }
+
+// shallower orders hosts that are due.
+func shallower(a, b frontEntry) bool {
+	return cmp.Or(cmp.Compare(window(a.due), window(b.due)), cmp.Compare(a.rank.Depth, b.rank.Depth), cmp.Compare(a.due, b.due)) < 0
+}
+
+// window is [crawler.DueWindowOf] of a front time.
+func window(due int64) int64 { return due / int64(crawler.DueWindow) }
+
 // set notes when a host is due, after that was committed.
-func (f *front) set(h crawler.Host, due time.Time) {
-	at := frontTime(due)
-	if at > f.horizon {
-		delete(f.due, h)
+func (f *front) set(h crawler.Host, due time.Time, rank crawler.Rank) {
+	place := frontPlace{frontTime(due), rank}
+	if place.due > f.horizon {
+		delete(f.at, h)
 		return
 	}
-	if now, known := f.due[h]; known && now == at {
+	if now, known := f.at[h]; known && now == place {
 		return
 	}
-	f.due[h] = at
-	heap.Push(&f.entries, frontEntry{at, h})
-	if len(f.due) > 2*f.size || len(f.entries) > 8*f.size {
+	f.at[h] = place
+	heap.Push(&f.later, frontEntry{place, h})
+	if len(f.at) > 2*f.size || f.later.Len()+f.ready.Len()+f.passed.Len()+f.oldest.Len() > 8*f.size {
 		f.shrink()
 	}
 }
 
 // remove forgets a host that is not due at all.
-func (f *front) remove(h crawler.Host) { delete(f.due, h) }
+func (f *front) remove(h crawler.Host) { delete(f.at, h) }
 
 // next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
 // stale() says that the ledger must be read.
 func (f *front) next() (due time.Time, ok bool) {
 	f.settle()
-	if len(f.entries) == 0 {
-		return time.Time{}, false
+	switch {
+	case f.oldest.Len() > 0:
+		return time.Unix(0, f.oldest.entries[0].due), true
+	case f.later.Len() > 0:
+		return time.Unix(0, f.later.entries[0].due), true
 	}
-	return time.Unix(0, f.entries[0].due), true
+	return time.Time{}, false
 }
 
-// pop takes the earliest host that is due.
+// pop takes the first of the hosts that are due.
 func (f *front) pop(now time.Time) (crawler.Host, bool) {
 	f.settle()
-	if len(f.entries) == 0 || f.entries[0].due > now.UnixNano() {
+	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() {
+		e := heap.Pop(&f.later)
+		heap.Push(&f.oldest, e)
+		if e.(frontEntry).rank.Lag == crawler.NoLag {
+			heap.Push(&f.ready, e)
+		} else {
+			heap.Push(&f.passed, e)
+		}
+		f.later.settle(f.at)
+	}
+	if f.oldest.Len() == 0 {
 		return "", false
 	}
-	e := heap.Pop(&f.entries).(frontEntry)
-	delete(f.due, e.host)
+	// The oldest itself never waits for others: it was due before that only earlier.
+	for f.passed.Len() > 0 && f.passed.entries[0].before() <= f.oldest.entries[0].due {
+		heap.Push(&f.ready, heap.Pop(&f.passed))
+		f.passed.settle(f.at)
+	}
+	f.ready.settle(f.at)
+	e := heap.Pop(&f.ready).(frontEntry)
+	delete(f.at, e.host)
 	return e.host, true
 }
 
 // stale reports whether the window is empty though the ledger may have more.
 func (f *front) stale() bool {
 	f.settle()
-	return len(f.entries) == 0 && f.horizon != math.MaxInt64
+	return f.later.Len()+f.oldest.Len() == 0 && f.horizon != math.MaxInt64
 }
 
 // fill takes what the ledger read as its earliest hosts; it asked for want of them.
 func (f *front) fill(hosts []crawler.DueHost, want int) {
-	f.entries, f.due = f.entries[:0], make(map[crawler.Host]int64, len(hosts))
+	f.ready.entries, f.passed.entries, f.oldest.entries, f.later.entries = nil, nil, nil, f.later.entries[:0]
+	f.at = make(map[crawler.Host]frontPlace, len(hosts))
 	f.horizon = math.MaxInt64
 	for _, h := range hosts {
-		at := frontTime(h.Due)
-		f.due[h.Host] = at
-		f.entries = append(f.entries, frontEntry{at, h.Host})
+		place := frontPlace{frontTime(h.Due), h.Rank}
+		f.at[h.Host] = place
+		f.later.entries = append(f.later.entries, frontEntry{place, h.Host})
 	}
 	if len(hosts) >= want && len(hosts) > 0 {
 		f.horizon = frontTime(hosts[len(hosts)-1].Due)
 	}
-	heap.Init(&f.entries)
+	heap.Init(&f.later)
 }
 
-// settle drops stale entries from the top.
+// settle drops stale entries from the tops.
 func (f *front) settle() {
-	for len(f.entries) > 0 {
-		e := f.entries[0]
-		if due, known := f.due[e.host]; known && due == e.due {
-			return
-		}
-		heap.Pop(&f.entries)
+	for _, h := range []*frontHeap{&f.later, &f.ready, &f.passed, &f.oldest} {
+		h.settle(f.at)
 	}
 }
 
 // shrink keeps the earliest hosts and draws the horizon at the last of them.
 func (f *front) shrink() {
-	kept := make(frontHeap, 0, f.size)
-	due := make(map[crawler.Host]int64, f.size)
-	for len(kept) < f.size {
-		f.settle()
-		if len(f.entries) == 0 {
-			break
-		}
-		e := heap.Pop(&f.entries).(frontEntry)
-		if _, twice := due[e.host]; twice {
-			continue
-		}
-		kept, due[e.host] = append(kept, e), e.due
+	all := make([]frontEntry, 0, len(f.at))
+	for h, place := range f.at {
+		all = append(all, frontEntry{place, h})
 	}
-	f.settle()
-	if len(f.entries) > 0 {
-		f.horizon = kept[len(kept)-1].due
+	slices.SortFunc(all, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) })
+	if len(all) > f.size {
+		all = slices.Clone(all[:f.size])
+		f.horizon = all[f.size-1].due
+		f.at = make(map[crawler.Host]frontPlace, f.size)
+		for _, e := range all {
+			f.at[e.host] = e.frontPlace
+		}
 	}
-	f.entries, f.due = kept, due // in order, so a heap already
+	f.later.entries, f.ready.entries, f.passed.entries, f.oldest.entries = all, nil, nil, nil // in order, so a heap already
 }
 
 // frontTime maps the zero time ("at once") below every other.
 func frontTime(t time.Time) int64 {
 	if t.IsZero() {
-		return 0
+		return -1
 	}
 	return t.UnixNano()
 }
 
-type frontHeap []frontEntry
+type frontHeap struct {
+	entries []frontEntry
+	less    func(a, b frontEntry) bool
+}
 
-func (h frontHeap) Len() int           { return len(h) }
-func (h frontHeap) Less(i, j int) bool { return h[i].due < h[j].due }
-func (h frontHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *frontHeap) Push(x any)        { *h = append(*h, x.(frontEntry)) }
+// settle drops entries from the top that do not say where their host is.
+func (h *frontHeap) settle(at map[crawler.Host]frontPlace) {
+	for len(h.entries) > 0 {
+		e := h.entries[0]
+		if place, known := at[e.host]; known && place == e.frontPlace {
+			return
+		}
+		heap.Pop(h)
+	}
+}
+
+func (h frontHeap) Len() int           { return len(h.entries) }
+func (h frontHeap) Less(i, j int) bool { return h.less(h.entries[i], h.entries[j]) }
+func (h frontHeap) Swap(i, j int)      { h.entries[i], h.entries[j] = h.entries[j], h.entries[i] }
+func (h *frontHeap) Push(x any)        { h.entries = append(h.entries, x.(frontEntry)) }
 func (h *frontHeap) Pop() any {
-	old := *h
+	old := h.entries
 	e := old[len(old)-1]
-	*h = old[:len(old)-1]
+	h.entries = old[:len(old)-1]
 	return e
 }

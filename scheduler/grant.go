@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"time"
 
 	"trawl/crawler"
@@ -84,6 +85,7 @@ func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
 	st.fail(err, "read robots of %s", name)
 	for _, c := range st.changes.Robots {
 		if c.Host == name {
+			stored = slices.DeleteFunc(stored, func(r crawler.HostRobots) bool { return r.Scheme == c.File.Scheme })
 			stored = append(stored, c.File)
 		}
 	}

@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"trawl/crawler"
@@ -71,4 +73,24 @@ func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) 
 		}
 		s.turns[ts.Host] = t
 	}
+}
+
+// takeBackOversized ends offered turns that an older trawl stored with more errands than a task message takes: nobody could ever
+// ask for them. Errands and URLs wait again.
+func (s *Scheduler) takeBackOversized(ctx context.Context) error {
+	for name, t := range s.state.turns {
+		if t.Held || len(t.Errands) <= crawler.MaxTurnErrands {
+			continue
+		}
+		st := s.newStep()
+		st.endTurn(st.host(name), st.editTurn(name))
+		if err := s.seal(st); err != nil {
+			return fmt.Errorf("end a turn that no message can carry: %w", err)
+		}
+		s.log.Warn("a turn had more errands than a message takes, and was taken back", "host", name, "errands", len(t.Errands))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

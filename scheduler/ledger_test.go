@@ -24,9 +24,12 @@ type memLedger struct {
 	turns   map[crawler.Host]crawler.TurnState
 	robots  map[crawler.Host]map[string]crawler.HostRobots
 	errands map[crawler.Host][]crawler.RobotsHop
+	answers map[crawler.URLKey]crawler.HopAnswer
 	commits int
-	broken  error // what the balance check found
-	refuse  error // returned by Commit
+	broken  error                  // what the balance check found
+	refuse  error                  // returned by Commit
+	lenient bool                   // no balance: the test put something into it
+	watch   func(*crawler.Changes) // sees each change once it is applied; nil = nobody
 }
 
 func newMemLedger() *memLedger {
@@ -34,7 +37,7 @@ func newMemLedger() *memLedger {
 		state: crawler.LedgerState{Fresh: true, Life: crawler.Life{1}},
 		rows:  map[crawler.URLKey]*crawler.Row{}, hosts: map[crawler.Host]crawler.HostState{},
 		turns: map[crawler.Host]crawler.TurnState{}, robots: map[crawler.Host]map[string]crawler.HostRobots{},
-		errands: map[crawler.Host][]crawler.RobotsHop{},
+		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{},
 	}
 }
 
@@ -88,10 +91,15 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	}
 	for _, e := range c.EndErrands {
 		h := e.URL.Host()
-		l.errands[h] = slices.DeleteFunc(l.errands[h], func(x crawler.RobotsHop) bool { return x == e })
+		l.errands[h] = slices.DeleteFunc(l.errands[h], func(x crawler.RobotsHop) bool { return sameErrand(x, e) })
 	}
 	for _, e := range c.Errands {
-		l.errands[e.URL.Host()] = append(l.errands[e.URL.Host()], e)
+		h := e.URL.Host()
+		l.errands[h] = slices.DeleteFunc(l.errands[h], func(x crawler.RobotsHop) bool { return sameErrand(x, e) })
+		l.errands[h] = append(l.errands[h], e)
+	}
+	for _, a := range c.Answers {
+		l.answers[a.URL.Key()] = a
 	}
 	l.state.Scope = append(l.state.Scope, c.Scope...)
 	if c.Tallies != nil {
@@ -105,7 +113,12 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	if !c.Quiet.IsZero() {
 		l.state.Quiet, l.state.Recall = c.Quiet, false
 	}
-	l.balance()
+	if !l.lenient {
+		l.balance()
+	}
+	if l.watch != nil {
+		l.watch(c)
+	}
 	return nil
 }
 
@@ -159,6 +172,15 @@ func (l *memLedger) balance() {
 		}
 		if h.Errands != len(l.errands[name]) {
 			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %d errands, has %d", name, h.Errands, len(l.errands[name])))
+		}
+		handing := 0
+		for _, a := range l.answers {
+			if a.Handing && a.URL.Host() == name {
+				handing++
+			}
+		}
+		if h.Handing != handing {
+			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %d answers are handed on, %d are", name, h.Handing, handing))
 		}
 		parked += h.Parked
 	}
@@ -221,10 +243,65 @@ func (l *memLedger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
 	return slices.Collect(maps.Values(l.robots[h])), nil
 }
 
-func (l *memLedger) Errands(h crawler.Host) ([]crawler.RobotsHop, error) {
+func (l *memLedger) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.errands[h]), nil
+	var out []crawler.RobotsHop
+	taken := map[uint64]bool{}
+	for _, e := range l.errandsOf(h) {
+		k := e.URL.Key()
+		if !taken[k.URL] && !l.answers[k].Handing && len(out) < n {
+			out = append(out, e)
+		}
+		taken[k.URL] = true
+	}
+	return out, nil
+}
+
+// errandsOf are a host's errands in key order.
+func (l *memLedger) errandsOf(h crawler.Host) []crawler.RobotsHop {
+	all := slices.Clone(l.errands[h])
+	slices.SortFunc(all, func(a, b crawler.RobotsHop) int {
+		return cmp.Or(cmp.Compare(a.URL.Key().URL, b.URL.Key().URL), cmp.Compare(a.Scheme, b.Scheme), cmp.Compare(a.For, b.For))
+	})
+	return all
+}
+
+func (l *memLedger) Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.DeleteFunc(l.errandsOf(u.Host()), func(e crawler.RobotsHop) bool { return e.URL.Key() != u.Key() })
+	return all[:min(n, len(all))], nil
+}
+
+func (l *memLedger) Waits(hop crawler.RobotsHop) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.errands[hop.URL.Host()], func(e crawler.RobotsHop) bool { return sameErrand(e, hop) }), nil
+}
+
+func sameErrand(a, b crawler.RobotsHop) bool {
+	return a.URL.Key() == b.URL.Key() && a.Scheme == b.Scheme && a.For == b.For
+}
+
+func (l *memLedger) Answer(u crawler.URL) (crawler.HopAnswer, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, ok := l.answers[u.Key()]
+	return a, ok, nil
+}
+
+func (l *memLedger) Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []crawler.HopAnswer
+	for _, a := range l.answers {
+		if a.Handing && a.URL.Host() == h {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, func(a, b crawler.HopAnswer) int { return cmp.Compare(a.URL.Key().URL, b.URL.Key().URL) })
+	return out[:min(n, len(out))], nil
 }
 
 func (l *memLedger) Due(n int) ([]crawler.DueHost, error) {
@@ -233,7 +310,7 @@ func (l *memLedger) Due(n int) ([]crawler.DueHost, error) {
 	var due []crawler.DueHost
 	for _, h := range l.hosts {
 		if at, ok := h.Due(); ok {
-			due = append(due, crawler.DueHost{Due: at, Host: h.Host})
+			due = append(due, crawler.DueHost{Due: at, Rank: h.Rank(at), Host: h.Host})
 		}
 	}
 	slices.SortFunc(due, func(a, b crawler.DueHost) int {

@@ -44,6 +44,8 @@ func (st *step) offerDue(credit int) (made int) {
 			// nothing to do after all; the commit of this step removes it
 		case due.After(st.now):
 			// its clock was moved by this step; the commit puts it back
+		case host.Handing > 0:
+			st.handOn(host)
 		case host.GivenUp != "":
 			st.giveUpBatch(host)
 		case st.s.notBefore(host).After(st.now):
@@ -55,18 +57,22 @@ func (st *step) offerDue(credit int) (made int) {
 	return made
 }
 
-// offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1.
+// offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1. Errands of other hosts and URLs of its
+// own take turns, so that strangers whose robots.txt leads here cannot keep it from being crawled.
 func (st *step) offer(h *crawler.HostState) int {
 	t := &turn{TurnState: crawler.TurnState{Host: h.Host}, published: st.now}
-	errands, err := st.errandsOf(h)
-	st.fail(err, "read errands of %s", h.Host)
-	t.Errands, t.task.Errands = errands, errands
-	if !h.RobotsWait {
+	due, _ := h.Due()
+	errands := st.errandsFor(h)
+	if !h.RobotsWait && (len(errands) == 0 || h.ErrandsLast && st.hasOwn(h)) {
 		st.fillTurn(h, t)
+	}
+	if len(t.URLs) == 0 {
+		t.Errands, t.task.Errands = errands, errands
 	}
 	if st.err != nil || len(t.URLs)+len(t.Errands) == 0 {
 		return 0
 	}
+	h.Turned, h.ErrandsLast = due, len(t.Errands) > 0
 	st.newTurn(h, t)
 	st.lease(h, int64(len(t.URLs)))
 	t.task.Turn, t.task.Host = t.ID, h.Host
@@ -80,7 +86,10 @@ func (st *step) publish(t *turn) {
 	for i := range t.task.URLs {
 		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name)
 	}
-	st.taskBytes += taskOverhead * (1 + len(t.task.URLs) + len(t.task.Errands))
+	for i := range t.task.Errands {
+		st.taskBytes += errandBytes(&t.task.Errands[i])
+	}
+	st.taskBytes += taskOverhead * (1 + len(t.task.URLs))
 }
 
 // full reports whether the queue must take what it was offered before more is made.
@@ -93,29 +102,34 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 	if n <= 0 {
 		return
 	}
-	rows, nextRetry, err := st.read.Queue(h.Host, st.now, job.Depth, n)
+	rows, nextRetry, err := st.read.Queue(h.Host, st.now, job.Depth, n+1) // one more, to know what waits after it
 	if err != nil {
 		st.fail(err, "read queue of %s", h.Host)
 		return
 	}
-	size := 0
+	size, full := 0, false
+	rest := crawler.NoDepth
+	t.depth = crawler.NoDepth
 	for _, r := range rows {
 		r = st.current(r)
 		if r.Outcome != crawler.Waiting {
 			continue
 		}
+		cost := len(r.URL.String()) + len(r.Name) + taskOverhead
 		alone := r.Lapses >= aloneLapses
-		if alone && len(t.URLs) > 0 {
+		full = full || len(t.URLs) == n || size+cost > crawler.MaxTaskBytes && len(t.URLs) > 0
+		if full || alone && len(t.URLs) > 0 {
+			rest = min(rest, r.Depth)
 			continue
 		}
-		if size += len(r.URL.String()) + len(r.Name) + taskOverhead; size > crawler.MaxTaskBytes && len(t.URLs) > 0 {
-			break
-		}
+		size += cost
 		t.URLs = append(t.URLs, r.Key().URL)
 		t.task.URLs = append(t.task.URLs, taskURL(r))
-		if alone {
-			break
-		}
+		t.depth = min(t.depth, r.Depth)
+		full = alone
+	}
+	if len(t.URLs) > 0 {
+		h.Depth = rest
 	}
 	if len(t.URLs) == 0 {
 		if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
@@ -132,8 +146,26 @@ func (st *step) current(r *crawler.Row) *crawler.Row {
 	return r
 }
 
+// hasOwn reports whether URLs of the host itself may be asked for now.
+func (st *step) hasOwn(h *crawler.HostState) bool {
+	return h.Ready() > 0 || h.Retry > 0 && h.Counts[crawler.Waiting] > h.Parked && !h.RetryAt.After(st.now)
+}
+
 // turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
 func (st *step) turnSize(h *crawler.HostState) int {
+	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
+	n := int64(st.paceSize(h))
+	if job.MaxPages > 0 {
+		n = min(n, job.MaxPages-st.tallies.Counts[crawler.Fetched]-st.tallies.Counts[crawler.Leased])
+	}
+	if settings.MaxPages > 0 {
+		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
+	}
+	return int(n)
+}
+
+// paceSize is how many requests make about TurnTime of work at the host's pace.
+func (st *step) paceSize(h *crawler.HostState) int {
 	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
 	mean := h.MeanTime
 	if mean <= 0 {
@@ -144,22 +176,12 @@ func (st *step) turnSize(h *crawler.HostState) int {
 	if settings.PerHost > 1 {
 		pace = max(delay, mean/time.Duration(settings.PerHost))
 	}
-	n := int64(max(1, min(job.TurnTime/max(pace, time.Microsecond), crawler.MaxTurnURLs)))
-	if job.MaxPages > 0 {
-		n = min(n, job.MaxPages-st.tallies.Counts[crawler.Fetched]-st.tallies.Counts[crawler.Leased])
-	}
-	if settings.MaxPages > 0 {
-		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
-	}
-	return int(n)
+	return int(max(1, min(job.TurnTime/max(pace, time.Microsecond), crawler.MaxTurnURLs)))
 }
 
 // giveUpBatch fails waiting URLs of a host that was given up, and errands that waited there.
 func (st *step) giveUpBatch(h *crawler.HostState) {
-	for _, e := range st.mustErrands(h) {
-		st.endErrand(h, e)
-		st.robotsFile(e.For, crawler.RobotsFile{Scheme: e.Scheme, Status: crawler.RobotsUnreachable, Detail: "redirected to " + string(h.Host) + ", which was given up"})
-	}
+	st.failErrands(h)
 	rows, _, err := st.read.Queue(h.Host, st.now.Add(farFuture), -1, givenUpBatch)
 	if err != nil {
 		st.fail(err, "read queue of %s", h.Host)

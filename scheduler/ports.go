@@ -32,8 +32,16 @@ type Reader interface {
 	Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error)
 	// Robots reads the host's robots files.
 	Robots(h crawler.Host) ([]crawler.HostRobots, error)
-	// Errands reads the errands that wait at a host.
-	Errands(h crawler.Host) ([]crawler.RobotsHop, error)
+	// Errands reads the errands that wait at a host: one for each of up to n URLs, but for those whose answer is being handed on.
+	Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error)
+	// Waiters reads up to n errands that wait for the URL, or for one with the same hash.
+	Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error)
+	// Waits reports whether there is this errand, whatever its count.
+	Waits(hop crawler.RobotsHop) (bool, error)
+	// Answer reads the answer for a URL, or for one with the same hash.
+	Answer(u crawler.URL) (crawler.HopAnswer, bool, error)
+	// Handing reads up to n answers of a host that are being handed on.
+	Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error)
 }
 
 // Index reads across hosts.

@@ -129,6 +129,9 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 			return nil, err
 		}
 	}
+	if err := s.takeBackOversized(ctx); err != nil {
+		return nil, err
+	}
 	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()

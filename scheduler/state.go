@@ -36,6 +36,7 @@ type state struct {
 type turn struct {
 	crawler.TurnState
 	task      crawler.Task // on its way to the queue, empty afterwards
+	depth     int          // least of its URLs; 0 when it was made by the process before
 	published time.Time
 	until     time.Time // end of the lease, when held
 	lapseAt   uint64    // position in the result queue to be settled before it lapses; 0 = not drawn yet
@@ -103,6 +104,10 @@ type step struct {
 	turns   map[crawler.Host]*turn // put; nil = ended
 	links   []candidate
 	names   map[crawler.HostKey]crawler.Host // hosts that admission looked at
+	errands map[errandKey]*crawler.RobotsHop // put; nil = ended
+	ended   []crawler.RobotsHop              // errands
+	answers map[crawler.URLKey]*crawler.HopAnswer
+	handed  int // answers given to those that waited
 	changes crawler.Changes
 	tasks   []*turn // to be published after the commit
 
@@ -137,7 +142,7 @@ func (st *step) host(h crawler.Host) *crawler.HostState {
 			old = &stored
 		}
 	}
-	fresh := crawler.HostState{Host: h}
+	fresh := crawler.HostState{Host: h, Next: st.now, Depth: crawler.NoDepth}
 	if old != nil {
 		fresh = *old
 	} else {
@@ -204,6 +209,9 @@ func (st *step) put(old, new *crawler.Row, leased bool) {
 	h := st.host(new.URL.Host())
 	st.count(h, old, leased, -1)
 	st.count(h, new, false, +1)
+	if new.Outcome == crawler.Waiting && !st.tooDeep(new.Depth) {
+		h.Depth = min(h.Depth, new.Depth)
+	}
 	if e, ok := st.rows[k]; ok {
 		e.new = new
 		return
@@ -256,6 +264,9 @@ func (st *step) newTurn(h *crawler.HostState, t *turn) {
 // endTurn makes the host idle; what is still leased waits again.
 func (st *step) endTurn(h *crawler.HostState, t *turn) {
 	st.lease(h, -int64(len(t.URLs)))
+	if len(t.URLs) > 0 {
+		h.Depth = min(h.Depth, t.depth)
+	}
 	h.Turn = crawler.TurnID{}
 	st.turns[h.Host] = nil
 }
@@ -270,6 +281,7 @@ func (st *step) seal() {
 	}
 	for _, e := range st.hosts {
 		e.new.Park(&st.s.job.Job)
+		st.queueUp(e)
 		st.tallies.Parked += e.new.Parked
 		if e.old != nil {
 			st.tallies.Parked -= e.old.Parked
@@ -283,11 +295,30 @@ func (st *step) seal() {
 			c.Turns = append(c.Turns, t.TurnState)
 		}
 	}
+	st.sealErrands()
 	if st.sequence != st.s.sequence {
 		c.Sequence = st.sequence
 	}
 	if !c.Empty() {
 		c.Tallies = &st.tallies
+	}
+}
+
+// queueUp gives a host that became due in this step its place behind those that were due before: it is due from now on, however
+// long its clock would have let it be asked. One that was due keeps its place.
+func (st *step) queueUp(e *hostEdit) {
+	due, is := e.new.Due()
+	if !is || due.IsZero() {
+		return
+	}
+	since := st.now
+	if e.old != nil {
+		if was, had := e.old.Due(); had && was.Before(since) {
+			since = was
+		}
+	}
+	if due.Before(since) {
+		st.holdBack(e.new, since)
 	}
 }
 
@@ -300,7 +331,7 @@ func (s *state) applied(st *step) {
 	for h, e := range st.hosts {
 		s.hosts.put(e.new)
 		if due, ok := e.new.Due(); ok {
-			s.front.set(h, due)
+			s.front.set(h, due, e.new.Rank(due))
 		} else {
 			s.front.remove(h)
 		}

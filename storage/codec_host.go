@@ -31,6 +31,10 @@ const (
 	hostAddress // list
 	hostAddressesTo
 	hostCredentials
+	hostTurned
+	hostDepth
+	hostHanding
+	hostErrandsLast
 )
 
 func encodeHost(buf []byte, h *crawler.HostState) []byte {
@@ -64,6 +68,10 @@ func encodeHost(buf []byte, h *crawler.HostState) []byte {
 	}
 	e.time(hostAddressesTo, h.AddressesTo)
 	e.text(hostCredentials, h.Credentials)
+	e.time(hostTurned, h.Turned)
+	e.int(hostDepth, int64(h.Depth))
+	e.int(hostHanding, int64(h.Handing))
+	e.bool(hostErrandsLast, h.ErrandsLast)
 	return e.b
 }
 
@@ -118,6 +126,14 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.AddressesTo = d.time()
 		case hostCredentials:
 			h.Credentials = d.text()
+		case hostTurned:
+			h.Turned = d.time()
+		case hostDepth:
+			h.Depth = d.int()
+		case hostHanding:
+			h.Handing = d.int()
+		case hostErrandsLast:
+			h.ErrandsLast = d.bool()
 		}
 	}
 	return h, d.err

@@ -123,3 +123,47 @@ func decodeRobots(value []byte) (crawler.HostRobots, error) {
 	}
 	return r, d.err
 }
+
+// Fields of an answer that several hosts share.
+const (
+	answerURL = 1 + iota
+	answerFile
+	answerNext
+	answerUntil
+)
+
+func encodeAnswer(buf []byte, a *crawler.HopAnswer) []byte {
+	e := encoder{}
+	e.begin(buf)
+	e.text(answerURL, a.URL.String())
+	if a.Next.IsZero() {
+		e.bytes(answerFile, encodeRobots(nil, &crawler.HostRobots{RobotsFile: a.File}))
+	} else {
+		e.text(answerNext, a.Next.String())
+	}
+	e.time(answerUntil, a.Until)
+	return e.b
+}
+
+// decodeAnswer reads an answer; its key says whether it is being handed on.
+func decodeAnswer(key, value []byte) (crawler.HopAnswer, error) {
+	d := newDecoder(value)
+	a := crawler.HopAnswer{Handing: len(key) > hostBytes && key[hostBytes] == 0}
+	for d.next() {
+		switch d.num {
+		case answerURL:
+			a.URL = d.url()
+		case answerFile:
+			file, err := decodeRobots([]byte(d.text()))
+			if err != nil {
+				d.fail(err)
+			}
+			a.File = file.RobotsFile
+		case answerNext:
+			a.Next = d.url()
+		case answerUntil:
+			a.Until = d.time()
+		}
+	}
+	return a, d.err
+}

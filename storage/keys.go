@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"time"
@@ -14,7 +15,7 @@ import (
 // whole. Numbers are big-endian, so that keys are in the order of their numbers.
 //
 //	kind        after partition and kind                            value
-//	due         due time (8), host hash (8)                         the host's name
+//	due         due time (8), host hash (8)                         the host's name, 0, depth (2), lag (2)
 //	host        host hash (8)                                       HostState
 //	turn        host hash (8)                                       TurnState
 //	queue       host hash (8), 0, retry at (8), depth (2),          empty
@@ -24,6 +25,7 @@ import (
 //	row         host hash (8), URL hash (8)                         Row
 //	robots      host hash (8), scheme                               HostRobots
 //	errand      host hash (8), URL hash (8), scheme, 0, asking host RobotsHop
+//	answer      host hash (8), 0 or 1, URL hash (8)                 HopAnswer, 0 while it is being handed on
 //
 //	meta        name                                                see the names below
 //	scope       the seed's text                                     empty
@@ -42,6 +44,7 @@ const (
 	kindRow
 	kindRobots
 	kindErrand
+	kindAnswer
 	hostKinds = iota
 )
 
@@ -100,6 +103,23 @@ func appendDue(b []byte, h crawler.HostKey, due time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(h))
 }
 
+// appendDueValue is the value of a host's due entry.
+func appendDueValue(b []byte, h *crawler.HostState, due time.Time) []byte {
+	rank := h.Rank(due)
+	b = append(append(b, h.Host...), 0)
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, rank.Depth), rank.Lag)
+}
+
+// dueValueOf reads the value of a due entry. One without a rank has the least.
+func dueValueOf(value []byte) (h crawler.Host, rank crawler.Rank) {
+	name, rest, _ := bytes.Cut(value, []byte{0})
+	rank.Lag = crawler.NoLag
+	if len(rest) == 4 {
+		rank.Depth, rank.Lag = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
+	}
+	return crawler.Host(name), rank
+}
+
 // appendQueue is the key of a waiting row's queue entry.
 func appendQueue(b []byte, k crawler.URLKey, r *crawler.Row) []byte {
 	b = appendHost(b, kindQueue, k.Host)
@@ -119,10 +139,22 @@ func appendRobots(b []byte, h crawler.HostKey, scheme string) []byte {
 }
 
 func appendErrand(b []byte, hop *crawler.RobotsHop) []byte {
-	k := hop.URL.Key()
-	b = binary.BigEndian.AppendUint64(appendHost(b, kindErrand, k.Host), k.URL)
+	b = appendErrands(b, hop.URL.Key())
 	b = append(append(b, hop.Scheme...), 0)
 	return append(b, hop.For...)
+}
+
+// appendErrands is what the keys of all errands begin with that wait for a URL.
+func appendErrands(b []byte, k crawler.URLKey) []byte {
+	return binary.BigEndian.AppendUint64(appendHost(b, kindErrand, k.Host), k.URL)
+}
+
+func appendAnswer(b []byte, k crawler.URLKey, handing bool) []byte {
+	class := byte(1)
+	if handing {
+		class = 0
+	}
+	return binary.BigEndian.AppendUint64(append(appendHost(b, kindAnswer, k.Host), class), k.URL)
 }
 
 func appendMeta(b []byte, name string) []byte {

@@ -90,6 +90,16 @@ func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
 		w.value = encodeHop(w.value, &c.Errands[i])
 		w.set(appendErrand(w.key[:0], &c.Errands[i]))
 	}
+	for i := range c.Answers {
+		a := &c.Answers[i]
+		if a.URL.IsZero() {
+			w.fail(errors.New("an answer has no URL"))
+			return
+		}
+		w.delete(appendAnswer(w.key[:0], a.URL.Key(), !a.Handing))
+		w.value = encodeAnswer(w.value, a)
+		w.set(appendAnswer(w.key[:0], a.URL.Key(), a.Handing))
+	}
 	for _, seed := range c.Scope {
 		w.value = w.value[:0]
 		w.set(appendScope(w.key[:0], seed))
@@ -171,12 +181,12 @@ func (w *changeWriter) host(old, new *crawler.HostState) {
 	if old != nil {
 		if was, had := old.Due(); had && !(put && orderOf(was) == orderOf(due)) {
 			w.delete(appendDue(w.key[:0], k, was))
-		} else if had {
+		} else if had && old.Rank(was) == new.Rank(due) {
 			return
 		}
 	}
 	if put {
-		w.value = append(w.value[:0], new.Host...)
+		w.value = appendDueValue(w.value[:0], new, due)
 		w.set(appendDue(w.key[:0], k, due))
 		w.due = append(w.due, dueEntry{orderOf(due), k})
 	}

@@ -125,18 +125,19 @@ func (l *Ledger) dueOf(it *pebble.Iterator, p int, floor uint64, best *dueSelect
 type dueSelection struct {
 	n       int
 	entries []dueEntry
-	names   map[crawler.HostKey]crawler.Host
+	values  map[crawler.HostKey]crawler.DueHost // what their values say
 }
 
 func (s *dueSelection) full() bool   { return len(s.entries) >= s.n }
 func (s *dueSelection) last() uint64 { return s.entries[s.n-1].due }
 
-func (s *dueSelection) add(e dueEntry, name []byte) {
-	if s.names == nil {
-		s.names = make(map[crawler.HostKey]crawler.Host)
+func (s *dueSelection) add(e dueEntry, value []byte) {
+	if s.values == nil {
+		s.values = make(map[crawler.HostKey]crawler.DueHost)
 	}
 	s.entries = append(s.entries, e)
-	s.names[e.host] = crawler.Host(name)
+	name, rank := dueValueOf(value)
+	s.values[e.host] = crawler.DueHost{Due: timeOf(e.due), Rank: rank, Host: name}
 	if len(s.entries) == s.n || len(s.entries) >= 2*s.n {
 		s.cut()
 	}
@@ -147,7 +148,7 @@ func (s *dueSelection) cut() {
 	slices.SortFunc(s.entries, dueEntry.compare)
 	if len(s.entries) > s.n {
 		for _, e := range s.entries[s.n:] {
-			delete(s.names, e.host)
+			delete(s.values, e.host)
 		}
 		s.entries = s.entries[:s.n]
 	}
@@ -157,7 +158,7 @@ func (s *dueSelection) sorted() []crawler.DueHost {
 	s.cut()
 	out := make([]crawler.DueHost, len(s.entries))
 	for i, e := range s.entries {
-		out[i] = crawler.DueHost{Due: timeOf(e.due), Host: s.names[e.host]}
+		out[i] = s.values[e.host]
 	}
 	return out
 }

@@ -468,7 +468,7 @@ func (m *model) checkDue(tb testing.TB, l *Ledger, ns ...int) {
 		}
 		for i, d := range got {
 			at, is := m.hosts[d.Host].Due()
-			if !d.Due.Equal(due[i].Due) || !is || !at.Equal(d.Due) {
+			if !d.Due.Equal(due[i].Due) || !is || !at.Equal(d.Due) || d.Rank != m.hosts[d.Host].Rank(at) {
 				tb.Errorf("Due(%d)[%d] is %v, not one of those at %v", n, i, d, due[i].Due)
 			}
 		}
@@ -501,9 +501,17 @@ func (m *model) checkHost(tb testing.TB, l *Ledger, h crawler.Host) {
 	if f, there := m.robots[string(h)]; there != (len(robots) == 1) || there && !gocmp.Equal(f, robots[0], sameValues) {
 		tb.Errorf("Robots(%s) = %v, the model has %v", h, robots, f)
 	}
-	errands, err := l.Errands(h)
+	first, err := l.Errands(h, len(m.errands)+1)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	var errands []crawler.RobotsHop
+	for _, hop := range first {
+		waiters, err := l.Waiters(hop.URL, len(m.errands)+1)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		errands = append(errands, waiters...)
 	}
 	want := 0
 	for _, hop := range m.errands {

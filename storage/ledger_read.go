@@ -235,20 +235,6 @@ func (l *Ledger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
 	return files, err
 }
 
-// Errands reads the errands that wait at a host, in key order.
-func (l *Ledger) Errands(h crawler.Host) ([]crawler.RobotsHop, error) {
-	var hops []crawler.RobotsHop
-	err := l.scan(l.db, appendHost(nil, kindErrand, h.Key()), func(key, value []byte) error {
-		hop, err := decodeHop(value)
-		if err != nil {
-			return l.damage("errand at "+string(h), err)
-		}
-		hops = append(hops, hop)
-		return nil
-	})
-	return hops, err
-}
-
 // get reads one value, which is the caller's own.
 func (l *Ledger) get(r pebble.Reader, key []byte) (value []byte, found bool, err error) {
 	v, closer, err := r.Get(key)

@@ -58,7 +58,7 @@ type verifier struct {
 	snap *pebble.Snapshot
 	job  crawler.JobState
 
-	rows, hosts, turns, queue, robots, errands *cursor
+	rows, hosts, turns, queue, robots, errands, answers *cursor
 
 	due      keySet // due entries that the hosts should have
 	withRows int64  // hosts that have a row
@@ -87,7 +87,7 @@ func (v *verifier) cursors() []struct {
 		kind kind
 	}{
 		{&v.rows, kindRow}, {&v.hosts, kindHost}, {&v.turns, kindTurn}, {&v.queue, kindQueue},
-		{&v.robots, kindRobots}, {&v.errands, kindErrand},
+		{&v.robots, kindRobots}, {&v.errands, kindErrand}, {&v.answers, kindAnswer},
 	}
 }
 
@@ -169,12 +169,12 @@ func (v *verifier) explainDue() error {
 		if !is {
 			continue
 		}
-		name, found, err := v.l.get(v.snap, appendDue(nil, h.Host.Key(), due))
+		value, found, err := v.l.get(v.snap, appendDue(nil, h.Host.Key(), due))
 		if err != nil {
 			return err
 		}
-		if !found || string(name) != string(h.Host) {
-			v.differ("host %s: may be asked from %s on and is not in the order of hosts", h.Host, clockText(due))
+		if !found || string(value) != string(appendDueValue(nil, &h, due)) {
+			v.differ("host %s: may be asked from %s on and is not in the order of hosts, or not at its place", h.Host, clockText(due))
 		}
 	}
 	c, err := v.l.cursor(v.snap, kindDue)
@@ -193,7 +193,8 @@ func (v *verifier) explainDue() error {
 			return err
 		}
 		if due, is := h.Due(); !found || !is || orderOf(due) != at || k.Partition() != crawler.Partition(c.it.Key()[1]) {
-			v.differ("host %s: is in the order of hosts at %s and should not be", c.it.Value(), clockText(timeOf(at)))
+			name, _ := dueValueOf(c.it.Value())
+			v.differ("host %s: is in the order of hosts at %s and should not be", name, clockText(timeOf(at)))
 		}
 	}
 	return c.err()

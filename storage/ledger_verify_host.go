@@ -83,7 +83,7 @@ func (v *verifier) hostRecord(h *hostCount) {
 			v.differ("host %s: its record lies in another partition", state.Host)
 		}
 		if due, is := state.Due(); is {
-			v.due.add(append(appendDue(v.key[:0], h.key, due), state.Host...))
+			v.due.add(appendDueValue(appendDue(v.key[:0], h.key, due), &state, due))
 		}
 	}
 }
@@ -261,9 +261,29 @@ func (v *verifier) sideRecords(h *hostCount) {
 	if int64(h.host.Errands) != errands {
 		v.differ("host %s: its record says %d errands, but %d were counted", h.name(), h.host.Errands, errands)
 	}
+	v.sharedAnswers(h)
 	for ; v.robots.at(h.key); v.robots.next() {
 		if _, err := decodeRobots(v.robots.it.Value()); err != nil {
 			v.differ("host %s: its robots file is damaged (%v)", h.name(), err)
 		}
+	}
+}
+
+// sharedAnswers reads the answers of a host that others share, and counts those that are being handed on.
+func (v *verifier) sharedAnswers(h *hostCount) {
+	handing := 0
+	for ; v.answers.at(h.key); v.answers.next() {
+		a, err := decodeAnswer(v.answers.it.Key(), v.answers.it.Value())
+		if err != nil {
+			v.differ("host %s: a robots answer is damaged (%v)", h.name(), err)
+		} else if string(v.answers.it.Key()) != string(appendAnswer(nil, a.URL.Key(), a.Handing)) {
+			v.differ("host %s: the robots answer of %s lies under another key", h.name(), a.URL)
+		}
+		if a.Handing {
+			handing++
+		}
+	}
+	if h.host.Handing != handing {
+		v.differ("host %s: its record says that %d robots answers are being handed on, but %d were counted", h.name(), h.host.Handing, handing)
 	}
 }
