@@ -271,6 +271,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	var beside sync.WaitGroup
 	before := n.pages.Load()
 	beside.Go(func() { n.count(working, f, before) })
+	beside.Go(func() { n.fare(working, f) })
 	err = cleanEnd(f.Run(working))
 	n.pages.Store(before + f.Pages())
 	done = err == nil && working.Err() == nil
@@ -324,6 +325,31 @@ func (n *Fetcher) count(ctx context.Context, f *fetcher.Fetcher, before int64) {
 		select {
 		case <-t.C:
 			n.pages.Store(before + f.Pages())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// fare tells the others how the fetcher fares while it works.
+func (n *Fetcher) fare(ctx context.Context, f *fetcher.Fetcher) {
+	watchCondition(ctx, f, func(c fetcher.Condition) {
+		err := n.members.Update(func(m *cluster.Meta) {
+			m.Slots, m.Silent = c.Slots, int((c.Silent+time.Second-1)/time.Second)
+		})
+		if err != nil {
+			n.o.Logger.Warn("how this fetcher fares could not be announced", "error", err)
+		}
+	})
+}
+
+// watchCondition calls changed with each condition of the fetcher, until ctx ends.
+func watchCondition(ctx context.Context, f *fetcher.Fetcher, changed func(fetcher.Condition)) {
+	for {
+		c, moved := f.Condition()
+		changed(c)
+		select {
+		case <-moved:
 		case <-ctx.Done():
 			return
 		}

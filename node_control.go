@@ -51,7 +51,9 @@ func (n *Fetcher) Status() Status {
 	s := Status{Job: n.name, Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
 	me := crawler.FetcherStatus{Name: n.name, Slots: n.o.Workers, Pages: n.Pages()}
 	if f := n.working.Load(); f != nil {
+		c, _ := f.Condition()
 		s.State, s.WaitsFor, me.Turns = "running", "", f.Busy()
+		s.Slots, me.Slots, me.Silent = c.Slots, c.Slots, c.Silent
 	}
 	if n.Drained() {
 		s.State, s.WaitsFor = "stopping", fmt.Sprintf("ends %d turns and ships what it holds", me.Turns)

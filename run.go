@@ -267,8 +267,15 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 		return giveUp(err)
 	}
 	r.local = f
-	r.sched.SetFetchers([]crawler.FetcherStatus{{Name: localFetcher, Slots: r.o.Workers}})
+	watching, unwatch := context.WithCancel(r.life)
 	r.services.Go(func() error {
+		watchCondition(watching, f, func(c fetcher.Condition) {
+			r.sched.SetFetchers([]crawler.FetcherStatus{{Name: localFetcher, Slots: c.Slots, Silent: c.Silent}})
+		})
+		return nil
+	})
+	r.services.Go(func() error {
+		defer unwatch()
 		err := cleanEnd(f.Run(ctx))
 		err = errors.Join(err, a.Close())
 		conn.Close()

@@ -179,7 +179,7 @@ func (n *schedulerNode) fetchers() []crawler.FetcherStatus {
 		if m.Meta.Role != cluster.RoleFetcher {
 			continue
 		}
-		f := crawler.FetcherStatus{Name: m.Meta.Name, Slots: m.Meta.Slots}
+		f := crawler.FetcherStatus{Name: m.Meta.Name, Slots: m.Meta.Slots, Silent: time.Duration(m.Meta.Silent) * time.Second}
 		if m.Meta.Draining {
 			f.Slots = 0
 		}

@@ -53,6 +53,7 @@ type Meta struct {
 	QueueURL         string       // of servers that are not this node's, without how to log in there
 	ControlPort      int          // 0: no control API reachable from other machines
 	Slots, Free      int          // turns at once; of these, free ones
+	Silent           int          // for how many seconds nothing had come from outside when its network was found to be away; 0: it is not
 }
 
 // The encoding: a format byte, then fields of tag, length and value. Zero fields are left out, unknown
@@ -74,6 +75,7 @@ const (
 	tagOrigin   = 12
 	tagRestored = 13
 	tagQueueURL = 14
+	tagSilent   = 15
 
 	mostSeconds = 1 << 40 // since 1970; more is no time
 
@@ -134,6 +136,7 @@ func (m *Meta) encode() ([]byte, error) {
 	field(tagQueueURL, []byte(m.QueueURL))
 	number(tagSlots, m.Slots)
 	number(tagFree, m.Free)
+	number(tagSilent, m.Silent)
 	if len(b) > MaxMeta {
 		return nil, fmt.Errorf("what this node tells about itself has %d bytes, the gossip carries %d: use a shorter name or job name", len(b), MaxMeta)
 	}
@@ -222,6 +225,8 @@ func (m *Meta) set(tag byte, value []byte) bool {
 		number(&m.Slots, mostSlots)
 	case tagFree:
 		number(&m.Free, mostSlots)
+	case tagSilent:
+		number(&m.Silent, mostSeconds)
 	}
 	return ok
 }

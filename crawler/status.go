@@ -1,6 +1,9 @@
 package crawler
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Status is a snapshot of a running job, the one type that status, logs, the live view and metrics read.
 type Status struct {
@@ -39,10 +42,21 @@ type Status struct {
 	BackupProblem  string           `json:"backup_problem,omitempty"` // why the newest timed one failed
 }
 
+// SilentText says that a fetcher's network is away, "" when it is not.
+func (f *FetcherStatus) SilentText() string {
+	if f.Silent <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("hears nothing from outside since %v; it judges nobody and tries one host at a time", f.Silent.Round(time.Second))
+}
+
 // FetcherStatus is a fetcher as the scheduler sees it.
 type FetcherStatus struct {
 	Name  string `json:"name"`
 	Slots int    `json:"slots"`
 	Turns int    `json:"turns"` // held now
 	Pages int64  `json:"pages"` // settled since this scheduler started
+	// Silent is for how long nothing has come to the fetcher from outside, while its network counts as away: it then judges
+	// nobody and tries one host at a time. 0 while it hears something.
+	Silent time.Duration `json:"silent_ns,omitempty"`
 }

@@ -272,13 +272,16 @@ func (p *bodyPass) end(err error) {
 	case x.spool != nil && diskTrouble(x.spool.err):
 		x.disk = x.spool.err
 		x.drop(x.disk)
+	case x.spool != nil && ownTrouble(x.spool.err):
+		x.short = x.spool.err
+		x.drop(x.short)
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
 	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
 		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}
 	case wire != nil && wire != io.EOF && wire != errWireLimit:
-		x.cut = cutWire(p.wire)
+		x.cut, x.sign = cutWire(p.wire)
 	case err != io.EOF:
 		x.cut = cutting{reason: crawler.ReasonBadEncoding, detail: fmt.Sprintf("content coding: %v", err)}
 		if wire == errWireLimit {
@@ -289,8 +292,8 @@ func (p *bodyPass) end(err error) {
 	}
 }
 
-// cutWire tells why a body stopped coming.
-func cutWire(w *wireBody) cutting {
+// cutWire tells why a body stopped coming, and what that says about our own network.
+func cutWire(w *wireBody) (cutting, sign) {
 	err := w.err
 	if cause := context.Cause(w.ctx); cause != nil {
 		err = cause
@@ -300,5 +303,5 @@ func cutWire(w *wireBody) cutting {
 	if reason == crawler.ReasonTimeout {
 		c.mark = "time"
 	}
-	return c
+	return c, signOf(err)
 }

@@ -49,6 +49,7 @@ type dialer struct {
 	tls      *tls.Config
 	now      func() time.Time
 	over     context.Context // ends with the turn
+	network  *network        // hears what comes from outside; nil = nobody does
 
 	mu     sync.Mutex
 	known  []netip.Addr // handed in with the grant, or resolved
@@ -153,6 +154,9 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 		err = errors.New("the name has no address")
 	}
 	if err != nil {
+		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+			d.network.heard()
+		}
 		return nil, &dialError{crawler.ReasonDNS, err}
 	}
 	own := make([]netip.Addr, len(addrs))
@@ -203,7 +207,9 @@ func (d *dialer) connectAny(ctx context.Context, guard crawler.AddressGuard, nam
 		if err == nil {
 			return conn, nil
 		}
-		failed = err
+		if failed == nil || !noWayOut(err) { // that there is no way to one of them says less
+			failed = err
+		}
 		if ctx.Err() != nil {
 			break
 		}
@@ -239,7 +245,13 @@ func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to net
 		nd.Timeout = connectTry
 	}
 	conn, err := nd.DialContext(ctx, "tcp", to.String())
+	if viaOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
+		d.network.heard()
+	}
 	if err != nil {
+		if to.Addr().Is6() && errors.Is(err, syscall.EADDRNOTAVAIL) {
+			err = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETUNREACH} // the machine has no address of that kind
+		}
 		return nil, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {

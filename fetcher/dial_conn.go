@@ -2,9 +2,12 @@ package fetcher
 
 import (
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 )
 
 // leasedConn is a connection that sends nothing once the right to ask its host is over, and nothing after
@@ -22,6 +25,9 @@ type leasedConn struct {
 func (c *leasedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.received.Add(int64(n))
+	if n > 0 || err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
+		c.dialer.network.heard()
+	}
 	return n, err
 }
 

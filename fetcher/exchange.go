@@ -52,6 +52,8 @@ type exchange struct {
 	text     []byte             // decoded body up to page, when its type is one of text
 	dropped  error              // why there is no result: the lease, the leave or the caller's context ended, or the disk is full; nil = there is one
 	disk     error              // the disk did not take the body; then there is no result
+	short    error              // the machine was short of something; then there is no result
+	sign     sign               // what a fault says about our own network
 	requests int                // requests that may have reached the server: 0 or 1
 	began    time.Time          // with monotonic reading
 	ended    time.Time          // the end of the answer
@@ -137,6 +139,7 @@ func (x *exchange) finish() {
 // noAnswer is the result of an exchange without any answer.
 func (x *exchange) noAnswer(err error) {
 	reason, detail := classify(err)
+	x.sign = signOf(err)
 	if headerLimit(err) {
 		x.bound = crawler.BoundHeader
 	}

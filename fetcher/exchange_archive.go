@@ -45,6 +45,11 @@ func (x *exchange) notArchived(err error) {
 		x.drop(err)
 		return
 	}
+	if ownTrouble(err) {
+		x.short = err
+		x.drop(err)
+		return
+	}
 	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
 	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, crawler.URL{}
 	x.result.Links, x.found = 0, nil

@@ -102,7 +102,7 @@ type Fetcher struct {
 
 	open   func(siteSpec) site // how a turn reaches its host; replaced in tests
 	margin time.Duration       // maxMargin; none in tests of exact gaps
-	slots  chan struct{}       // one for each turn
+	slots  *slots              // one for each turn
 	look   chan struct{}       // one slot: the notice should be read
 	done   chan struct{}       // one slot: an answer said that the job is over
 	leave  chan struct{}       // closed by Drain
@@ -112,6 +112,8 @@ type Fetcher struct {
 
 	unsent backlog // of the reports of all turns
 	disk   disk    // that bodies go to
+
+	network *network // ours
 
 	busy  atomic.Int64
 	pages atomic.Int64
@@ -142,10 +144,11 @@ func New(o Options) (*Fetcher, error) {
 	}
 	f := &Fetcher{
 		Options: o, margin: maxMargin,
-		slots: make(chan struct{}, o.Workers),
+		slots: newSlots(o.Workers, o.Logger),
 		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), leave: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
 	f.disk.dir, f.disk.log = o.SpoolDir, o.Logger
+	f.network = newNetwork(o.Logger, f.patience, f.slots.one)
 	kit, err := newBodyKit(o.SpoolDir)
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
@@ -158,13 +161,31 @@ func New(o Options) (*Fetcher, error) {
 	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
 	f.open = (&collySites{
 		archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare),
-		bandwidth: f.bandwidth, proxy: o.Proxy, log: o.Logger,
+		bandwidth: f.bandwidth, network: f.network, proxy: o.Proxy, log: o.Logger,
 	}).open
 	return f, nil
 }
 
-// Slots is how many turns the fetcher works on at once.
-func (f *Fetcher) Slots() int { return f.Workers }
+// Slots is how many turns the fetcher works on at once, now.
+func (f *Fetcher) Slots() int {
+	c, _ := f.Condition()
+	return c.Slots
+}
+
+// Condition is how a fetcher fares.
+type Condition struct {
+	Slots  int           // turns at once, now
+	Silent time.Duration // for how long nothing has come from outside while its network is away; 0 when it is not
+}
+
+// Condition is how the fetcher fares, and a channel that is closed when that changes.
+func (f *Fetcher) Condition() (Condition, <-chan struct{}) {
+	slots, moved := f.slots.now()
+	return Condition{Slots: slots, Silent: f.network.silence()}, moved
+}
+
+// patience is how long the network may be away by mere silence.
+func (f *Fetcher) patience() time.Duration { return networkPatience }
 
 // Busy is how many turns it works on now.
 func (f *Fetcher) Busy() int { return int(f.busy.Load()) }
@@ -316,14 +337,13 @@ func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
 func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup) error {
 	for {
 		f.disk.wait(taking)
-		select {
-		case f.slots <- struct{}{}:
-		case <-taking.Done():
+		if !f.slots.take(taking) {
 			return nil
 		}
+		f.network.wait(taking)
 		d, err := f.Tasks.Next(taking)
 		if err != nil {
-			<-f.slots
+			f.slots.give()
 			if taking.Err() != nil {
 				return nil
 			}
@@ -334,7 +354,7 @@ func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup)
 		turns.Go(func() {
 			defer func() {
 				f.busy.Add(-1)
-				<-f.slots
+				f.slots.give()
 			}()
 			f.work(ctx, hard, d)
 		})

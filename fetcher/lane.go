@@ -16,6 +16,8 @@ type site interface {
 	browser() browser
 	// watch closes the connections each time the lease ends, until ctx ends.
 	watch(ctx context.Context)
+	// rest closes the connections that no exchange uses.
+	rest()
 	// learned are the resolved addresses and the cookies, nil when there is nothing new.
 	learned() (addresses, cookies []string)
 	// close ends all connections. No browser may be used after it.
@@ -60,6 +62,8 @@ type finding struct {
 	sent    bool           // a request went out
 	cut     bool           // ended by the lease, the pace or our own stop: it says nothing about the URL
 	disk    error          // the disk did not take the body, which cut it
+	short   error          // the machine was short of something, which cut it
+	sign    sign           // what a fault says about our own network
 	anew    bool           // the URL is to be asked for again: its body cannot be gone on with
 }
 
@@ -168,6 +172,9 @@ func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 		r, took = nil, 0
 	}
 	longer, changed := s.done(now, r, found.sent)
+	if t.network(found); found.cut {
+		took = 0
+	}
 	t.report.addExchange(took, found.sent, changed)
 	if !found.cut {
 		t.report.addTallies(found.dropped, found.bounds)
@@ -176,8 +183,25 @@ func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 		t.f.disk.failed(found.disk)
 		t.end()
 	}
+	if found.short != nil {
+		t.f.slots.ran(found.short)
+		t.end()
+	}
 	if found.sent {
 		t.f.Step(StepRequest)
 	}
 	return longer, !found.cut
+}
+
+// network notes what an exchange says about our own network. A fault that is the network's doing cuts the exchange, and ends
+// the turn; as long as it may be, this waits.
+func (t *turn) network(found *finding) {
+	switch {
+	case found.cut:
+	case found.result.Status != 0 && found.sign == signNone:
+		t.f.network.answered(t.task.Host)
+	case found.sign != signNone && t.f.network.faulted(t.going, t.task.Host, found.result.Duration, found.sign):
+		found.cut = true
+		t.end()
+	}
 }

@@ -100,6 +100,7 @@ type collySites struct {
 	kit        *bodyKit
 	collectors *collectors
 	bandwidth  *rate.Limiter
+	network    *network
 	proxy      func(*url.URL) (*url.URL, error) // nil = none
 	log        *slog.Logger
 }
@@ -108,7 +109,7 @@ func (cs *collySites) open(spec siteSpec) site {
 	job := &spec.view.Job
 	o := transportOptions{
 		Lease: spec.lease, Guard: spec.view.guard, Kit: cs.kit, Bandwidth: cs.bandwidth, TLS: spec.view.tls,
-		Limits: job.Fetch, Lanes: max(1, spec.answer.Connections), Proxy: cs.proxy, Agent: job.UserAgent,
+		Network: cs.network, Limits: job.Fetch, Lanes: max(1, spec.answer.Connections), Proxy: cs.proxy, Agent: job.UserAgent,
 		Name: hostname(spec.host), Addresses: spec.answer.Addresses,
 	}
 	s := &collySite{
@@ -151,6 +152,8 @@ func (s *collySite) learned() (addresses, cookies []string) {
 	}
 	return addresses, s.jar.changed()
 }
+
+func (s *collySite) rest() { s.transport.inner.CloseIdleConnections() }
 
 func (s *collySite) close() { s.transport.close() }
 
@@ -197,7 +200,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	x.archive(ctx, s.from.archive, u.Name)
 	return finding{
 		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: x.bounds(),
-		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, anew: x.anew,
+		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign, anew: x.anew,
 	}
 }
 
@@ -250,7 +253,7 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) findi
 	x.archive(ctx, s.from.archive, "")
 	return finding{
 		result: x.result, body: x.text, opaque: x.opaque,
-		bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk,
+		bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign,
 	}
 }
 

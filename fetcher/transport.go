@@ -48,6 +48,7 @@ type transportOptions struct {
 	TLS       *tls.Config                      // copied; nil = the system's roots
 	Proxy     func(*url.URL) (*url.URL, error) // the proxy for a URL, nil for none; nil = none at all
 	Agent     string                           // User-Agent towards a proxy
+	Network   *network                         // hears what comes; nil = nobody does
 	Now       func() time.Time                 // clock that the lease is compared with; nil = time.Now
 }
 
@@ -68,7 +69,7 @@ func newTransport(o transportOptions) *transport {
 	over, stop := context.WithCancel(context.Background())
 	d := &dialer{
 		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect,
-		tls: o.TLS.Clone(), now: o.Now, over: over,
+		tls: o.TLS.Clone(), now: o.Now, over: over, network: o.Network,
 		name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{}),
 	}
 	if d.resolver == nil {
@@ -294,6 +295,11 @@ func (c *call) failed(err error) error {
 	}
 	if cause := context.Cause(c.ctx); cause != nil {
 		err = cause
+	}
+	if ownTrouble(err) {
+		c.x.short = err
+		c.x.drop(err)
+		return err
 	}
 	c.x.noAnswer(err)
 	return err

@@ -77,6 +77,15 @@ func overProxy(r *http.Request, via *url.URL, u crawler.URL) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), viaKey{}, via))
 }
 
+// proxyError is a proxy that cannot be reached: this machine has no way out.
+type proxyError struct {
+	name string
+	err  error
+}
+
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.name, e.err) }
+func (e *proxyError) Unwrap() error { return e.err }
+
 // openProxy opens a connection to a proxy. The proxy's addresses are not the host's, so they are not kept.
 func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, error) {
 	name, port, err := splitAddress(address)
@@ -93,7 +102,7 @@ func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, er
 	if leaseError(err) != nil {
 		return nil, err
 	}
-	return nil, &dialError{crawler.ReasonConnect, fmt.Errorf("proxy %s: %w", name, err)}
+	return nil, &dialError{crawler.ReasonConnect, &proxyError{name, err}}
 }
 
 // tlsFor is the configuration of a handshake with the server, or with an https proxy, which speaks HTTP/1.1.

@@ -45,6 +45,8 @@ type turn struct {
 	going  context.Context
 	end    context.CancelFunc
 
+	gone <-chan struct{} // closed when the network is found to be away
+
 	stopOnce sync.Once
 	stop     chan struct{} // closed when the scheduler says stop
 	worked   chan struct{} // closed when no lane runs any more
@@ -74,6 +76,13 @@ func (f *Fetcher) work(ctx, hard context.Context, d crawler.Delivery) {
 	case crawler.Granted:
 		f.Step(StepGrant)
 		t := f.newTurn(hard, d.Task, holder, &answer, t0, received, f.current(ctx, &answer))
+		gone, ok := f.network.enter(d.Task.Host)
+		if ok {
+			defer f.network.leave(d.Task.Host)
+		} else {
+			t.end() // its URLs go back untried
+		}
+		t.gone = gone
 		t.run(ctx)
 	}
 }
@@ -170,6 +179,7 @@ func (t *turn) run(ctx context.Context) {
 	wg.Go(func() {
 		defer close(t.worked)
 		t.lanes()
+		t.site.rest() // before the last part, which may need what connections hold
 	})
 	t.send()
 	t.drop(errTurnDone)
@@ -178,12 +188,13 @@ func (t *turn) run(ctx context.Context) {
 	t.site.close()
 }
 
-// watch ends the turn early: gently when ctx ends or the scheduler says so, and by cutting what is still
+// watch ends the turn early: gently when ctx ends, the scheduler says so or the network is away, and by cutting what is still
 // under way after stopGrace. When ctx has ended, the last parts have lastGrace to be stored.
 func (t *turn) watch(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-t.stop:
+	case <-t.gone:
 	case <-t.hard.Done():
 		return
 	}

@@ -75,6 +75,7 @@ type Scheduler struct {
 
 	stop     atomic.Bool
 	fetchers atomic.Pointer[[]crawler.FetcherStatus]
+	silent   atomic.Pointer[map[string]time.Time] // of fetchers whose network is away: since when
 	notice   atomic.Pointer[crawler.JobNotice]
 	status   atomic.Pointer[crawler.Status]
 	rates    rates
@@ -263,6 +264,7 @@ func (s *Scheduler) Stop() {
 
 // SetFetchers says which fetchers there are; their slots are the credit.
 func (s *Scheduler) SetFetchers(f []crawler.FetcherStatus) {
+	s.noteSilence(f)
 	s.fetchers.Store(&f)
 	s.wake()
 }

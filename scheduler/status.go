@@ -123,6 +123,8 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 		return fmt.Sprintf("restored from a backup: the rights of those who worked on end in %v", s.state.quietFor(s.clock.now()).Round(100*time.Millisecond))
 	case t.Slots == 0:
 		return "no fetcher has joined"
+	case silentFetcher(t.Fetchers) != "":
+		return silentFetcher(t.Fetchers)
 	case int(t.HostsHeld+t.HostsOffered) >= t.Slots:
 		return fmt.Sprintf("all %d slots of the fetchers are taken", t.Slots)
 	case t.HostsOffered > 0 && t.HostsHeld == 0:
@@ -150,6 +152,7 @@ func (s *Scheduler) fetcherStatus() []crawler.FetcherStatus {
 	if f := s.fetchers.Load(); f != nil {
 		for _, one := range *f {
 			one.Turns, one.Pages = turns[one.Name], s.state.settled[one.Name]
+			one.Silent = s.silentFor(one.Name)
 			all = append(all, one)
 		}
 	}

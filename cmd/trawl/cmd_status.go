@@ -79,6 +79,9 @@ func (p *program) printStatus(s crawler.Status) {
 	}
 	for _, f := range s.Fetchers {
 		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, count(f.Pages), f.Turns, f.Slots)
+		if text := f.SilentText(); text != "" {
+			fmt.Fprintf(p.stdout, "    it %s\n", text)
+		}
 	}
 }
 
@@ -89,6 +92,9 @@ func (p *program) printFetcher(s *crawler.Status) {
 	}
 	for _, f := range s.Fetchers {
 		fmt.Fprintf(p.stdout, "  %s fetches, %d turns, %d slots\n", count(f.Pages), f.Turns, f.Slots)
+		if text := f.SilentText(); text != "" {
+			fmt.Fprintf(p.stdout, "  it %s\n", text)
+		}
 	}
 }
 
