@@ -237,7 +237,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	hard, kill := context.WithCancel(life)
 	defer kill()
 	f, err := fetcher.New(fetcher.Options{
-		Name: n.name, Workers: n.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
+		Name: n.name, Workers: fittedWorkers(n.o.Workers, job.PerHost, false, n.o.Logger), Tasks: conn, Scheduler: conn, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: hard,
 	})
 	if err != nil {

@@ -260,7 +260,7 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 		return giveUp(err)
 	}
 	f, err := fetcher.New(fetcher.Options{
-		Name: localFetcher, Workers: r.o.Workers, Tasks: conn, Scheduler: conn, Reports: conn,
+		Name: localFetcher, Workers: fittedWorkers(r.o.Workers, r.job.PerHost, true, r.o.Logger), Tasks: conn, Scheduler: conn, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, ClockOffset: r.o.ClockOffset, Kill: r.life,
 	})
 	if err != nil {

@@ -221,7 +221,7 @@ func New(job Job, o Options) (*Crawl, error) {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
 	}
 	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: fileLevel{o.Level}})))
-	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger})
+	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}

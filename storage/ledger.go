@@ -32,10 +32,12 @@ const (
 	schemaRestored = 2
 )
 
-// Defaults of a ledger's memory. With them the store takes less than 200 MB however large the crawl.
+// Defaults of what a ledger takes. With them the store takes less than 200 MB however large the crawl.
 const (
 	DefaultCacheBytes    = 64 << 20
 	DefaultMemtableBytes = 16 << 20
+	// DefaultOpenFiles is how many files of tables a ledger keeps open.
+	DefaultOpenFiles = 500
 )
 
 // LedgerOptions are the settings of a ledger. The zero value is the default.
@@ -48,6 +50,8 @@ type LedgerOptions struct {
 	// MemtableBytes is the size of one table in memory, of which there are three at most, in bytes.
 	// Default: DefaultMemtableBytes.
 	MemtableBytes int64
+	// OpenFiles is how many files the ledger may keep open; it takes some 74 in any case. Default: DefaultOpenFiles.
+	OpenFiles int
 	// ReadOnly opens a ledger that is there already, and refuses to commit.
 	ReadOnly bool
 	// FS is the file system; tests give one in memory. Default: the operating system's.
@@ -70,6 +74,12 @@ func (o LedgerOptions) withDefaults() (LedgerOptions, error) {
 	}
 	if o.MemtableBytes == 0 {
 		o.MemtableBytes = DefaultMemtableBytes
+	}
+	if o.OpenFiles < 0 {
+		problems = append(problems, fmt.Errorf("ledger with %d open files: use 0 for the default, or more", o.OpenFiles))
+	}
+	if o.OpenFiles == 0 {
+		o.OpenFiles = DefaultOpenFiles
 	}
 	if o.FS == nil {
 		o.FS = vfs.Default

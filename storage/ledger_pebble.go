@@ -20,7 +20,6 @@ const (
 	blockBytes     = 8 << 10
 	indexBytes     = 64 << 10
 	baseLevelBytes = 256 << 20
-	openFiles      = 500
 )
 
 func pebbleOptions(l *Ledger) *pebble.Options {
@@ -32,7 +31,7 @@ func pebbleOptions(l *Ledger) *pebble.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       40,
 		LBaseMaxBytes:               baseLevelBytes,
-		MaxOpenFiles:                openFiles,
+		MaxOpenFiles:                l.o.OpenFiles,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 		// Fixed here, so that a newer Pebble does not change what is on disk without our schema saying so.
 		FormatMajorVersion: pebble.FormatTableFormatV6,

@@ -1,0 +1,56 @@
+package trawl
+
+import (
+	"log/slog"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// A process may open so many files, connections among them. (The soft limit is the hard one here: Go's runtime raises it at the
+// start.) This is how they are divided up, and the only place that does:
+//
+//	workers <= (limit - filesBase - filesLedger) / (filesLane * lanes of a turn)
+const (
+	// filesBase is for standard streams, logs, archive and exports, and the sockets of queue, gossip, control and resolver.
+	filesBase = 64
+	// filesLedger is for the ledger's tables. With less it opens them again and again; with a low limit it gets a quarter,
+	// but leastFilesLedger in any case.
+	filesLedger      = 500
+	leastFilesLedger = 74
+	// filesLane is for a lane's connection, and for the file of a body that is too large for memory.
+	filesLane = 2
+)
+
+// openFileLimit is how many files this process may open.
+func openFileLimit() int {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil || l.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(l.Cur)
+}
+
+// ledgerFiles is how many of limit files the ledger may keep open.
+func ledgerFiles(limit int) int { return max(leastFilesLedger, min(limit/4, filesLedger)) }
+
+// fitWorkers is how many turns with so many lanes fit into a limit of open files, workers at most and 1 at least. ledger
+// tells that the ledger is in this process.
+func fitWorkers(workers, lanes, limit int, ledger bool) int {
+	left := limit - filesBase
+	if ledger {
+		left -= ledgerFiles(limit)
+	}
+	return max(1, min(workers, left/(filesLane*max(1, lanes))))
+}
+
+// fittedWorkers is fitWorkers for this process. It says so when they are fewer than was asked for.
+func fittedWorkers(workers, lanes int, ledger bool, log *slog.Logger) int {
+	limit := openFileLimit()
+	fit := fitWorkers(workers, lanes, limit, ledger)
+	if fit < workers {
+		log.Warn("fewer hosts are asked at the same time, for this process may not open more files: raise the limit (ulimit -n)",
+			"limit", limit, "workers", fit, "asked_for", workers)
+	}
+	return fit
+}
