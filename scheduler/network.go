@@ -36,25 +36,6 @@ func (s *Scheduler) silentFor(fetcher string) time.Duration {
 	return 0
 }
 
-// networkAway reports whether there are fetchers, and the networks of all of them are away.
-func (s *Scheduler) networkAway() bool {
-	f := s.fetchers.Load()
-	if f == nil {
-		return false
-	}
-	there := 0
-	for _, one := range *f {
-		switch {
-		case one.Slots == 0:
-		case one.Silent <= 0:
-			return false
-		default:
-			there++
-		}
-	}
-	return there > 0
-}
-
 // silentFetcher names a fetcher whose network is away, "" when there is none.
 func silentFetcher(all []crawler.FetcherStatus) string {
 	for i := range all {
