@@ -119,7 +119,7 @@ func (r *run) start() error {
 		return err
 	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
-		Job: r.job, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
+		Job: r.given, Said: r.o.Said, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
 		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Final: final, ClockOffset: r.o.ClockOffset,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {

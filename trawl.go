@@ -91,6 +91,10 @@ type Options struct {
 	BackupEvery time.Duration
 	BackupTo    string
 
+	// Said names the settings of the job that count where the directory holds a job already, by their names in job.yaml; the
+	// others stay as they are there. nil = all: the job is given whole.
+	Said crawler.Said
+
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
 
@@ -136,7 +140,7 @@ func (o *Options) validate() error {
 	if o.NATS != "" {
 		problems = append(problems, checkNATS(o.NATS))
 	}
-	problems = append(problems, o.validateBackups())
+	problems = append(problems, o.validateBackups(), o.Said.Validate())
 	if o.Keys == nil && !o.Secret.IsZero() {
 		var err error
 		o.Keys, err = cluster.NewKeyring(o.Secret)
@@ -180,7 +184,9 @@ type Exported struct {
 
 // Crawl is one job in its directory. Its methods are safe for concurrent use; Run is called once.
 type Crawl struct {
-	job    Job
+	given  Job // by the caller
+	job    Job // in force: completed by what the directory's job has
+	kept   []string
 	o      Options
 	dir    *storage.Dir
 	log    *os.File
@@ -193,8 +199,8 @@ type Crawl struct {
 	exported []Exported
 }
 
-// New checks job and options and opens the directory, which it locks until Close. Whether the directory's
-// job is the same one is checked by Run.
+// New checks job and options and opens the directory, which it locks until Close. Where the directory holds a job, it
+// must be the same one.
 func New(job Job, o Options) (*Crawl, error) {
 	if err := errors.Join(o.validate(), usageOf(job.Validate())); err != nil {
 		return nil, err
@@ -225,7 +231,10 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}
-	c := &Crawl{job: job, o: o, dir: dir, log: log, ledger: ledger, seeded: make(chan struct{})}
+	c := &Crawl{given: job, job: job, o: o, dir: dir, log: log, ledger: ledger, seeded: make(chan struct{})}
+	if err := c.goOn(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	ending := Running
 	c.ending.Store(&ending)
 	return c, nil

@@ -33,23 +33,6 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// Carry keeps what was changed while the job ran: a setting that the new command gives as the last one did is
-// in force as it was.
-func (j *Job) Carry(last *JobState) {
-	carry(&j.Delay, last.Given.Delay, last.Job.Delay)
-	carry(&j.PerHost, last.Given.PerHost, last.Job.PerHost)
-	carry(&j.Depth, last.Given.Depth, last.Job.Depth)
-	carry(&j.MaxPages, last.Given.MaxPages, last.Job.MaxPages)
-	carry(&j.MaxPerHost, last.Given.MaxPerHost, last.Job.MaxPerHost)
-	carry(&j.Workers, last.Given.Workers, last.Job.Workers)
-}
-
-func carry[T comparable](field *T, given, inForce T) {
-	if *field == given {
-		*field = inForce
-	}
-}
-
 // Added is what came of seeds that were given to a running job.
 type Added struct {
 	Seeds int64    `json:"seeds"`           // read

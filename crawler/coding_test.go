@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -92,9 +93,7 @@ func TestALabelThatTheBytesDoNotBearOut(t *testing.T) {
 
 func TestALabelThatHolds(t *testing.T) {
 	texts := map[string]string{"nothing": "", "a letter": "x", "a word": "hello", "noise": string(noisy(5000)), "much": strings.Repeat("much ", 100_000)}
-	for name, text := range plainTexts {
-		texts[name] = text
-	}
+	maps.Copy(texts, plainTexts)
 	for name, text := range texts {
 		for _, coding := range []string{"gzip", "zstd", "br", "deflate", "raw"} {
 			coded := inCoding(t, coding, text)

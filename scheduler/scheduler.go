@@ -19,7 +19,10 @@ import (
 // Options of a scheduler. Ledger, Index, Tasks, Results and Job are needed; zero values of the others are
 // their defaults.
 type Options struct {
-	Job     crawler.Job
+	Job crawler.Job
+	// Said names the settings of Job that count where the ledger holds a job already; the others stay as they are there.
+	// nil = all.
+	Said    crawler.Said
 	Ledger  Ledger
 	Index   Index
 	Tasks   Tasks

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"trawl/crawler"
@@ -12,7 +13,7 @@ import (
 const recountBatch = 1000
 
 // settings puts the job's settings in force: those of a fresh ledger as they are, those of an old one if
-// they go on with the same job. What was stored of the seeds' addresses is kept.
+// they go on with the same job, completed by what that one has. What was stored of the seeds' addresses is kept.
 func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	job := s.o.Job
 	if err := job.Validate(); err != nil {
@@ -22,12 +23,14 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 		return s.begin(st, l.Fresh)
 	}
 	before := l.State.Job
+	given, _ := job.Continue(&l.State, s.o.Said)
 	if err := before.SameAs(&job); err != nil {
 		return fmt.Errorf("%w: %w; give the same settings, another --dir, or --fresh", ErrOtherJob, err)
 	}
-	given := job
-	job.Carry(&l.State)
-	job.SeedPrivate = append(append([]string(nil), before.SeedPrivate...), job.SeedPrivate...)
+	if err := job.Validate(); err != nil {
+		return err
+	}
+	job.SeedPrivate = union(before.SeedPrivate, s.o.Job.SeedPrivate)
 	st.job.Job, st.job.Given = job, given
 	if sameLimits(&before, &job) {
 		return s.reopen(st)
@@ -103,6 +106,17 @@ func (s *Scheduler) recount(st *state) error {
 		}
 	}
 	return flush()
+}
+
+// union has what is in a, and then what only b has.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, one := range b {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // sameLimits reports whether no host's parked URLs can differ.

@@ -68,10 +68,11 @@ func asDownload(c *cobra.Command, f *jobFlags) error {
 	defaults := &cobra.Command{}
 	d.add(defaults, crawler.Download)
 	for _, name := range []string{"scope", "requisites", "archive", "max-body", "total-timeout", "delay", "per-host"} {
-		if c.Flags().Changed(name) {
+		fl := c.Flags().Lookup(name)
+		if fl.Changed {
 			continue
 		}
-		if err := c.Flags().Set(name, defaults.Flags().Lookup(name).DefValue); err != nil {
+		if err := fl.Value.Set(defaults.Flags().Lookup(name).DefValue); err != nil { // the user did not say it
 			return fmt.Errorf("--%s: %w", name, err)
 		}
 	}
@@ -106,6 +107,8 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 		return err
 	}
 	defer crawl.Close()
+	job = crawl.Job()
+	show.kept(crawl)
 	ctx, stop := p.signals(c.Context(), crawl.Dir())
 	defer stop()
 	defer f.keys.hangups(ctx, o.Keys)()

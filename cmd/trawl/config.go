@@ -161,6 +161,7 @@ func (r *configReader) entry(key string, line int, value ast.Node) {
 		}
 		r.seeds = seeds
 	case r.withJob && key == "hosts":
+		r.lines[key] = line
 		r.readHosts(line, value)
 	case fl == nil:
 		r.place.bad(line, "unknown key %q for %s%s", key, r.command, r.nearest(key))

@@ -44,13 +44,14 @@ func setFlag(fl *pflag.Flag, node ast.Node) (bool, error) {
 func setList(fl *pflag.Flag, list pflag.SliceValue, node ast.Node) (bool, error) {
 	if b, ok := node.(*ast.BoolNode); ok && fl.NoOptDefVal != "" {
 		if !b.Value {
-			return false, nil
+			return true, nil // the command line has not said otherwise
 		}
 		return true, fl.Value.Set(fl.NoOptDefVal)
 	}
 	all, err := texts(node)
 	if err != nil || len(all) == 0 {
-		return false, err
+		_, none := node.(*ast.NullNode)
+		return err == nil && !none, err // an empty list says that there are none
 	}
 	if isScalar(node) {
 		return true, fl.Value.Set(all[0]) // may be a list with commas, as on the command line

@@ -146,8 +146,22 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 		}
 		f.node.RetryFailed = reason
 	}
+	f.node.Said = f.said(c)
 	f.node.MaxTime, f.node.Exports, f.node.MinFree = f.maxTime, f.exports, int64(f.minFree)
 	return f.job, f.node, trawl.CheckExports(f.exports)
+}
+
+// said are the settings of the job that the command line or the configuration file gives.
+func (f *jobFlags) said(c *cobra.Command) crawler.Said {
+	said := crawler.Said{}
+	for _, name := range crawler.SettingNames() {
+		fl := c.Flags().Lookup(name)
+		said[name] = fl != nil && fl.Changed || f.config.lines[name] > 0
+	}
+	// A command says the kind of its job by its name; a scheduler is for jobs of both kinds.
+	download := c.Flags().Lookup("download")
+	said["kind"] = said["kind"] || download == nil || download.Changed
+	return said
 }
 
 // delay is a duration that may be a plain 0.

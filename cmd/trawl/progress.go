@@ -81,6 +81,13 @@ func (p *progress) run(ctx context.Context, c *trawl.Crawl, job *crawler.Job, wo
 	}
 }
 
+// kept prints which settings stay as they were, where the job goes on.
+func (p *progress) kept(c *trawl.Crawl) {
+	if before := c.AsBefore(); before != "" && !p.quiet {
+		fmt.Fprintf(p.w, "as before: %s\n", before)
+	}
+}
+
 // estimate prints how long a download will take, once its seeds are read.
 func (p *progress) estimate(ctx context.Context, c *trawl.Crawl, job *crawler.Job, workers int) {
 	select {

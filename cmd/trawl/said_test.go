@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"trawl/crawler"
+)
+
+// ofTheRun are the flags of commands that run a job which say nothing of the job itself: the next run does not
+// remember them.
+var ofTheRun = []string{
+	"dir", "export", "max-time", "workers", "min-free", "quiet", "log-format", "log-level", "retry-failed", "fresh", "config", "print-config",
+	"nats", "backup-every", "backup-to", "wall-clock",
+	"bind", "advertise", "join", "control", "secret-file", "tls-cert", "tls-key", "tls-ca", "stay", "download",
+}
+
+// samples are values that differ from the defaults, by flag or else by type.
+var samples = map[string]string{
+	"scope": "any", "requisites": "none", "archive": "none", "compress": "none", "header": "X-A: b", "accept": "text/html", "user-agent": "x/1",
+	"allow-private": "10.0.0.0/8", "include": "a", "exclude": "b", "renew": "7s", "bandwidth": "9999999",
+	"bool": "true", "int": "7", "int64": "7", "duration": "77s", "size": "7MiB",
+}
+
+// notOfFlags are settings that only configuration files say, or that a command says by its name.
+var notOfFlags = []string{"kind", "hosts"}
+
+// jobCommand is the command of the name with its flags.
+func jobCommand(t *testing.T, name string) *cobra.Command {
+	t.Helper()
+	p := &program{}
+	for _, c := range []*cobra.Command{p.crawlCommand(), p.downloadCommand(), p.schedulerCommand()} {
+		if c.Name() == name {
+			return c
+		}
+	}
+	t.Fatalf("no command %s", name)
+	return nil
+}
+
+func TestEveryFlagOfAJobIsASettingOrOfTheRun(t *testing.T) {
+	names := crawler.SettingNames()
+	for _, command := range []string{"crawl", "download", "scheduler"} {
+		jobCommand(t, command).Flags().VisitAll(func(fl *pflag.Flag) {
+			if slices.Contains(names, fl.Name) == slices.Contains(ofTheRun, fl.Name) {
+				t.Errorf("%s --%s: make it a setting of the job, which is remembered (crawler/settings.go), or list it as a flag of the run (here)", command, fl.Name)
+			}
+		})
+	}
+	flags := jobCommand(t, "crawl").Flags()
+	for _, name := range names {
+		if flags.Lookup(name) == nil && !slices.Contains(notOfFlags, name) {
+			t.Errorf("the setting %s has no flag", name)
+		}
+	}
+}
+
+// TestAFlagSaysItsSetting: what a flag changes of the job is what goes on with the job when that flag is said, and
+// stays as it was when it is not.
+func TestAFlagSaysItsSetting(t *testing.T) {
+	for _, name := range crawler.SettingNames() {
+		if slices.Contains(notOfFlags, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			usual, err := commandLine(t, crawler.Crawl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fl := usual.command.Flags().Lookup(name)
+			sample, known := samples[name]
+			if !known {
+				sample = samples[fl.Value.Type()]
+			}
+			if name == "ca-file" {
+				sample = writeFile(t, "ca.pem", testCertificate(t))
+			}
+			said, err := commandLine(t, crawler.Crawl, "--"+name+"="+sample)
+			if err != nil {
+				t.Fatalf("--%s %s: %v; give a value in samples", name, sample, err)
+			}
+			if !said.options.Said[name] || usual.options.Said[name] {
+				t.Errorf("said: %v, not said: %v", said.options.Said[name], usual.options.Said[name])
+			}
+			last := crawler.JobState{Job: usual.job, Given: usual.job}
+			if goesOn := said.job; !sameJob(t, &goesOn, &last, said.options.Said, &said.job) || reflect.DeepEqual(said.job, usual.job) {
+				t.Errorf("--%s is said and does not count", name)
+			}
+			last = crawler.JobState{Job: said.job, Given: said.job}
+			if goesOn := usual.job; !sameJob(t, &goesOn, &last, usual.options.Said, &said.job) {
+				t.Errorf("--%s is not said and does not stay as it was", name)
+			}
+		})
+	}
+}
+
+// sameJob lets a job go on and compares what comes of it.
+func sameJob(t *testing.T, job *crawler.Job, last *crawler.JobState, said crawler.Said, want *crawler.Job) bool {
+	t.Helper()
+	job.Continue(last, said)
+	got, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got) == string(wanted)
+}
+
+func TestWhatAFileSaysIsSaid(t *testing.T) {
+	file := writeFile(t, "job.yaml", "kind: crawl\ndepth: 3\ninclude: []\nallow-private: false\nhosts: []\ndelay:\n")
+	got, err := commandLine(t, crawler.Crawl, "--config", file, "--max-pages", "5")
+	if err == nil {
+		t.Fatal("a delay without a value is taken")
+	}
+	for name, want := range map[string]bool{"kind": true, "depth": true, "include": true, "exclude": false, "allow-private": true, "hosts": true, "max-pages": true, "scope": false} {
+		if got.flags.said(got.command)[name] != want {
+			t.Errorf("%s: said %v, want %v", name, !want, want)
+		}
+	}
+}
+
+func TestASchedulerSaysTheKindOfItsJobOnlyWhenItIsToldTo(t *testing.T) {
+	for args, want := range map[string]bool{"": false, "--download": true, "--download=false": true} {
+		c, f := jobCommand(t, "scheduler"), &jobFlags{}
+		if err := c.ParseFlags(slices.DeleteFunc([]string{args}, func(s string) bool { return s == "" })); err != nil {
+			t.Fatal(err)
+		}
+		if said := f.said(c); said["kind"] != want || said["scope"] || said["delay"] {
+			t.Errorf("%q: %v", args, said)
+		}
+	}
+}
