@@ -91,6 +91,17 @@ func offerError(err error) error {
 	return err
 }
 
+// Queued is how many tasks the queue holds, with those that were handed out and not acked yet.
+func (c *Conn) Queued(ctx context.Context) (int, error) {
+	ctx, done := c.call(ctx, "$JS.API.")
+	defer done()
+	s, err := c.js.Stream(ctx, c.names.tasks)
+	if err != nil {
+		return 0, c.because(ctx, "look at the task queue", err)
+	}
+	return int(s.CachedInfo().State.Msgs), nil
+}
+
 // Last is the position of the newest part that was stored, 0 when there was none.
 func (c *Conn) Last(ctx context.Context) (uint64, error) {
 	ctx, done := c.call(ctx, "$JS.API.")

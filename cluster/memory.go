@@ -114,6 +114,16 @@ func (m *Memory) Offer(ctx context.Context, tasks []crawler.Task) error {
 	return nil
 }
 
+// Queued is as [Conn.Queued].
+func (m *Memory) Queued(ctx context.Context) (int, error) {
+	if err := m.usable(ctx); err != nil {
+		return 0, fmt.Errorf("look at the task queue: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.tasks), nil
+}
+
 // add stores a task with the faults in force. Called with the lock held.
 func (m *Memory) add(data []byte, t crawler.Task) {
 	f, due := &m.faults, time.Now()

@@ -18,6 +18,7 @@ import (
 type schedulerEnd interface {
 	PrepareStreams(ctx context.Context, after uint64) error
 	Offer(ctx context.Context, tasks []crawler.Task) error
+	Queued(ctx context.Context) (int, error)
 	Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error)
 	Last(ctx context.Context) (uint64, error)
 	Purge(ctx context.Context, upTo uint64) error
@@ -42,6 +43,7 @@ var queueContract = map[string]struct {
 	ackWait time.Duration
 	test    func(t *testing.T, ctx context.Context, q queueEnds)
 }{
+	"the queue says how many tasks it holds":                        {time.Minute, contractQueued},
 	"a task that is not acked comes again, one that is acked never": {300 * time.Millisecond, contractAck},
 	"a fetcher gets no more tasks than it asked for":                {0, contractNoMore},
 	"a caller that gave up takes no task with it":                   {0, contractGaveUp},
@@ -149,6 +151,24 @@ func contractAck(t *testing.T, ctx context.Context, q queueEnds) {
 	} else {
 		ack()
 	}
+}
+
+func contractQueued(t *testing.T, ctx context.Context, q queueEnds) {
+	must(t, q.s.PrepareStreams(ctx, 0))
+	expect := func(want int) {
+		t.Helper()
+		eventually(t, ctx, fmt.Sprint(want, " tasks in the queue"), func() bool {
+			n, err := q.s.Queued(ctx)
+			return err == nil && n == want
+		})
+	}
+	expect(0)
+	offer(t, ctx, q.s, 1, 3)
+	expect(3)
+	_, ack := next(t, ctx, q.f[0])
+	expect(3) // until it is acked
+	ack()
+	expect(2)
 }
 
 func contractNoMore(t *testing.T, ctx context.Context, q queueEnds) {

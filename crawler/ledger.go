@@ -219,13 +219,14 @@ type Changes struct {
 	Position   uint64      // of the result queue, settled up to here; 0 = unchanged
 	Sequence   uint64      // last row sequence used; 0 = unchanged
 	State      *JobState   // nil = unchanged
+	Work       *Work       // nil = unchanged
 	Quiet      time.Time   // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
 }
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
 	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope) == 0 &&
-		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Quiet.IsZero()
+		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero()
 }
 
 // RobotsChange puts a host's robots file for its scheme.
@@ -254,6 +255,7 @@ type LedgerState struct {
 	Sequence uint64
 	Tallies  Tallies
 	State    JobState
+	Work     Work
 	Turns    []TurnState
 	Scope    []ScopeSeed
 

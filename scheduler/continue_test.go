@@ -38,6 +38,7 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 		if s := led.state.State; s.Job.Kind != crawler.Crawl || s.Job.MaxPerHost != 1 {
 			t.Fatalf("stored %+v", s)
 		}
+		d.step(events{})
 		if n := led.state.Tallies.Parked; n != 2 {
 			t.Errorf("%d URLs are beyond the limit of this command, want 2", n)
 		}

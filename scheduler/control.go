@@ -9,9 +9,6 @@ import (
 	"trawl/crawler"
 )
 
-// retryBatch is how many failed URLs are taken up again in one commit.
-const retryBatch = 500
-
 type changeEvent struct {
 	change crawler.Change
 	done   chan error
@@ -48,49 +45,15 @@ func (s *Scheduler) change(c *crawler.Change) (refused, err error) {
 	limits := !sameLimits(before, &fresh.Job)
 	s.state.job = fresh
 	if limits {
-		if err := s.recount(s.state); err != nil {
-			return nil, fmt.Errorf("apply the changed limits: %w", err)
-		}
-		s.state.hosts.clear()
-		s.state.front = newFront(s.o.FrontHosts)
+		s.state.work.Recount = &crawler.RecountWork{} // from the beginning, should it be under way
 	}
 	s.state.epoch++
-	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &s.state.job}); err != nil {
+	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &s.state.job, Work: &s.state.work}); err != nil {
 		return nil, fmt.Errorf("write ledger: %w", err)
 	}
 	s.publishNotice()
 	s.publishStatus()
 	return nil, nil
-}
-
-// retryFailed lets URLs that failed with the reason ("" = any) wait again, and takes their hosts up again.
-func (s *Scheduler) retryFailed(state *state, why crawler.Reason) error {
-	s.state = state
-	st := s.newStep()
-	flush := func() error {
-		st.seal()
-		if st.err != nil {
-			return st.err
-		}
-		err := s.commit(st)
-		st = s.newStep()
-		return err
-	}
-	for row, err := range s.o.Index.All() {
-		if err != nil {
-			return err
-		}
-		if row.Outcome != crawler.Failed || (why != "" && row.Reason != why) {
-			continue
-		}
-		st.takeUp(row)
-		if len(st.order) >= retryBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }
 
 func (st *step) takeUp(row *crawler.Row) {

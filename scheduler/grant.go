@@ -11,6 +11,7 @@ import (
 // then nothing is written, as a start renews every held turn anyway. A job that is stopping gives no right anew: its
 // offered turns stay offered until the next start.
 func (st *step) grant(a *crawler.Ask) crawler.Answer {
+	st.s.heard(a.Fetcher)
 	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.life}
 	if st.s.over() {
 		refused.Verdict = crawler.Over

@@ -64,7 +64,7 @@ func (s *state) spare(now time.Time) {
 // work goes on; those held by this process itself, which died, lapse at once; offered ones are published again.
 func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) {
 	for _, ts := range turns {
-		t := &turn{TurnState: ts}
+		t := &turn{TurnState: ts, offered: now}
 		if ts.Held {
 			t.until = now.Add(s.job.Job.Lease)
 			if ts.Fetcher == local {

@@ -45,7 +45,7 @@ func (l *memLedger) Load(context.Context) (crawler.LedgerState, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.state
-	s.Tallies = l.state.Tallies.Clone()
+	s.Tallies, s.Work = l.state.Tallies.Clone(), l.state.Work.Clone()
 	s.Turns = slices.Collect(maps.Values(l.turns))
 	for i := range s.Turns {
 		s.Turns[i].URLs = slices.Clone(s.Turns[i].URLs)
@@ -110,6 +110,9 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	if c.State != nil {
 		l.state.State = *c.State
 	}
+	if c.Work != nil {
+		l.state.Work = c.Work.Clone()
+	}
 	if !c.Quiet.IsZero() {
 		l.state.Quiet, l.state.Recall = c.Quiet, false
 	}
@@ -154,6 +157,9 @@ func (l *memLedger) balance() {
 		if r.Retrying() {
 			h.Retry++
 		}
+		if depth := l.state.State.Job.Depth; r.Outcome == crawler.Waiting && depth >= 0 && r.Depth > depth {
+			h.Deep++
+		}
 	}
 	if len(leased) > 0 {
 		l.broken = errors.Join(l.broken, fmt.Errorf("%d leased URLs have no row", len(leased)))
@@ -166,6 +172,11 @@ func (l *memLedger) balance() {
 		want := hosts[name]
 		if want == nil {
 			want = &crawler.HostState{}
+		}
+		if park := h; !l.state.Work.Counts(name.Key()) {
+			if park.Park(&l.state.State.Job); h.Deep != want.Deep || h.Parked != park.Parked {
+				l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %d deep and %d parked, rows %d and %d", name, h.Deep, h.Parked, want.Deep, park.Parked))
+			}
 		}
 		if h.Counts != want.Counts || h.Retry != want.Retry {
 			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %v retry %d, rows %v retry %d", name, h.Counts, h.Retry, want.Counts, want.Retry))
@@ -319,10 +330,12 @@ func (l *memLedger) Due(n int) ([]crawler.DueHost, error) {
 	return due[:min(n, len(due))], nil
 }
 
-func (l *memLedger) Hosts() iter.Seq2[crawler.HostState, error] {
+func (l *memLedger) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
 	l.mu.Lock()
 	all := slices.Collect(maps.Values(l.hosts))
 	l.mu.Unlock()
+	all = slices.DeleteFunc(all, func(h crawler.HostState) bool { return h.Host.Key() < from })
+	slices.SortFunc(all, func(a, b crawler.HostState) int { return cmp.Compare(a.Host.Key(), b.Host.Key()) })
 	return func(yield func(crawler.HostState, error) bool) {
 		for _, h := range all {
 			if !yield(h, nil) {
@@ -332,10 +345,12 @@ func (l *memLedger) Hosts() iter.Seq2[crawler.HostState, error] {
 	}
 }
 
-func (l *memLedger) All() iter.Seq2[*crawler.Row, error] {
+func (l *memLedger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
 	l.mu.Lock()
 	all := slices.Collect(maps.Values(l.rows))
 	l.mu.Unlock()
+	all = slices.DeleteFunc(all, func(r *crawler.Row) bool { return r.Key().Compare(from) < 0 })
+	slices.SortFunc(all, func(a, b *crawler.Row) int { return a.Key().Compare(b.Key()) })
 	return func(yield func(*crawler.Row, error) bool) {
 		for _, r := range all {
 			c := *r
@@ -351,7 +366,7 @@ func (l *memLedger) Beyond(h crawler.Host, depth int) (int64, error) {
 	defer l.mu.Unlock()
 	var n int64
 	for _, r := range l.rows {
-		if r.URL.Host() == h && r.Outcome == crawler.Waiting && r.Depth > depth {
+		if r.URL.Host() == h && r.Outcome == crawler.Waiting && depth >= 0 && r.Depth > depth {
 			n++
 		}
 	}

@@ -110,9 +110,13 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		}
 	}
 	st.admit()
+	if !s.state.stopping {
+		st.workOn(s.o.Index)
+	}
 	if e.tick {
 		s.lapseExpired(ctx, st)
-		s.republish(st)
+		s.republish(ctx, st)
+		s.listen(st.now)
 	}
 	answers := make([]crawler.Answer, len(e.asks))
 	for i := range e.asks {
@@ -249,31 +253,6 @@ func (s *Scheduler) refill() error {
 	return nil
 }
 
-// credit is how many turns may be made now.
-func (s *Scheduler) credit(st *step) int {
-	job := &st.s.job.Job
-	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 {
-		return 0
-	}
-	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
-		return 0
-	}
-	return max(0, s.slots()-st.turnsInForce())
-}
-
-func (s *Scheduler) slots() int {
-	n := 0
-	if f := s.fetchers.Load(); f != nil {
-		for _, one := range *f {
-			if most := s.state.job.Job.Workers; most > 0 {
-				one.Slots = min(one.Slots, most)
-			}
-			n += one.Slots
-		}
-	}
-	return n
-}
-
 func (st *step) turnsInForce() int {
 	n := len(st.s.turns)
 	for h, t := range st.turns {
@@ -291,6 +270,8 @@ func (st *step) turnsInForce() int {
 func (s *Scheduler) untilDue() time.Duration {
 	due, ok := s.state.front.next()
 	switch {
+	case s.state.work.Pending() && !s.state.stopping:
+		return 0
 	case s.state.front.stale():
 		return 0
 	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.slots(), s.state.unsent >= maxUnsent:
@@ -326,22 +307,6 @@ func (s *Scheduler) lapseExpired(ctx context.Context, st *step) {
 			s.log.Info("turn lapsed", "host", t.Host, "fetcher", t.Fetcher, "urls", len(current.URLs))
 			st.lapse(t.Host)
 		}
-	}
-}
-
-// republish publishes offered turns again that nobody asked for, unchanged; those that are too many for one step come
-// with the next ticks.
-func (s *Scheduler) republish(st *step) {
-	for h, t := range s.state.turns {
-		if len(st.tasks) >= maxOffers || st.full() {
-			return
-		}
-		if t.Held || st.turn(h) != t || st.now.Sub(t.published) < republishAfter {
-			continue
-		}
-		st.remakeTask(t)
-		t.published = st.now
-		st.publish(t)
 	}
 }
 

@@ -60,7 +60,7 @@ func (st *step) offerDue(credit int) (made int) {
 // offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1. Errands of other hosts and URLs of its
 // own take turns, so that strangers whose robots.txt leads here cannot keep it from being crawled.
 func (st *step) offer(h *crawler.HostState) int {
-	t := &turn{TurnState: crawler.TurnState{Host: h.Host}, published: st.now}
+	t := &turn{TurnState: crawler.TurnState{Host: h.Host}, offered: st.now, published: st.now}
 	due, _ := h.Due()
 	errands := st.errandsFor(h)
 	if !h.RobotsWait && (len(errands) == 0 || h.ErrandsLast && st.hasOwn(h)) {

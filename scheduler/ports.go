@@ -30,6 +30,8 @@ type Reader interface {
 	// nextRetry is when the earliest retry that is not due yet is due, zero when there is none. Rows that
 	// a turn has leased are among them.
 	Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error)
+	// Beyond counts a host's waiting rows deeper than depth.
+	Beyond(h crawler.Host, depth int) (int64, error)
 	// Robots reads the host's robots files.
 	Robots(h crawler.Host) ([]crawler.HostRobots, error)
 	// Errands reads the errands that wait at a host: one for each of up to n URLs, but for those whose answer is being handed on.
@@ -48,18 +50,18 @@ type Reader interface {
 type Index interface {
 	// Due reads up to n entries of the order of due hosts, earliest first.
 	Due(n int) ([]crawler.DueHost, error)
-	// Hosts reads every host, in key order.
-	Hosts() iter.Seq2[crawler.HostState, error]
-	// All reads every row, in key order, from one moment.
-	All() iter.Seq2[*crawler.Row, error]
-	// Beyond counts a host's waiting rows deeper than depth.
-	Beyond(h crawler.Host, depth int) (int64, error)
+	// HostsFrom reads the hosts from a key on, in key order.
+	HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error]
+	// RowsFrom reads the rows from a key on as they are stored, in key order.
+	RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error]
 }
 
 // Tasks is the scheduler's end of the task queue.
 type Tasks interface {
 	// Offer publishes turns. Each may be handed out several times, late or never.
 	Offer(ctx context.Context, tasks []crawler.Task) error
+	// Queued is how many messages the queue holds, with those that were handed out and not acked yet.
+	Queued(ctx context.Context) (int, error)
 }
 
 // Results is the scheduler's end of the result log: in order, without gaps, kept until purged.

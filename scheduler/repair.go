@@ -16,6 +16,9 @@ type Lost struct {
 	Robots map[crawler.Host][]string
 }
 
+// retryBatch is how many rows wait again in one commit.
+const retryBatch = 500
+
 // Repair lets the rows wait again whose records are lost, and takes their hosts up again, in a ledger that
 // nobody schedules; the next run of the job fetches them. Robots files only forget their record. It returns
 // how many rows wait again that were done. It may be cut off anywhere, and called again.
@@ -26,7 +29,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 	}
 	s := &Scheduler{o: Options{Ledger: l}, log: slog.New(slog.DiscardHandler), clock: newClock(loaded.Clock, nil)}
 	s.state = &state{
-		job: loaded.State, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
+		job: loaded.State, work: loaded.Work, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
 		hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
 	}
 	var again int64

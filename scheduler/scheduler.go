@@ -56,7 +56,7 @@ const (
 	maxParts = 256
 	// tick is how often leases, publications and rates are looked at.
 	tick = 200 * time.Millisecond
-	// republishAfter: an offered turn that nobody asked for is published again.
+	// republishAfter: an offered turn that nobody asked for is published again, if the queue has lost it.
 	republishAfter = 60 * time.Second
 )
 
@@ -149,7 +149,7 @@ var ErrOtherJob = errors.New("this directory holds another job")
 func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	now := s.clock.now()
 	st := &state{
-		job: l.State, life: l.Life, tallies: l.Tallies.Clone(),
+		job: l.State, work: l.Work, life: l.Life, tallies: l.Tallies.Clone(),
 		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
 		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),

@@ -9,9 +9,6 @@ import (
 	"trawl/crawler"
 )
 
-// recountBatch is how many hosts are rewritten in one commit when limits have changed.
-const recountBatch = 1000
-
 // settings puts the job's settings in force: those of a fresh ledger as they are, those of an old one if
 // they go on with the same job, completed by what that one has. What was stored of the seeds' addresses is kept.
 func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
@@ -32,11 +29,8 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	}
 	job.SeedPrivate = union(before.SeedPrivate, s.o.Job.SeedPrivate)
 	st.job.Job, st.job.Given = job, given
-	if sameLimits(&before, &job) {
-		return s.reopen(st)
-	}
-	if err := s.recount(st); err != nil {
-		return fmt.Errorf("apply the changed limits: %w", err)
+	if !sameLimits(&before, &job) {
+		st.work.Recount = &crawler.RecountWork{}
 	}
 	return s.reopen(st)
 }
@@ -48,64 +42,26 @@ func (s *Scheduler) begin(st *state, fresh bool) error {
 	st.job = crawler.JobState{Job: s.o.Job, Given: s.o.Job}
 	if !fresh {
 		s.log.Warn("the ledger does not say what job it holds; it goes on as the one that this command gives")
-		if err := s.recount(st); err != nil {
-			return fmt.Errorf("apply the limits: %w", err)
-		}
+		st.work.Recount = &crawler.RecountWork{}
 	}
-	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job}); err != nil {
+	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work}); err != nil {
 		return fmt.Errorf("write ledger: %w", err)
 	}
 	return nil
 }
 
-// reopen stores the settings in force, and takes a finished job up again when a limit was raised.
+// reopen stores the settings in force and what is to be done for them, and takes a finished job up again when a limit was raised
+// or failed URLs are to be tried again.
 func (s *Scheduler) reopen(st *state) error {
 	if s.o.RetryFailed != nil {
-		if err := s.retryFailed(st, *s.o.RetryFailed); err != nil {
-			return fmt.Errorf("take failed URLs up again: %w", err)
-		}
+		st.work.Take(*s.o.RetryFailed)
 	}
 	t := &st.tallies
 	full := st.job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= st.job.Job.MaxPages
-	if !t.Done() && !full {
+	if !t.Done() && !full || st.work.Pending() {
 		st.job.Finished = time.Time{}
 	}
-	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job})
-}
-
-// recount sets every host's parked URLs under the limits in force. It may be cut off anywhere: the settings
-// are stored after it, so the next start does it again.
-func (s *Scheduler) recount(st *state) error {
-	var batch []crawler.HostChange
-	flush := func() error {
-		t := st.tallies.Clone()
-		c := crawler.Changes{Now: s.clock.now(), Hosts: batch, Tallies: &t}
-		batch = nil
-		return s.o.Ledger.Commit(&c)
-	}
-	for h, err := range s.o.Index.Hosts() {
-		if err != nil {
-			return err
-		}
-		old, fresh := h, h
-		fresh.Deep = 0
-		if st.job.Job.Depth >= 0 {
-			if fresh.Deep, err = s.o.Index.Beyond(h.Host, st.job.Job.Depth); err != nil {
-				return err
-			}
-		}
-		fresh.Park(&st.job.Job)
-		if fresh.Deep != old.Deep || fresh.Parked != old.Parked {
-			st.tallies.Parked += fresh.Parked - old.Parked
-			batch = append(batch, crawler.HostChange{Old: &old, New: &fresh})
-		}
-		if len(batch) >= recountBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
+	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work})
 }
 
 // union has what is in a, and then what only b has.

@@ -44,6 +44,12 @@ func (q *queues) Offer(_ context.Context, tasks []crawler.Task) error {
 	return nil
 }
 
+func (q *queues) Queued(context.Context) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.tasks), nil
+}
+
 func (q *queues) take() (crawler.Task, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 // kept in memory. Owned by the loop.
 type state struct {
 	job     crawler.JobState
+	work    crawler.Work // on the whole ledger
 	scope   *crawler.Scope
 	guard   crawler.AddressGuard // what --allow-private and the seeds open
 	life    crawler.Life
@@ -24,10 +25,12 @@ type state struct {
 	sequence  uint64 // of rows
 	epoch     uint64 // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
 	startedAt time.Time
-	quiet     time.Time        // of a restored ledger, see recall; zero = none
-	looked    time.Time        // when the newest step was begun
-	stopping  bool             // no more turns are made
-	seeded    bool             // the seeds of this start were all read
+	quiet     time.Time // of a restored ledger, see recall; zero = none
+	looked    time.Time // when the newest step was begun
+	stopping  bool      // no more turns are made
+	seeded    bool      // the seeds of this start were all read
+	members   map[string]*member
+	counted   time.Time        // when the task queue last said how many messages it holds
 	settled   map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
 	unsent    int              // bytes of tasks that wait until the queue takes them
 }
@@ -37,11 +40,13 @@ type turn struct {
 	crawler.TurnState
 	task      crawler.Task // on its way to the queue, empty afterwards
 	depth     int          // least of its URLs; 0 when it was made by the process before
-	published time.Time
-	until     time.Time // end of the lease, when held
-	lapseAt   uint64    // position in the result queue to be settled before it lapses; 0 = not drawn yet
-	lapsing   bool      // lapseAt is drawn
-	spared    bool      // its lease was made longer since its holder was last heard, see spare
+	offered   time.Time    // or when this process began
+	published time.Time    // last
+	tries     int          // times it was published again
+	until     time.Time    // end of the lease, when held
+	lapseAt   uint64       // position in the result queue to be settled before it lapses; 0 = not drawn yet
+	lapsing   bool         // lapseAt is drawn
+	spared    bool         // its lease was made longer since its holder was last heard, see spare
 }
 
 // Limits of the loop's memory.
@@ -145,6 +150,9 @@ func (st *step) host(h crawler.Host) *crawler.HostState {
 	fresh := crawler.HostState{Host: h, Next: st.now, Depth: crawler.NoDepth}
 	if old != nil {
 		fresh = *old
+		if st.s.work.Counts(h.Key()) {
+			st.countDeep(&fresh) // before this step changes its rows
+		}
 	} else {
 		st.tallies.Hosts++
 	}
@@ -348,6 +356,9 @@ func (s *state) applied(st *step) {
 	}
 	if st.changes.State != nil {
 		s.job = *st.changes.State
+	}
+	if st.changes.Work != nil {
+		s.work = *st.changes.Work
 	}
 }
 

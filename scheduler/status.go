@@ -35,7 +35,7 @@ func (st *step) finish(stay bool) {
 	t := st.tallies
 	t.Parked = st.parkedAfter()
 	full := state.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= state.Job.MaxPages && t.Counts[crawler.Leased] == 0
-	switch done := t.Done() || full; {
+	switch done := (t.Done() || full) && !st.workPending(); {
 	case done && state.Finished.IsZero():
 		st.jobState().Finished = st.now
 	case !done && !state.Finished.IsZero(): // more seeds came
@@ -127,7 +127,12 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 		return silentFetcher(t.Fetchers)
 	case int(t.HostsHeld+t.HostsOffered) >= t.Slots:
 		return fmt.Sprintf("all %d slots of the fetchers are taken", t.Slots)
+	case s.state.work.Pending() && t.HostsHeld == 0:
+		return s.state.workWord()
 	case t.HostsOffered > 0 && t.HostsHeld == 0:
+		if mute := s.state.muteWord(); mute != "" {
+			return fmt.Sprintf("%d turns are offered, and %s", t.HostsOffered, mute)
+		}
 		return fmt.Sprintf("%d turns are offered and no fetcher takes them", t.HostsOffered)
 	case t.HostsHeld > 0:
 		return fmt.Sprintf("%d hosts are being asked, each at its own pace", t.HostsHeld)

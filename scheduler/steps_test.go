@@ -658,9 +658,12 @@ func TestRetryFailed(t *testing.T) {
 		})
 		why := crawler.ReasonHTTPStatus
 		q := newQueues(1)
-		if _, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q, RetryFailed: &why}); err != nil {
+		again, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q, RetryFailed: &why})
+		if err != nil {
 			t.Fatal(err)
 		}
+		d = &desk{t: t, s: again, led: led, q: q, pos: led.state.Position}
+		d.step(events{})
 		c := led.state.Tallies.Counts
 		if led.broken != nil || c[crawler.Waiting] != 1 || c[crawler.Failed] != 1 || !led.state.State.Finished.IsZero() {
 			t.Errorf("counts %v, finished %v, broken %v", c, led.state.State.Finished, led.broken)

@@ -63,6 +63,7 @@ const (
 	metaSequence = "sequence" // uvarint: of rows
 	metaTallies  = "tallies"  // JSON
 	metaState    = "state"    // JSON
+	metaWork     = "work"     // JSON
 
 	// Of restored ledgers only; see [crawler.LedgerState].
 	metaOrigin   = "origin"   // 16 bytes

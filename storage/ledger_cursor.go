@@ -40,6 +40,13 @@ func (c *cursor) next() bool {
 	return c.live
 }
 
+// from moves to the first record at or behind a key of the kind.
+func (c *cursor) from(key []byte) bool {
+	c.begun = true
+	c.live = c.settle(c.it.SeekGE(key))
+	return c.live
+}
+
 // settle moves on from wherever the iterator is to the first record of the kind.
 func (c *cursor) settle(ok bool) bool {
 	var seek [prefixBytes]byte

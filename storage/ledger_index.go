@@ -164,9 +164,40 @@ func (s *dueSelection) sorted() []crawler.DueHost {
 }
 
 // Hosts reads every host, in key order, as of the moment the reading begins. It ends after an error.
-func (l *Ledger) Hosts() iter.Seq2[crawler.HostState, error] { return l.hostsOf(l.db) }
+func (l *Ledger) Hosts() iter.Seq2[crawler.HostState, error] { return l.HostsFrom(0) }
 
-func (l *Ledger) hostsOf(r pebble.Reader) iter.Seq2[crawler.HostState, error] {
+// HostsFrom reads the hosts from a key on, as Hosts does.
+func (l *Ledger) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+	return l.hostsOf(l.db, from)
+}
+
+// RowsFrom reads the rows from a key on, as they are stored, in key order, as of the moment the reading begins. It ends
+// after an error.
+func (l *Ledger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
+	return func(yield func(*crawler.Row, error) bool) {
+		c, err := l.cursor(l.db, kindRow)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer c.close()
+		for ok := c.from(appendRow(nil, from)); ok; ok = c.next() {
+			row, err := decodeRow(c.it.Value())
+			if err != nil {
+				yield(nil, l.damage(fmt.Sprintf("row %x", c.it.Key()), err))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if err := c.err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (l *Ledger) hostsOf(r pebble.Reader, from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
 	return func(yield func(crawler.HostState, error) bool) {
 		c, err := l.cursor(r, kindHost)
 		if err != nil {
@@ -174,7 +205,7 @@ func (l *Ledger) hostsOf(r pebble.Reader) iter.Seq2[crawler.HostState, error] {
 			return
 		}
 		defer c.close()
-		for c.next() {
+		for ok := c.from(appendHost(nil, kindHost, from)); ok; ok = c.next() {
 			h, err := decodeHost(c.it.Value())
 			if err != nil {
 				yield(h, l.damage(fmt.Sprintf("host %016x", uint64(hostOf(c.it.Key()))), err))

@@ -28,6 +28,7 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 		func() (err error) { s.Sequence, _, err = l.metaUint(snap, metaSequence); return },
 		func() error { return l.metaJSON(snap, metaTallies, &s.Tallies) },
 		func() error { return l.metaJSON(snap, metaState, &s.State) },
+		func() error { return l.metaJSON(snap, metaWork, &s.Work) },
 		func() (err error) { s.Turns, err = l.turns(ctx, snap); return },
 		func() (err error) { s.Scope, err = l.scope(ctx, snap); return },
 	} {

@@ -57,6 +57,7 @@ type verifier struct {
 	ctx  context.Context
 	snap *pebble.Snapshot
 	job  crawler.JobState
+	work crawler.Work
 
 	rows, hosts, turns, queue, robots, errands, answers *cursor
 
@@ -98,7 +99,7 @@ func (v *verifier) open() (err error) {
 		}
 		(*c.c).next()
 	}
-	return v.l.metaJSON(v.snap, metaState, &v.job)
+	return errors.Join(v.l.metaJSON(v.snap, metaState, &v.job), v.l.metaJSON(v.snap, metaWork, &v.work))
 }
 
 func (v *verifier) close() {
@@ -161,7 +162,7 @@ func (v *verifier) allDue() error {
 }
 
 func (v *verifier) explainDue() error {
-	for h, err := range v.l.hostsOf(v.snap) {
+	for h, err := range v.l.hostsOf(v.snap, 0) {
 		if err != nil {
 			return nil // was told when the host was verified
 		}

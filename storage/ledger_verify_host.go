@@ -194,7 +194,7 @@ func (v *verifier) compareCounts(h *hostCount) {
 		}
 	}
 	same("wait for another try", h.host.Retry, h.retry)
-	if v.job.Job.Kind != "" {
+	if v.job.Job.Kind != "" && !v.work.Counts(h.key) {
 		same("are too deep", h.host.Deep, h.deep)
 		parked := h.host
 		parked.Park(&v.job.Job)

@@ -1,0 +1,61 @@
+package crawler
+
+import (
+	"math"
+	"slices"
+)
+
+// Work is what is still to be done to the ledger as a whole: in steps, beside the crawl. Where it stands is stored with each step,
+// so a start goes on with it; until it is through the job is not done.
+type Work struct {
+	// Recount: hosts are to be counted under limits that changed, those with lower keys are done. nil = none. A host beyond it that
+	// is changed meanwhile is counted then.
+	Recount *RecountWork `json:"recount,omitempty"`
+	Retry   []RetryWork  `json:"retry,omitempty"` // failed URLs are to wait again, one after the other
+}
+
+// RecountWork is how far the counting of hosts is.
+type RecountWork struct {
+	From HostKey `json:"from"`
+}
+
+// RetryWork is how far the taking up of failed URLs is.
+type RetryWork struct {
+	Reason Reason `json:"reason"` // "" = any
+	From   URLKey `json:"from"`
+}
+
+// Pending reports whether anything is left.
+func (w *Work) Pending() bool { return w.Recount != nil || len(w.Retry) > 0 }
+
+// Counts reports whether this host is still to be counted.
+func (w *Work) Counts(h HostKey) bool { return w.Recount != nil && h >= w.Recount.From }
+
+// Clone copies the work, so that the copy can be changed.
+func (w *Work) Clone() Work {
+	c := Work{Retry: slices.Clone(w.Retry)}
+	if w.Recount != nil {
+		at := *w.Recount
+		c.Recount = &at
+	}
+	return c
+}
+
+// Take adds the taking up of failed URLs, unless that is under way.
+func (w *Work) Take(why Reason) {
+	if !slices.ContainsFunc(w.Retry, func(r RetryWork) bool { return r.Reason == why }) {
+		w.Retry = append(slices.Clip(w.Retry), RetryWork{Reason: why})
+	}
+}
+
+// After is the key behind k; more is false when there can be none.
+func (h HostKey) After() (next HostKey, more bool) { return h + 1, h != math.MaxUint64 }
+
+// After is the key behind k; more is false when there can be none.
+func (k URLKey) After() (next URLKey, more bool) {
+	if k.URL != math.MaxUint64 {
+		return URLKey{Host: k.Host, URL: k.URL + 1}, true
+	}
+	h, more := k.Host.After()
+	return URLKey{Host: h}, more
+}
