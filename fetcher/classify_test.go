@@ -64,7 +64,7 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 		{"an endless head", at(endless), nil, crawler.ReasonProtocol, "headers exceeded"},
 		{"endless interim answers", at(continues), nil, crawler.ReasonProtocol, ""},
 		{"something that is not HTTP", at(answerRaw("SSH-2.0-OpenSSH_9.9\r\n")), nil, crawler.ReasonProtocol, "malformed"},
-		{"a header without a name", at(answerRaw("HTTP/1.1 200 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
+		{"a status that is a word", at(answerRaw("HTTP/1.1 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
 		{"two lengths", at(answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")), nil, crawler.ReasonProtocol, ""},
 		{"no TLS where TLS is asked for", secure(serve(t, http.NotFound).URL), nil, crawler.ReasonTLS, "handshake"},
 		{"a server that hangs up in the handshake", secure(at(hangUp)), nil, crawler.ReasonTLS, "handshake"},

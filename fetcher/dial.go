@@ -46,6 +46,7 @@ type dialer struct {
 	guard    crawler.AddressGuard
 	lease    *lease
 	limit    time.Duration // to connect and shake hands, FetchLimits.Connect; 0 = none
+	head     int64         // bytes of an answer's header, FetchLimits.HeaderBytes
 	tls      *tls.Config
 	now      func() time.Time
 	over     context.Context // ends with the turn
@@ -63,7 +64,11 @@ type dialer struct {
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := d.limited(ctx)
 	defer cancel()
-	return d.open(ctx, address)
+	conn, err := d.open(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return newHeadTap(conn, d.head), nil
 }
 
 // dialTLS opens a connection and shakes hands, both within the limit.
@@ -82,7 +87,10 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 		}
 		return nil, &dialError{crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err)}
 	}
-	return t, nil
+	if t.ConnectionState().NegotiatedProtocol == "h2" {
+		return t, nil
+	}
+	return newHeadTap(t, d.head), nil
 }
 
 // limited adds the limit and the end of the turn to the context of a dial.

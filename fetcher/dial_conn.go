@@ -76,7 +76,8 @@ func (c *leasedConn) reset() error {
 
 // leasedBelow finds the leased connection below what net/http uses, nil when there is none.
 func leasedBelow(conn net.Conn) *leasedConn {
-	for { // TLS to a server through TLS to a proxy has two layers
+	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
+		conn = withoutTap(conn)
 		t, ok := conn.(*tls.Conn)
 		if !ok {
 			break
@@ -89,8 +90,8 @@ func leasedBelow(conn net.Conn) *leasedConn {
 
 // multiplexed reports whether several requests share the connection (HTTP/2).
 func multiplexed(conn net.Conn) bool {
-	t, ok := conn.(*tls.Conn)
-	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
+	t := secure(conn)
+	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 // ip is the address of the peer, "" when it has none.

@@ -50,7 +50,7 @@ type exchange struct {
 	found    []crawler.Link     // in order, each once; only of a Fetched page
 	counts   crawler.LinkCounts // what the scanner of a page found and left out
 	text     []byte             // decoded body up to page, when its type is one of text
-	dropped  error              // why there is no result: the lease, the leave or the caller's context ended, or the disk is full; nil = there is one
+	dropped  error              // why there is no result: the lease, the leave or the caller's context ended, the disk is full, or the connection was closed before it was used; nil = there is one
 	disk     error              // the disk did not take the body; then there is no result
 	short    error              // the machine was short of something; then there is no result
 	sign     sign               // what a fault says about our own network
@@ -65,6 +65,7 @@ type exchange struct {
 	spoilt  bool  // what is there of the body is not to be gone on with
 
 	asked    bool
+	head     wireHead
 	header   http.Header // of the answer, as received
 	status   string      // status line without protocol: "200 OK"
 	proto    string      // "http/1.0", "http/1.1", "h2"

@@ -77,9 +77,13 @@ func (x *exchange) requestHead() []byte {
 	return b.Bytes()
 }
 
-// responseHead is the answer's status line and header fields, sorted by name. Transfer-Encoding is not
-// among them, as the body is stored without it.
+// responseHead is the head of the answer as it was on the wire, see headTap. Where no tap saw it (HTTP/2, a tunnel
+// through a proxy), and of a body that was resumed, it is made from status line and fields, sorted by name;
+// Transfer-Encoding is not among them then, as the body is stored without it.
 func (x *exchange) responseHead() []byte {
+	if x.head.raw != nil && !x.resumed {
+		return x.head.raw
+	}
 	var b bytes.Buffer
 	version := "HTTP/1.1 "
 	if x.proto == "http/1.0" {

@@ -36,7 +36,7 @@ func TestArchivedExchange(t *testing.T) {
 	if string(g.Request) != request {
 		t.Errorf("request %q, want %q", g.Request, request)
 	}
-	response := "HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\nContent-Length: " + x.header.Get("Content-Length") + "\r\nSet-Cookie: a=b\r\n\r\n"
+	response := "HTTP/1.1 404 Not Found\r\nContent-Encoding: gzip\r\nSet-Cookie: a=b\r\nContent-Length: " + x.header.Get("Content-Length") + "\r\n\r\n"
 	if string(g.Response) != response {
 		t.Errorf("response %q, want %q", g.Response, response)
 	}

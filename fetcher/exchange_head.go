@@ -17,6 +17,9 @@ func (x *exchange) answered(resp *http.Response) {
 	x.header = resp.Header.Clone()
 	x.status = resp.Status
 	x.proto = protocolName(resp)
+	if len(x.head.odd) > 0 {
+		x.remark("its header was read although it has " + strings.Join(x.head.odd, ", "))
+	}
 	x.noteHead(resp.StatusCode)
 	if x.leave != nil {
 		x.leave.heard(&x.result)

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -29,6 +30,13 @@ const (
 
 // errHeld: the pace took the request's leave back before it was written.
 var errHeld = errors.New("the host may not be asked yet")
+
+// errClosedIdle: the connection was closed by the server while nobody used it, so the request was no try.
+var errClosedIdle = errors.New("the server had closed the idle connection")
+
+// maxClosedIdle is how many requests in a row, without an answer between them, are taken to have met a connection that
+// the server had closed; later ones count as tries.
+const maxClosedIdle = 8
 
 // errNoExchange: the request came without an exchange of its own. A client that follows redirects, or
 // code that goes round the lane, would send it.
@@ -63,12 +71,13 @@ type transport struct {
 	band   *rate.Limiter
 	proxy  func(*url.URL) (*url.URL, error)
 	stop   context.CancelFunc // of dials under way
+	closed atomic.Int32       // requests since the last answer that met a connection closed while it was idle
 }
 
 func newTransport(o transportOptions) *transport {
 	over, stop := context.WithCancel(context.Background())
 	d := &dialer{
-		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect,
+		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect, head: cmp.Or(o.Limits.HeaderBytes, crawler.MiB),
 		tls: o.TLS.Clone(), now: o.Now, over: over, network: o.Network,
 		name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{}),
 	}
@@ -137,11 +146,15 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, c.failed(err)
 	}
 	c.proxied = via != nil
+	if !wantsWhole(via, x.url) {
+		c.inFront = inFront(x.url)
+	}
 	resp, err := t.inner.RoundTrip(overProxy(c.request(req.Header), via, x.url))
 	if err != nil {
 		x.finish()
 		return nil, c.failed(err)
 	}
+	t.closed.Store(0)
 	x.answered(resp)
 	if !x.continues(resp) {
 		return nil, c.pass(resp, errNoContinuation)
@@ -170,7 +183,10 @@ type call struct {
 	clock   *exchangeClock
 	wrote   sync.Once
 	proxied bool
+	inFront string      // of the path in the request line, and not to be sent
 	conn    *leasedConn // nil before there is one
+	reused  bool        // it carried a request before
+	written int64       // bytes sent on it before this request
 	conns   int         // times net/http chose a connection
 	held    bool        // the leave did not stand any more when there was one
 }
@@ -221,7 +237,7 @@ func (c *call) request(header http.Header) *http.Request {
 }
 
 // requestURL gives net/http the path as it stands: in Opaque it is sent unchanged. A path that begins with
-// two slashes would be taken for a host there, so it goes the usual way.
+// two slashes would be taken for a host there, so the host stands in front of it, see inFront.
 func requestURL(u crawler.URL) *url.URL {
 	path, query, asked := strings.Cut(u.RequestURI(), "?")
 	rest := strings.TrimPrefix(u.String(), u.Scheme()+"://")
@@ -230,13 +246,18 @@ func requestURL(u crawler.URL) *url.URL {
 		Opaque: path, RawQuery: query, ForceQuery: asked && query == "",
 	}
 	if strings.HasPrefix(path, "//") {
-		plain, err := url.PathUnescape(path)
-		if err != nil {
-			plain = path
-		}
-		out.Opaque, out.Path, out.RawPath = "", plain, path
+		out.Opaque = "//" + out.Host + path
 	}
 	return out
+}
+
+// inFront is what net/http puts in front of the path in the request line for requestURL, "" for nothing. Over HTTP/2 it
+// takes it away itself; over HTTP/1 the connection's tap does.
+func inFront(u crawler.URL) string {
+	if !strings.HasPrefix(u.RequestURI(), "//") {
+		return ""
+	}
+	return strings.TrimSuffix(u.String(), u.RequestURI())
 }
 
 // gotConn is called each time net/http has a connection for the request and is about to send it. The
@@ -255,8 +276,12 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 		return
 	}
 	c.x.requests = 1
+	c.reused = info.Reused
+	if tap := tapOf(info.Conn); tap != nil {
+		tap.expect(&c.x.head, c.inFront)
+	}
 	if conn != nil {
-		c.conn = conn
+		c.conn, c.written = conn, conn.sent.Load()
 		if !c.proxied {
 			c.x.result.IP = conn.ip()
 		}
@@ -302,7 +327,27 @@ func (c *call) failed(err error) error {
 		return err
 	}
 	c.x.noAnswer(err)
+	if c.closedIdle(err) {
+		c.x.drop(errClosedIdle)
+		c.t.inner.CloseIdleConnections() // they are as old
+	}
 	return err
+}
+
+// closedIdle reports whether the connection had carried requests before and ended before a byte of this answer came: the
+// server had most likely closed it while nobody used it, and never saw the request (RFC 9112 section 9.5).
+func (c *call) closedIdle(err error) bool {
+	var stream *streamError
+	if !c.reused || c.x.result.Reason != crawler.ReasonReset || c.x.head.came.Load() || asStream(err, &stream) {
+		return false
+	}
+	if c.t.closed.Add(1) > maxClosedIdle {
+		return false
+	}
+	if c.conn != nil && c.conn.sent.Load() == c.written {
+		c.x.requests = 0
+	}
+	return true
 }
 
 func leaseError(err error) error {

@@ -70,9 +70,9 @@ func overProxy(r *http.Request, via *url.URL, u crawler.URL) *http.Request {
 	if via == nil {
 		return r
 	}
-	if u.Scheme() == "http" && (via.Scheme == "http" || via.Scheme == "https") {
+	if wantsWhole(via, u) {
 		path, _, _ := strings.Cut(u.RequestURI(), "?")
-		r.URL.Opaque, r.URL.Path, r.URL.RawPath = "//"+r.URL.Host+path, "", ""
+		r.URL.Opaque = "//" + r.URL.Host + path
 	}
 	return r.WithContext(context.WithValue(r.Context(), viaKey{}, via))
 }
@@ -85,6 +85,11 @@ type proxyError struct {
 
 func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.name, e.err) }
 func (e *proxyError) Unwrap() error { return e.err }
+
+// wantsWhole reports whether the request line for a proxy names the URL whole.
+func wantsWhole(via *url.URL, u crawler.URL) bool {
+	return via != nil && u.Scheme() == "http" && (via.Scheme == "http" || via.Scheme == "https")
+}
 
 // openProxy opens a connection to a proxy. The proxy's addresses are not the host's, so they are not kept.
 func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, error) {

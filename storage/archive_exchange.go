@@ -113,19 +113,36 @@ func (c *contextReader) Seek(offset int64, whence int) (int64, error) {
 	return c.f.Seek(offset, whence)
 }
 
-// headerValue returns the values of a field in an HTTP head, joined by commas.
+// headerValue returns the values of a field in an HTTP head, joined by commas. The head is as a server sent it, and is
+// read as the fetcher did: a line may continue the one before, and control characters count as spaces.
 func headerValue(head []byte, name string) string {
 	var values []string
+	found := false // the line before was one of the field
 	for i := 0; len(head) > 0; i++ {
 		line, rest, _ := bytes.Cut(head, []byte("\n"))
 		head = rest
 		if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
 			break
 		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if found {
+				values[len(values)-1] += " " + fieldText(line)
+			}
+			continue
+		}
 		n, v, ok := bytes.Cut(line, []byte(":"))
-		if i > 0 && ok && strings.EqualFold(string(bytes.TrimSpace(n)), name) {
-			values = append(values, string(bytes.TrimSpace(v)))
+		if found = i > 0 && ok && strings.EqualFold(string(bytes.TrimRight(n, " \t")), name); found {
+			values = append(values, fieldText(v))
 		}
 	}
-	return strings.Join(values, ", ")
+	return strings.TrimSpace(strings.Join(values, ", "))
+}
+
+func fieldText(b []byte) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, string(b)))
 }

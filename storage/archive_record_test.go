@@ -183,3 +183,18 @@ func TestALocatorThatIsWrongIsAnError(t *testing.T) {
 		t.Error("a length that is too long passes")
 	}
 }
+
+func TestAFieldOfAHeadAsAServerSentIt(t *testing.T) {
+	for head, want := range map[string]string{
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n":                               "gzip",
+		"HTTP/1.1 200 OK\r\nContent-Encoding :\r\n\tgzip\r\nX-A: 1\r\n\r\n":               "gzip",
+		"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\x00\r\nCONTENT-ENCODING: br\r\n\r\n":   "gzip, br",
+		"HTTP/1.1 200 OK\r\nX-A: 1\r\n Content-Encoding: gzip\r\n\r\n":                    "",
+		"HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\nContent-Encoding: gzip\r\n":                     "",
+		"HTTP/1.1 200 OK\r\nX-Broken\r\nContent-Encoding: gzip,\r\n br\r\nX-A: b\r\n\r\n": "gzip, br",
+	} {
+		if got := headerValue([]byte(head), "Content-Encoding"); got != want {
+			t.Errorf("%q: %q, want %q", head, got, want)
+		}
+	}
+}

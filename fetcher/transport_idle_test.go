@@ -1,0 +1,82 @@
+package fetcher
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"testing"
+
+	"trawl/crawler"
+)
+
+const twoBytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+// A server may close a connection that nobody uses, at any time and without a word (RFC 9112 section 9.5).
+func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		reads bool // it takes the second request before it hangs up
+	}{{"before the request", false}, {"as the request comes", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			answered := make(chan net.Conn, 1)
+			s := serveRaw(t, func(s *rawServer, n int64, conn net.Conn) {
+				r := bufio.NewReader(conn)
+				if s.request(r) == "" {
+					return
+				}
+				io.WriteString(conn, twoBytes)
+				if n > 1 || c.reads {
+					s.request(r)
+					return
+				}
+				answered <- conn
+				io.Copy(io.Discard, r)
+			})
+			tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
+			first := testExchange(t, s.url)
+			ask(t, tr, first)
+			wantOutcome(t, first, crawler.Fetched, "")
+			leave := &testLeave{}
+			if !c.reads {
+				// The connection is reset between the choice of it and the writing of the request.
+				leave.onStands = func() bool {
+					conn := <-answered
+					conn.(*net.TCPConn).SetLinger(0)
+					conn.Close()
+					return true
+				}
+			}
+			second := testExchange(t, s.url)
+			second.leave = leave
+			ask(t, tr, second)
+			if second.dropped != errClosedIdle {
+				t.Fatalf("dropped %v, %+v", second.dropped, second.result)
+			}
+			again := testExchange(t, s.url)
+			ask(t, tr, again)
+			wantOutcome(t, again, crawler.Fetched, "")
+		})
+	}
+}
+
+// A server that never answers on a new connection, or that hangs up within an answer, is told as it is.
+func TestAServerThatHangsUpIsATry(t *testing.T) {
+	s := serveRaw(t, func(s *rawServer, n int64, c net.Conn) {
+		r := bufio.NewReader(c)
+		s.request(r)
+		if n == 1 {
+			io.WriteString(c, twoBytes)
+			s.request(r)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A: b")
+		}
+	})
+	tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
+	x := testExchange(t, s.url)
+	ask(t, tr, x)
+	wantOutcome(t, x, crawler.Fetched, "")
+	for range 2 {
+		x := testExchange(t, s.url)
+		ask(t, tr, x)
+		wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
+	}
+}
