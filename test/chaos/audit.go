@@ -148,13 +148,15 @@ func (e *evidence) judgePace(v *verdict, host string, requests []int, excused ma
 }
 
 // judgeRobots bounds the requests for robots.txt: one, one more for each turn that was lost, one for each
-// answer that was none.
+// answer that was none or was cut by the end of its right.
 func (e *evidence) judgeRobots(v *verdict, host string, requests []int) {
 	asked, allowed := 0, 1
 	for _, i := range requests {
 		if q := &e.requests[i]; q.What == "robots" {
 			asked++
-			if !q.Whole || !q.Final || e.during(q.End, e.names[q.Source], 0, slowLink, unplug) {
+			r := e.sender[i]
+			cut := r != nil && !r.lost && !e.read(q).Before(r.known(q.End).Add(-rightSlack))
+			if !q.Whole || !q.Final || cut || e.during(q.End, e.names[q.Source], 0, slowLink, unplug) {
 				allowed++
 			}
 		}
@@ -168,6 +170,20 @@ func (e *evidence) judgeRobots(v *verdict, host string, requests []int) {
 	if asked > allowed {
 		v.breach("robots: %s was asked %d times for robots.txt, %d allowed", host, asked, allowed)
 	}
+}
+
+// read is when a fetcher may have read an answer's end at the latest: a process that was stopped when it came reads it when
+// it goes on. Its right may have ended meanwhile by its own clock, which cuts the exchange; and a start of the scheduler,
+// which gives each held turn a lease anew, may have kept the turn from being lost.
+func (e *evidence) read(q *webfarm.Request) time.Time {
+	at := q.End
+	for _, h := range e.faults {
+		slack := rightSlack + stalled(e.stalls, q.End)
+		if h.kind == stopFetcher && h.node == e.names[q.Source] && !q.End.Before(h.begin.Add(-slack)) && q.End.Before(h.end) && h.end.After(at) {
+			at = h.end
+		}
+	}
+	return at
 }
 
 // judgeRepeats looks for URLs that were asked for again without a cause: the turn of the request before was lost, or
@@ -188,7 +204,7 @@ func (e *evidence) judgeRepeats(v *verdict) {
 		p := &e.requests[before]
 		switch r := e.sender[before]; {
 		case !p.Final || !p.Whole:
-		case r == nil || r.lost || !p.End.Before(r.known(p.End).Add(-rightSlack)): // with the right ended, the exchange was cut
+		case r == nil || r.lost || !e.read(p).Before(r.known(p.End).Add(-rightSlack)): // with the right ended, the exchange was cut
 			v.figures.repeats++
 		case e.during(p.End, e.names[p.Source], 0, fullFetcher): // it could not store the answer
 			v.figures.repeats++

@@ -55,6 +55,15 @@ func good() *evidence {
 	}
 }
 
+// stopped is a stop of f2 during its turn, which a start of the scheduler kept from being lost.
+func (e *evidence) stopped(begin, end int) {
+	e.faults = append(e.faults, happened{kind: stopFetcher, node: "f2", begin: at(begin), end: at(end), leased: 1})
+	if last := len(e.turns) - 1; end > 9600 {
+		e.turns[last] = turn(12_000, "held", "c", 2)
+		e.turns = append(e.turns, turn(13_500, "renew", "c", 2), turn(15_000, "end", "c", 2))
+	}
+}
+
 func (e *evidence) verdict() *verdict {
 	slices.SortStableFunc(e.requests, func(a, b webfarm.Request) int { return a.Begin.Compare(b.Begin) })
 	v := &verdict{}
@@ -100,7 +109,16 @@ func TestPlantedBreachesAreFound(t *testing.T) {
 			e.turns[8].At = at(12000)
 			e.requests = append(e.requests, ask(2, 10500, "/6"))
 		}, "rights:"},
-		"a URL again within its turn":   {func(e *evidence) { e.requests[7] = ask(2, 7500, "/3") }, "repeats:"},
+		"a URL again within its turn": {func(e *evidence) { e.requests[7] = ask(2, 7500, "/3") }, "repeats:"},
+		"a URL again whose answer came well before its fetcher was stopped": {func(e *evidence) {
+			e.stopped(7900, 13_000)
+			e.requests = append(e.requests, ask(2, 14_000, "/5"))
+		}, "repeats:"},
+		"a URL again whose fetcher was stopped for less than its right": {func(e *evidence) {
+			e.stopped(7540, 8500)
+			e.requests[7] = ask(2, 7500, "/5")
+			e.requests = append(e.requests, ask(2, 8700, "/5"))
+		}, "repeats:"},
 		"more repeats than were leased": {func(e *evidence) { e.faults[0].leased = 1 }, "repeats:"},
 		"a request after the lease": {func(e *evidence) {
 			e.requests = append(e.requests, ask(1, 5400, "/6"))
@@ -158,6 +176,15 @@ func TestWhatIsAllowed(t *testing.T) {
 		},
 		"a turn that a start found held": func(e *evidence) {
 			e.turns = slices.Insert(e.turns, 6, turn(6550, "held", "c", 2))
+		},
+		"a URL again whose answer came while its fetcher was stopped for longer than its right, and whose turn a start kept": func(e *evidence) {
+			e.stopped(7540, 13_000)
+			e.requests = append(e.requests, ask(2, 14_000, "/5"))
+		},
+		"robots.txt again whose answer came then": func(e *evidence) {
+			e.stopped(7540, 13_000)
+			e.requests[7] = ask(2, 7500, "/robots.txt")
+			e.requests = append(e.requests, ask(2, 14_000, "/robots.txt"))
 		},
 		"a URL again whose exchange was open when the right ended, which came back": func(e *evidence) {
 			e.turns = slices.Insert(e.turns, 6, turn(9700, "renew", "c", 2))
