@@ -243,7 +243,9 @@ type JobState struct {
 	LogLevel string    // set while it ran, "" = as the command says
 	Finished time.Time // zero while it goes on
 	Seeded   bool      // the seeds given at the start were all admitted
-	Stopped  string    // why it last stopped, for people
+	Running  bool      // a process has the job; still so at a start: that process ended without a word
+	Ends     int       // how often in a row it ended so, with no result settled in between
+	Careful  int       // so many URLs are still to be asked for one at a time
 }
 
 // LedgerState is what a scheduler reads at its start.

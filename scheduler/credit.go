@@ -36,7 +36,7 @@ func (s *Scheduler) credit(st *step) int {
 	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
 		return 0
 	}
-	return max(0, s.slots()-st.turnsInForce())
+	return max(0, s.mostTurns()-st.turnsInForce())
 }
 
 // slots are those of the fetchers but for the mute.

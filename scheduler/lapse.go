@@ -34,6 +34,9 @@ func (st *step) lapse(name crawler.Host) {
 		if row == nil || row.Outcome != crawler.Waiting {
 			continue
 		}
+		if t.own && !(st.s.endCounts && len(keys) == 1) {
+			continue // the process that held it ended, which is no fault of the URL
+		}
 		fresh := *row
 		if fresh.Lapses++; fresh.Lapses >= 2*aloneLapses {
 			fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Failed, crawler.ReasonLost, time.Time{}
@@ -68,6 +71,7 @@ func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) 
 		if ts.Held {
 			t.until = now.Add(s.job.Job.Lease)
 			if ts.Fetcher == local {
+				t.own = true
 				t.until = now.Add(-s.job.Job.Grace - time.Nanosecond)
 			}
 		}

@@ -274,7 +274,7 @@ func (s *Scheduler) untilDue() time.Duration {
 		return 0
 	case s.state.front.stale():
 		return 0
-	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.slots(), s.state.unsent >= maxUnsent:
+	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.mostTurns(), s.state.unsent >= maxUnsent:
 		return time.Hour
 	}
 	// The tick bounds the pace at which a limit that leaves no credit is looked at.

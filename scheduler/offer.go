@@ -161,6 +161,9 @@ func (st *step) turnSize(h *crawler.HostState) int {
 	if settings.MaxPages > 0 {
 		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
 	}
+	if st.s.careful() {
+		n = min(n, 1)
+	}
 	return int(n)
 }
 

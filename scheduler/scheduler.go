@@ -136,6 +136,9 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if err := s.takeBackOversized(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.beCareful(); err != nil {
+		return nil, err
+	}
 	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()
@@ -175,6 +178,9 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 // Run schedules until the context ends or the ledger fails. When the job is done it goes on answering, so
 // that fetchers hear of it; see [Scheduler.Done].
 func (s *Scheduler) Run(ctx context.Context) error {
+	if err := s.begun(); err != nil {
+		return err
+	}
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.readResults(inner) })
 	g.Go(func() error { return s.runEffects(inner) })
@@ -182,7 +188,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err := g.Wait(); err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
-	return nil
+	return s.ended()
 }
 
 // readResults hands the result log to the loop, in order.

@@ -29,6 +29,7 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	}
 	job.SeedPrivate = union(before.SeedPrivate, s.o.Job.SeedPrivate)
 	st.job.Job, st.job.Given = job, given
+	st.countEnd(l, s.o.LocalFetcher)
 	if !sameLimits(&before, &job) {
 		st.work.Recount = &crawler.RecountWork{}
 	}

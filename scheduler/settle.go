@@ -31,6 +31,7 @@ func (st *step) settle(p *crawler.Part) {
 	for i := range p.Results {
 		st.result(h, t, p, &p.Results[i], rows)
 	}
+	st.settledURLs(len(p.Results))
 	if next := st.now.Add(p.Wait); h.RobotsTries == 0 || next.After(h.Next) {
 		h.Next = next // the fetcher knows best, but for the back-off of an unreachable robots.txt
 	}

@@ -28,6 +28,7 @@ type state struct {
 	quiet     time.Time // of a restored ledger, see recall; zero = none
 	looked    time.Time // when the newest step was begun
 	stopping  bool      // no more turns are made
+	endCounts bool      // the run before ended without a word while one URL was asked for at a time
 	seeded    bool      // the seeds of this start were all read
 	members   map[string]*member
 	counted   time.Time        // when the task queue last said how many messages it holds
@@ -46,6 +47,7 @@ type turn struct {
 	until     time.Time    // end of the lease, when held
 	lapseAt   uint64       // position in the result queue to be settled before it lapses; 0 = not drawn yet
 	lapsing   bool         // lapseAt is drawn
+	own       bool         // it was held by this process's predecessor
 	spared    bool         // its lease was made longer since its holder was last heard, see spare
 }
 

@@ -121,6 +121,8 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 		return "the task queue does not take the turns that are made"
 	case s.state.quietFor(s.clock.now()) > 0:
 		return fmt.Sprintf("restored from a backup: the rights of those who worked on end in %v", s.state.quietFor(s.clock.now()).Round(100*time.Millisecond))
+	case s.state.careful() && t.Slots > 0:
+		return fmt.Sprintf("one URL is asked for at a time, since the process ended %d times and nothing was settled; %d more", s.state.job.Ends, s.state.job.Careful)
 	case t.Slots == 0:
 		return "no fetcher has joined"
 	case silentFetcher(t.Fetchers) != "":
