@@ -51,7 +51,7 @@ func BackupFile(ctx context.Context, target string, keys *cluster.Keyring, file 
 	if at, err := os.Stat(file); err == nil {
 		plain = at.Mode().IsRegular()
 	}
-	err := storage.WriteFile(file, func(w io.Writer) error { return Backup(ctx, target, keys, w) })
+	err := storage.WriteFile(ctx, file, func(w io.Writer) error { return Backup(ctx, target, keys, w) })
 	if err != nil || !plain {
 		return BackupInfo{}, err
 	}

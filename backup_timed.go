@@ -142,6 +142,11 @@ func (b *timedBackups) once(ctx context.Context) {
 		b.r.o.Logger.Info("backed up", "to", where, "bytes", size, "took", time.Since(begun).Round(time.Millisecond))
 	}
 	b.last.Store(&told)
+	if err == nil && b.at == nil {
+		if err := b.prune(); err != nil { // the new backup is good all the same
+			b.r.o.Logger.Warn("an old backup could not be removed: remove it by hand, or mend the directory's rights", "error", err)
+		}
+	}
 }
 
 func backupAge(at time.Time) string {
@@ -157,14 +162,14 @@ func (b *timedBackups) make(ctx context.Context, name string) (size int64, where
 		return b.upload(ctx, name)
 	}
 	where = filepath.Join(b.dir, name)
-	if err := storage.WriteFile(where, func(w io.Writer) error { return b.r.backup(ctx, w) }); err != nil {
+	if err := storage.WriteFile(ctx, where, func(w io.Writer) error { return b.r.backup(ctx, w) }); err != nil {
 		return 0, "", err
 	}
 	info, err := os.Stat(where)
 	if err != nil {
 		return 0, "", fmt.Errorf("look at the backup: %w", err)
 	}
-	return info.Size(), where, b.prune()
+	return info.Size(), where, nil
 }
 
 // upload stores a backup by HTTP. It is put on disk first: servers want to know its length, and a slow one must not keep

@@ -67,7 +67,7 @@ func aBackup(t *testing.T, files ...string) crawler.Life {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		err := storage.WriteFile(f, func(w io.Writer) error {
+		err := storage.WriteFile(t.Context(), f, func(w io.Writer) error {
 			_, err := d.Backup(t.Context(), w, l, "v1")
 			return err
 		})

@@ -7,9 +7,7 @@ import (
 	"io"
 	"iter"
 	"net/url"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"trawl/cluster"
@@ -29,7 +27,8 @@ type ExportOptions struct {
 }
 
 // Export writes the rows of a crawl directory, also of one in which a crawl is running. A file appears under
-// its name only when it is whole. It returns the number of rows, -1 where the running crawl wrote them.
+// its name only when it is whole. It returns the number of rows, -1 where the running crawl does not report it. That nobody reads
+// Stdout to its end is no error.
 func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	q := exportRequest{filter: o.Filter}
 	var err error
@@ -42,15 +41,16 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	ledger, done, err := openAtRest(dir)
 	switch {
 	case errors.Is(err, storage.ErrInUse):
-		return -1, exportRunning(ctx, dir, o, q)
+		return exportRunning(ctx, dir, o, q)
 	case err != nil:
 		return 0, err
 	}
 	defer done()
 	if o.Out == "-" {
-		return storage.Export(o.Stdout, q.format, q.rows(ledger))
+		n, err := storage.Export(o.Stdout, q.format, q.rows(ledger))
+		return n, unlessLeft(err)
 	}
-	n, err := storage.ExportFile(o.Out, q.format, q.rows(ledger))
+	n, err := storage.ExportFile(ctx, o.Out, q.format, q.rows(ledger))
 	if err != nil {
 		return 0, fmt.Errorf("export %s: %w", o.Out, err)
 	}
@@ -67,38 +67,32 @@ func formatOf(out, format string) (storage.Format, error) {
 	return storage.FormatOf(out)
 }
 
-// exportRunning lets the crawl that runs in the directory write the rows.
-func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportRequest) error {
+// unlessLeft passes over the error that nobody reads standard output any more.
+func unlessLeft(err error) error {
+	if readerLeft(err) {
+		return nil
+	}
+	return err
+}
+
+// exportRunning lets the crawl that runs in the directory write the rows, into a file that is made here: by the same rules,
+// and with the rights of whoever asks.
+func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportRequest) (int64, error) {
 	socket, err := storage.ControlSocket(dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	client := cluster.NewControlClient(socket, nil)
 	defer client.Close()
 	if o.Out == "-" {
-		return client.Export(ctx, o.Stdout, q.values())
+		n, err := client.Export(ctx, o.Stdout, q.values())
+		return n, unlessLeft(err)
 	}
-	return wholeFile(o.Out, func(w io.Writer) error { return client.Export(ctx, w, q.values()) })
-}
-
-// wholeFile writes a file that gets its name only when it is whole and durable.
-func wholeFile(name string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	n, err := storage.WriteExport(ctx, o.Out, func(w io.Writer) (int64, error) { return client.Export(ctx, w, q.values()) })
 	if err != nil {
-		return fmt.Errorf("export %s: %w", name, err)
+		return 0, fmt.Errorf("export %s: %w", o.Out, err)
 	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("export %s: %w", name, err), os.Remove(f.Name()))
-	}
-	return nil
+	return n, nil
 }
 
 // exportRequest is an export as it travels to a running crawl.
@@ -148,23 +142,4 @@ func (q exportRequest) rows(l *storage.Ledger) iter.Seq2[*Row, error] {
 		return q.filter.Rows(l.RowsOf(q.filter.Hosts...))
 	}
 	return q.filter.Rows(l.All())
-}
-
-// streamRows writes rows to standard output as they become final, when the options ask for it.
-func (c *Crawl) streamRows() (func([]*Row) error, error) {
-	if !slices.Contains(c.o.Exports, "-") {
-		return nil, nil
-	}
-	w, err := storage.NewRowWriter(c.o.Stdout, storage.FormatJSONL)
-	if err != nil {
-		return nil, err
-	}
-	return func(rows []*Row) error {
-		for _, row := range rows {
-			if err := w.Write(row); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
-	}, nil
 }

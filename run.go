@@ -48,6 +48,7 @@ type run struct {
 	restored  time.Time      // when the ledger was, zero for never
 	copies    chan struct{}  // holds one word for each backup under way
 	timed     *timedBackups  // nil without
+	stream    *rowStream     // nil without the export "-"
 	jobFile   sync.Mutex     // one writer of job.yaml at a time, so that the last one writes what is in force
 }
 
@@ -60,7 +61,7 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	r.services, r.life = errgroup.WithContext(life)
 	err = r.start()
 	if err == nil {
-		err = r.work(ctx)
+		err = errors.Join(r.work(ctx), r.endStream(ctx))
 	}
 	kill()
 	failed := cleanEnd(r.services.Wait())
@@ -71,7 +72,7 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return withAdvice(err)
 	}
-	return c.export(context.WithoutCancel(ctx))
+	return c.export(ctx)
 }
 
 // withAdvice adds what a user can do about an error from below that does not say it.
@@ -114,13 +115,15 @@ func (r *run) start() error {
 	if r.o.Serve {
 		local = ""
 	}
-	final, err := r.streamRows()
-	if err != nil {
+	var along scheduler.Stream
+	if r.stream, err = r.newRowStream(loaded.Owed); err != nil {
 		return err
+	} else if r.stream != nil {
+		along = r.stream
 	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
 		Job: r.given, Said: r.o.Said, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
-		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Final: final, ClockOffset: r.o.ClockOffset,
+		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Stream: along, ClockOffset: r.o.ClockOffset,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
@@ -184,6 +187,9 @@ func (r *run) work(ctx context.Context) error {
 		defer t.Stop()
 		limit = t.C
 	}
+	if r.stream != nil {
+		go r.stream.run() // not among the services: a write that nobody takes cannot be waited for
+	}
 	full := make(chan struct{}, 1)
 	r.services.Go(func() error { return watchDisk(fetching, r.dir.Path(), r.o.MinFree, full, r.o.Logger) })
 	ending := Done
@@ -200,6 +206,9 @@ func (r *run) work(ctx context.Context) error {
 		ending = Limited
 		r.settleStop(stopFetching, fetched)
 	case <-ctx.Done():
+		ending = Interrupted
+		r.settleStop(stopFetching, fetched)
+	case <-r.stream.ended(): // nobody takes the rows any more
 		ending = Interrupted
 		r.settleStop(stopFetching, fetched)
 	case <-r.sched.Quiet(): // asked over the control API

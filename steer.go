@@ -108,11 +108,11 @@ func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added,
 	return added, err
 }
 
-func (s steering) Export(ctx context.Context, w io.Writer, request url.Values) error {
+func (s steering) Export(ctx context.Context, w io.Writer, request url.Values) (int64, error) {
 	q, err := readExportRequest(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = storage.Export(w, q.format, q.rows(s.r.ledger))
-	return errors.Join(err, ctx.Err())
+	n, err := storage.Export(w, q.format, q.rows(s.r.ledger))
+	return n, errors.Join(err, ctx.Err())
 }

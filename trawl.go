@@ -13,7 +13,6 @@
 package trawl
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -197,6 +196,8 @@ type Crawl struct {
 	ending   atomic.Pointer[Ending]
 	badSeeds atomic.Int64
 	exported []Exported
+	left     []string                      // exports that an interrupted ending left to the next start
+	lingers  atomic.Pointer[func() string] // what an ending waits for, nil for nothing
 }
 
 // New checks job and options and opens the directory, which it locks until Close. Where the directory holds a job, it
@@ -269,13 +270,20 @@ func (c *Crawl) Ending() Ending { return *c.ending.Load() }
 // Exported lists the files that were written at the end of Run.
 func (c *Crawl) Exported() []Exported { return c.exported }
 
+// LeftExports lists the exports that an interrupted ending left to the next start, which writes them.
+func (c *Crawl) LeftExports() []string { return c.left }
+
 // BadSeeds is the number of seeds that could not be read.
 func (c *Crawl) BadSeeds() int64 { return c.badSeeds.Load() }
 
 // Status tells where the job stands; all zero before Run has begun.
 func (c *Crawl) Status() Status {
 	if f := c.status.Load(); f != nil {
-		return (*f)()
+		s := (*f)()
+		if lingers := c.lingers.Load(); lingers != nil {
+			s.WaitsFor = (*lingers)()
+		}
+		return s
 	}
 	return Status{Job: c.job.Name, Kind: c.job.Kind, State: "starting"}
 }
@@ -314,22 +322,3 @@ func isDir(path string) bool {
 
 // HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
 func HoldsCrawl(dir string) bool { return isDir(filepath.Join(dir, "ledger")) }
-
-// export writes the files that the options ask for.
-func (c *Crawl) export(ctx context.Context) error {
-	for _, f := range c.o.Exports {
-		if f == "-" {
-			continue // was written as it came
-		}
-		format, err := storage.FormatOf(f)
-		if err != nil {
-			return err
-		}
-		n, err := storage.ExportFile(f, format, c.ledger.All())
-		if err != nil {
-			return fmt.Errorf("export %s: %w", f, err)
-		}
-		c.exported = append(c.exported, Exported{File: f, Rows: n})
-	}
-	return ctx.Err()
-}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"trawl/crawler"
@@ -35,8 +36,8 @@ type Steering interface {
 	Change(ctx context.Context, c crawler.Change) error
 	// Add admits seeds from a list, a URL a line; what was read is durable when it returns.
 	Add(ctx context.Context, list io.Reader) (crawler.Added, error)
-	// Export writes the rows that the request asks for.
-	Export(ctx context.Context, w io.Writer, request url.Values) error
+	// Export writes the rows that the request asks for, and returns how many.
+	Export(ctx context.Context, w io.Writer, request url.Values) (int64, error)
 }
 
 func (c *Control) steer(mux *http.ServeMux) {
@@ -82,15 +83,20 @@ func (c *Control) seeds(w http.ResponseWriter, r *http.Request) {
 
 func (c *Control) export(w http.ResponseWriter, r *http.Request) {
 	out := &movingOut{w: w, rc: http.NewResponseController(w)}
-	err := c.opts.Steering.Export(r.Context(), out, r.URL.Query())
+	w.Header().Set("Trailer", rowsTrailer)
+	n, err := c.opts.Steering.Export(r.Context(), out, r.URL.Query())
 	switch {
 	case err == nil:
+		w.Header().Set(rowsTrailer, strconv.FormatInt(n, 10))
 	case out.wrote:
 		panic(http.ErrAbortHandler) // the reader must not take what it has for the whole
 	default:
 		fail(w, http.StatusBadRequest, err.Error())
 	}
 }
+
+// rowsTrailer stands after an export and says how many rows it has.
+const rowsTrailer = "Trawl-Rows"
 
 // moving reads a body that may take as long as it likes while it moves.
 type moving struct {
@@ -148,18 +154,37 @@ func (c *ControlClient) post(ctx context.Context, path string, body io.Reader, i
 	return c.do(ctx, req, into)
 }
 
-// Export writes the rows that the request asks for to w, from a running job. After an error what was written
-// is not the whole.
-func (c *ControlClient) Export(ctx context.Context, w io.Writer, request url.Values) error {
+// Export writes the rows that the request asks for to w, from a running job, and returns how many; -1 when the job does not
+// report it. After an error what was written is not the whole.
+func (c *ControlClient) Export(ctx context.Context, w io.Writer, request url.Values) (int64, error) {
 	resp, err := c.open(ctx, pathExport+"?"+request.Encode())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return c.explain(ctx, err)
+	into := &ourWriter{w: w}
+	if _, err := io.Copy(into, resp.Body); into.err != nil {
+		return 0, into.err // ours, not the connection's
+	} else if err != nil {
+		return 0, c.explain(ctx, err)
 	}
-	return nil
+	n, err := strconv.ParseInt(resp.Trailer.Get(rowsTrailer), 10, 64)
+	if err != nil {
+		n = -1
+	}
+	return n, nil
+}
+
+// ourWriter keeps the error of the writer below it.
+type ourWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (f *ourWriter) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	f.err = err
+	return n, err
 }
 
 // open asks for an answer that is read as a stream. Its body is to be closed.

@@ -19,8 +19,8 @@ type addSteering struct {
 	ended chan error
 }
 
-func (addSteering) Change(context.Context, crawler.Change) error        { return nil }
-func (addSteering) Export(context.Context, io.Writer, url.Values) error { return nil }
+func (addSteering) Change(context.Context, crawler.Change) error                 { return nil }
+func (addSteering) Export(context.Context, io.Writer, url.Values) (int64, error) { return 0, nil }
 func (s addSteering) Add(_ context.Context, list io.Reader) (crawler.Added, error) {
 	in := bufio.NewScanner(list)
 	for in.Scan() {

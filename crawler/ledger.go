@@ -220,14 +220,26 @@ type Changes struct {
 	Sequence   uint64      // last row sequence used; 0 = unchanged
 	State      *JobState   // nil = unchanged
 	Work       *Work       // nil = unchanged
+	Owed       []OwedRow   // put; rows that whoever reads along has still to get
+	Delivered  uint64      // owed rows up to this number were delivered; 0 = none
 	Quiet      time.Time   // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
 }
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
-	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope) == 0 &&
-		c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero()
+	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope)+len(c.Owed) == 0 &&
+		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero()
 }
+
+// OwedRow is a row that became final while somebody read along (an export to standard output), and was not
+// delivered yet. Numbers rise in the order in which rows became final, without gaps, from 1.
+type OwedRow struct {
+	Number uint64
+	Key    URLKey
+}
+
+// OwedRange are the numbers of the owed rows; both zero when there is none.
+type OwedRange struct{ First, Last uint64 }
 
 // RobotsChange puts a host's robots file for its scheme.
 type RobotsChange struct {
@@ -260,6 +272,7 @@ type LedgerState struct {
 	Work     Work
 	Turns    []TurnState
 	Scope    []ScopeSeed
+	Owed     OwedRange // rows to be delivered before others
 
 	// Origin is the first life of this crawl: Life, unless the ledger was restored from a copy. Restored is when it was
 	// restored last, zero for never; of two ledgers with one origin the one restored later goes on.

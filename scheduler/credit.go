@@ -30,7 +30,7 @@ type member struct {
 // credit is how many turns may be made now.
 func (s *Scheduler) credit(st *step) int {
 	job := &st.s.job.Job
-	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 {
+	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 || s.streamFull() {
 		return 0
 	}
 	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {

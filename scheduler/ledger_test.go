@@ -25,6 +25,7 @@ type memLedger struct {
 	robots  map[crawler.Host]map[string]crawler.HostRobots
 	errands map[crawler.Host][]crawler.RobotsHop
 	answers map[crawler.URLKey]crawler.HopAnswer
+	owed    []crawler.OwedRow
 	commits int
 	broken  error                  // what the balance check found
 	refuse  error                  // returned by Commit
@@ -102,6 +103,8 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 		l.answers[a.URL.Key()] = a
 	}
 	l.state.Scope = append(l.state.Scope, c.Scope...)
+	l.owed = slices.DeleteFunc(l.owed, func(o crawler.OwedRow) bool { return o.Number <= c.Delivered })
+	l.owed = append(l.owed, c.Owed...)
 	if c.Tallies != nil {
 		l.state.Tallies = c.Tallies.Clone()
 	}

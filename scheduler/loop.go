@@ -49,6 +49,9 @@ func (s *Scheduler) loop(ctx context.Context) error {
 			due.Reset(s.untilDue())
 			continue
 		case <-ctx.Done():
+			if err := s.noteDelivered(); err != nil {
+				return err
+			}
 			return ctx.Err()
 		}
 		s.gather(&e)
@@ -114,6 +117,7 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		st.workOn(s.o.Index)
 	}
 	if e.tick {
+		st.changes.Delivered = s.newlyDelivered()
 		s.lapseExpired(ctx, st)
 		s.republish(ctx, st)
 		s.listen(st.now)
@@ -164,25 +168,9 @@ func (s *Scheduler) commit(st *step) error {
 			return fmt.Errorf("write ledger: %w", err)
 		}
 	}
+	s.handOver(st)
 	s.state.applied(st)
-	return s.tellFinal(st)
-}
-
-// tellFinal hands on the rows that the step made final.
-func (s *Scheduler) tellFinal(st *step) error {
-	if s.o.Final == nil {
-		return nil
-	}
-	var rows []*crawler.Row
-	for _, k := range st.order {
-		if e := st.rows[k]; e.new.Outcome.Final() {
-			rows = append(rows, e.new)
-		}
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	return s.o.Final(rows)
+	return nil
 }
 
 // effects are the step's tasks and what of the result log is not needed any more.
@@ -274,7 +262,7 @@ func (s *Scheduler) untilDue() time.Duration {
 		return 0
 	case s.state.front.stale():
 		return 0
-	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.mostTurns(), s.state.unsent >= maxUnsent:
+	case !ok || s.state.stopping || s.state.job.Paused || len(s.state.turns) >= s.mostTurns(), s.state.unsent >= maxUnsent, s.streamFull():
 		return time.Hour
 	}
 	// The tick bounds the pace at which a limit that leaves no credit is looked at.

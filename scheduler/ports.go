@@ -64,6 +64,19 @@ type Tasks interface {
 	Queued(ctx context.Context) (int, error)
 }
 
+// Stream is whoever reads along. What it was handed and has not delivered stands in the ledger ([crawler.OwedRow]), so that
+// rows are delivered at least once, in the order in which they became final, over any end of the process. Its methods are
+// called by the loop, and do not wait.
+type Stream interface {
+	// Final hands over rows that became final, once that is durable. The first has this number, the others the next. A
+	// stream without room for them reads them from the ledger later.
+	Final(first uint64, rows []*crawler.Row)
+	// Full reports whether rows pile up; no turns are made until they do not.
+	Full() bool
+	// Delivered is the number of the last row that was delivered together with all before it.
+	Delivered() uint64
+}
+
 // Results is the scheduler's end of the result log: in order, without gaps, kept until purged.
 type Results interface {
 	// Read waits for parts after the position and returns between 1 and max of them, in order.

@@ -38,9 +38,8 @@ type Options struct {
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
 	Logger                  *slog.Logger
-	// Final hears of rows that became final, once that is durable. The loop waits for it: who reads along
-	// slowly slows the job down, and nothing piles up. nil = nobody.
-	Final func([]*crawler.Row) error
+	// Stream reads along; nil = nobody. One that is slow slows the job down, and nothing piles up.
+	Stream Stream
 	// ClockOffset is added to the wall clock at the start, for tests that move it. nil = nothing.
 	ClockOffset func() time.Duration
 	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse". For
@@ -155,6 +154,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		job: l.State, work: l.Work, life: l.Life, tallies: l.Tallies.Clone(),
 		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
+		streams: s.o.Stream != nil, owed: l.Owed.Last,
 		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),
 	}
 	if s.o.RecentLinks > 0 {
@@ -306,7 +306,7 @@ func (s *Scheduler) newStep() *step {
 	return &step{
 		now: s.clock.now(), s: s.state, read: s.o.Ledger, jitter: mrand.Float64,
 		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
-		tallies: s.state.tallies.Clone(), sequence: s.state.sequence,
+		tallies: s.state.tallies.Clone(), sequence: s.state.sequence, owed: s.state.owed,
 		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), turns: make(map[crawler.Host]*turn),
 		names: make(map[crawler.HostKey]crawler.Host), tracing: s.tracing(),
 	}

@@ -33,6 +33,9 @@ type state struct {
 	members   map[string]*member
 	counted   time.Time        // when the task queue last said how many messages it holds
 	settled   map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
+	streams   bool             // somebody reads along
+	owed      uint64           // number of the last row that whoever reads along is owed
+	delivered uint64           // of the last one that the ledger knows as delivered
 	unsent    int              // bytes of tasks that wait until the queue takes them
 }
 
@@ -120,6 +123,7 @@ type step struct {
 
 	taskBytes int // of tasks
 	sequence  uint64
+	owed      uint64
 	lapsed    bool // a turn lapsed in this step
 	tracing   bool // events are told
 	events    []turnEvent
@@ -306,6 +310,7 @@ func (st *step) seal() {
 		}
 	}
 	st.sealErrands()
+	st.owe()
 	if st.sequence != st.s.sequence {
 		c.Sequence = st.sequence
 	}
@@ -334,7 +339,8 @@ func (st *step) queueUp(e *hostEdit) {
 
 // applied takes the committed step over into the state.
 func (s *state) applied(st *step) {
-	s.tallies, s.sequence = st.tallies, st.sequence
+	s.tallies, s.sequence, s.owed = st.tallies, st.sequence, st.owed
+	s.delivered = max(s.delivered, st.changes.Delivered)
 	if st.changes.Position > 0 {
 		s.position = st.changes.Position
 	}

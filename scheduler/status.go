@@ -119,6 +119,8 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 		return ""
 	case s.state.unsent >= maxUnsent:
 		return "the task queue does not take the turns that are made"
+	case s.streamFull():
+		return "standard output does not take the rows"
 	case s.state.quietFor(s.clock.now()) > 0:
 		return fmt.Sprintf("restored from a backup: the rights of those who worked on end in %v", s.state.quietFor(s.clock.now()).Round(100*time.Millisecond))
 	case s.state.careful() && t.Slots > 0:

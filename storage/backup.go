@@ -312,9 +312,9 @@ func (s *backupSum) end() backupEnd {
 }
 
 // WriteFile makes a private file appear whole under its name: written beside its place, synced, renamed.
-func WriteFile(path string, write func(io.Writer) error) error {
+func WriteFile(ctx context.Context, path string, write func(io.Writer) error) error {
 	removeStale(linkTarget(path))
-	return writeFile(path, 0o600, func(f *os.File) error { return write(f) })
+	return writeFile(ctx, path, 0o600, func(f *os.File) error { return write(f) })
 }
 
 // isText reports whether an entry is one of the files beside the ledger.

@@ -37,6 +37,7 @@ const (
 	socketName  = "control.sock"
 	jobName     = "job.yaml"
 	membersName = "members"
+	leftName    = "exports.left"
 )
 
 // Dir is a crawl directory that this process has locked: one job and everything that belongs to it.

@@ -3,6 +3,7 @@ package storage
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,10 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sys/unix"
 
 	"trawl/crawler"
 )
@@ -20,8 +23,8 @@ import (
 // a path that ends with .gz is compressed. The file appears whole or not at all: it is written beside its
 // place, synced, and renamed; an older one of that name is replaced at that moment. What exports to this
 // name left there when they were killed is removed first. What is not a plain file (a pipe, /dev/stdout) is
-// written to directly.
-func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
+// written to directly. The end of ctx ends the export with its error, also where nobody reads the pipe.
+func ExportFile(ctx context.Context, path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
 	if f == "" {
 		f, err = FormatOf(path)
 	} else if err = f.checkGzip(path); err != nil {
@@ -30,46 +33,88 @@ func ExportFile(path string, f Format, rows iter.Seq2[*crawler.Row, error]) (n i
 	if err != nil {
 		return 0, err
 	}
-	write := func(file *os.File) error {
-		n, err = exportTo(file, isGzip(path), f, rows)
-		return err
-	}
+	return WriteExport(ctx, path, func(w io.Writer) (int64, error) { return Export(w, f, whileAlive(ctx, rows)) })
+}
+
+// WriteExport makes an export of what write writes, and gives the number of rows that it reports; see [ExportFile], whose way
+// to treat the path it is. The writer of rows may be elsewhere, such as in the process that runs the crawl.
+func WriteExport(ctx context.Context, path string, write func(io.Writer) (int64, error)) (n int64, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return 0, fmt.Errorf("export to %s: it is a directory; name a file in it", path)
 	}
 	removeStale(linkTarget(path))
-	err = writeFile(path, 0o666, write)
+	err = writeFile(ctx, path, 0o666, func(file *os.File) (err error) {
+		n, err = compressed(file, isGzip(path), write)
+		return errors.Join(err, ctx.Err())
+	})
 	return n, err
+}
+
+// whileAlive passes rows on until the context ends.
+func whileAlive(ctx context.Context, rows iter.Seq2[*crawler.Row, error]) iter.Seq2[*crawler.Row, error] {
+	return func(yield func(*crawler.Row, error) bool) {
+		for row, err := range rows {
+			if err == nil && ctx.Err() != nil {
+				row, err = nil, ctx.Err()
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // writeFile makes a file appear whole, and writes to what is not a plain file (a pipe, a device) directly: putting a file
 // in its place would take it away from everybody.
-func writeFile(path string, mode fs.FileMode, write func(*os.File) error) error {
+func writeFile(ctx context.Context, path string, mode fs.FileMode, write func(*os.File) error) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeDirectly(path, write)
+		return writeDirectly(ctx, path, write)
 	}
 	return replaceFile(path, mode, write)
 }
 
-func exportTo(w io.Writer, compress bool, f Format, rows iter.Seq2[*crawler.Row, error]) (int64, error) {
+func compressed(w io.Writer, compress bool, write func(io.Writer) (int64, error)) (int64, error) {
 	if !compress {
-		return Export(w, f, rows)
+		return write(w)
 	}
 	out := bufio.NewWriterSize(w, exportBuffer)
 	z := gzip.NewWriter(out)
-	n, err := Export(z, f, rows)
+	n, err := write(z)
 	if err == nil {
 		err = errors.Join(z.Close(), out.Flush())
 	}
 	return n, err
 }
 
-func writeDirectly(path string, write func(*os.File) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+// pipeLook is the time between two looks whether a named pipe has a reader.
+const pipeLook = 100 * time.Millisecond
+
+// writeDirectly writes to a pipe or a device. A named pipe is waited for until it has a reader.
+func writeDirectly(ctx context.Context, path string, write func(*os.File) error) error {
+	f, err := openPipe(ctx, path)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
+	// A device without deadlines (a disk) takes what it is given.
+	defer context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })()
 	return errors.Join(write(f), f.Close())
+}
+
+// openPipe opens without waiting in the system, where nothing could end the waiting.
+func openPipe(ctx context.Context, path string) (*os.File, error) {
+	t := time.NewTicker(pipeLook)
+	defer t.Stop()
+	for {
+		f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
+		if !errors.Is(err, unix.ENXIO) {
+			return f, err
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("nobody reads %s: %w", path, ctx.Err())
+		}
+	}
 }
 
 // replaceFile makes a file appear whole: temporary file in the same directory, sync, rename, sync of the

@@ -254,7 +254,7 @@ func checkPageIndex(t *testing.T, f *parquet.File) {
 
 func TestAParquetExportWithoutRowsIsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.parquet")
-	if n, err := ExportFile(path, "", rowsOf()); n != 0 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf()); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	rows, err := parquet.ReadFile[parquetRow](path)
@@ -265,7 +265,7 @@ func TestAParquetExportWithoutRowsIsAFile(t *testing.T) {
 
 func TestAParquetFileIsReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.parquet")
-	if n, err := ExportFile(path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	rows, err := parquet.ReadFile[parquetRow](path)
@@ -282,7 +282,7 @@ func TestAParquetFileIsReadBack(t *testing.T) {
 func TestParquetIsNotCompressedAgain(t *testing.T) {
 	dir := t.TempDir()
 	for _, f := range []Format{"", FormatParquet} {
-		if _, err := ExportFile(filepath.Join(dir, "a.parquet.gz"), f, rowsOf()); err == nil || strings.Contains(err.Error(), "\n") {
+		if _, err := ExportFile(t.Context(), filepath.Join(dir, "a.parquet.gz"), f, rowsOf()); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", f, err)
 		}
 	}

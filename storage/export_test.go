@@ -200,20 +200,20 @@ func TestTheFormatIsByTheEnding(t *testing.T) {
 func TestAnExportFileAppearsWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rows.jsonl")
-	if n, err := ExportFile(path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantJSONL {
 		t.Errorf("the file is %q, %v", b, err)
 	}
 	broken := errors.New("broken")
-	if n, err := ExportFile(path, "", failing(bareRow(t), broken)); n != 1 || !errors.Is(err, broken) {
+	if n, err := ExportFile(t.Context(), path, "", failing(bareRow(t), broken)); n != 1 || !errors.Is(err, broken) {
 		t.Errorf("a broken ledger: %d, %v", n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantJSONL {
 		t.Errorf("the older file became %q, %v", b, err)
 	}
-	if _, err := ExportFile(filepath.Join(dir, "other.csv"), "", failing(bareRow(t), broken)); err == nil {
+	if _, err := ExportFile(t.Context(), filepath.Join(dir, "other.csv"), "", failing(bareRow(t), broken)); err == nil {
 		t.Error("a broken ledger is no error")
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
@@ -223,7 +223,7 @@ func TestAnExportFileAppearsWholeOrNotAtAll(t *testing.T) {
 
 func TestAnExportFileMayBeCompressed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.csv.gz")
-	if n, err := ExportFile(path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	f, err := os.Open(path)
@@ -242,10 +242,10 @@ func TestAnExportFileMayBeCompressed(t *testing.T) {
 
 func TestTheFormatMayBeSaidInstead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.txt")
-	if _, err := ExportFile(path, "", rowsOf()); err == nil {
+	if _, err := ExportFile(t.Context(), path, "", rowsOf()); err == nil {
 		t.Error("an unknown ending was taken")
 	}
-	if n, err := ExportFile(path, FormatCSV, rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, FormatCSV, rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantCSV {
@@ -258,13 +258,13 @@ func TestAnExportToAPlaceThatIsNoneIsAnError(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "d.csv"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ExportFile(filepath.Join(dir, "d.csv"), "", rowsOf()); err == nil || !strings.Contains(err.Error(), "directory") {
+	if _, err := ExportFile(t.Context(), filepath.Join(dir, "d.csv"), "", rowsOf()); err == nil || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("a directory: %v", err)
 	}
-	if _, err := ExportFile(filepath.Join(dir, "nowhere", "a.csv"), "", rowsOf()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := ExportFile(t.Context(), filepath.Join(dir, "nowhere", "a.csv"), "", rowsOf()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
 	}
-	if _, err := ExportFile(os.DevNull, FormatCSV, rowsOf(bareRow(t))); err != nil {
+	if _, err := ExportFile(t.Context(), os.DevNull, FormatCSV, rowsOf(bareRow(t))); err != nil {
 		t.Errorf("a device: %v", err)
 	}
 }
@@ -290,7 +290,7 @@ func TestAnExportFollowsALinkToItsTarget(t *testing.T) {
 	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ExportFile(link, "", rowsOf()); err != nil {
+	if _, err := ExportFile(t.Context(), link, "", rowsOf()); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode().IsRegular() {
@@ -312,7 +312,7 @@ func TestAPipeStaysAPipe(t *testing.T) {
 		text, err := os.ReadFile(pipe)
 		read <- fmt.Sprint(string(text), err)
 	}()
-	err := WriteFile(pipe, func(w io.Writer) error {
+	err := WriteFile(t.Context(), pipe, func(w io.Writer) error {
 		_, err := io.WriteString(w, "a backup")
 		return err
 	})

@@ -29,6 +29,7 @@ import (
 //
 //	meta        name                                                see the names below
 //	scope       the seed's text                                     empty
+//	owed        number (8)                                          key of a row (16)
 //
 // A row has one queue entry exactly while its outcome is Waiting: of class 0 while it waits for another
 // try, else of class 1. A host has one due entry exactly while [crawler.HostState.Due] says so. Depths are
@@ -52,6 +53,8 @@ const (
 	ownPartition      = 0xFFFF
 	kindMeta     kind = 1
 	kindScope    kind = 2
+	kindOwed     kind = 3
+	ownKinds          = kindOwed // the last of them
 )
 
 // Names of the ledger's own records.
@@ -164,6 +167,10 @@ func appendMeta(b []byte, name string) []byte {
 
 func appendScope(b []byte, seed crawler.ScopeSeed) []byte {
 	return append(appendPartition(b, ownPartition, kindScope), seed...)
+}
+
+func appendOwed(b []byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendPartition(b, ownPartition, kindOwed), number)
 }
 
 func depthKey(depth int) uint16 { return uint16(min(max(depth, 0), maxDepthKey)) }

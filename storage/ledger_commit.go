@@ -104,6 +104,7 @@ func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
 		w.value = w.value[:0]
 		w.set(appendScope(w.key[:0], seed))
 	}
+	w.owed(c)
 	w.own(c, clock)
 }
 

@@ -31,6 +31,7 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 		func() error { return l.metaJSON(snap, metaWork, &s.Work) },
 		func() (err error) { s.Turns, err = l.turns(ctx, snap); return },
 		func() (err error) { s.Scope, err = l.scope(ctx, snap); return },
+		func() (err error) { s.Owed, err = l.owedRange(snap); return },
 	} {
 		if err == nil {
 			err = read()

@@ -220,7 +220,7 @@ func (v *verifier) unknown() error {
 		last := kind(hostKinds)
 		own := len(key) >= prefixBytes && key[0] == 0xFF && key[1] == 0xFF
 		if own {
-			last = kindScope
+			last = ownKinds
 		}
 		if len(key) < prefixBytes || key[0] != 0 && !own || key[2] == 0 || kind(key[2]) > last {
 			v.differ("key %x: is of no kind that this trawl knows", key)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -109,6 +110,9 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	defer crawl.Close()
 	job = crawl.Job()
 	show.kept(crawl)
+	if slices.Contains(o.Exports, "-") {
+		signal.Ignore(syscall.SIGPIPE) // the job stops in order when nobody reads any more
+	}
 	ctx, stop := p.signals(c.Context(), crawl.Dir())
 	defer stop()
 	defer f.keys.hangups(ctx, o.Keys)()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +36,9 @@ func (p *program) exportCommand() *cobra.Command {
 		var err error
 		if o.Filter, err = rowFilter(outcomes, hosts, since, time.Now()); err != nil {
 			return err
+		}
+		if o.Out == "-" {
+			signal.Ignore(syscall.SIGPIPE) // a reader that leaves is no failure
 		}
 		n, err := trawl.Export(c.Context(), args[0], o)
 		if err != nil {

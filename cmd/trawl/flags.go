@@ -72,7 +72,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.Lookup("allow-private").NoOptDefVal = "all"
 	fs.StringVar(&f.archive, "archive", string(j.Archive), "where bodies go: warc, files or none")
 	fs.StringVar(&f.compress, "compress", string(j.Compress), "compression of WARC records: gzip or none")
-	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl or FILE.csv at the end (repeatable)")
+	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl, FILE.csv or FILE.parquet at the end; - streams them to standard output (repeatable)")
 	f.log.add(fs, "no progress, only problems and the summary")
 	f.clock.add(fs)
 	fs.StringVar(&f.retryFailed, "retry-failed", "", "take up URLs again that failed, all or those with this reason")

@@ -167,6 +167,9 @@ func (p *program) summary(c *trawl.Crawl, begun time.Time) int {
 	for _, x := range c.Exported() {
 		fmt.Fprintf(p.stderr, "  %s rows in %s\n", count(x.Rows), x.File)
 	}
+	for _, f := range c.LeftExports() {
+		fmt.Fprintf(p.stderr, "  %s is not written yet, it takes longer: the next start writes it, or trawl export %s -o FILE\n", f, c.Dir())
+	}
 	if n := c.BadSeeds(); n > 0 {
 		fmt.Fprintf(p.stderr, "  %s lines of the seeds could not be read\n", count(n))
 	}
