@@ -223,6 +223,9 @@ func (b *timedBackups) prune() error {
 // now is the status of the running job.
 func (r *run) now() Status {
 	s := r.sched.Status()
+	if lingers := r.lingers.Load(); lingers != nil {
+		s.WaitsFor = (*lingers)()
+	}
 	if r.timed != nil {
 		told := r.timed.last.Load()
 		s.LastBackup, s.BackupProblem = told.at, told.problem

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"log/slog"
 	"net"
 	"os"
@@ -207,28 +208,30 @@ func (p *nodeProcess) succeeds() string {
 }
 
 // freeBind is a loopback address whose port and the two after it are free, for a scheduler that is to come
-// back at the same place.
+// back at the same place. The ports are below those that the system gives to whoever asks for any: such a port could be taken
+// by somebody's outgoing connection before the scheduler listens there.
 func freeBind(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, free := first.Addr().(*net.TCPAddr).Port, true
-		for next := port + 1; next <= port+2; next++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", next))
-			if err != nil {
-				free = false
-				break
-			}
-			l.Close()
-		}
-		first.Close()
-		if free {
+		port := lowPorts + rand.IntN(systemPorts-lowPorts-3)
+		if !slices.ContainsFunc([]int{port, port + 1, port + 2}, taken) {
 			return fmt.Sprintf("127.0.0.1:%d", port)
 		}
 	}
 	t.Fatal("no three free ports in a row")
 	return ""
+}
+
+const (
+	lowPorts    = 12_000
+	systemPorts = 32_768 // the first that Linux gives to whoever asks for any
+)
+
+func taken(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return true
+	}
+	l.Close()
+	return false
 }

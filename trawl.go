@@ -279,11 +279,7 @@ func (c *Crawl) BadSeeds() int64 { return c.badSeeds.Load() }
 // Status tells where the job stands; all zero before Run has begun.
 func (c *Crawl) Status() Status {
 	if f := c.status.Load(); f != nil {
-		s := (*f)()
-		if lingers := c.lingers.Load(); lingers != nil {
-			s.WaitsFor = (*lingers)()
-		}
-		return s
+		return (*f)()
 	}
 	return Status{Job: c.job.Name, Kind: c.job.Kind, State: "starting"}
 }
