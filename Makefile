@@ -33,6 +33,9 @@ accept: build ## what a user must see, with real processes (minutes)
 chaos: ## the fault bench: a cluster under seeded plans of faults (under 30 minutes; PLANS=5 for fewer)
 	$(GO) run ./test/chaos $(if $(PLANS),-plans $(PLANS))
 
+mutants: ## small mistakes in the code, one at a time: how many do the tests notice? (an hour)
+	$(GO) run ./test/mutants
+
 bench: ## speed as ratios to a bare client, from one interleaved run
 	$(GO) run ./bench
 
@@ -46,5 +49,5 @@ generate: ## make the generated code again (needs protoc)
 cover: ## statement coverage by package
 	$(GO) test -cover ./...
 
-.PHONY: help build run test race lint check accept chaos bench fuzz generate cover
+.PHONY: help build run test race lint check accept chaos mutants bench fuzz generate cover
 .DEFAULT_GOAL := help
