@@ -29,6 +29,7 @@ func JobYAML(j *Job) ([]byte, error) {
 		{Key: "ignore-robots", Value: j.IgnoreRobots},
 		{Key: "user-agent", Value: j.UserAgent},
 		{Key: "header", Value: headerLines(j.Headers)},
+		{Key: "referer", Value: string(j.Referer)},
 		{Key: "ca-file", Value: j.CA},
 		{Key: "bandwidth", Value: j.Bandwidth},
 		{Key: "max-body", Value: j.Fetch.MaxBody},

@@ -441,7 +441,7 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 	eventually(t, ctx, "room for a task", func() bool { return s.Offer(ctx, []crawler.Task{large}) == nil })
 
 	part := queuePart(1)
-	part.State.Cookies = []string{strings.Repeat("x", 500<<10)}
+	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, 500<<10)}}
 	data, err := wire.EncodePart(part)
 	must(t, err)
 	n := 0

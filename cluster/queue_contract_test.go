@@ -209,7 +209,7 @@ func contractTooLarge(t *testing.T, ctx context.Context, q queueEnds) {
 		t.Errorf("task %d came", n)
 	}
 	part := queuePart(1)
-	part.State.Cookies = []string{strings.Repeat("x", crawler.MaxPartBytes)}
+	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, crawler.MaxPartBytes)}}
 	if err := q.f[0].Send(ctx, part); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("send: %v", err)
 	}
@@ -382,7 +382,7 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 		all.Wait()
 		u, err := crawler.ParseURL("http://" + string(ask.Host) + "/more")
 		return crawler.Answer{
-			Verdict: crawler.Granted, Lease: time.Minute, Credentials: ask.Fetcher, More: []crawler.TaskURL{{URL: u}},
+			Verdict: crawler.Granted, Lease: time.Minute, Credentials: crawler.Credentials{HTTP: ask.Fetcher}, More: []crawler.TaskURL{{URL: u}},
 			Robots: []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsRules, Body: []byte(strings.Repeat("x", 500_000))}},
 		}, err
 	}))
@@ -400,7 +400,7 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 		wg.Go(func() {
 			ask := crawler.Ask{Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: queueTask(t, n).Host, Fetcher: fmt.Sprint(n)}
 			a, err := q.f[n%2].Ask(ctx, ask)
-			if err != nil || a.Verdict != crawler.Granted || a.Credentials != fmt.Sprint(n) || len(a.Robots[0].Body) != 500_000 {
+			if err != nil || a.Verdict != crawler.Granted || a.Credentials.HTTP != fmt.Sprint(n) || len(a.Robots[0].Body) != 500_000 {
 				t.Errorf("ask %d: %v, %v", n, a.Verdict, err)
 			}
 		})

@@ -63,7 +63,7 @@ func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 	if got, err := reply(large); err != nil || len(got.Robots) != 2 || len(got.Validators) != 0 {
 		t.Errorf("with validators beyond the limit: %v, %d validators", err, len(got.Validators))
 	}
-	large.Validators, large.Credentials = nil, noise(limit)
+	large.Validators, large.Credentials.HTTP = nil, noise(limit)
 	if _, err := reply(large); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("what cannot be left out: %v", err)
 	}

@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,15 @@ func (h Header) validate(what string) error {
 		return fmt.Errorf("%s %q: the value must be one line", what, h.Name)
 	}
 	return nil
+}
+
+// Secret reports whether the header proves who asks: of the job's headers these go only to the hosts that seeds spell.
+func (h Header) Secret() bool {
+	switch strings.ToLower(h.Name) {
+	case "authorization", "proxy-authorization", "cookie":
+		return true
+	}
+	return false
 }
 
 func isHeaderName(r rune) bool {
@@ -99,8 +109,12 @@ type HostSettings struct {
 	PerHost      int
 	MaxPages     int64
 	IgnoreRobots bool
-	Headers      []Header // the job's, then the rule's
+	Headers      []Header // the job's; secret ones are for the hosts that seeds spell
+	Own          []Header // the rule's, for the hosts that it names; they win
 }
+
+// HasSecrets reports whether headers of the job go only to the hosts that seeds spell.
+func (j *Job) HasSecrets() bool { return slices.ContainsFunc(j.Headers, Header.Secret) }
 
 // For gives the settings of a host: the job's, with those of the rule that names it most closely.
 func (j *Job) For(h Host) HostSettings {
@@ -118,9 +132,7 @@ func (j *Job) For(h Host) HostSettings {
 	set(&s.PerHost, best.PerHost)
 	set(&s.MaxPages, best.MaxPages)
 	set(&s.IgnoreRobots, best.IgnoreRobots)
-	if len(best.Headers) > 0 {
-		s.Headers = append(append([]Header(nil), j.Headers...), best.Headers...)
-	}
+	s.Own = best.Headers
 	return s
 }
 

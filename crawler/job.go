@@ -82,11 +82,12 @@ type Job struct {
 	Retry  RetryPolicy  `json:"retry"`
 	Robots RobotsPolicy `json:"robots"`
 
-	Accept    []string   `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
-	Headers   []Header   `json:"headers,omitempty"`   // sent with each request
-	CA        string     `json:"ca,omitempty"`        // certificates (PEM) trusted beside the system's
-	Bandwidth int64      `json:"bandwidth,omitempty"` // bytes a second of each fetcher; 0 = no limit
-	Hosts     []HostRule `json:"hosts,omitempty"`     // settings of single hosts
+	Accept    []string      `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
+	Headers   []Header      `json:"headers,omitempty"`   // sent with each request
+	Referer   RefererPolicy `json:"referer"`             // what requests say of the page that led to them
+	CA        string        `json:"ca,omitempty"`        // certificates (PEM) trusted beside the system's
+	Bandwidth int64         `json:"bandwidth,omitempty"` // bytes a second of each fetcher; 0 = no limit
+	Hosts     []HostRule    `json:"hosts,omitempty"`     // settings of single hosts
 
 	Archive      ArchiveKind `json:"archive"`
 	Compress     Compression `json:"compress"`
@@ -146,6 +147,7 @@ func NewJob(kind Kind) Job {
 			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
 			Redirects: 10, Links: 10_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
 		},
+		Referer: RefererStrictOrigin,
 		Retry:   RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
 		Robots:  RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
 		Archive: ArchiveWARC, Compress: CompressGzip,
@@ -215,6 +217,11 @@ func (j *Job) Validate() error {
 	bad(j.Grace > 0, "grace %v: must be more than 0", j.Grace)
 	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)
 	bad(j.CA == "" || x509.NewCertPool().AppendCertsFromPEM([]byte(j.CA)), "--ca-file: there is no certificate (PEM) in it")
+	switch j.Referer {
+	case RefererNone, RefererOrigin, RefererSameOrigin, RefererStrictOrigin:
+	default:
+		bad(false, "--referer %q: use none, origin, same-origin or strict-origin-when-cross-origin", j.Referer)
+	}
 	for _, a := range j.Accept {
 		bad(validMediaRange(a), "--accept %q: use a content type such as text/html, or image/*", a)
 	}

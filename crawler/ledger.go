@@ -40,10 +40,10 @@ type HostState struct {
 	Handing     int  // robots answers that not all hosts were given that waited for them
 	ErrandsLast bool // the newest turn was one of errands: the next is for its own URLs, where some are ready
 
-	Cookies     []string
 	Addresses   []string
 	AddressesTo time.Time
-	Credentials string
+	Seeds       Schemes     // by which seeds spell the host; where redirects led does not count
+	Credentials Credentials // of its seeds
 }
 
 // Ready is the number of URLs of an idle host that may be asked for now, as far as its clock allows.
@@ -211,7 +211,8 @@ type Changes struct {
 	Turns      []TurnState // put
 	EndTurns   []Host      // whose turn is over
 	Robots     []RobotsChange
-	Errands    []RobotsHop // put, at the host of their URL
+	Domains    []DomainState // put; one without anything is removed
+	Errands    []RobotsHop   // put, at the host of their URL
 	EndErrands []RobotsHop
 	Answers    []HopAnswer // put
 	Scope      []ScopeSeed // added
@@ -227,7 +228,7 @@ type Changes struct {
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
-	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope)+len(c.Owed) == 0 &&
+	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Domains)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope)+len(c.Owed) == 0 &&
 		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero()
 }
 
@@ -258,6 +259,7 @@ type JobState struct {
 	Running  bool      // a process has the job; still so at a start: that process ended without a word
 	Ends     int       // how often in a row it ended so, with no result settled in between
 	Careful  int       // so many URLs are still to be asked for one at a time
+	Private  uint64    `json:",omitempty"` // digest of the cookies and logins that the user gave last
 }
 
 // LedgerState is what a scheduler reads at its start.

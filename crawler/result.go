@@ -24,6 +24,7 @@ type Result struct {
 	LastModified string
 	Detail       string        // one line for people
 	RetryAfter   time.Duration // what the server asked for, at most [MaxRetryAfter]
+	Asked        uint64        // of a Redirected: [CookieDigest] of what was sent
 }
 
 // LinkKind tells what a link is for; scope treats pages and requisites differently.
@@ -58,6 +59,7 @@ type Row struct {
 
 	Depth     int    // links followed from the seed; redirects do not count
 	Via       string // the page or redirect that first led here, "" for seeds
+	Referrer  string // of where redirects led: the page whose link they began with; Via is the redirect
 	Seed      string // the seed as the user gave it, without credentials
 	IsSeed    bool   // a seed, or where a seed's redirects led
 	Requisite bool   // admitted as a requisite

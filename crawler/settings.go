@@ -36,6 +36,7 @@ func (j *Job) settings() []setting {
 		{name: "ignore-robots", field: &j.IgnoreRobots},
 		{name: "user-agent", field: &j.UserAgent},
 		{name: "header", field: &j.Headers},
+		{name: "referer", field: &j.Referer},
 		{name: "ca-file", field: &j.CA},
 		{name: "bandwidth", field: &j.Bandwidth, bytes: true},
 		{name: "max-body", field: &f.MaxBody, bytes: true},

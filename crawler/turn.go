@@ -46,6 +46,7 @@ type TaskURL struct {
 	Redirects int    // redirects followed up to this URL
 	Name      string // download: path below files/, "" for the one made from the URL
 	Requisite bool
+	Via       URL // the page that led here, for the Referer field; zero = none
 }
 
 // RobotsHop is an errand: the next hop of another host's robots.txt, to be asked of this turn's host.
@@ -102,9 +103,10 @@ type Answer struct {
 
 	Robots      []RobotsFile // rules in force; a scheme without one must be fetched first
 	Validators  []Validator
-	Cookies     []string // Set-Cookie lines as stored for the host
-	Addresses   []string // resolved addresses that are still fresh
-	Credentials string   // "user:password" of a seed for this host
+	Cookies     []CookieChange // those that may go to the host, in the order in which they were first set
+	Addresses   []string       // resolved addresses that are still fresh
+	Seeds       Schemes        // by which seeds spell the host, with or without www.
+	Credentials Credentials    // of seeds and logins for this host
 	More        []TaskURL
 }
 
@@ -141,7 +143,7 @@ type HostReport struct {
 	Penalty    time.Duration  // back-off in force
 	MeanTime   time.Duration  // mean time of an exchange, for sizing turns
 	Addresses  []string
-	Cookies    []string
+	Cookies    []CookieChange   // set and taken back, in order; with or before the links and results of the pages that did it
 	Dropped    map[string]int64 // links that were not worth sending, by reason (the Drop words)
 	Bounds     map[string]int64 // limits that were hit, by name
 }

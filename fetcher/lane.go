@@ -18,8 +18,8 @@ type site interface {
 	watch(ctx context.Context)
 	// rest closes the connections that no exchange uses.
 	rest()
-	// learned are the resolved addresses and the cookies, nil when there is nothing new.
-	learned() (addresses, cookies []string)
+	// learned are the resolved addresses, nil when there is nothing new.
+	learned() (addresses []string)
 	// close ends all connections. No browser may be used after it.
 	close()
 }
@@ -57,14 +57,15 @@ type finding struct {
 	links   []crawler.Link // owned by the caller
 	dropped tally          // references on the page that are not among links, by reason
 	bounds  tally          // limits that were hit
-	body    []byte         // of a robots.txt
-	opaque  bool           // it is in a coding that is not known
-	sent    bool           // a request went out
-	cut     bool           // ended by the lease, the pace or our own stop: it says nothing about the URL
-	disk    error          // the disk did not take the body, which cut it
-	short   error          // the machine was short of something, which cut it
-	sign    sign           // what a fault says about our own network
-	anew    bool           // the URL is to be asked for again: its body cannot be gone on with
+	cookies []crawler.CookieChange
+	body    []byte // of a robots.txt
+	opaque  bool   // it is in a coding that is not known
+	sent    bool   // a request went out
+	cut     bool   // ended by the lease, the pace or our own stop: it says nothing about the URL
+	disk    error  // the disk did not take the body, which cut it
+	short   error  // the machine was short of something, which cut it
+	sign    sign   // what a fault says about our own network
+	anew    bool   // the URL is to be asked for again: its body cannot be gone on with
 }
 
 // lanes runs the turn's requests: errands and robots.txt first, by one goroutine, then the lanes.
@@ -171,6 +172,7 @@ func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 	if found.cut {
 		r, took = nil, 0
 	}
+	t.report.hold(found.cookies)
 	longer, changed := s.done(now, r, found.sent)
 	if t.network(found); found.cut {
 		took = 0

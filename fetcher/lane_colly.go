@@ -113,10 +113,10 @@ func (cs *collySites) open(spec siteSpec) site {
 		Name: hostname(spec.host), Addresses: spec.answer.Addresses,
 	}
 	s := &collySite{
-		from: cs, job: job, headers: job.For(spec.host).Headers, transport: newTransport(o), lease: spec.lease,
-		jar: newJar(spec.host, spec.answer.Cookies), credentials: spec.answer.Credentials,
+		from: cs, job: job, headers: job.Headers, own: job.For(spec.host).Own, transport: newTransport(o), lease: spec.lease,
+		jar: newJar(spec.host, spec.answer.Cookies, time.Now()), seeds: spec.answer.Seeds, credentials: spec.answer.Credentials,
 	}
-	for _, h := range s.headers {
+	for _, h := range slices.Concat(s.headers, s.own) {
 		if name := http.CanonicalHeaderKey(h.Name); !slices.Contains(plainHeaders[:], name) {
 			s.private = append(s.private, name)
 		}
@@ -131,13 +131,15 @@ var plainHeaders = [...]string{"Accept", "Accept-Language", "Cache-Control", "Fr
 type collySite struct {
 	from        *collySites
 	job         *crawler.Job
-	headers     []crawler.Header // the user's; the last of a name counts
+	headers     []crawler.Header // the job's; the last of a name counts, and secret ones are for the seeds' hosts
+	own         []crawler.Header // of the user's rule for the host, after them
+	seeds       crawler.Schemes  // by which seeds spell the host
 	private     []string         // names of those that the archive is not told
 	transport   *transport
 	lease       *lease
 	jar         *jar
-	credentials string // "user:password"; they go before an Authorization among headers
-	told        int    // addresses reported; owned by the turn's sender
+	credentials crawler.Credentials // they go before an Authorization among headers
+	told        int                 // addresses reported; owned by the turn's sender
 }
 
 func (s *collySite) browser() browser {
@@ -146,11 +148,11 @@ func (s *collySite) browser() browser {
 
 func (s *collySite) watch(ctx context.Context) { s.lease.watch(ctx, time.Now, s.transport.lapse) }
 
-func (s *collySite) learned() (addresses, cookies []string) {
+func (s *collySite) learned() (addresses []string) {
 	if found := s.transport.addresses(); len(found) != s.told {
 		s.told, addresses = len(found), found
 	}
-	return addresses, s.jar.changed()
+	return addresses
 }
 
 func (s *collySite) rest() { s.transport.inner.CloseIdleConnections() }
@@ -188,7 +190,10 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	}
 	defer x.release()
 	s.from.kit.lendPart(ctx, x)
-	header := s.header(u.URL)
+	header, cookies, left := s.header(u.URL)
+	if from := crawler.Referer(job.Referer, u.Via, u.URL); from != "" && header.Get("Referer") == "" {
+		header.Set("Referer", from)
+	}
 	if v.ETag != "" {
 		header.Set("If-None-Match", v.ETag)
 	}
@@ -196,10 +201,14 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 		header.Set("If-Modified-Since", v.LastModified)
 	}
 	b.visit(x.with(ctx), x, header)
-	s.jar.take(u.URL, x.header)
+	changes, bounds := s.jar.take(u.URL, x.header, time.Now())
+	bounds.add(crawler.BoundCookieHeader, left)
 	x.archive(ctx, s.from.archive, u.Name)
+	if x.result.Outcome == crawler.Redirected {
+		x.result.Asked = cookies
+	}
 	return finding{
-		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: x.bounds(),
+		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: bounds.with(x.bounds()), cookies: changes,
 		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign, anew: x.anew,
 	}
 }
@@ -245,36 +254,45 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) findi
 		x.keep = keepWire
 	}
 	defer x.release()
-	req := (&http.Request{Method: http.MethodGet, Header: s.header(u)}).WithContext(x.with(ctx))
+	header, _, left := s.header(u)
+	req := (&http.Request{Method: http.MethodGet, Header: header}).WithContext(x.with(ctx))
 	if resp, err := s.transport.RoundTrip(req); err == nil {
 		resp.Body.Close()
 	}
-	s.jar.take(u, x.header)
+	changes, bounds := s.jar.take(u, x.header, time.Now())
+	bounds.add(crawler.BoundCookieHeader, left)
 	x.archive(ctx, s.from.archive, "")
 	return finding{
-		result: x.result, body: x.text, opaque: x.opaque,
-		bounds: x.bounds(), sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign,
+		result: x.result, body: x.text, opaque: x.opaque, bounds: bounds.with(x.bounds()), cookies: changes,
+		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign,
 	}
 }
 
-// header is what every request to the host carries.
-func (s *collySite) header(u crawler.URL) http.Header {
-	h := make(http.Header, 8)
+// header is what every request to the host carries. cookies stands for the cookies in it, left counts those that did
+// not fit.
+func (s *collySite) header(u crawler.URL) (h http.Header, cookies uint64, left int) {
+	h = make(http.Header, 8)
 	h.Set("User-Agent", s.job.UserAgent)
 	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-	for _, own := range s.headers {
+	for _, of := range s.headers {
+		if !of.Secret() || s.seeds.Permit(u.Scheme()) {
+			h.Set(of.Name, of.Value)
+		}
+	}
+	for _, own := range s.own {
 		h.Set(own.Name, own.Value)
 	}
-	if s.credentials != "" {
-		h.Set("Authorization", basicAuth(s.credentials))
+	if c := s.credentials.For(u.Scheme()); c != "" {
+		h.Set("Authorization", basicAuth(c))
 	}
-	if c := s.jar.header(u); c != "" {
+	c, cookies, left := s.jar.field(u, time.Now())
+	if c != "" {
 		if own := h.Get("Cookie"); own != "" {
 			c = own + "; " + c
 		}
 		h.Set("Cookie", c)
 	}
-	return h
+	return h, cookies, left
 }
 
 func keepAs(kind crawler.ArchiveKind) keepMode {

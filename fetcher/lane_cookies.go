@@ -3,160 +3,123 @@ package fetcher
 import (
 	"encoding/base64"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/publicsuffix"
 
 	"trawl/crawler"
 )
 
-const (
-	// maxCookies is how many cookies a host may make us keep; the oldest go first.
-	maxCookies = 32
-	// maxCookieBytes is the longest Set-Cookie line that is kept, in bytes.
-	maxCookieBytes = 1024
-	// maxCookiesBytes bounds the lines of a host together, in bytes; the oldest go first.
-	maxCookiesBytes = 3 << 10
-)
-
-// jar is a host's cookies during a turn. They come with the grant as Set-Cookie lines and go back the same
-// way, all of them when one changed. Safe for concurrent use.
+// jar is the cookies that may go to a host during a turn. They come with the grant; what answers change goes back with
+// the pages that changed it. Safe for concurrent use.
 type jar struct {
-	home *url.URL
+	host crawler.Host
 
-	mu    sync.Mutex
-	jar   *cookiejar.Jar
-	lines []cookieLine // oldest first
-	dirty bool
+	mu   sync.Mutex
+	kept crawler.DomainState
+	gone []crawler.Cookie // taken back in this turn, so that it is told once; cookies of other turns may be meant too
 }
 
-type cookieLine struct {
-	key  string // name, domain and path
-	text string
-}
-
-// newJar starts from the lines that came with the grant.
-func newJar(host crawler.Host, lines []string) *jar {
-	j := &jar{home: &url.URL{Scheme: "https", Host: string(host), Path: "/"}}
-	for _, l := range lines {
-		if c, err := http.ParseSetCookie(l); err == nil {
-			j.keep(c, l)
+// newJar starts from the cookies that came with the grant, received just now.
+func newJar(host crawler.Host, cookies []crawler.CookieChange, now time.Time) *jar {
+	j := &jar{host: host}
+	for _, c := range cookies {
+		kept := crawler.KeptCookie{Cookie: c.Cookie, Set: now}
+		if c.Age > 0 {
+			kept.Expires = now.Add(c.Age)
 		}
+		j.kept.Cookies = append(j.kept.Cookies, kept)
 	}
-	j.fill()
 	return j
 }
 
-// fill makes the inner jar hold what the lines say. Called with mu held, or before the jar is shared.
-func (j *jar) fill() {
-	j.jar, _ = cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List}) // never fails
-	for _, l := range j.lines {
-		if c, err := http.ParseSetCookie(l.text); err == nil {
-			j.jar.SetCookies(j.home, []*http.Cookie{c})
-		}
-	}
-}
-
-// header is the Cookie field for a request, "" for none.
-func (j *jar) header(u crawler.URL) string {
+// field is the Cookie field for a request, "" for none, what stands for the cookies in it, and how many were left out
+// because there are too many.
+func (j *jar) field(u crawler.URL, now time.Time) (field string, digest uint64, left int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.lines) == 0 {
-		return ""
+	if len(j.kept.Cookies) == 0 {
+		return "", 0, 0
 	}
-	at, err := url.Parse(u.String())
-	if err != nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, c := range j.jar.Cookies(at) {
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(c.Name + "=" + c.Value)
-	}
-	return b.String()
+	field, left = crawler.CookieField(j.kept.Cookies, u, now)
+	return field, crawler.CookieDigest(j.kept.Cookies, u, now), left
 }
 
-// take keeps the cookies of an answer; header may be nil.
-func (j *jar) take(u crawler.URL, header http.Header) {
+// take keeps the cookies of an answer; header may be nil. It lists what changed by it, and counts what was too much.
+func (j *jar) take(u crawler.URL, header http.Header, now time.Time) (changes []crawler.CookieChange, bounds tally) {
 	lines := header.Values("Set-Cookie")
 	if len(lines) == 0 {
-		return
-	}
-	at, err := url.Parse(u.String())
-	if err != nil {
-		return
+		return nil, nil
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, l := range lines {
-		c, err := http.ParseSetCookie(l)
-		if err != nil || len(l) > maxCookieBytes {
+		c, ok := crawler.ParseCookie(l, u, now)
+		if !ok {
 			continue
 		}
-		j.jar.SetCookies(at, []*http.Cookie{c})
-		lasting(c, at, time.Now())
-		if j.keep(c, c.String()) {
-			j.fill()
+		if c.By = j.host; c.Size() > crawler.MaxHostCookieBytes {
+			bounds.add(crawler.BoundCookiesHost, 1)
+		} else {
+			changes = append(changes, c)
 		}
-		j.dirty = true
 	}
+	changes, over := newestChanges(changes)
+	bounds.add(crawler.BoundCookiesHost, over)
+	news := changes[:0]
+	for _, c := range changes {
+		if j.differs(&c, now) {
+			j.kept.Apply(&c, now) // the scheduler counts what has to go for it
+			news = append(news, c)
+		}
+	}
+	return news, bounds
 }
 
-// lasting makes a cookie mean the same without the request it answered, and later: its path is spelled out
-// (RFC 6265 section 5.1.4), and its age becomes a time.
-func lasting(c *http.Cookie, at *url.URL, now time.Time) {
-	if !strings.HasPrefix(c.Path, "/") {
-		path := at.EscapedPath()
-		c.Path = path[:max(1, strings.LastIndexByte(path, '/'))]
+// newestChanges keeps the last change of each cookie, and as many of the last ones as a host may set.
+func newestChanges(all []crawler.CookieChange) (kept []crawler.CookieChange, over int) {
+	for i := range all {
+		again := func(o crawler.CookieChange) bool { return o.Same(&all[i].Cookie) }
+		if !slices.ContainsFunc(all[i+1:], again) {
+			kept = append(kept, all[i])
+		}
 	}
-	switch {
-	case c.MaxAge > 0:
-		c.Expires = now.Add(time.Duration(c.MaxAge) * time.Second)
-	case c.MaxAge < 0:
-		c.Expires = now.Add(-time.Hour)
+	size := 0
+	for i := len(kept) - 1; i >= 0; i-- {
+		if size += kept[i].Size(); size > crawler.MaxHostCookieBytes || len(kept)-i > crawler.MaxHostCookies {
+			return kept[i+1:], i + 1
+		}
 	}
-	c.MaxAge = 0
+	return kept, 0
 }
 
-// keep puts a line in place of the one it replaces, and reports whether others had to go for it. Called
-// with mu held, or before the jar is shared.
-func (j *jar) keep(c *http.Cookie, text string) (full bool) {
-	key := c.Name + "\x00" + c.Domain + "\x00" + c.Path
-	j.lines = slices.DeleteFunc(j.lines, func(l cookieLine) bool { return l.key == key })
-	if text == "" || !c.Expires.IsZero() && c.Expires.Before(time.Now()) {
+// lifeStep is how much longer a cookie must live than the one that is kept to be worth telling: many servers set the
+// same cookie with each answer.
+const lifeStep = time.Minute
+
+// differs reports whether a change changes anything. Called with mu held.
+func (j *jar) differs(c *crawler.CookieChange, now time.Time) bool {
+	at := slices.IndexFunc(j.kept.Cookies, func(k crawler.KeptCookie) bool { return k.Same(&c.Cookie) })
+	if c.Gone {
+		told := slices.ContainsFunc(j.gone, func(o crawler.Cookie) bool { return o.Same(&c.Cookie) })
+		if !told && len(j.gone) < crawler.MaxDomainCookies {
+			j.gone = append(j.gone, c.Cookie)
+		}
+		return at >= 0 || !told
+	}
+	if at < 0 {
+		return true
+	}
+	k := j.kept.Cookies[at]
+	same := c.Cookie
+	if same.By = k.By; same != k.Cookie || k.Expires.IsZero() != (c.Age == 0) {
+		return true
+	}
+	if c.Age == 0 {
 		return false
 	}
-	j.lines = append(j.lines, cookieLine{key, text})
-	n := 0
-	for i := len(j.lines) - 1; i >= 0; i-- {
-		if n += len(j.lines[i].text); n > maxCookiesBytes || len(j.lines)-i > maxCookies {
-			j.lines = slices.Clone(j.lines[i+1:])
-			return true
-		}
-	}
-	return false
-}
-
-// changed lists all lines when one changed since the last call, else nil.
-func (j *jar) changed() []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if !j.dirty {
-		return nil
-	}
-	j.dirty = false
-	lines := make([]string, len(j.lines))
-	for i, l := range j.lines {
-		lines[i] = l.text
-	}
-	return lines
+	moved := now.Add(c.Age).Sub(k.Expires)
+	return moved.Abs() > min(lifeStep, c.Age/8)
 }
 
 func basicAuth(credentials string) string {

@@ -6,70 +6,139 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trawl/crawler"
 )
 
-func TestCookiesKeepTheirMeaningWithoutTheirRequest(t *testing.T) {
-	at := mustURL(t, "http://a.test/dir/page?q")
-	for line, want := range map[string]string{
-		"c=1":                     "c=1; Path=/dir",
-		"c=1; Path=/x":            "c=1; Path=/x",
-		"c=1; Path=relative":      "c=1; Path=/dir",
-		"c=1; Path=/; Max-Age=60": "c=1; Path=/; Expires=",
-		"c=1; Max-Age=0":          "",
-		"c=1; Expires=Thu, 01 Jan 1970 00:00:01 GMT": "",
-		"not a cookie":                   "",
-		"c=" + strings.Repeat("x", 2000): "",
-	} {
-		j := newJar("a.test", nil)
-		j.take(at, http.Header{"Set-Cookie": {line}})
-		got := strings.Join(j.changed(), "\n")
-		if want == "" && got != "" || !strings.HasPrefix(got, want) || strings.Contains(got, "Max-Age") {
-			t.Errorf("%s: kept %q, want %q", line, got, want)
+// granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
+func granted(host crawler.Host, pairs ...string) []crawler.CookieChange {
+	var cookies []crawler.CookieChange
+	for _, p := range pairs {
+		name, value, _ := strings.Cut(p, "=")
+		cookies = append(cookies, crawler.CookieChange{Cookie: crawler.Cookie{Name: name, Value: value, Domain: string(host), Path: "/", By: host}})
+	}
+	return cookies
+}
+
+// told writes changes as texts that a test compares.
+func told(changes []crawler.CookieChange) string {
+	var words []string
+	for _, c := range changes {
+		word := fmt.Sprintf("%s=%s at %s%s", c.Name, c.Value, c.Domain, c.Path)
+		if c.Gone {
+			word = "no " + c.Name
 		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+func TestOnlyWhatChangesOfCookiesIsReported(t *testing.T) {
+	at, now := mustURL(t, "http://www.a.test/dir/page?q"), time.Now()
+	j := newJar("www.a.test", granted("www.a.test", "old=1", "last=1"), now)
+	for _, c := range []struct{ set, want string }{
+		{"c=1", "c=1 at www.a.test/dir"},
+		{"c=1", ""},
+		{"c=2", "c=2 at www.a.test/dir"},
+		{"c=2; HttpOnly", "c=2 at www.a.test/dir"},
+		{"old=1; Path=/", ""},
+		{"old=; Path=/; Max-Age=0", "no old"},
+		{"old=; Path=/; Max-Age=0", ""},
+		{"other=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT", "no other"},
+		{"other=; Path=/; Max-Age=-1", ""},
+		{"last=; Path=/; Max-Age=0", "no last"},
+		{"d=1; Domain=a.test; Path=/", "d=1 at a.test/"},
+		{"d=1; Domain=.test", ""},
+		{"d=1; Domain=b.test", ""},
+		{"life=1; Max-Age=3600", "life=1 at www.a.test/dir"},
+		{"life=1; Max-Age=3630", ""},
+		{"life=1; Max-Age=7200", "life=1 at www.a.test/dir"},
+		{"life=1", "life=1 at www.a.test/dir"},
+		{"not a cookie", ""},
+		{"big=" + strings.Repeat("x", crawler.MaxHostCookieBytes), ""},
+	} {
+		changes, bounds := j.take(at, http.Header{"Set-Cookie": {c.set}}, now)
+		if got := told(changes); got != c.want {
+			t.Errorf("%.60s: reported %q, want %q", c.set, got, c.want)
+		}
+		if hit := bounds[crawler.BoundCookiesHost] > 0; hit != strings.HasPrefix(c.set, "big") {
+			t.Errorf("%.60s: limits %v", c.set, bounds)
+		}
+	}
+	if field, _, _ := j.field(mustURL(t, "http://www.a.test/dir/x"), now); field != "c=2; life=1; d=1" {
+		t.Errorf("sent %q", field)
 	}
 }
 
-func TestCookiesAreSentWhereTheyBelong(t *testing.T) {
-	j := newJar("a.test", []string{"all=1; Path=/", "dir=1; Path=/dir", "safe=1; Path=/; Secure", "other=1; Domain=b.test; Path=/"})
-	for u, want := range map[string]string{
-		"http://a.test/":      "all=1",
-		"http://a.test/dir/x": "dir=1; all=1",
-		"https://a.test/":     "all=1; safe=1",
-	} {
-		if got := j.header(mustURL(t, u)); got != want {
-			t.Errorf("%s: %q, want %q", u, got, want)
-		}
-	}
-}
-
-func TestCookiesAreBounded(t *testing.T) {
-	j := newJar("a.test", nil)
+func TestCookiesOfAnAnswerAreBounded(t *testing.T) {
+	var lines []string
 	for i := range 500 {
-		j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {fmt.Sprintf("c%d=%s", i, strings.Repeat("x", i))}})
+		lines = append(lines, fmt.Sprintf("c%d=%s", i, strings.Repeat("x", i)))
 	}
-	lines := j.changed()
+	j := newJar("a.test", nil, time.Now())
+	changes, bounds := j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": lines}, time.Now())
 	size := 0
-	for _, l := range lines {
-		size += len(l)
+	for i := range changes {
+		size += changes[i].Size()
 	}
-	if len(lines) > maxCookies || size > maxCookiesBytes || !strings.HasPrefix(lines[len(lines)-1], "c499=") {
-		t.Errorf("%d cookies, %d bytes", len(lines), size)
+	last := changes[len(changes)-1]
+	if len(changes) > crawler.MaxHostCookies || size > crawler.MaxHostCookieBytes || last.Name != "c499" {
+		t.Errorf("%d changes, %d bytes, the last one is %s", len(changes), size, last.Name)
 	}
-	if sent := j.header(mustURL(t, "http://a.test/")); len(sent) > maxCookiesBytes {
-		t.Errorf("%d bytes sent", len(sent))
-	}
-	if j.changed() != nil {
-		t.Error("told twice")
+	if want := int64(500 - len(changes)); bounds[crawler.BoundCookiesHost] != want {
+		t.Errorf("limits hit: %v, want %d", bounds, want)
 	}
 }
 
-func TestCookieThatIsTakenBackIsReported(t *testing.T) {
-	j := newJar("a.test", []string{"c=1; Path=/"})
-	j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {"c=; Max-Age=0; Path=/"}})
-	if lines := j.changed(); lines == nil || len(lines) != 0 {
-		t.Errorf("reported %q", lines)
+func TestCookiesOfManyAnswersAreBounded(t *testing.T) {
+	j := newJar("a.test", nil, time.Now())
+	for i := range 200 {
+		j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {fmt.Sprintf("c%d=1", i)}}, time.Now())
 	}
-	if c := j.header(mustURL(t, "http://a.test/")); c != "" {
-		t.Errorf("sent %q at %v", c, time.Now())
+	if field, _, _ := j.field(mustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != crawler.MaxHostCookies {
+		t.Errorf("sent %q", field)
+	}
+}
+
+func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
+	r := newReport()
+	one := func(name string) []crawler.CookieChange { return granted("a.test", name+"=1") }
+	many := make([]crawler.Link, 20_000)
+	for i := range many {
+		many[i].URL = mustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))
+	}
+	add := func(page string, links []crawler.Link) {
+		r.add(&crawler.Result{URL: mustURL(t, page)}, 0, links, false)
+	}
+	r.hold(one("first"))
+	add("http://a.test/1", nil)
+	r.hold(one("second"))
+	add("http://a.test/2", many)
+	r.hold(one("third"))
+	add("http://a.test/3", nil)
+	r.hold(one("alone"))
+	seen := make(map[string]int)
+	for n := 1; ; n++ {
+		var p crawler.Part
+		r.take(&p)
+		for _, c := range p.State.Cookies {
+			seen[c.Name] = n
+		}
+		for _, l := range p.Links {
+			if seen["second"] == 0 {
+				t.Fatalf("part %d has links of %s before its cookie", n, l.Page)
+			}
+		}
+		for _, res := range p.Results {
+			if name := map[string]string{"/1": "first", "/2": "second", "/3": "third"}[res.URL.Path()]; seen[name] == 0 {
+				t.Errorf("part %d has the result of %s before its cookie", n, res.URL)
+			}
+		}
+		if r.empty() {
+			break
+		}
+	}
+	if seen["second"] != 1 || seen["third"] == 1 || seen["alone"] == 0 {
+		t.Errorf("sent in parts %v", seen)
 	}
 }

@@ -14,6 +14,7 @@ const (
 	pageBytes   = 24      // the head of a page's links
 	linkBytes   = 16      // a link besides its URL
 	robotsBytes = 512     // a robots file besides its texts
+	cookieBytes = 48      // a change of a cookie besides its texts
 	// partLimit leaves room for what the guess misses.
 	partLimit = crawler.MaxPartBytes - 8<<10
 )
@@ -32,7 +33,8 @@ type report struct {
 	oldest   time.Time
 	urgent   int // entries up to the last one that asked for a part at once
 	requests int
-	penalty  bool // the back-off changed
+	penalty  bool                   // the back-off changed
+	held     []crawler.CookieChange // go with the next entry
 	dropped  tally
 	bounds   tally
 	mean     time.Duration
@@ -51,16 +53,25 @@ type sentLink struct {
 
 // entry is one thing to be sent; an entry with links and a result sends the links first.
 type entry struct {
-	page   crawler.URL
-	links  []crawler.Link
-	result *crawler.Result
-	robots *crawler.RobotsFile
-	hop    *crawler.RobotsAnswer
+	page    crawler.URL
+	links   []crawler.Link
+	result  *crawler.Result
+	cookies []crawler.CookieChange // changed up to this entry; sent with the first of it
+	robots  *crawler.RobotsFile
+	hop     *crawler.RobotsAnswer
 }
 
 // tally counts by word: links that were not worth sending by reason, limits that were hit. nil is an empty
 // one.
 type tally map[string]int64
+
+// with adds the counts of o.
+func (t tally) with(o tally) tally {
+	for word, n := range o {
+		t.add(word, int(n))
+	}
+	return t
+}
 
 func (t *tally) add(word string, n int) {
 	if n == 0 {
@@ -130,7 +141,19 @@ func (r *report) addExchange(took time.Duration, sent, penalty bool) {
 	}
 }
 
+// hold keeps changes of cookies for the entry of the page that made them, which is added next; those of an exchange
+// that ends without one go with the next entry there is. A change replaces an earlier one of the same cookie.
+func (r *report) hold(changes []crawler.CookieChange) {
+	if len(changes) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held, _ = newestChanges(append(r.held, changes...))
+}
+
 func (r *report) push(e entry, urgent bool) {
+	e.cookies, r.held = r.held, nil
 	first := len(r.queue) == 0
 	if first {
 		r.oldest = time.Now()
@@ -237,6 +260,9 @@ func (r *report) take(p *crawler.Part) {
 	}
 	clear(r.queue[:n])
 	r.queue, r.urgent = r.queue[n:], max(0, r.urgent-n)
+	if len(r.queue) == 0 && len(r.held) > 0 { // of exchanges that left nothing else
+		p.State.Cookies, r.held = append(p.State.Cookies, r.held...), nil
+	}
 	p.State.Requests, r.requests = r.requests, 0
 	p.State.PenaltySet, r.penalty = r.penalty, false
 	p.State.MeanTime = r.mean
@@ -258,6 +284,7 @@ func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 		if !blank(p) {
 			return false
 		}
+		e.moveCookies(p, left)
 		if e.robots != nil {
 			p.State.Robots = append(p.State.Robots, *e.robots)
 		} else {
@@ -266,6 +293,10 @@ func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 		*left = 0
 		return true
 	}
+	if len(e.cookies) > 0 && *left < sizeCookies(e.cookies)+sizeResult(e.result) && !blank(p) {
+		return false
+	}
+	e.moveCookies(p, left)
 	if n := e.fits(*left); n > 0 {
 		p.Links = append(p.Links, crawler.PageLinks{Page: e.page, Links: e.links[:n:n]})
 		*left -= sizeLinks(e.page, e.links[:n])
@@ -279,9 +310,17 @@ func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 	return true
 }
 
+// moveCookies puts the entry's changes of cookies into the part that its first link or its result goes into: where a
+// redirect leads they may be wanted.
+func (e *entry) moveCookies(p *crawler.Part, left *int) {
+	p.State.Cookies = append(p.State.Cookies, e.cookies...)
+	*left -= sizeCookies(e.cookies)
+	e.cookies = nil
+}
+
 // blank reports whether nothing was put into the part yet.
 func blank(p *crawler.Part) bool {
-	return len(p.Results)+len(p.Links)+len(p.State.Robots)+len(p.State.Hops) == 0
+	return len(p.Results)+len(p.Links)+len(p.State.Robots)+len(p.State.Hops)+len(p.State.Cookies) == 0
 }
 
 // fits is how many of the entry's links go into left bytes.
@@ -296,13 +335,22 @@ func (e *entry) fits(left int) int {
 }
 
 func (e *entry) size() int {
+	n := sizeCookies(e.cookies)
 	switch {
 	case e.robots != nil:
-		return sizeRobots(e.robots)
+		return n + sizeRobots(e.robots)
 	case e.hop != nil:
-		return sizeRobots(&e.hop.File)
+		return n + sizeRobots(&e.hop.File)
 	}
-	return sizeResult(e.result) + sizeLinks(e.page, e.links)
+	return n + sizeResult(e.result) + sizeLinks(e.page, e.links)
+}
+
+func sizeCookies(cs []crawler.CookieChange) int {
+	n := 0
+	for i := range cs {
+		n += cookieBytes + cs[i].Size() + len(cs[i].By)
+	}
+	return n
 }
 
 func sizeRobots(f *crawler.RobotsFile) int { return robotsBytes + len(f.Body) + len(f.Detail) }

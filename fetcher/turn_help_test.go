@@ -208,7 +208,7 @@ type fakeSite struct {
 
 func (s *fakeSite) browser() browser          { return fakeBrowser{s} }
 func (s *fakeSite) watch(ctx context.Context) { <-ctx.Done() }
-func (s *fakeSite) learned() (a, c []string)  { return nil, nil }
+func (s *fakeSite) learned() []string         { return nil }
 func (s *fakeSite) rest()                     { s.w.note("rest") }
 func (s *fakeSite) close()                    { s.w.note("close") }
 

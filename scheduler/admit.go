@@ -19,6 +19,7 @@ type candidate struct {
 	url       crawler.URL
 	depth     int
 	via, seed string
+	referrer  string // of a redirect
 	isSeed    bool
 	requisite bool
 	redirects int
@@ -35,9 +36,7 @@ func (st *step) addSeed(s Seed) {
 	}
 	st.openScope(s.URL)
 	st.openAddresses(s.URL)
-	if s.Credentials != "" {
-		st.host(s.URL.Host()).Credentials = s.Credentials
-	}
+	st.spell(&s)
 	st.links = append(st.links, candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name})
 }
 
@@ -95,7 +94,7 @@ func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
 		c := candidate{url: l.URL, depth: page.Depth + 1, via: page.URL.String(), seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
 		if l.Kind == crawler.LinkRedirect {
 			c.depth, c.redirects, c.isSeed, c.name = page.Depth, page.Redirects+1, page.IsSeed, page.Name
-			c.requisite = page.Requisite
+			c.requisite, c.referrer = page.Requisite, referrer(page)
 			if page.IsSeed && !crawler.OpensPrivate(l.URL) {
 				st.openScope(l.URL)
 			}
@@ -173,7 +172,7 @@ func (st *step) admitOne(c *candidate) *crawler.Row {
 	row := &crawler.Row{
 		Result: crawler.Result{URL: c.url, Outcome: crawler.Waiting},
 		Depth:  c.depth, Via: c.via, Seed: c.seed, IsSeed: c.isSeed, Requisite: c.requisite,
-		Redirects: c.redirects, Name: c.name, FirstSeen: st.now, Sequence: st.sequence,
+		Redirects: c.redirects, Referrer: c.referrer, Name: c.name, FirstSeen: st.now, Sequence: st.sequence,
 	}
 	st.put(nil, row, false)
 	return row
@@ -185,6 +184,6 @@ func (st *step) shorten(row *crawler.Row, c *candidate) {
 		return
 	}
 	fresh := *row
-	fresh.Depth, fresh.Via, fresh.Seed, fresh.Redirects = c.depth, c.via, c.seed, c.redirects
+	fresh.Depth, fresh.Via, fresh.Seed, fresh.Redirects, fresh.Referrer = c.depth, c.via, c.seed, c.redirects, c.referrer
 	st.put(row, &fresh, false)
 }

@@ -54,7 +54,7 @@ func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 	if renewal {
 		return a
 	}
-	a.Cookies, a.Credentials = h.Cookies, h.Credentials
+	st.secrets(h, &a)
 	if st.now.Before(h.AddressesTo) {
 		a.Addresses = h.Addresses
 	}

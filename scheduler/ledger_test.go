@@ -26,6 +26,7 @@ type memLedger struct {
 	errands map[crawler.Host][]crawler.RobotsHop
 	answers map[crawler.URLKey]crawler.HopAnswer
 	owed    []crawler.OwedRow
+	domains map[string]crawler.DomainState
 	commits int
 	broken  error                  // what the balance check found
 	refuse  error                  // returned by Commit
@@ -38,7 +39,7 @@ func newMemLedger() *memLedger {
 		state: crawler.LedgerState{Fresh: true, Life: crawler.Life{1}},
 		rows:  map[crawler.URLKey]*crawler.Row{}, hosts: map[crawler.Host]crawler.HostState{},
 		turns: map[crawler.Host]crawler.TurnState{}, robots: map[crawler.Host]map[string]crawler.HostRobots{},
-		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{},
+		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{}, domains: map[string]crawler.DomainState{},
 	}
 }
 
@@ -89,6 +90,9 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 			l.robots[r.Host] = map[string]crawler.HostRobots{}
 		}
 		l.robots[r.Host][r.File.Scheme] = r.File
+	}
+	for i := range c.Domains {
+		l.domains[c.Domains[i].Domain] = c.Domains[i].Clone()
 	}
 	for _, e := range c.EndErrands {
 		h := e.URL.Host()
@@ -255,6 +259,13 @@ func (l *memLedger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Collect(maps.Values(l.robots[h])), nil
+}
+
+func (l *memLedger) Domain(name string) (crawler.DomainState, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := l.domains[name]
+	return d.Clone(), !d.Empty(), nil
 }
 
 func (l *memLedger) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) {

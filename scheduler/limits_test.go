@@ -104,15 +104,24 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 			t.Errorf("%d names, %d fetches of others", len(s), s[otherFetchers])
 		}
 	})
-	inBubble(t, "a host with large cookies is not kept", func(t *testing.T) {
-		c := &hostCache{m: make(map[crawler.Host]*crawler.HostState)}
-		c.put(&crawler.HostState{Host: "a.test", Cookies: []string{"a=1"}})
-		if c.get("a.test") == nil {
-			t.Error("a small one is not kept")
+	inBubble(t, "the memory for domains is bounded, in number and in bytes", func(t *testing.T) {
+		c := newDomainCache()
+		for i := range maxCachedDomains + 100 {
+			c.put(&crawler.DomainState{Domain: fmt.Sprint("d", i)})
 		}
-		c.put(&crawler.HostState{Host: "a.test", Cookies: []string{strings.Repeat("x", maxCachedCookies+1)}})
-		if c.get("a.test") != nil {
-			t.Error("a large one is kept, or its old state")
+		if len(c.m) > maxCachedDomains || c.bytes > maxCachedDomainBytes {
+			t.Errorf("%d domains, %d bytes", len(c.m), c.bytes)
+		}
+		large := crawler.KeptCookie{Cookie: crawler.Cookie{Value: strings.Repeat("x", crawler.MaxDomainCookieBytes)}}
+		for i := range 2 * maxCachedDomainBytes / crawler.MaxDomainCookieBytes {
+			c.put(&crawler.DomainState{Domain: fmt.Sprint("large", i), Cookies: []crawler.KeptCookie{large}})
+		}
+		sum := 0
+		for _, d := range c.m {
+			sum += d.Bytes()
+		}
+		if c.bytes > maxCachedDomainBytes || c.bytes != sum {
+			t.Errorf("%d bytes, counted %d", sum, c.bytes)
 		}
 	})
 }

@@ -84,7 +84,7 @@ func (st *step) offer(h *crawler.HostState) int {
 func (st *step) publish(t *turn) {
 	st.tasks = append(st.tasks, t)
 	for i := range t.task.URLs {
-		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name)
+		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name) + len(t.task.URLs[i].Via.String())
 	}
 	for i := range t.task.Errands {
 		st.taskBytes += errandBytes(&t.task.Errands[i])
@@ -115,7 +115,7 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 		if r.Outcome != crawler.Waiting {
 			continue
 		}
-		cost := len(r.URL.String()) + len(r.Name) + taskOverhead
+		cost := len(r.URL.String()) + len(r.Name) + len(referrer(r)) + taskOverhead
 		alone := r.Lapses >= aloneLapses
 		full = full || len(t.URLs) == n || size+cost > crawler.MaxTaskBytes && len(t.URLs) > 0
 		if full || alone && len(t.URLs) > 0 {

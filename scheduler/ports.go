@@ -44,6 +44,9 @@ type Reader interface {
 	Answer(u crawler.URL) (crawler.HopAnswer, bool, error)
 	// Handing reads up to n answers of a host that are being handed on.
 	Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error)
+	// Domain reads what is kept of a registrable domain, false when there is nothing. Two names may have one key: who
+	// must be sure compares the Domain of the answer.
+	Domain(name string) (crawler.DomainState, bool, error)
 }
 
 // Index reads across hosts.

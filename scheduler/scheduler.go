@@ -35,6 +35,8 @@ type Options struct {
 	Stay bool
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
+	// Private are cookies and logins of the user's. They stay in the ledger, so later starts need not give them again.
+	Private crawler.Private
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
 	Logger                  *slog.Logger
@@ -138,6 +140,9 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if err := s.beCareful(); err != nil {
 		return nil, err
 	}
+	if err := s.takePrivate(o.Private); err != nil {
+		return nil, fmt.Errorf("take over cookies and logins: %w", err)
+	}
 	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()
@@ -152,7 +157,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	now := s.clock.now()
 	st := &state{
 		job: l.State, work: l.Work, life: l.Life, tallies: l.Tallies.Clone(),
-		turns: make(map[crawler.Host]*turn), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
+		turns: make(map[crawler.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
 		streams: s.o.Stream != nil, owed: l.Owed.Last,
 		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, quiet: l.Quiet, settled: make(map[string]int64),
@@ -307,7 +312,7 @@ func (s *Scheduler) newStep() *step {
 		now: s.clock.now(), s: s.state, read: s.o.Ledger, jitter: mrand.Float64,
 		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
 		tallies: s.state.tallies.Clone(), sequence: s.state.sequence, owed: s.state.owed,
-		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), turns: make(map[crawler.Host]*turn),
+		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), domains: make(map[string]*crawler.DomainState), turns: make(map[crawler.Host]*turn),
 		names: make(map[crawler.HostKey]crawler.Host), tracing: s.tracing(),
 	}
 }

@@ -22,6 +22,7 @@ func (st *step) settle(p *crawler.Part) {
 	if st.err != nil {
 		return
 	}
+	st.settleCookies(p)
 	for i := range p.Links {
 		page := rows[p.Links[i].Page.Key()]
 		if page != nil && slices.Contains(t.URLs, page.Key().URL) {
@@ -63,19 +64,26 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 		addWord(&st.tallies.Dropped, "result_without_lease", 1)
 		return
 	}
+	back, again := st.comesBack(r, old)
 	fresh := *old
 	fresh.Result, fresh.Fetcher, fresh.RetryAt = *r, p.Fetcher, time.Time{}
 	if r.Outcome != crawler.Excluded {
 		fresh.Attempts++
 	}
-	if wait, again := st.s.job.Job.Retry.Again(r, fresh.Attempts, st.jitter()); again {
+	if wait, retry := st.s.job.Job.Retry.Again(r, fresh.Attempts, st.jitter()); retry {
 		fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Waiting, crawler.ReasonRetry, st.now.Add(wait)
 		if h.Retry == 0 || fresh.RetryAt.Before(h.RetryAt) {
 			h.RetryAt = fresh.RetryAt
 		}
 	}
+	if again && back == old {
+		fresh = *waitAgain(&fresh, fresh.Redirects+1)
+	}
 	st.put(old, &fresh, true)
 	rows[k] = &fresh
+	if again && back != old {
+		st.put(back, waitAgain(back, fresh.Redirects+1), false)
+	}
 	st.judgeHost(h, r)
 	st.s.pages(p.Fetcher, r)
 }
@@ -109,9 +117,6 @@ func (st *step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport)
 	}
 	if len(r.Addresses) > 0 {
 		h.Addresses, h.AddressesTo = r.Addresses, st.now.Add(addressTTL)
-	}
-	if len(r.Cookies) > 0 {
-		h.Cookies = r.Cookies
 	}
 	for _, f := range r.Robots {
 		st.robotsFile(h.Host, f)

@@ -18,6 +18,7 @@ type state struct {
 	tallies crawler.Tallies
 	turns   map[crawler.Host]*turn
 	hosts   *hostCache
+	domains *domainCache
 	front   *front
 	recent  *recent
 
@@ -56,11 +57,8 @@ type turn struct {
 
 // Limits of the loop's memory.
 const (
-	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each beside their cookies.
+	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each.
 	maxCachedHosts = 1 << 16
-	// maxCachedCookies is how many bytes of cookies a host may have whose record is kept in memory; the record of one with
-	// more is read whenever it is needed.
-	maxCachedCookies = 512
 	// maxNoticeSeeds is how many scope seeds a fetcher is told; with more it does not cut by scope.
 	maxNoticeSeeds = 4096
 	// maxUnsent is how many bytes of tasks may wait for the queue to take them; then no turns are made until it does.
@@ -81,14 +79,6 @@ func (c *hostCache) get(h crawler.Host) *crawler.HostState { return c.m[h] }
 func (c *hostCache) clear() { clear(c.m) }
 
 func (c *hostCache) put(s *crawler.HostState) {
-	size := 0
-	for _, cookie := range s.Cookies {
-		size += len(cookie)
-	}
-	if size > maxCachedCookies {
-		delete(c.m, s.Host)
-		return
-	}
 	if _, known := c.m[s.Host]; !known && len(c.m) >= maxCachedHosts {
 		for victim := range c.m { // any: map order is random enough for a cache
 			delete(c.m, victim)
@@ -110,8 +100,9 @@ type step struct {
 	tallies crawler.Tallies
 	hosts   map[crawler.Host]*hostEdit
 	rows    map[crawler.URLKey]*rowEdit
-	order   []crawler.URLKey       // rows in the order of their first edit
-	turns   map[crawler.Host]*turn // put; nil = ended
+	order   []crawler.URLKey                // rows in the order of their first edit
+	turns   map[crawler.Host]*turn          // put; nil = ended
+	domains map[string]*crawler.DomainState // edited
 	links   []candidate
 	names   map[crawler.HostKey]crawler.Host // hosts that admission looked at
 	errands map[errandKey]*crawler.RobotsHop // put; nil = ended
@@ -302,6 +293,9 @@ func (st *step) seal() {
 		}
 		c.Hosts = append(c.Hosts, crawler.HostChange{Old: e.old, New: e.new})
 	}
+	for _, d := range st.domains {
+		c.Domains = append(c.Domains, *d)
+	}
 	for h, t := range st.turns {
 		if t == nil {
 			c.EndTurns = append(c.EndTurns, h)
@@ -351,6 +345,9 @@ func (s *state) applied(st *step) {
 		} else {
 			s.front.remove(h)
 		}
+	}
+	for _, d := range st.domains {
+		s.domains.put(d)
 	}
 	for h, t := range st.turns {
 		if t == nil {

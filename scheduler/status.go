@@ -226,5 +226,9 @@ func sorted(keys []crawler.URLKey) []crawler.URLKey {
 }
 
 func taskURL(r *crawler.Row) crawler.TaskURL {
-	return crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
+	u := crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
+	if via := referrer(r); via != "" {
+		u.Via, _ = crawler.ParseURL(via) // it was one
+	}
+	return u
 }

@@ -27,14 +27,15 @@ const (
 	hostRobotsTries
 	hostRobotsWait
 	hostErrands
-	hostCookie  // list
 	hostAddress // list
 	hostAddressesTo
-	hostCredentials
 	hostTurned
 	hostDepth
 	hostHanding
 	hostErrandsLast
+	hostSeeds
+	hostCredentialsHTTP
+	hostCredentialsHTTPS
 )
 
 func encodeHost(buf []byte, h *crawler.HostState) []byte {
@@ -60,18 +61,17 @@ func encodeHost(buf []byte, h *crawler.HostState) []byte {
 	e.int(hostRobotsTries, int64(h.RobotsTries))
 	e.bool(hostRobotsWait, h.RobotsWait)
 	e.int(hostErrands, int64(h.Errands))
-	for _, c := range h.Cookies {
-		e.element(hostCookie, c)
-	}
 	for _, a := range h.Addresses {
 		e.element(hostAddress, a)
 	}
 	e.time(hostAddressesTo, h.AddressesTo)
-	e.text(hostCredentials, h.Credentials)
 	e.time(hostTurned, h.Turned)
 	e.int(hostDepth, int64(h.Depth))
 	e.int(hostHanding, int64(h.Handing))
 	e.bool(hostErrandsLast, h.ErrandsLast)
+	e.uint(hostSeeds, uint64(h.Seeds))
+	e.text(hostCredentialsHTTP, h.Credentials.HTTP)
+	e.text(hostCredentialsHTTPS, h.Credentials.HTTPS)
 	return e.b
 }
 
@@ -118,14 +118,10 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.RobotsWait = d.bool()
 		case hostErrands:
 			h.Errands = d.int()
-		case hostCookie:
-			h.Cookies = append(h.Cookies, d.text())
 		case hostAddress:
 			h.Addresses = append(h.Addresses, d.text())
 		case hostAddressesTo:
 			h.AddressesTo = d.time()
-		case hostCredentials:
-			h.Credentials = d.text()
 		case hostTurned:
 			h.Turned = d.time()
 		case hostDepth:
@@ -134,6 +130,12 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.Handing = d.int()
 		case hostErrandsLast:
 			h.ErrandsLast = d.bool()
+		case hostSeeds:
+			h.Seeds = crawler.Schemes(d.below(1 << 8))
+		case hostCredentialsHTTP:
+			h.Credentials.HTTP = d.text()
+		case hostCredentialsHTTPS:
+			h.Credentials.HTTPS = d.text()
 		}
 	}
 	return h, d.err

@@ -47,6 +47,8 @@ const (
 	rowSequence
 	rowRetryAt
 	rowLapses
+	rowAsked
+	rowReferrer
 )
 
 // encodeRow writes a row into buf, which is used from its start.
@@ -67,6 +69,8 @@ func encodeRow(buf []byte, r *crawler.Row) []byte {
 	e.uint(rowSequence, r.Sequence)
 	e.time(rowRetryAt, r.RetryAt)
 	e.int(rowLapses, int64(r.Lapses))
+	e.uint(rowAsked, r.Asked)
+	e.text(rowReferrer, r.Referrer)
 	return e.b
 }
 
@@ -130,6 +134,10 @@ func decodeRow(value []byte) (*crawler.Row, error) {
 			r.RetryAt = d.time()
 		case rowLapses:
 			r.Lapses = d.int()
+		case rowAsked:
+			r.Asked = d.uint()
+		case rowReferrer:
+			r.Referrer = d.text()
 		}
 	}
 	if d.err == nil && r.URL.IsZero() {

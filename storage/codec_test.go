@@ -93,6 +93,11 @@ var records = map[string]struct {
 		func(v any) []byte { return encodeRobots(nil, v.(*crawler.HostRobots)) },
 		func(b []byte) (any, error) { r, err := decodeRobots(b); return &r, err },
 	},
+	"domain": {
+		func() any { return new(crawler.DomainState) },
+		func(v any) []byte { return encodeDomain(nil, v.(*crawler.DomainState)) },
+		func(b []byte) (any, error) { d, err := decodeDomain(b); return &d, err },
+	},
 	"errand": {
 		func() any { return new(crawler.RobotsHop) },
 		func(v any) []byte { return encodeHop(nil, v.(*crawler.RobotsHop)) },

@@ -26,6 +26,7 @@ import (
 //	robots      host hash (8), scheme                               HostRobots
 //	errand      host hash (8), URL hash (8), scheme, 0, asking host RobotsHop
 //	answer      host hash (8), 0 or 1, URL hash (8)                 HopAnswer, 0 while it is being handed on
+//	domain      hash of the domain's name (8)                       DomainState
 //
 //	meta        name                                                see the names below
 //	scope       the seed's text                                     empty
@@ -46,6 +47,7 @@ const (
 	kindRobots
 	kindErrand
 	kindAnswer
+	kindDomain
 	hostKinds = iota
 )
 

@@ -79,6 +79,9 @@ func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
 		w.value = encodeRobots(w.value, &c.Robots[i].File)
 		w.set(appendRobots(w.key[:0], c.Robots[i].Host.Key(), c.Robots[i].File.Scheme))
 	}
+	for i := range c.Domains {
+		w.domain(&c.Domains[i])
+	}
 	for i := range c.EndErrands {
 		w.delete(appendErrand(w.key[:0], &c.EndErrands[i]))
 	}
@@ -194,6 +197,16 @@ func (w *changeWriter) host(old, new *crawler.HostState) {
 		w.set(appendDue(w.key[:0], k, due))
 		w.due = append(w.due, dueEntry{orderOf(due), k})
 	}
+}
+
+func (w *changeWriter) domain(d *crawler.DomainState) {
+	key := appendHost(w.key[:0], kindDomain, d.Key())
+	if d.Empty() {
+		w.delete(key)
+		return
+	}
+	w.value = encodeDomain(w.value, d)
+	w.set(key)
 }
 
 // set puts w.value under a key that was made in w.key.

@@ -237,6 +237,18 @@ func (l *Ledger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
 	return files, err
 }
 
+// Domain reads what is kept of a registrable domain, false when there is nothing.
+func (l *Ledger) Domain(name string) (d crawler.DomainState, found bool, err error) {
+	value, found, err := l.get(l.db, appendHost(nil, kindDomain, crawler.DomainKey(name)))
+	if err != nil || !found {
+		return d, false, err
+	}
+	if d, err = decodeDomain(value); err != nil {
+		return d, false, l.damage("domain "+name, err)
+	}
+	return d, true, nil
+}
+
 // get reads one value, which is the caller's own.
 func (l *Ledger) get(r pebble.Reader, key []byte) (value []byte, found bool, err error) {
 	v, closer, err := r.Get(key)

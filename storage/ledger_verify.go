@@ -59,7 +59,7 @@ type verifier struct {
 	job  crawler.JobState
 	work crawler.Work
 
-	rows, hosts, turns, queue, robots, errands, answers *cursor
+	rows, hosts, turns, queue, robots, errands, answers, domains *cursor
 
 	due      keySet // due entries that the hosts should have
 	withRows int64  // hosts that have a row
@@ -88,7 +88,7 @@ func (v *verifier) cursors() []struct {
 		kind kind
 	}{
 		{&v.rows, kindRow}, {&v.hosts, kindHost}, {&v.turns, kindTurn}, {&v.queue, kindQueue},
-		{&v.robots, kindRobots}, {&v.errands, kindErrand}, {&v.answers, kindAnswer},
+		{&v.robots, kindRobots}, {&v.errands, kindErrand}, {&v.answers, kindAnswer}, {&v.domains, kindDomain},
 	}
 }
 

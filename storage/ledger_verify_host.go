@@ -262,6 +262,14 @@ func (v *verifier) sideRecords(h *hostCount) {
 		v.differ("host %s: its record says %d errands, but %d were counted", h.name(), h.host.Errands, errands)
 	}
 	v.sharedAnswers(h)
+	for ; v.domains.at(h.key); v.domains.next() {
+		switch d, err := decodeDomain(v.domains.it.Value()); {
+		case err != nil || len(v.domains.it.Key()) != hostBytes:
+			v.differ("domain %016x: its record is damaged (%v)", uint64(h.key), err)
+		case d.Key() != h.key:
+			v.differ("domain %s: its record lies under the key of another", d.Domain)
+		}
+	}
 	for ; v.robots.at(h.key); v.robots.next() {
 		if _, err := decodeRobots(v.robots.it.Value()); err != nil {
 			v.differ("host %s: its robots file is damaged (%v)", h.name(), err)

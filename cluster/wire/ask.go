@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"trawl/crawler"
@@ -37,7 +38,8 @@ func EncodeAnswer(a *crawler.Answer) ([]byte, error) {
 		Version: Version, Verdict: uint32(a.Verdict), Lease: encodeDuration(a.Lease), Wait: encodeDuration(a.Wait),
 		Delay: encodeDuration(a.Delay), Penalty: encodeDuration(a.Penalty), Connections: encodeCount(a.Connections),
 		Stop: a.Stop, Settled: encodeCount(a.Settled), ScopeEpoch: a.ScopeEpoch, Robots: encodeRobots(a.Robots),
-		Cookies: blobs(a.Cookies), Addresses: a.Addresses, Credentials: []byte(a.Credentials), More: encodeTaskURLs(a.More),
+		Cookies: encodeCookies(a.Cookies), Addresses: a.Addresses, Seeds: uint32(a.Seeds),
+		Credentials: []byte(a.Credentials.HTTP), CredentialsHttps: []byte(a.Credentials.HTTPS), More: encodeTaskURLs(a.More),
 	}
 	if a.Life != (crawler.Life{}) {
 		m.Life = a.Life[:]
@@ -63,8 +65,9 @@ func DecodeAnswer(b []byte, h crawler.Host) (crawler.Answer, error) {
 		Lease: r.duration("lease", m.Lease), Wait: r.duration("wait", m.Wait), Delay: r.duration("delay", m.Delay),
 		Penalty: r.duration("penalty", m.Penalty), Connections: r.count("connections", m.Connections), Stop: m.Stop,
 		Settled: r.count("settled", m.Settled), ScopeEpoch: m.ScopeEpoch, Robots: r.robots(m.Robots),
-		Cookies: texts(m.Cookies), Addresses: slices.Clone(m.Addresses), Credentials: string(m.Credentials),
-		More: r.taskURLs(m.More, h),
+		Cookies: r.cookies(m.Cookies, h), Addresses: slices.Clone(m.Addresses), Seeds: crawler.Schemes(r.upTo("seeds", m.Seeds, math.MaxUint8)),
+		Credentials: crawler.Credentials{HTTP: string(m.Credentials), HTTPS: string(m.CredentialsHttps)},
+		More:        r.taskURLs(m.More, h),
 	}
 	for _, v := range m.Validators {
 		a.Validators = append(a.Validators, crawler.Validator{

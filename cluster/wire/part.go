@@ -71,7 +71,7 @@ func encodeResult(r *crawler.Result) *Result {
 		ContentType: []byte(r.ContentType), Bytes: max(r.Bytes, 0), Truncated: r.Truncated, Title: []byte(r.Title),
 		RedirectTo: r.RedirectTo.String(), Links: encodeCount(r.Links), Duration: encodeDuration(r.Duration), Ip: r.IP,
 		Archive: encodeLocator(r.Archive), Etag: []byte(r.ETag), LastModified: []byte(r.LastModified),
-		Detail: []byte(r.Detail), RetryAfter: encodeDuration(r.RetryAfter),
+		Detail: []byte(r.Detail), RetryAfter: encodeDuration(r.RetryAfter), Asked: r.Asked,
 	}
 	if !r.Digest.IsZero() {
 		m.Digest = r.Digest[:]
@@ -90,7 +90,7 @@ func (r *reader) result(m *Result, h crawler.Host) crawler.Result {
 		RedirectTo: r.urlOrNone("redirect_to", m.GetRedirectTo()), Links: r.count("links", m.GetLinks()),
 		FetchedAt: r.fetchedAt(m.GetFetchedAtMs()), Duration: r.duration("duration", m.GetDuration()), IP: m.GetIp(),
 		Archive: r.locator(m.GetArchive()), ETag: string(m.GetEtag()), LastModified: string(m.GetLastModified()),
-		Detail: string(m.GetDetail()), RetryAfter: r.duration("retry_after", m.GetRetryAfter()),
+		Detail: string(m.GetDetail()), RetryAfter: r.duration("retry_after", m.GetRetryAfter()), Asked: m.GetAsked(),
 	}
 	if out.RetryAfter > crawler.MaxRetryAfter {
 		r.fail("retry_after", "is over %v", crawler.MaxRetryAfter)
@@ -198,7 +198,7 @@ func encodeState(s *crawler.HostReport) *HostReport {
 	m := &HostReport{
 		Robots: encodeRobots(s.Robots), Requests: encodeCount(s.Requests), PenaltySet: s.PenaltySet,
 		Penalty: encodeDuration(s.Penalty), MeanTime: encodeDuration(s.MeanTime), Addresses: s.Addresses,
-		Cookies: blobs(s.Cookies), Dropped: encodeTallies(s.Dropped), Bounds: encodeTallies(s.Bounds),
+		Cookies: encodeCookies(s.Cookies), Dropped: encodeTallies(s.Dropped), Bounds: encodeTallies(s.Bounds),
 	}
 	for i := range s.Hops {
 		h := &s.Hops[i]
@@ -219,7 +219,7 @@ func (r *reader) state(m *HostReport, h crawler.Host) crawler.HostReport {
 	s := crawler.HostReport{
 		Robots: r.robots(m.GetRobots()), Requests: r.count("requests", m.GetRequests()), PenaltySet: m.GetPenaltySet(),
 		Penalty: r.duration("penalty", m.GetPenalty()), MeanTime: r.duration("mean_time", m.GetMeanTime()),
-		Addresses: slices.Clone(m.GetAddresses()), Cookies: texts(m.GetCookies()),
+		Addresses: slices.Clone(m.GetAddresses()), Cookies: r.cookies(m.GetCookies(), h),
 		Dropped: r.tallies("dropped", m.GetDropped()), Bounds: r.tallies("bounds", m.GetBounds()),
 	}
 	for _, a := range m.GetHops() {

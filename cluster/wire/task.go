@@ -39,7 +39,7 @@ func encodeTaskURLs(us []crawler.TaskURL) []*TaskURL {
 		u := &us[i]
 		out[i] = &TaskURL{
 			Url: u.URL.String(), Depth: encodeCount(u.Depth), Redirects: encodeCount(u.Redirects),
-			Name: []byte(u.Name), Requisite: u.Requisite,
+			Name: []byte(u.Name), Requisite: u.Requisite, Via: u.Via.String(),
 		}
 	}
 	return out
@@ -59,6 +59,7 @@ func (r *reader) taskURLs(ms []*TaskURL, h crawler.Host) []crawler.TaskURL {
 		out = append(out, crawler.TaskURL{
 			URL: r.urlAt("url", m.GetUrl(), h), Depth: r.count("depth", m.GetDepth()),
 			Redirects: r.count("redirects", m.GetRedirects()), Name: string(m.GetName()), Requisite: m.GetRequisite(),
+			Via: r.urlOrNone("via", m.GetVia()),
 		})
 	}
 	return out

@@ -121,6 +121,7 @@ type TaskURL struct {
 	Redirects     uint32                 `protobuf:"varint,3,opt,name=redirects,proto3" json:"redirects,omitempty"` // followed up to this URL
 	Name          []byte                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`            // download: path below files/
 	Requisite     bool                   `protobuf:"varint,5,opt,name=requisite,proto3" json:"requisite,omitempty"`
+	Via           string                 `protobuf:"bytes,6,opt,name=via,proto3" json:"via,omitempty"` // the page that led here, for the Referer field
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +189,13 @@ func (x *TaskURL) GetRequisite() bool {
 		return x.Requisite
 	}
 	return false
+}
+
+func (x *TaskURL) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
 }
 
 // RobotsHop is the next hop of another host's robots.txt, to be asked of the turn's host.
@@ -577,26 +585,28 @@ func (x *Ask) GetRenewal() bool {
 
 // Answer is the scheduler's reply to an ask. Only verdict and life are set unless it is granted.
 type Answer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Verdict       uint32                 `protobuf:"varint,2,opt,name=verdict,proto3" json:"verdict,omitempty"` // crawler.Verdict
-	Life          []byte                 `protobuf:"bytes,3,opt,name=life,proto3" json:"life,omitempty"`
-	Lease         int64                  `protobuf:"varint,4,opt,name=lease,proto3" json:"lease,omitempty"` // from the asking
-	Wait          int64                  `protobuf:"varint,5,opt,name=wait,proto3" json:"wait,omitempty"`   // until the host's next request, from the receiving
-	Delay         int64                  `protobuf:"varint,6,opt,name=delay,proto3" json:"delay,omitempty"`
-	Penalty       int64                  `protobuf:"varint,7,opt,name=penalty,proto3" json:"penalty,omitempty"`
-	Connections   uint32                 `protobuf:"varint,8,opt,name=connections,proto3" json:"connections,omitempty"`
-	Stop          bool                   `protobuf:"varint,9,opt,name=stop,proto3" json:"stop,omitempty"`
-	Settled       uint32                 `protobuf:"varint,10,opt,name=settled,proto3" json:"settled,omitempty"`
-	ScopeEpoch    uint64                 `protobuf:"varint,11,opt,name=scope_epoch,json=scopeEpoch,proto3" json:"scope_epoch,omitempty"`
-	Robots        []*RobotsFile          `protobuf:"bytes,12,rep,name=robots,proto3" json:"robots,omitempty"`
-	Validators    []*Validator           `protobuf:"bytes,13,rep,name=validators,proto3" json:"validators,omitempty"`
-	Cookies       [][]byte               `protobuf:"bytes,14,rep,name=cookies,proto3" json:"cookies,omitempty"`
-	Addresses     []string               `protobuf:"bytes,15,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Credentials   []byte                 `protobuf:"bytes,16,opt,name=credentials,proto3" json:"credentials,omitempty"`
-	More          []*TaskURL             `protobuf:"bytes,17,rep,name=more,proto3" json:"more,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Version          uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Verdict          uint32                 `protobuf:"varint,2,opt,name=verdict,proto3" json:"verdict,omitempty"` // crawler.Verdict
+	Life             []byte                 `protobuf:"bytes,3,opt,name=life,proto3" json:"life,omitempty"`
+	Lease            int64                  `protobuf:"varint,4,opt,name=lease,proto3" json:"lease,omitempty"` // from the asking
+	Wait             int64                  `protobuf:"varint,5,opt,name=wait,proto3" json:"wait,omitempty"`   // until the host's next request, from the receiving
+	Delay            int64                  `protobuf:"varint,6,opt,name=delay,proto3" json:"delay,omitempty"`
+	Penalty          int64                  `protobuf:"varint,7,opt,name=penalty,proto3" json:"penalty,omitempty"`
+	Connections      uint32                 `protobuf:"varint,8,opt,name=connections,proto3" json:"connections,omitempty"`
+	Stop             bool                   `protobuf:"varint,9,opt,name=stop,proto3" json:"stop,omitempty"`
+	Settled          uint32                 `protobuf:"varint,10,opt,name=settled,proto3" json:"settled,omitempty"`
+	ScopeEpoch       uint64                 `protobuf:"varint,11,opt,name=scope_epoch,json=scopeEpoch,proto3" json:"scope_epoch,omitempty"`
+	Robots           []*RobotsFile          `protobuf:"bytes,12,rep,name=robots,proto3" json:"robots,omitempty"`
+	Validators       []*Validator           `protobuf:"bytes,13,rep,name=validators,proto3" json:"validators,omitempty"`
+	Addresses        []string               `protobuf:"bytes,15,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Credentials      []byte                 `protobuf:"bytes,16,opt,name=credentials,proto3" json:"credentials,omitempty"` // of http seeds, for https too
+	More             []*TaskURL             `protobuf:"bytes,17,rep,name=more,proto3" json:"more,omitempty"`
+	Cookies          []*Cookie              `protobuf:"bytes,18,rep,name=cookies,proto3" json:"cookies,omitempty"`
+	CredentialsHttps []byte                 `protobuf:"bytes,19,opt,name=credentials_https,json=credentialsHttps,proto3" json:"credentials_https,omitempty"`
+	Seeds            uint32                 `protobuf:"varint,20,opt,name=seeds,proto3" json:"seeds,omitempty"` // crawler.Schemes: by which seeds spell the host
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Answer) Reset() {
@@ -720,13 +730,6 @@ func (x *Answer) GetValidators() []*Validator {
 	return nil
 }
 
-func (x *Answer) GetCookies() [][]byte {
-	if x != nil {
-		return x.Cookies
-	}
-	return nil
-}
-
 func (x *Answer) GetAddresses() []string {
 	if x != nil {
 		return x.Addresses
@@ -746,6 +749,27 @@ func (x *Answer) GetMore() []*TaskURL {
 		return x.More
 	}
 	return nil
+}
+
+func (x *Answer) GetCookies() []*Cookie {
+	if x != nil {
+		return x.Cookies
+	}
+	return nil
+}
+
+func (x *Answer) GetCredentialsHttps() []byte {
+	if x != nil {
+		return x.CredentialsHttps
+	}
+	return nil
+}
+
+func (x *Answer) GetSeeds() uint32 {
+	if x != nil {
+		return x.Seeds
+	}
+	return 0
 }
 
 // Validator is what is known of a URL that was fetched before.
@@ -1118,6 +1142,7 @@ type Result struct {
 	LastModified  []byte                 `protobuf:"bytes,17,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,18,opt,name=detail,proto3" json:"detail,omitempty"`
 	RetryAfter    int64                  `protobuf:"varint,19,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"` // of a redirected one: crawler.CookieDigest of what was sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1285,6 +1310,13 @@ func (x *Result) GetRetryAfter() int64 {
 	return 0
 }
 
+func (x *Result) GetAsked() uint64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
+}
+
 // PageLinks are links found on one page. A URL that begins with "/" stands at the page's own
 // scheme://host[:port], which is left out: most links are such.
 type PageLinks struct {
@@ -1357,9 +1389,9 @@ type HostReport struct {
 	Penalty       int64                  `protobuf:"varint,5,opt,name=penalty,proto3" json:"penalty,omitempty"`
 	MeanTime      int64                  `protobuf:"varint,6,opt,name=mean_time,json=meanTime,proto3" json:"mean_time,omitempty"`
 	Addresses     []string               `protobuf:"bytes,7,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Cookies       [][]byte               `protobuf:"bytes,8,rep,name=cookies,proto3" json:"cookies,omitempty"`
-	Dropped       []*Tally               `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"` // links that were not sent, by reason
-	Bounds        []*Tally               `protobuf:"bytes,10,rep,name=bounds,proto3" json:"bounds,omitempty"`  // limits that were hit, by name
+	Dropped       []*Tally               `protobuf:"bytes,9,rep,name=dropped,proto3" json:"dropped,omitempty"`  // links that were not sent, by reason
+	Bounds        []*Tally               `protobuf:"bytes,10,rep,name=bounds,proto3" json:"bounds,omitempty"`   // limits that were hit, by name
+	Cookies       []*Cookie              `protobuf:"bytes,11,rep,name=cookies,proto3" json:"cookies,omitempty"` // set and taken back, in order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1443,13 +1475,6 @@ func (x *HostReport) GetAddresses() []string {
 	return nil
 }
 
-func (x *HostReport) GetCookies() [][]byte {
-	if x != nil {
-		return x.Cookies
-	}
-	return nil
-}
-
 func (x *HostReport) GetDropped() []*Tally {
 	if x != nil {
 		return x.Dropped
@@ -1464,6 +1489,130 @@ func (x *HostReport) GetBounds() []*Tally {
 	return nil
 }
 
+func (x *HostReport) GetCookies() []*Cookie {
+	if x != nil {
+		return x.Cookies
+	}
+	return nil
+}
+
+// Cookie is a cookie that was set or taken back (RFC 6265).
+type Cookie struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Domain        string                 `protobuf:"bytes,3,opt,name=domain,proto3" json:"domain,omitempty"`
+	Below         bool                   `protobuf:"varint,4,opt,name=below,proto3" json:"below,omitempty"` // goes to the hosts below domain too
+	Path          []byte                 `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
+	Secure        bool                   `protobuf:"varint,6,opt,name=secure,proto3" json:"secure,omitempty"`
+	HttpOnly      bool                   `protobuf:"varint,7,opt,name=http_only,json=httpOnly,proto3" json:"http_only,omitempty"`
+	By            string                 `protobuf:"bytes,8,opt,name=by,proto3" json:"by,omitempty"`       // host that set it; empty = the user
+	Age           int64                  `protobuf:"varint,9,opt,name=age,proto3" json:"age,omitempty"`    // from the receiving; 0 = as long as the job
+	Gone          bool                   `protobuf:"varint,10,opt,name=gone,proto3" json:"gone,omitempty"` // taken back
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cookie) Reset() {
+	*x = Cookie{}
+	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cookie) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cookie) ProtoMessage() {}
+
+func (x *Cookie) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cookie.ProtoReflect.Descriptor instead.
+func (*Cookie) Descriptor() ([]byte, []int) {
+	return file_cluster_wire_trawl_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Cookie) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *Cookie) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Cookie) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *Cookie) GetBelow() bool {
+	if x != nil {
+		return x.Below
+	}
+	return false
+}
+
+func (x *Cookie) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Cookie) GetSecure() bool {
+	if x != nil {
+		return x.Secure
+	}
+	return false
+}
+
+func (x *Cookie) GetHttpOnly() bool {
+	if x != nil {
+		return x.HttpOnly
+	}
+	return false
+}
+
+func (x *Cookie) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Cookie) GetAge() int64 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
+func (x *Cookie) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
 // Tally counts what a word stands for.
 type Tally struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1475,7 +1624,7 @@ type Tally struct {
 
 func (x *Tally) Reset() {
 	*x = Tally{}
-	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	mi := &file_cluster_wire_trawl_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1636,7 @@ func (x *Tally) String() string {
 func (*Tally) ProtoMessage() {}
 
 func (x *Tally) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_wire_trawl_proto_msgTypes[15]
+	mi := &file_cluster_wire_trawl_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1649,7 @@ func (x *Tally) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tally.ProtoReflect.Descriptor instead.
 func (*Tally) Descriptor() ([]byte, []int) {
-	return file_cluster_wire_trawl_proto_rawDescGZIP(), []int{15}
+	return file_cluster_wire_trawl_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Tally) GetWord() string {
@@ -1527,13 +1676,14 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x04turn\x18\x02 \x01(\fR\x04turn\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12%\n" +
 	"\x04urls\x18\x04 \x03(\v2\x11.trawl.v1.TaskURLR\x04urls\x12-\n" +
-	"\aerrands\x18\x05 \x03(\v2\x13.trawl.v1.RobotsHopR\aerrands\"\x81\x01\n" +
+	"\aerrands\x18\x05 \x03(\v2\x13.trawl.v1.RobotsHopR\aerrands\"\x93\x01\n" +
 	"\aTaskURL\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x14\n" +
 	"\x05depth\x18\x02 \x01(\rR\x05depth\x12\x1c\n" +
 	"\tredirects\x18\x03 \x01(\rR\tredirects\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\fR\x04name\x12\x1c\n" +
-	"\trequisite\x18\x05 \x01(\bR\trequisite\"]\n" +
+	"\trequisite\x18\x05 \x01(\bR\trequisite\x12\x10\n" +
+	"\x03via\x18\x06 \x01(\tR\x03via\"]\n" +
 	"\tRobotsHop\x12\x10\n" +
 	"\x03for\x18\x01 \x01(\tR\x03for\x12\x16\n" +
 	"\x06scheme\x18\x02 \x01(\tR\x06scheme\x12\x10\n" +
@@ -1564,7 +1714,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x06holder\x18\x03 \x01(\fR\x06holder\x12\x12\n" +
 	"\x04host\x18\x04 \x01(\tR\x04host\x12\x18\n" +
 	"\afetcher\x18\x05 \x01(\fR\afetcher\x12\x18\n" +
-	"\arenewal\x18\x06 \x01(\bR\arenewal\"\xff\x03\n" +
+	"\arenewal\x18\x06 \x01(\bR\arenewal\"\xda\x04\n" +
 	"\x06Answer\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\rR\averdict\x12\x12\n" +
@@ -1582,11 +1732,13 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x06robots\x18\f \x03(\v2\x14.trawl.v1.RobotsFileR\x06robots\x123\n" +
 	"\n" +
 	"validators\x18\r \x03(\v2\x13.trawl.v1.ValidatorR\n" +
-	"validators\x12\x18\n" +
-	"\acookies\x18\x0e \x03(\fR\acookies\x12\x1c\n" +
+	"validators\x12\x1c\n" +
 	"\taddresses\x18\x0f \x03(\tR\taddresses\x12 \n" +
 	"\vcredentials\x18\x10 \x01(\fR\vcredentials\x12%\n" +
-	"\x04more\x18\x11 \x03(\v2\x11.trawl.v1.TaskURLR\x04more\"V\n" +
+	"\x04more\x18\x11 \x03(\v2\x11.trawl.v1.TaskURLR\x04more\x12*\n" +
+	"\acookies\x18\x12 \x03(\v2\x10.trawl.v1.CookieR\acookies\x12+\n" +
+	"\x11credentials_https\x18\x13 \x01(\fR\x10credentialsHttps\x12\x14\n" +
+	"\x05seeds\x18\x14 \x01(\rR\x05seedsJ\x04\b\x0e\x10\x0f\"V\n" +
 	"\tValidator\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\fR\x04etag\x12#\n" +
@@ -1619,7 +1771,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x05links\x18\n" +
 	" \x03(\v2\x13.trawl.v1.PageLinksR\x05links\x12*\n" +
 	"\x05state\x18\v \x01(\v2\x14.trawl.v1.HostReportR\x05state\x12\x12\n" +
-	"\x04wait\x18\f \x01(\x03R\x04wait\"\x8f\x04\n" +
+	"\x04wait\x18\f \x01(\x03R\x04wait\"\xa5\x04\n" +
 	"\x06Result\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\rR\aoutcome\x12\x16\n" +
@@ -1642,11 +1794,12 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\rlast_modified\x18\x11 \x01(\fR\flastModified\x12\x16\n" +
 	"\x06detail\x18\x12 \x01(\fR\x06detail\x12\x1f\n" +
 	"\vretry_after\x18\x13 \x01(\x03R\n" +
-	"retryAfter\"I\n" +
+	"retryAfter\x12\x14\n" +
+	"\x05asked\x18\x14 \x01(\x06R\x05asked\"I\n" +
 	"\tPageLinks\x12\x12\n" +
 	"\x04page\x18\x01 \x01(\tR\x04page\x12\x12\n" +
 	"\x04urls\x18\x02 \x03(\tR\x04urls\x12\x14\n" +
-	"\x05kinds\x18\x03 \x01(\fR\x05kinds\"\xe6\x02\n" +
+	"\x05kinds\x18\x03 \x01(\fR\x05kinds\"\xfe\x02\n" +
 	"\n" +
 	"HostReport\x12,\n" +
 	"\x06robots\x18\x01 \x03(\v2\x14.trawl.v1.RobotsFileR\x06robots\x12*\n" +
@@ -1656,11 +1809,23 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"penaltySet\x12\x18\n" +
 	"\apenalty\x18\x05 \x01(\x03R\apenalty\x12\x1b\n" +
 	"\tmean_time\x18\x06 \x01(\x03R\bmeanTime\x12\x1c\n" +
-	"\taddresses\x18\a \x03(\tR\taddresses\x12\x18\n" +
-	"\acookies\x18\b \x03(\fR\acookies\x12)\n" +
+	"\taddresses\x18\a \x03(\tR\taddresses\x12)\n" +
 	"\adropped\x18\t \x03(\v2\x0f.trawl.v1.TallyR\adropped\x12'\n" +
 	"\x06bounds\x18\n" +
-	" \x03(\v2\x0f.trawl.v1.TallyR\x06bounds\"1\n" +
+	" \x03(\v2\x0f.trawl.v1.TallyR\x06bounds\x12*\n" +
+	"\acookies\x18\v \x03(\v2\x10.trawl.v1.CookieR\acookiesJ\x04\b\b\x10\t\"\xdf\x01\n" +
+	"\x06Cookie\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x16\n" +
+	"\x06domain\x18\x03 \x01(\tR\x06domain\x12\x14\n" +
+	"\x05below\x18\x04 \x01(\bR\x05below\x12\x12\n" +
+	"\x04path\x18\x05 \x01(\fR\x04path\x12\x16\n" +
+	"\x06secure\x18\x06 \x01(\bR\x06secure\x12\x1b\n" +
+	"\thttp_only\x18\a \x01(\bR\bhttpOnly\x12\x0e\n" +
+	"\x02by\x18\b \x01(\tR\x02by\x12\x10\n" +
+	"\x03age\x18\t \x01(\x03R\x03age\x12\x12\n" +
+	"\x04gone\x18\n" +
+	" \x01(\bR\x04gone\"1\n" +
 	"\x05Tally\x12\x12\n" +
 	"\x04word\x18\x01 \x01(\tR\x04word\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05countB\x14Z\x12trawl/cluster/wireb\x06proto3"
@@ -1677,7 +1842,7 @@ func file_cluster_wire_trawl_proto_rawDescGZIP() []byte {
 	return file_cluster_wire_trawl_proto_rawDescData
 }
 
-var file_cluster_wire_trawl_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_cluster_wire_trawl_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_cluster_wire_trawl_proto_goTypes = []any{
 	(*Task)(nil),         // 0: trawl.v1.Task
 	(*TaskURL)(nil),      // 1: trawl.v1.TaskURL
@@ -1694,7 +1859,8 @@ var file_cluster_wire_trawl_proto_goTypes = []any{
 	(*Result)(nil),       // 12: trawl.v1.Result
 	(*PageLinks)(nil),    // 13: trawl.v1.PageLinks
 	(*HostReport)(nil),   // 14: trawl.v1.HostReport
-	(*Tally)(nil),        // 15: trawl.v1.Tally
+	(*Cookie)(nil),       // 15: trawl.v1.Cookie
+	(*Tally)(nil),        // 16: trawl.v1.Tally
 }
 var file_cluster_wire_trawl_proto_depIdxs = []int32{
 	1,  // 0: trawl.v1.Task.urls:type_name -> trawl.v1.TaskURL
@@ -1706,19 +1872,21 @@ var file_cluster_wire_trawl_proto_depIdxs = []int32{
 	4,  // 6: trawl.v1.Answer.robots:type_name -> trawl.v1.RobotsFile
 	8,  // 7: trawl.v1.Answer.validators:type_name -> trawl.v1.Validator
 	1,  // 8: trawl.v1.Answer.more:type_name -> trawl.v1.TaskURL
-	12, // 9: trawl.v1.Part.results:type_name -> trawl.v1.Result
-	13, // 10: trawl.v1.Part.links:type_name -> trawl.v1.PageLinks
-	14, // 11: trawl.v1.Part.state:type_name -> trawl.v1.HostReport
-	5,  // 12: trawl.v1.Result.archive:type_name -> trawl.v1.Locator
-	4,  // 13: trawl.v1.HostReport.robots:type_name -> trawl.v1.RobotsFile
-	3,  // 14: trawl.v1.HostReport.hops:type_name -> trawl.v1.RobotsAnswer
-	15, // 15: trawl.v1.HostReport.dropped:type_name -> trawl.v1.Tally
-	15, // 16: trawl.v1.HostReport.bounds:type_name -> trawl.v1.Tally
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 9: trawl.v1.Answer.cookies:type_name -> trawl.v1.Cookie
+	12, // 10: trawl.v1.Part.results:type_name -> trawl.v1.Result
+	13, // 11: trawl.v1.Part.links:type_name -> trawl.v1.PageLinks
+	14, // 12: trawl.v1.Part.state:type_name -> trawl.v1.HostReport
+	5,  // 13: trawl.v1.Result.archive:type_name -> trawl.v1.Locator
+	4,  // 14: trawl.v1.HostReport.robots:type_name -> trawl.v1.RobotsFile
+	3,  // 15: trawl.v1.HostReport.hops:type_name -> trawl.v1.RobotsAnswer
+	16, // 16: trawl.v1.HostReport.dropped:type_name -> trawl.v1.Tally
+	16, // 17: trawl.v1.HostReport.bounds:type_name -> trawl.v1.Tally
+	15, // 18: trawl.v1.HostReport.cookies:type_name -> trawl.v1.Cookie
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_cluster_wire_trawl_proto_init() }
@@ -1732,7 +1900,7 @@ func file_cluster_wire_trawl_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_wire_trawl_proto_rawDesc), len(file_cluster_wire_trawl_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -216,25 +216,3 @@ func encodeLocator(l crawler.Locator) *Locator {
 func encodeCount(n int) uint32 { return uint32(min(max(n, 0), math.MaxInt32)) }
 
 func encodeDuration(d time.Duration) int64 { return int64(max(d, 0)) }
-
-func texts(in [][]byte) []string {
-	if len(in) == 0 {
-		return nil
-	}
-	out := make([]string, len(in))
-	for i, b := range in {
-		out[i] = string(b)
-	}
-	return out
-}
-
-func blobs(in []string) [][]byte {
-	if len(in) == 0 {
-		return nil
-	}
-	out := make([][]byte, len(in))
-	for i, s := range in {
-		out[i] = []byte(s)
-	}
-	return out
-}

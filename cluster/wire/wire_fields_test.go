@@ -54,6 +54,12 @@ func (f *filler) fill(v reflect.Value, field string) {
 	case *crawler.Job: // travels as JSON
 		*x = crawler.NewJob(crawler.Download)
 		return
+	case *crawler.CookieChange: // of the host
+		*x = crawler.CookieChange{
+			Cookie: crawler.Cookie{Name: "name", Value: `"a value"`, Domain: filledHost, Below: true, Path: "/dir", Secure: true, HTTPOnly: true, By: filledHost},
+			Age:    time.Hour, Gone: true,
+		}
+		return
 	case *crawler.RobotsAnswer: // has a file or a next hop, never both
 		f.fill(reflect.ValueOf(&x.Hop).Elem(), "Hop")
 		f.fill(reflect.ValueOf(&x.File).Elem(), "File")

@@ -83,7 +83,7 @@ func samplePart(tb testing.TB) crawler.Part {
 				{Hop: sampleHop(tb), File: crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsUnavailable, HTTP: 404}},
 			},
 			Requests: 6, PenaltySet: true, Penalty: time.Second, MeanTime: time.Millisecond,
-			Addresses: []string{"192.0.2.1"}, Cookies: []string{"a=" + notUTF8},
+			Addresses: []string{"192.0.2.1"}, Cookies: []crawler.CookieChange{{Cookie: crawler.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
 		},
 	}
 }
@@ -93,7 +93,8 @@ func sampleAnswer(tb testing.TB) crawler.Answer {
 		Verdict: crawler.Granted, Life: id[crawler.Life](3), Lease: 15 * time.Second, Wait: 1, Delay: 2, Penalty: 3,
 		Connections: 4, Stop: true, Settled: 5, ScopeEpoch: 6, Robots: []crawler.RobotsFile{sampleRobots(tb)},
 		Validators: []crawler.Validator{{URL: mustURL(tb, "http://a.example/"), ETag: notUTF8, LastModified: "x"}},
-		Cookies:    []string{notUTF8}, Addresses: []string{"192.0.2.1"}, Credentials: "user:" + notUTF8,
+		Cookies:    []crawler.CookieChange{{Cookie: crawler.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
+		Addresses:  []string{"192.0.2.1"}, Credentials: crawler.Credentials{HTTP: "user:" + notUTF8}, Seeds: crawler.SpelledHTTP,
 		More: []crawler.TaskURL{{URL: mustURL(tb, "http://a.example/more"), Depth: 1}},
 	}
 }
@@ -241,6 +242,10 @@ func broken(tb testing.TB) map[string]func() error {
 		"fewer kinds than links":          part(func(m *Part) { m.Links[0].Kinds = m.Links[0].Kinds[:1] }),
 		"a link kind nobody knows":        part(func(m *Part) { m.Links[0].Kinds[0] = 200 }),
 		"a robots status nobody knows":    part(func(m *Part) { m.State.Robots[0].Status = 99 }),
+		"a cookie of another host":        part(func(m *Part) { m.State.Cookies[0].Domain = "b.example" }),
+		"a cookie for a public suffix":    part(func(m *Part) { m.State.Cookies[0].Domain, m.State.Cookies[0].Below = "example", true }),
+		"a cookie that ends the header":   part(func(m *Part) { m.State.Cookies[0].Value = []byte("1\r\nHost: b") }),
+		"a cookie without a path":         part(func(m *Part) { m.State.Cookies[0].Path = nil }),
 		"an errand done elsewhere":        part(func(m *Part) { m.State.Hops[0].Hop.Url = "http://b.example/" }),
 		"more link text than fits": part(func(m *Part) {
 			host := strings.Repeat("a", 60) + strings.Repeat("."+strings.Repeat("b", 60), 2)

@@ -21,6 +21,7 @@ func addCompletion(commands []*cobra.Command) error {
 		"requisites":   {"none", "scope\tas if they were pages", "all\talso from other hosts"},
 		"archive":      {"warc", "files", "none"},
 		"compress":     {"gzip", "none"},
+		"referer":      {string(crawler.RefererNone), string(crawler.RefererOrigin), string(crawler.RefererSameOrigin), string(crawler.RefererStrictOrigin)},
 		"log-format":   {"text", "json"},
 		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),
 	}

@@ -20,6 +20,7 @@ type jobFlags struct {
 	node trawl.Options
 
 	scope, requisites, archive, compress string
+	referer                              string
 	maxBody, minFree                     size
 	ca                                   certificates
 	headers                              headers
@@ -57,7 +58,8 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.IntVar(&j.PerHost, "per-host", j.PerHost, "connections to a host")
 	fs.BoolVar(&j.IgnoreRobots, "ignore-robots", false, "do not obey robots.txt")
 	fs.StringVar(&j.UserAgent, "user-agent", j.UserAgent, "name told to servers; robots.txt rules are looked up by its first word")
-	fs.Var(&f.headers, "header", "request header 'Name: value' sent to every host (repeatable)")
+	fs.Var(&f.headers, "header", "request header 'Name: value' sent to every host; Authorization, Proxy-Authorization and Cookie to the seeds' hosts only (repeatable)")
+	fs.StringVar(&f.referer, "referer", string(j.Referer), "what requests say of the page that led to them: none, origin, same-origin or strict-origin-when-cross-origin")
 	fs.Var(&f.ca, "ca-file", "certificates (PEM) trusted beside the system's")
 	fs.Var((*rate)(&j.Bandwidth), "bandwidth", "most bytes a second of each fetcher, such as 500KiB/s; 0 for no limit")
 	fs.Var(&f.minFree, "min-free", "stop before the disk of the crawl directory has less room than this; 0 for no limit")
@@ -122,6 +124,7 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	j := &f.job
 	j.Scope, j.Requisites = crawler.ScopeRule(f.scope), crawler.Requisites(f.requisites)
 	j.Archive, j.Compress = crawler.ArchiveKind(f.archive), crawler.Compression(f.compress)
+	j.Referer = crawler.RefererPolicy(f.referer)
 	j.Fetch.MaxBody = int64(f.maxBody)
 	if c.Flags().Changed("timeout") && !c.Flags().Changed(firstByteFlag) {
 		j.Fetch.FirstByte = max(j.Fetch.FirstByte, j.Fetch.Idle)

@@ -23,7 +23,7 @@ var ofTheRun = []string{
 // samples are values that differ from the defaults, by flag or else by type.
 var samples = map[string]string{
 	"scope": "any", "requisites": "none", "archive": "none", "compress": "none", "header": "X-A: b", "accept": "text/html", "user-agent": "x/1",
-	"allow-private": "10.0.0.0/8", "include": "a", "exclude": "b", "renew": "7s", "bandwidth": "9999999",
+	"referer": "none", "allow-private": "10.0.0.0/8", "include": "a", "exclude": "b", "renew": "7s", "bandwidth": "9999999",
 	"bool": "true", "int": "7", "int64": "7", "duration": "77s", "size": "7MiB",
 }
 

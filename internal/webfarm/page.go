@@ -142,6 +142,9 @@ func (s *site) expected(r ref) Page {
 		to, _ := s.redirect(r)
 		p.Status, p.Outcome, p.RedirectTo = redirectStatus(r), "redirected", s.url(to)
 		body = errorBody(p.Status)
+		if to == (ref{host: r.host, page: r.page}) { // the loop is closed, and no cookie makes it another answer
+			p.Outcome, p.Reason, p.RedirectTo = "failed", "too_many_redirects", ""
+		}
 	case KindFlaky, KindThrottled:
 		p.FailsFirst = s.o.Faults.Times
 		body = s.appendBody(nil, r)

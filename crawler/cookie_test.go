@@ -1,0 +1,286 @@
+package crawler
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+var cookieNow = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+
+func urlOf(t testing.TB, s string) URL {
+	t.Helper()
+	u, err := ParseURL(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestSetCookieIsReadAsBrowsersReadIt(t *testing.T) {
+	const hour = time.Hour
+	host := func(name, value, path string) Cookie {
+		return Cookie{Name: name, Value: value, Domain: "www.a.example", Path: path}
+	}
+	below := func(c Cookie, domain string) Cookie { c.Domain, c.Below = domain, true; return c }
+	for _, c := range []struct {
+		field string
+		want  Cookie
+		age   time.Duration // -1 = taken back
+		bad   bool
+	}{
+		{field: "a=1", want: host("a", "1", "/dir")},
+		{field: " a = 1 2 ;", want: host("a", "1 2", "/dir")},
+		{field: `q="a b"`, want: host("q", `"a b"`, "/dir")},
+		{field: "a=b=c", want: host("a", "b=c", "/dir")},
+		{field: "a=", want: host("a", "", "/dir")},
+		{field: "a=caf\xe9", want: host("a", "caf\xe9", "/dir")},
+		{field: "a", bad: true},
+		{field: "=1", bad: true},
+		{field: "", bad: true},
+		{field: "a=1\x00", bad: true},
+		{field: "a=1\r\nX: y", bad: true},
+		{field: "a=1; Path=/x", want: host("a", "1", "/x")},
+		{field: "a=1; Path=x", want: host("a", "1", "/dir")},
+		{field: "a=1; Path=/x; Path=", want: host("a", "1", "/dir")},
+		{field: "a=1; Path=/x; path=/y", want: host("a", "1", "/y")},
+		{field: "a=1; SECURE; HttpOnly=yes", want: Cookie{Name: "a", Value: "1", Domain: "www.a.example", Path: "/dir", Secure: true, HTTPOnly: true}},
+		{field: "a=1; Domain=a.example", want: below(host("a", "1", "/dir"), "a.example")},
+		{field: "a=1; Domain=.A.Example", want: below(host("a", "1", "/dir"), "a.example")},
+		{field: "a=1; Domain=www.a.example", want: below(host("a", "1", "/dir"), "www.a.example")},
+		{field: "a=1; Domain=", want: host("a", "1", "/dir")},
+		{field: "a=1; Domain=example", bad: true},
+		{field: "a=1; Domain=b.example", bad: true},
+		{field: "a=1; Domain=ww.a.example", bad: true},
+		{field: "a=1; Domain=x.www.a.example", bad: true},
+		{field: "a=1; Domain=a.example:80", want: below(host("a", "1", "/dir"), "a.example")}, // as the host is written
+		{field: "a=1; Domain=a.example/x", bad: true},
+		{field: "a=1; Max-Age=3600", want: host("a", "1", "/dir"), age: hour},
+		{field: "a=1; Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT", want: host("a", "1", "/dir"), age: hour},
+		{field: "a=1; Max-Age=31536000000", want: host("a", "1", "/dir"), age: MaxCookieAge},
+		{field: "a=1; Max-Age=99999999999999999999999999", want: host("a", "1", "/dir"), age: MaxCookieAge},
+		{field: "a=1; Max-Age=1h", want: host("a", "1", "/dir")},
+		{field: "a=1; Max-Age=", want: host("a", "1", "/dir")},
+		{field: "a=1; Max-Age=0", want: host("a", "1", "/dir"), age: -1},
+		{field: "a=1; Max-Age=-99999999999999999999", want: host("a", "1", "/dir"), age: -1},
+		{field: "a=1; Expires=Sun, 29 Nov 2026 13:00:00 GMT", want: host("a", "1", "/dir"), age: hour},
+		{field: "a=1; Expires=Sunday, 29-Nov-26 13:00:00 GMT", want: host("a", "1", "/dir"), age: hour},
+		{field: "a=1; Expires=Sun Nov 29 13:00:00 2026", want: host("a", "1", "/dir"), age: hour},
+		{field: "a=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT", want: host("a", "1", "/dir"), age: MaxCookieAge},
+		{field: "a=1; Expires=Thu, 01 Jan 1970 00:00:01 GMT", want: host("a", "1", "/dir"), age: -1},
+		{field: "a=1; Expires=Mon, 31 Feb 2027 00:00:00 GMT", want: host("a", "1", "/dir")},
+		{field: "a=1; Expires=tomorrow", want: host("a", "1", "/dir")},
+		{field: "a=1; Expires=0", want: host("a", "1", "/dir")},
+	} {
+		got, ok := ParseCookie(c.field, urlOf(t, "https://www.a.example/dir/page?q=/x/y"), cookieNow)
+		want := CookieChange{Cookie: c.want, Age: max(0, c.age), Gone: c.age < 0}
+		if ok == c.bad || ok && got != want {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", c.field, got, ok, want)
+		}
+		if ok && !got.Fits("www.a.example:8443") {
+			t.Errorf("%q: is not taken for a cookie of its host: %+v", c.field, got)
+		}
+	}
+}
+
+func TestDomainsOfCookies(t *testing.T) {
+	for _, c := range []struct {
+		url, domain string
+		want        string // "" = refused; "=" before it: the host's alone
+	}{
+		{"http://127.0.0.1:8080/", "127.0.0.1", "=127.0.0.1"},
+		{"http://127.0.0.1/", "0.0.1", ""},
+		{"http://[::1]/", "[::1]", "=[::1]"},
+		{"http://localhost/", "localhost", "=localhost"},
+		{"http://a.localhost/", "localhost", ""},
+		{"http://co.uk/", "co.uk", "=co.uk"},
+		{"http://a.co.uk/", "co.uk", ""},
+		{"http://www.a.co.uk/", "a.co.uk", "a.co.uk"},
+		{"http://user.github.io/", "github.io", ""},
+		{"http://xn--bcher-kva.example/", "bücher.example", "xn--bcher-kva.example"},
+		{"http://intranet/", "", "=intranet"},
+	} {
+		got, ok := ParseCookie("a=1; Domain="+c.domain, urlOf(t, c.url), cookieNow)
+		text := got.Domain
+		if !got.Below {
+			text = "=" + text
+		}
+		if !ok {
+			text = ""
+		}
+		if text != c.want {
+			t.Errorf("%s from %s: %q, want %q", c.domain, c.url, text, c.want)
+		}
+	}
+}
+
+func TestWhereCookiesGo(t *testing.T) {
+	for _, c := range []struct {
+		cookie Cookie
+		url    string
+		want   bool
+	}{
+		{Cookie{Domain: "a.example", Path: "/"}, "http://a.example:8080/x", true},
+		{Cookie{Domain: "a.example", Path: "/"}, "http://www.a.example/x", false},
+		{Cookie{Domain: "a.example", Below: true, Path: "/"}, "http://www.a.example/x", true},
+		{Cookie{Domain: "a.example", Below: true, Path: "/"}, "http://a.example/x", true},
+		{Cookie{Domain: "a.example", Below: true, Path: "/"}, "http://ba.example/x", false},
+		{Cookie{Domain: "a.example", Path: "/", Secure: true}, "http://a.example/", false},
+		{Cookie{Domain: "a.example", Path: "/", Secure: true}, "https://a.example/", true},
+		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/dir", true},
+		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/dir/x", true},
+		{Cookie{Domain: "a.example", Path: "/dir/"}, "http://a.example/dir/x", true},
+		{Cookie{Domain: "a.example", Path: "/dir/"}, "http://a.example/dir", false},
+		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/directory", false},
+		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/dir?x", true},
+	} {
+		if got := c.cookie.GoesTo(urlOf(t, c.url)); got != c.want {
+			t.Errorf("%+v to %s: %v", c.cookie, c.url, got)
+		}
+	}
+}
+
+// keep sets cookies one after the other, a second apart.
+func keep(d *DomainState, bounds map[string]int64, cs ...Cookie) {
+	for i, c := range cs {
+		for word, n := range d.Apply(&CookieChange{Cookie: c}, cookieNow.Add(time.Duration(i)*time.Second)) {
+			bounds[word] += n
+		}
+	}
+}
+
+func TestCookieFieldHasLongerPathsFirstAndThenTheOlderOnes(t *testing.T) {
+	d, u := DomainState{}, urlOf(t, "http://a.example/dir/x")
+	c := func(name, value, path string) Cookie {
+		return Cookie{Name: name, Value: value, Domain: "a.example", Path: path}
+	}
+	keep(&d, nil, c("one", "1", "/"), c("two", "1", "/"), c("deep", "1", "/dir"), c("off", "1", "/other"), c("one", "2", "/"))
+	field, left := CookieField(d.Cookies, u, cookieNow)
+	if field != "deep=1; one=2; two=1" || left != 0 {
+		t.Errorf("%q, %d left out", field, left)
+	}
+	digest := CookieDigest(d.Cookies, u, cookieNow)
+	other := DomainState{}
+	keep(&other, nil, c("two", "1", "/"), c("deep", "1", "/dir"), c("one", "2", "/"))
+	if CookieDigest(other.Cookies, u, cookieNow) != digest {
+		t.Error("the order changes the digest")
+	}
+	keep(&other, nil, c("one", "3", "/"))
+	if CookieDigest(other.Cookies, u, cookieNow) == digest || CookieDigest(nil, u, cookieNow) != 0 {
+		t.Error("the digest does not say what is sent")
+	}
+	for i := range 40 {
+		d.Cookies = append(d.Cookies, KeptCookie{Cookie: c(fmt.Sprint("c", i), strings.Repeat("x", 200), "/")})
+	}
+	if field, left = CookieField(d.Cookies, u, cookieNow); len(field) > MaxCookieHeader || left == 0 || left > 25 {
+		t.Errorf("%d bytes, %d left out", len(field), left)
+	}
+}
+
+func TestCookiesOfADomainAreBounded(t *testing.T) {
+	by := func(host Host, name string, size int) Cookie {
+		return Cookie{Name: name, Value: strings.Repeat("x", size), Domain: string(host), Path: "/", By: host}
+	}
+	names := func(d *DomainState) map[string]bool {
+		m := make(map[string]bool)
+		for _, c := range d.Cookies {
+			m[c.Name] = true
+		}
+		return m
+	}
+	t.Run("a host drives out its own oldest only", func(t *testing.T) {
+		d, bounds := DomainState{}, map[string]int64{}
+		keep(&d, bounds, by("b.a.example", "other", 10))
+		var own []Cookie
+		for i := range MaxHostCookies + 5 {
+			own = append(own, by("a.example", fmt.Sprint("c", i), 10))
+		}
+		keep(&d, bounds, own...)
+		if got := names(&d); len(got) != MaxHostCookies+1 || !got["other"] || got["c4"] || !got["c5"] || bounds[BoundCookiesHost] != 5 {
+			t.Errorf("%v, %v", got, bounds)
+		}
+	})
+	t.Run("bytes count too", func(t *testing.T) {
+		d, bounds := DomainState{}, map[string]int64{}
+		keep(&d, bounds, by("a.example", "1", 1500), by("a.example", "2", 1500), by("a.example", "3", 1500), by("a.example", "huge", MaxHostCookieBytes))
+		if got := names(&d); len(got) != 2 || got["1"] || got["huge"] || bounds[BoundCookiesHost] != 2 {
+			t.Errorf("%v, %v", got, bounds)
+		}
+	})
+	t.Run("many hosts cannot fill a domain, and what the user gave goes last", func(t *testing.T) {
+		d, bounds := DomainState{}, map[string]int64{}
+		keep(&d, bounds, Cookie{Name: "mine", Value: "1", Domain: "a.example", Path: "/"})
+		for i := range 2 * MaxDomainCookies {
+			keep(&d, bounds, by(Host(fmt.Sprintf("h%d.a.example", i)), fmt.Sprint("c", i), 10))
+		}
+		if got := names(&d); len(got) != MaxDomainCookies || !got["mine"] || bounds[BoundCookiesDomain] != MaxDomainCookies+1 {
+			t.Errorf("%d cookies, mine %v, %v", len(got), got["mine"], bounds)
+		}
+	})
+	t.Run("what is over makes room, and what is taken back is gone", func(t *testing.T) {
+		d := DomainState{}
+		c := CookieChange{Cookie: by("a.example", "short", 1), Age: time.Minute}
+		d.Apply(&c, cookieNow)
+		keep(&d, nil, by("a.example", "long", 1))
+		if got := d.For("a.example", cookieNow.Add(30*time.Second)); len(got) != 2 || got[0].Age != 30*time.Second || got[1].Age != 0 {
+			t.Errorf("%+v", got)
+		}
+		if got := d.For("a.example", cookieNow.Add(time.Minute)); len(got) != 1 || got[0].Name != "long" {
+			t.Errorf("%+v", got)
+		}
+		d.Apply(&CookieChange{Cookie: by("a.example", "long", 0), Gone: true}, cookieNow.Add(time.Hour))
+		if !d.Empty() {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestReferer(t *testing.T) {
+	for _, c := range []struct {
+		policy         RefererPolicy
+		from, to, want string
+	}{
+		{RefererStrictOrigin, "https://a.example/p?q", "https://a.example/x", "https://a.example/p?q"},
+		{RefererStrictOrigin, "https://a.example/p?q", "https://a.example:8443/x", "https://a.example/"},
+		{RefererStrictOrigin, "https://a.example/p?q", "http://a.example/x", ""},
+		{RefererStrictOrigin, "http://a.example/p?q", "https://a.example/x", "http://a.example/"},
+		{RefererStrictOrigin, "http://a.example:81/p", "http://b.example/x", "http://a.example:81/"},
+		{RefererOrigin, "https://a.example/p", "https://a.example/x", "https://a.example/"},
+		{RefererOrigin, "https://a.example/p", "http://a.example/x", ""},
+		{RefererSameOrigin, "https://a.example/p", "https://a.example/x", "https://a.example/p"},
+		{RefererSameOrigin, "https://a.example/p", "https://b.example/x", ""},
+		{RefererNone, "https://a.example/p", "https://a.example/x", ""},
+	} {
+		if got := Referer(c.policy, urlOf(t, c.from), urlOf(t, c.to)); got != c.want {
+			t.Errorf("%s, %s to %s: %q, want %q", c.policy, c.from, c.to, got, c.want)
+		}
+	}
+	if got := Referer(RefererStrictOrigin, URL{}, urlOf(t, "https://a.example/")); got != "" {
+		t.Errorf("without a page: %q", got)
+	}
+}
+
+func FuzzParseCookie(f *testing.F) {
+	for _, s := range []string{"a=1; Domain=a.example; Path=/; Max-Age=1", `q="a b"; Expires=Sun, 29 Nov 2026 13:00:00 GMT`, "a=1; Expires=1:2:3 4 feb 70"} {
+		f.Add(s, "http://www.a.example/dir/x")
+	}
+	f.Fuzz(func(t *testing.T, field, from string) {
+		u, err := ParseURL(from)
+		if err != nil {
+			return
+		}
+		c, ok := ParseCookie(field, u, cookieNow)
+		if !ok {
+			return
+		}
+		if !c.Fits(u.Host()) || c.Age < 0 || c.Age > MaxCookieAge || c.Gone && c.Age != 0 {
+			t.Fatalf("%q from %s: %+v", field, from, c)
+		}
+		var d DomainState
+		d.Apply(&c, cookieNow)
+		if line, _ := CookieField(d.Cookies, u, cookieNow); hasControls(line) {
+			t.Fatalf("%q is sent", line)
+		}
+	})
+}
