@@ -39,6 +39,7 @@ func JobYAML(j *Job) ([]byte, error) {
 		{Key: "total-timeout", Value: j.Fetch.Total.String()},
 		{Key: "max-redirects", Value: j.Fetch.Redirects},
 		{Key: "retries", Value: j.Retry.Retries},
+		{Key: "host-patience", Value: j.HostPatience.String()},
 		{Key: "allow-private", Value: j.AllowPrivate},
 		{Key: "archive", Value: string(j.Archive)},
 		{Key: "compress", Value: string(j.Compress)},

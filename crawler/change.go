@@ -5,14 +5,15 @@ import "time"
 // Change is what a user changes of a running job. Fields that are nil stay as they are. It is recorded in the
 // ledger and stays in force over restarts, until another change, or until the command itself says something new.
 type Change struct {
-	Pause      *bool          `json:"pause,omitempty"`
-	Delay      *time.Duration `json:"delay,omitempty"`
-	PerHost    *int           `json:"per_host,omitempty"`
-	Depth      *int           `json:"depth,omitempty"`
-	MaxPages   *int64         `json:"max_pages,omitempty"`
-	MaxPerHost *int64         `json:"max_per_host,omitempty"`
-	Workers    *int           `json:"workers,omitempty"`   // turns at once on each fetcher, 0 = as it announces
-	LogLevel   *string        `json:"log_level,omitempty"` // debug, info, warn or error
+	Pause        *bool          `json:"pause,omitempty"`
+	Delay        *time.Duration `json:"delay,omitempty"`
+	PerHost      *int           `json:"per_host,omitempty"`
+	Depth        *int           `json:"depth,omitempty"`
+	MaxPages     *int64         `json:"max_pages,omitempty"`
+	MaxPerHost   *int64         `json:"max_per_host,omitempty"`
+	HostPatience *time.Duration `json:"host_patience,omitempty"`
+	Workers      *int           `json:"workers,omitempty"`   // turns at once on each fetcher, 0 = as it announces
+	LogLevel     *string        `json:"log_level,omitempty"` // debug, info, warn or error
 }
 
 // Apply changes the state; it does not validate the job that comes out.
@@ -24,6 +25,7 @@ func (c *Change) Apply(s *JobState) {
 	set(&s.Job.MaxPages, c.MaxPages)
 	set(&s.Job.MaxPerHost, c.MaxPerHost)
 	set(&s.Job.Workers, c.Workers)
+	set(&s.Job.HostPatience, c.HostPatience)
 	set(&s.LogLevel, c.LogLevel)
 }
 

@@ -133,7 +133,7 @@ func (f *Facts) reason() Reason {
 // clockWaits reports whether nothing but the host's clock keeps it from being asked.
 func (f *Facts) clockWaits() bool {
 	h := f.Host
-	return h != nil && h.Turn.IsZero() && h.GivenUp == "" && !h.RobotsWait && h.RobotsTries == 0 && h.Next.After(f.Now)
+	return h != nil && h.Turn.IsZero() && h.GivenUp == "" && h.Away == "" && !h.RobotsWait && h.RobotsTries == 0 && h.Next.After(f.Now)
 }
 
 // limit is a limit of the user's that keeps the URL waiting.

@@ -169,7 +169,10 @@ type HostStory struct {
 	Penalty       time.Duration    `json:"back_off_ns,omitempty"`
 	Rule          string           `json:"host_rule,omitempty"` // entry of the configuration that covers it
 	Turn          *TurnStory       `json:"turn"`                // null when the host is idle
-	FailuresInRow int              `json:"failures_in_row,omitempty"`
+	Away          Reason           `json:"away,omitempty"`
+	AwayDetail    string           `json:"away_detail,omitempty"`
+	AwaySince     time.Time        `json:"away_since,omitzero"`
+	Failed        int              `json:"attempts_failed,omitempty"` // in a row, while it is away
 	GivenUp       Reason           `json:"given_up,omitempty"`
 	GivenUpDetail string           `json:"given_up_detail,omitempty"`
 }
@@ -188,7 +191,7 @@ func (f *Facts) hostStory() HostStory {
 	s := HostStory{
 		Host: h.Host, Counts: make(map[string]int64), Retry: h.Retry, Parked: h.Parked, Next: h.Next,
 		Delay: d.delay, DelayBecause: d.text, CrawlDelay: h.CrawlDelay, CrawlCapped: h.CrawlDelay > f.Job.Job.MaxCrawl,
-		Penalty: h.Penalty, FailuresInRow: h.FailuresInRow, GivenUp: h.GivenUp, GivenUpDetail: h.GivenUpDetail,
+		Penalty: h.Penalty, Away: h.Away, AwayDetail: h.AwayDetail, AwaySince: h.AwaySince, Failed: h.Failed, GivenUp: h.GivenUp, GivenUpDetail: h.GivenUpDetail,
 	}
 	for o, n := range h.Counts {
 		if n > 0 {
@@ -241,9 +244,16 @@ func (f *Facts) delay() delayInForce {
 		}
 	}
 	if h.Penalty > d.delay {
-		d = delayInForce{h.Penalty, delayBackOff, "back-off after answers of 429 or 503", "the answers of " + string(h.Host), "a longer --delay, so that the server need not ask for it"}
+		d = delayInForce{h.Penalty, delayBackOff, backoffText(h), "the answers of " + string(h.Host), "a longer --delay, so that the server need not ask for it"}
 	}
 	return d
+}
+
+func backoffText(h *HostState) string {
+	if h.Refused == 0 {
+		return "back-off after answers of 429 or 503"
+	}
+	return fmt.Sprintf("back-off after answers of %d", h.Refused)
 }
 
 // ruleOf is the rule of the configuration that names the host most closely, nil when none does ([Job.For]).

@@ -51,6 +51,8 @@ func (f *Facts) nextWaiting() NextStory {
 		n.Text = "when the job is resumed"
 	case f.State == "stopping":
 		n.Text = "when the job goes on: it is stopping"
+	case h != nil && h.Gone():
+		n.Text = "when its host is back: one URL of it is tried at a time"
 	case h != nil && h.RobotsWait:
 		n.Text = "when the host that robots.txt was redirected to has answered"
 	case f.Turn != nil:
@@ -107,10 +109,44 @@ func (f *Facts) whyRetry() Why {
 		what = fmt.Sprintf("HTTP %d, %s", r.Status, what)
 	}
 	return Why{
-		Rule:   fmt.Sprintf("--retries %d: fetch %d of %d failed (%s); it is tried again from %s on", retries, r.Attempts, retries+1, what, r.RetryAt.UTC().Format(time.RFC3339)),
+		Rule:   fmt.Sprintf("--retries %d: %s (%s); it is tried again from %s on", retries, f.triesText(), what, r.RetryAt.UTC().Format(time.RFC3339)),
 		Place:  f.place("--retries", false),
 		Change: []string{"wait, or --retries 0 with the same command to give up at once"},
 	}
+}
+
+// triesText says how many of a URL's tries are used up.
+func (f *Facts) triesText() string {
+	r := f.Row
+	if r.Tries == 0 {
+		return fmt.Sprintf("fetch %d was not taken, which costs no try", r.Attempts)
+	}
+	text := fmt.Sprintf("try %d of %d failed", r.Tries, f.Job.Job.Retry.Retries+1)
+	if r.Spared > 0 {
+		text += fmt.Sprintf("; %d fetches more were refused, or their host was away, and do not count", r.Spared)
+	}
+	return text
+}
+
+// whyAway says why nobody is there.
+func (f *Facts) whyAway() Why {
+	h := f.Host
+	w := Why{
+		Rule: fmt.Sprintf("its host is away since %s: %s; attempt %d failed, the next is at %s", h.AwaySince.UTC().Format(time.RFC3339),
+			FaultText(h.Host, h.Away, h.AwayDetail), h.Failed, h.Next.UTC().Format(time.RFC3339)),
+		Place:  "host " + string(h.Host),
+		Change: []string{"wait: it is probed with one URL at a time, and costs no URL a try"},
+	}
+	if words, known := reasonWords[h.Away]; known {
+		w.Change = append(w.Change, words.change)
+	}
+	if h.Answered != 0 {
+		w.Rule += fmt.Sprintf("; it is given up when it has not answered for %v of the time that the crawl runs", f.Job.Job.HostPatience)
+		w.Change = append(w.Change, "another --host-patience (the same command, or trawl set while it runs)")
+	} else {
+		w.Rule += fmt.Sprintf("; it never answered, and is given up after %d attempts", AttemptsNever)
+	}
+	return w
 }
 
 // whyHostWaits names what keeps the host from being asked.
@@ -124,6 +160,8 @@ func (f *Facts) whyHostWaits() Why {
 		return Why{Rule: "the job is not running", Place: "the crawl directory", Change: []string{"run the same command to go on"}}
 	case h == nil:
 		return Why{Rule: "it waits for a turn of its host", Place: place}
+	case h.Gone():
+		return f.whyAway()
 	case h.RobotsWait:
 		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String()}
 	case h.RobotsTries > 0:

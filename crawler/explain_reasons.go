@@ -35,11 +35,14 @@ func (f *Facts) whyFailed() Why {
 		w.Rule += " (" + shortText(f.Row.Detail) + ")"
 	}
 	if n := f.Row.Attempts; n > 1 {
-		w.Rule += fmt.Sprintf("; %d fetches were made (--retries %d)", n, f.Job.Job.Retry.Retries)
+		w.Rule += fmt.Sprintf("; %d fetches were made, %d of them count (--retries %d)", n, f.Row.Tries, f.Job.Job.Retry.Retries)
 	}
 	if h := f.Host; h != nil && h.GivenUp == f.Row.Reason && h.GivenUpDetail == f.Row.Detail && h.GivenUp != ReasonRobotsUnreachable {
-		w.Rule = fmt.Sprintf("a host that fails %d times in a row is given up: %s", MaxHostFailures, shortText(f.Row.Detail))
+		w.Rule = "its host was given up: " + shortText(f.Row.Detail)
 		w.Place = "host " + string(h.Host)
+		if h.Answered != 0 {
+			w.Change = append(w.Change, "a longer --host-patience, if it comes back later")
+		}
 	}
 	w.Change = append(w.Change, f.again(f.Row.Reason)...)
 	return w

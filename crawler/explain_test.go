@@ -71,8 +71,8 @@ var explained = []struct {
 		"HTTP 404: an answer that is not 2xx, 304 or a redirect is a failure, and this one is final at once", "the answer of a.test", "the page is gone", "never again"},
 	{"a server that was too busy for too long", ReasonHTTPStatus, func(f *Facts) {
 		failedRow(ReasonHTTPStatus, 503, "503 Service Unavailable")(f)
-		f.Row.Attempts = 4
-	}, "4 fetches were made (--retries 3)", "the answer of a.test", "a longer --delay", "never again"},
+		f.Row.Attempts, f.Row.Tries = 13, 4
+	}, "13 fetches were made, 4 of them count (--retries 3)", "the answer of a.test", "a longer --delay", "never again"},
 	{"a page behind a login", ReasonHTTPStatus, failedRow(ReasonHTTPStatus, 403, ""),
 		"HTTP 403", "the answer of a.test", "credentials", "never again"},
 	{"a chain of redirects", ReasonTooManyRedirects, failedRow(ReasonTooManyRedirects, 302, ""),
@@ -96,9 +96,9 @@ var explained = []struct {
 	{"a rule of extraction that failed", ReasonExtraction, failedRow(ReasonExtraction, 200, ""),
 		"what reads it failed", "extraction rules", "mend the rule", "never again"},
 	{"a host that was given up", ReasonConnect, func(f *Facts) {
-		failedRow(ReasonConnect, 0, "the host failed 20 times in a row, last: refused")(f)
+		failedRow(ReasonConnect, 0, "the host never answered in 4 attempts, the last: refused")(f)
 		f.Row.Attempts, f.Host.GivenUp, f.Host.GivenUpDetail = 0, ReasonConnect, f.Row.Detail
-	}, "a host that fails 20 times in a row is given up", "host a.test", "--retry-failed connect", "never again"},
+	}, "its host was given up: the host never answered in 4 attempts, the last: refused", "host a.test", "--retry-failed connect", "never again"},
 	{"a reason of a later trawl", "later", failedRow("later", 0, ""), "reason later", "another version", "--retry-failed later", "never again"},
 
 	{"robots.txt disallows it", ReasonRobots, func(f *Facts) {
@@ -115,8 +115,19 @@ var explained = []struct {
 	}, `--accept text/html,text/plain: the server says "image/png"`, "--accept, in job.yaml", "--accept with this type", "never again"},
 
 	{"a retry", ReasonRetry, func(f *Facts) {
-		f.Row.Status, f.Row.Detail, f.Row.Attempts, f.Row.RetryAt = 503, "503 Service Unavailable", 2, explainNow.Add(20*time.Second)
-	}, "--retries 3: fetch 2 of 4 failed (HTTP 503", "--retries, in job.yaml", "--retries 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
+		f.Row.Status, f.Row.Detail, f.Row.Attempts, f.Row.Tries, f.Row.RetryAt = 500, "500 Internal Server Error", 2, 2, explainNow.Add(20*time.Second)
+	}, "--retries 3: try 2 of 4 failed (HTTP 500", "--retries, in job.yaml", "--retries 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
+	{"a refusal", ReasonRetry, func(f *Facts) {
+		f.Row.Status, f.Row.Detail, f.Row.Attempts, f.Row.Spared, f.Row.RetryAt = 503, "503 Service Unavailable", 2, 2, explainNow.Add(20*time.Second)
+	}, "--retries 3: fetch 2 was not taken, which costs no try (HTTP 503", "--retries, in job.yaml", "--retries 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
+	{"a host that is away", "", func(f *Facts) {
+		f.Host.Away, f.Host.AwayDetail, f.Host.Failed, f.Host.Answered = ReasonConnect, "dial tcp: connection refused", 3, 2
+		f.Host.AwaySince, f.Host.Next = explainNow.Add(-7*time.Second), explainNow.Add(4*time.Second)
+	}, "away since 2026-03-01T11:59:53Z: connection refused by a.test; attempt 3 failed, the next is at 2026-03-01T12:00:04Z; it is given up when it has not answered for 1h0m0s", "host a.test", "--host-patience", "when its host is back"},
+	{"a host that never was there", "", func(f *Facts) {
+		f.Host.Away, f.Host.AwayDetail, f.Host.Failed = ReasonDNS, "lookup a.test: no such host", 2
+		f.Host.AwaySince, f.Host.Next = explainNow.Add(-3*time.Second), explainNow.Add(2*time.Second)
+	}, "the name a.test does not exist; attempt 2 failed, the next is at 2026-03-01T12:00:02Z; it never answered, and is given up after 4 attempts", "host a.test", "check the name", "in 2s"},
 	{"a long Crawl-delay", ReasonCrawlDelay, func(f *Facts) {
 		f.Host.CrawlDelay, f.Host.Next = 2*time.Minute, explainNow.Add(30*time.Second)
 	}, "it counts up to 1m0s: 1m0s between two requests", "https://a.test/robots.txt", "--ignore-robots", "in 30s"},

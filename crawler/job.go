@@ -82,6 +82,8 @@ type Job struct {
 	Retry  RetryPolicy  `json:"retry"`
 	Robots RobotsPolicy `json:"robots"`
 
+	HostPatience time.Duration `json:"host_patience"` // a host that has answered may be away so long, of the time that the job runs
+
 	Accept    []string      `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
 	Headers   []Header      `json:"headers,omitempty"`   // sent with each request
 	Referer   RefererPolicy `json:"referer"`             // what requests say of the page that led to them
@@ -143,14 +145,15 @@ func NewJob(kind Kind) Job {
 		Delay: time.Second, PerHost: 1, MaxCrawl: 60 * time.Second,
 		UserAgent: "trawl/1 (+https://github.com/trawl-crawler/trawl)",
 		Fetch: FetchLimits{
-			Connect: 30 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
+			Connect: 10 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
 			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
 			Redirects: 10, Links: 10_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
 		},
-		Referer: RefererStrictOrigin,
-		Retry:   RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
-		Robots:  RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
-		Archive: ArchiveWARC, Compress: CompressGzip,
+		HostPatience: DefaultHostPatience,
+		Referer:      RefererStrictOrigin,
+		Retry:        RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
+		Robots:       RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
+		Archive:      ArchiveWARC, Compress: CompressGzip,
 		Lease: 15 * time.Second, Renew: 5 * time.Second, Grace: 5 * time.Second, TurnTime: 5 * time.Second,
 	}
 	if kind == Download {
@@ -213,6 +216,7 @@ func (j *Job) Validate() error {
 	bad(j.Fetch.Redirects >= 0 && j.Fetch.Redirects <= MaxRedirects, "--max-redirects %d: use 0 to %d", j.Fetch.Redirects, MaxRedirects)
 	bad(j.Fetch.MaxBody >= 0, "--max-body %d: use 0 for no limit, or more", j.Fetch.MaxBody)
 	bad(j.Retry.Retries >= 0 && j.Retry.Retries <= 100, "--retries %d: use 0 to 100", j.Retry.Retries)
+	bad(j.HostPatience >= 0, "--host-patience %v: use 0 or more", j.HostPatience)
 	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)
 	bad(j.Grace > 0, "grace %v: must be more than 0", j.Grace)
 	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)

@@ -25,8 +25,15 @@ type HostState struct {
 	Parked  int64           // of Waiting, those beyond a limit of the user's
 	RetryAt time.Time       // no retry is due earlier
 
-	FailuresInRow int    // settled host faults since the last success
-	Succeeded     bool   // one success in this job
+	Away       Reason        // set while the host is away: why there is no connection, or no answer; "" = it is there
+	AwayDetail string        // of the newest failure
+	AwaySince  time.Time     // the failure that made it away
+	Failed     int           // attempts to reach it in a row that failed, while it is away
+	Silent     Streak        // tries without an answer since the last other answer, while it is not away
+	Answered   SchemeSet     // that it has answered by in this job
+	AnsweredAt time.Duration // the job's running time ([LedgerState.Ran]) when it answered last
+	Refused    int           // status of the newest answer that asked for less, while there is a back-off
+
 	GivenUp       Reason // set when the host is given up: its waiting URLs fail with it
 	GivenUpDetail string
 
@@ -48,6 +55,33 @@ type HostState struct {
 
 // Ready is the number of URLs of an idle host that may be asked for now, as far as its clock allows.
 func (h *HostState) Ready() int64 { return h.Counts[Waiting] - h.Retry - h.Parked }
+
+// SchemeSet is a set of http (1) and https (2).
+type SchemeSet uint8
+
+// Has reports whether the scheme is in the set.
+func (s SchemeSet) Has(scheme string) bool { return s&schemeBit(scheme) != 0 }
+
+// With is the set with the scheme.
+func (s SchemeSet) With(scheme string) SchemeSet { return s | schemeBit(scheme) }
+
+func schemeBit(scheme string) SchemeSet {
+	if scheme == "https" {
+		return 2
+	}
+	return 1
+}
+
+// Gone reports whether the host is away and not given up: its URLs wait, and one of them probes.
+func (h *HostState) Gone() bool { return h.Away != "" && h.GivenUp == "" }
+
+// Back forgets that the host was away.
+func (h *HostState) Back() {
+	h.Away, h.AwayDetail, h.AwaySince, h.Failed, h.Silent = "", "", time.Time{}, 0, nil
+}
+
+// Idle reports whether nothing of the host is left to be done.
+func (h *HostState) Idle() bool { return h.Counts[Waiting]+h.Counts[Leased] == 0 && h.Errands == 0 }
 
 // Park recomputes Parked under the job's limits: all that wait when the host has its share of pages, else
 // those that are too deep.
@@ -103,6 +137,7 @@ type TurnState struct {
 	Host    Host
 	URLs    []uint64 // URL hashes (URLKey.URL), in the order offered
 	Errands []RobotsHop
+	Probe   bool // of a host that was away: one URL, and no more
 	Held    bool
 	Holder  HolderID
 	Fetcher string
@@ -144,6 +179,7 @@ type RobotsFile struct {
 	Truncated bool          // cut at [FetchLimits.Robots]
 	TTL       time.Duration // how long it may still be used, from the receiving
 	Detail    string        // why it is unreachable, or what was odd
+	Fault     Reason        // why there was no connection; then it says something of the host, and nothing of robots.txt
 	Archive   Locator
 	Hop       RobotsHop // with RobotsElsewhere: the errand to be run
 }
@@ -153,6 +189,7 @@ type HostRobots struct {
 	RobotsFile
 	Fetched time.Time
 	Expires time.Time
+	UsedOn  string // why it is used beyond its time: it could not be read again; "" = it is not
 }
 
 // Tallies are the job's counts, kept in the same batches as the rows they count.
@@ -163,6 +200,7 @@ type Tallies struct {
 	Bytes     int64            // decoded bytes of final rows
 	Requests  int64            // sent, as reported
 	Hosts     int64            // with at least one row
+	Away      int64            // hosts that are away ([HostState.Gone])
 	Dropped   map[string]int64 // what was seen and not admitted, by reason: scope, too long, not http, …
 	LateParts int64            // parts dropped because their turn was over or one was missing
 	Lapses    int64            // turns that lapsed
@@ -214,22 +252,23 @@ type Changes struct {
 	Domains    []DomainState // put; one without anything is removed
 	Errands    []RobotsHop   // put, at the host of their URL
 	EndErrands []RobotsHop
-	Answers    []HopAnswer // put
-	Scope      []ScopeSeed // added
-	Tallies    *Tallies    // nil = unchanged
-	Position   uint64      // of the result queue, settled up to here; 0 = unchanged
-	Sequence   uint64      // last row sequence used; 0 = unchanged
-	State      *JobState   // nil = unchanged
-	Work       *Work       // nil = unchanged
-	Owed       []OwedRow   // put; rows that whoever reads along has still to get
-	Delivered  uint64      // owed rows up to this number were delivered; 0 = none
-	Quiet      time.Time   // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
+	Answers    []HopAnswer   // put
+	Scope      []ScopeSeed   // added
+	Tallies    *Tallies      // nil = unchanged
+	Position   uint64        // of the result queue, settled up to here; 0 = unchanged
+	Sequence   uint64        // last row sequence used; 0 = unchanged
+	State      *JobState     // nil = unchanged
+	Work       *Work         // nil = unchanged
+	Owed       []OwedRow     // put; rows that whoever reads along has still to get
+	Delivered  uint64        // owed rows up to this number were delivered; 0 = none
+	Quiet      time.Time     // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
+	Ran        time.Duration // see LedgerState; 0 = unchanged
 }
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
 	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Domains)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope)+len(c.Owed) == 0 &&
-		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero()
+		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero() && c.Ran == 0
 }
 
 // OwedRow is a row that became final while somebody read along (an export to standard output), and was not
@@ -269,6 +308,7 @@ type LedgerState struct {
 	Clock    time.Time
 	Position uint64
 	Sequence uint64
+	Ran      time.Duration // how long the job has run: time that counts against the patience with hosts
 	Tallies  Tallies
 	State    JobState
 	Work     Work

@@ -25,6 +25,7 @@ type Result struct {
 	Detail       string        // one line for people
 	RetryAfter   time.Duration // what the server asked for, at most [MaxRetryAfter]
 	Asked        uint64        // of a Redirected: [CookieDigest] of what was sent
+	Unsent       bool          // failed, and no request was sent: there was no connection
 }
 
 // LinkKind tells what a link is for; scope treats pages and requisites differently.
@@ -65,7 +66,9 @@ type Row struct {
 	Requisite bool   // admitted as a requisite
 	Redirects int    // redirects followed up to this URL
 	Name      string // download: path below files/, "" for the one made from the URL
-	Attempts  int    // fetches that were settled
+	Attempts  int    // requests that were sent and settled
+	Tries     int    // of them, those that failed and were the URL's own: --retries counts them
+	Spared    int    // tries that were not counted as the URL's own, see [MaxSpared]
 	Fetcher   string // name of the fetcher of the last one
 	FirstSeen time.Time
 	Sequence  uint64    // order of admission, unique in the ledger

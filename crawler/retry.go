@@ -5,20 +5,20 @@ import "time"
 // RetryPolicy says when a fetch that failed is tried again: network errors, 408, 429 and 5xx; 404 and kin
 // are final at once.
 type RetryPolicy struct {
-	Retries int           `json:"retries"` // after the first try
+	Retries int           `json:"retries"` // after the first try; tries that were not the URL's own are not counted
 	Base    time.Duration `json:"base"`    // wait before the first retry; doubled each time
 	Max     time.Duration `json:"max"`     // longest wait, before what the server asks for
 }
 
-// Again decides whether a failed result is tried again after attempts fetches (this one included), and
-// how long from now at least. spread in [0,1) is jitter drawn by the caller: up to half of the wait is
-// added, so that hosts that failed together do not come back together.
-func (p RetryPolicy) Again(r *Result, attempts int, spread float64) (wait time.Duration, again bool) {
-	if r.Outcome != Failed || attempts > p.Retries || !retryable(r) {
+// Again decides whether a failed result is tried again, and how long from now at least. tries are the URL's own so far, this
+// one included; waits is how many waits it had, which counts those that were not its own, too. spread in [0,1) is jitter drawn by
+// the caller: up to half of the wait is added, so that hosts that failed together do not come back together.
+func (p RetryPolicy) Again(r *Result, tries, waits int, spread float64) (wait time.Duration, again bool) {
+	if !retryable(r) || tries > p.Retries {
 		return 0, false
 	}
 	wait = p.Max
-	if doublings := max(0, attempts-1); doublings < 20 && p.Base < p.Max>>doublings {
+	if doublings := max(0, waits-1); doublings < 20 && p.Base < p.Max>>doublings {
 		wait = p.Base << doublings
 	}
 	wait += time.Duration(float64(wait) / 2 * spread)
@@ -26,6 +26,9 @@ func (p RetryPolicy) Again(r *Result, attempts int, spread float64) (wait time.D
 }
 
 func retryable(r *Result) bool {
+	if r.Outcome != Failed {
+		return false
+	}
 	switch r.Reason {
 	case ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonArchive:
 		return true
@@ -35,40 +38,37 @@ func retryable(r *Result) bool {
 	return false
 }
 
-// MaxHostFailures: a host that fails so often in a row, without one success in the job, is given up.
-const MaxHostFailures = 20
+// MayRetry reports whether a result is of a kind that is tried again.
+func (r *Result) MayRetry() bool { return retryable(r) }
 
-// HostFault reports whether a result tells against its host rather than against its URL: the host could
-// not be reached, or asks for less. Other errors of the server (500) may be the page's own.
-func HostFault(r *Result) bool {
-	switch {
-	case r.Outcome != Failed || r.Reason == ReasonArchive:
-		return false
-	case r.Reason == ReasonHTTPStatus:
-		return r.Status == 429 || r.Status == 503
-	}
-	return retryable(r)
-}
-
-// Backoff bounds of a host that asks for less: the delay is doubled from at least BackoffBase up to
-// BackoffMax.
+// Back-off of a host that asks for less.
 const (
-	BackoffBase = time.Second
-	BackoffMax  = time.Minute
-	// BackoffCalm is how many good answers in a row halve the penalty.
-	BackoffCalm = 3
+	// BackoffBase is taken for the asked-for delay of a host that may be asked without one, or with a shorter one.
+	BackoffBase = 100 * time.Millisecond
+	// BackoffMax is the longest back-off.
+	BackoffMax = 5 * time.Minute
+	// BackoffDivisor: a refusal divides the host's rate by it.
+	BackoffDivisor = 2
+	// BackoffSteps: each answer adds this part of the asked-for rate back. A refusal in three then settles at about a fifth of
+	// that rate; steps that multiplied would have no such point.
+	BackoffSteps = 20
 )
 
-// Penalty is the back-off after one more answer: doubled on 429 and 503, halved after each BackoffCalm
-// good answers in a row, and 0 once it is below BackoffBase.
-func Penalty(now time.Duration, delay time.Duration, r *Result, goodInRow int) time.Duration {
+// Penalty is the back-off after one more answer; delay is the asked-for delay, by user and robots.txt. The back-off is over, 0,
+// once the rate is the asked-for one again.
+func Penalty(now, delay time.Duration, r *Result) time.Duration {
+	delay = max(delay, BackoffBase)
 	switch {
-	case r.Status == 429 || r.Status == 503:
-		return min(max(2*now, 2*delay, BackoffBase), BackoffMax)
-	case now > 0 && goodInRow > 0 && goodInRow%BackoffCalm == 0:
-		if now /= 2; now < BackoffBase {
-			return 0
-		}
+	case r.Fault() == FaultRefusal || StatusFault(r.Status) == FaultRefusal:
+		return max(delay, min(BackoffDivisor*max(now, delay), BackoffMax))
+	case now <= 0 || !r.Answered():
+		return max(now, 0)
+	}
+	// 1/now + 1/(steps × delay), turned over.
+	full := float64(BackoffSteps) * float64(delay)
+	now = time.Duration(float64(now) * full / (full + float64(now)))
+	if now <= delay {
+		return 0
 	}
 	return now
 }

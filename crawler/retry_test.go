@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -45,13 +46,13 @@ func TestAgainTellsWhatIsTriedAgain(t *testing.T) {
 		{"not a fourth", failed(ReasonTimeout, 0), 4, false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			wait, again := p.Again(c.r, c.attempts, 0)
+			wait, again := p.Again(c.r, c.attempts, c.attempts, 0)
 			if again != c.want || again != (wait > 0) {
 				t.Errorf("%v after %v, want %v", again, wait, c.want)
 			}
 		})
 	}
-	if _, again := (RetryPolicy{}).Again(failed(ReasonTimeout, 0), 1, 0); again {
+	if _, again := (RetryPolicy{}).Again(failed(ReasonTimeout, 0), 1, 1, 0); again {
 		t.Error("without retries something is tried again")
 	}
 }
@@ -83,32 +84,10 @@ func TestAgainTellsHowLongToWait(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			r := failed(ReasonTimeout, 0)
 			r.RetryAfter = c.retryAfter
-			if wait, again := c.p.Again(r, c.attempts, c.spread); !again || wait != c.want {
+			if wait, again := c.p.Again(r, 1, c.attempts, c.spread); !again || wait != c.want {
 				t.Errorf("%v %v, want %v", wait, again, c.want)
 			}
 		})
-	}
-}
-
-func TestHostFault(t *testing.T) {
-	for _, c := range []struct {
-		what string
-		r    *Result
-		want bool
-	}{
-		{"out of reach", failed(ReasonConnect, 0), true},
-		{"a name unknown", failed(ReasonDNS, 0), true},
-		{"no service", failed(ReasonHTTPStatus, 503), true},
-		{"too many requests", failed(ReasonHTTPStatus, 429), true},
-		{"not a missing page", failed(ReasonHTTPStatus, 404), false},
-		{"not a broken page", failed(ReasonHTTPStatus, 500), false},
-		{"not our full disk", failed(ReasonArchive, 200), false},
-		{"not a private address", failed(ReasonPrivateAddress, 0), false},
-		{"not a success", &Result{Outcome: Fetched, Status: 200}, false},
-	} {
-		if got := HostFault(c.r); got != c.want {
-			t.Errorf("%s: %v, want %v", c.what, got, c.want)
-		}
 	}
 }
 
@@ -118,28 +97,51 @@ func TestPenalty(t *testing.T) {
 		what       string
 		now, delay time.Duration
 		status     int
-		good       int
 		want       time.Duration
 	}{
-		{"the first refusal doubles the delay", 0, 3 * s, 429, 0, 6 * s},
-		{"503 does too", 0, 3 * s, 503, 0, 6 * s},
-		{"without delay it begins at the base", 0, 0, 429, 0, BackoffBase},
-		{"each doubles", 8 * s, s, 503, 0, 16 * s},
-		{"up to the longest", 4 * time.Minute, s, 429, 0, BackoffMax},
-		{"other errors change nothing", 8 * s, s, 500, 0, 8 * s},
-		{"a good answer changes nothing yet", 8 * s, s, 200, 1, 8 * s},
-		{"nine neither", 8 * s, s, 200, BackoffCalm - 1, 8 * s},
-		{"ten halve it", 8 * s, s, 200, BackoffCalm, 4 * s},
-		{"the eleventh changes nothing", 4 * s, s, 200, BackoffCalm + 1, 4 * s},
-		{"twenty halve it again", 4 * s, s, 200, 2 * BackoffCalm, 2 * s},
-		{"below the base it is over", BackoffBase, s, 200, BackoffCalm, 0},
-		{"a host that is well stays so", 0, s, 200, BackoffCalm, 0},
-		{"no answer at all changes nothing", 8 * s, s, 0, 0, 8 * s},
+		{"the first refusal halves the rate", 0, 3 * s, 429, 6 * s},
+		{"503 does too", 0, 3 * s, 503, 6 * s},
+		{"without a delay it begins at the base", 0, 0, 429, 2 * BackoffBase},
+		{"each halves it", 8 * s, s, 503, 16 * s},
+		{"up to the longest", 4 * time.Minute, s, 429, BackoffMax},
+		{"which is no shorter than what was asked for", 0, 10 * time.Minute, 503, 10 * time.Minute},
+		{"an answer adds a twentieth of the asked-for rate", 4 * s, s, 200, 10 * s / 3},
+		{"whatever it says", 4 * s, s, 404, 10 * s / 3},
+		{"also a long back-off is soon over", 5 * time.Minute, s, 200, 18750 * time.Millisecond},
+		{"at the asked-for rate it is over", 1040 * time.Millisecond, s, 200, 0},
+		{"a host that is well stays so", 0, s, 200, 0},
+		{"no answer changes nothing", 8 * s, s, 0, 8 * s},
+		{"a gateway's word for none neither", 8 * s, s, 504, 8 * s},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			if got := Penalty(c.now, c.delay, &Result{Status: c.status}, c.good); got != c.want {
+			r := &Result{Outcome: Fetched, Status: c.status}
+			if c.status >= 400 {
+				r = failed(ReasonHTTPStatus, c.status)
+			}
+			if got := Penalty(c.now, c.delay, r); got.Round(time.Millisecond) != c.want.Round(time.Millisecond) {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAPaceSettlesAtASiteThatRefusesAThird(t *testing.T) {
+	for _, delay := range []time.Duration{0, 100 * time.Millisecond, time.Second, 10 * time.Second} {
+		rng := rand.New(rand.NewPCG(1, uint64(delay)))
+		var penalty, all, longest time.Duration
+		const n = 5000
+		for range n {
+			r := &Result{Outcome: Fetched, Status: 200}
+			if rng.IntN(10) < 3 {
+				r = failed(ReasonHTTPStatus, 503)
+			}
+			penalty = Penalty(penalty, delay, r)
+			all += max(penalty, delay)
+			longest = max(longest, penalty)
+		}
+		asked := max(delay, BackoffBase)
+		if mean := all / n; mean < 2*asked || mean > 12*asked || longest > 1000*asked {
+			t.Errorf("delay %v: settles at %v, at most %v", delay, mean, longest)
+		}
 	}
 }

@@ -46,6 +46,7 @@ func (j *Job) settings() []setting {
 		{name: "total-timeout", field: &f.Total},
 		{name: "max-redirects", field: &f.Redirects},
 		{name: "retries", field: &j.Retry.Retries},
+		{name: "host-patience", field: &j.HostPatience},
 		{name: "allow-private", field: &j.AllowPrivate},
 		{name: "archive", field: &j.Archive},
 		{name: "compress", field: &j.Compress},

@@ -145,6 +145,7 @@ func (x *exchange) noAnswer(err error) {
 		x.bound = crawler.BoundHeader
 	}
 	x.result.Outcome, x.result.Reason, x.result.Detail = crawler.Failed, reason, oneLine(detail, maxDetail)
+	x.result.Unsent = x.requests == 0
 }
 
 // drop says that there is no result.

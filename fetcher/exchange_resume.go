@@ -194,7 +194,6 @@ func (x *exchange) releasePart() {
 		return
 	}
 	r := &x.result
-	retried := crawler.HostFault(r) || r.Outcome == crawler.Failed && r.Reason == crawler.ReasonArchive
-	x.part.release(!x.spoilt && (x.dropped != nil || !x.asked || retried))
+	x.part.release(!x.spoilt && (x.dropped != nil || !x.asked || r.MayRetry()))
 	x.part = nil
 }

@@ -114,7 +114,8 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	}
 	t.f.pages.Add(1)
 	links, dropped := t.inScope(withRedirect(&found))
-	t.report.add(&found.result, u.Depth, links, longer)
+	away := t.away(&found.result)
+	t.report.add(&found.result, u.Depth, links, longer || away)
 	t.report.addTallies(dropped, nil)
 	return false
 }

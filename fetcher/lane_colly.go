@@ -237,6 +237,7 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 	x.begin() // for the result's URL and time, when the transport was not reached
 	if x.dropped == nil && !x.anew {
 		x.fail(crawler.ReasonExtraction, oneLine(detail, maxDetail))
+		x.result.Unsent = x.requests == 0
 		x.found, x.result.Links = nil, 0
 	}
 }

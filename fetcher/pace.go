@@ -34,7 +34,6 @@ type pace struct {
 	limiter   *rate.Limiter
 	base      time.Duration // by user and robots.txt
 	penalty   time.Duration // by back-off
-	good      int           // good answers in a row
 	last      time.Time     // the newest request was written; zero before the first
 	end       time.Time     // the newest answer ended; zero before the first
 	notBefore time.Time     // wait of the grant, Retry-After
@@ -246,13 +245,9 @@ func (s *start) count(r *crawler.Result) {
 		return
 	}
 	p := s.p
-	if s.counted = true; crawler.HostFault(r) {
-		p.good = 0
-	} else {
-		p.good++
-	}
+	s.counted = true
 	before := p.penalty
-	p.penalty = crawler.Penalty(p.penalty, p.base, r, p.good)
+	p.penalty = crawler.Penalty(p.penalty, p.base, r)
 	if p.penalty == before {
 		return
 	}

@@ -63,9 +63,9 @@ func TestPaceWithLanesCountsFromTheWritingOfTheRequest(t *testing.T) {
 	})
 }
 
-func TestPaceDoublesOnRefusalAndHalvesWhenItIsCalm(t *testing.T) {
+func TestPaceHalvesItsRateOnRefusalAndComesBackByAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(100*time.Millisecond, 0, 1, time.Now())
+		p := newPace(time.Second, 0, 1, time.Now())
 		exchange := func(r *crawler.Result) (longer, changed bool, gap time.Duration) {
 			before := time.Now()
 			s := mustBegin(t, p)
@@ -73,22 +73,20 @@ func TestPaceDoublesOnRefusalAndHalvesWhenItIsCalm(t *testing.T) {
 			longer, changed = s.done(time.Now(), r, true)
 			return longer, changed, gap
 		}
-		if longer, changed, _ := exchange(busy()); !longer || !changed || p.backoff() != time.Second {
+		if longer, changed, _ := exchange(busy()); !longer || !changed || p.backoff() != 2*time.Second {
 			t.Errorf("after one 503: %v %v %v", longer, changed, p.backoff())
 		}
-		if _, _, gap := exchange(busy()); gap != time.Second || p.backoff() != 2*time.Second {
+		if _, _, gap := exchange(busy()); gap != 2*time.Second || p.backoff() != 4*time.Second {
 			t.Errorf("after two: gap %v, back-off %v", gap, p.backoff())
 		}
-		for range crawler.BackoffCalm - 1 {
-			if longer, changed, _ := exchange(good()); longer || changed {
-				t.Error("a good answer changed the back-off too early")
-			}
+		if longer, changed, _ := exchange(good()); longer || !changed || p.backoff().Round(time.Millisecond) != 3333*time.Millisecond {
+			t.Errorf("after an answer: %v %v %v", longer, changed, p.backoff())
 		}
-		if longer, changed, _ := exchange(good()); longer || !changed || p.backoff() != time.Second {
-			t.Errorf("after %d good answers: %v %v %v", crawler.BackoffCalm, longer, changed, p.backoff())
+		for range 14 {
+			exchange(good())
 		}
-		if _, _, gap := exchange(good()); gap != time.Second {
-			t.Errorf("gap %v", gap)
+		if p.backoff() != 0 {
+			t.Errorf("back-off %v after 15 answers, a twentieth of the rate each", p.backoff())
 		}
 	})
 }
@@ -183,7 +181,7 @@ func TestPaceHoldsAllLanesFromTheHeadOfAnAnswerOn(t *testing.T) {
 		"Retry-After, no delay":             {0, crawler.Result{Status: 503, RetryAfter: 5 * time.Second}, 6 * time.Second},
 		"Retry-After beside a delay":        {300 * time.Millisecond, crawler.Result{Status: 429, RetryAfter: 5 * time.Second}, 6 * time.Second},
 		"Retry-After on a redirect":         {0, crawler.Result{Status: 301, RetryAfter: 5 * time.Second}, 6 * time.Second},
-		"the back-off of a 503":             {300 * time.Millisecond, crawler.Result{Status: 503}, 1600 * time.Millisecond}, // 1 s after the request of "ready"
+		"the back-off of a 503":             {300 * time.Millisecond, crawler.Result{Status: 503}, 1200 * time.Millisecond}, // twice the delay after the request of "ready"
 		"a good answer":                     {0, crawler.Result{Status: 200}, time.Second},
 		"an answer that asks for no change": {300 * time.Millisecond, crawler.Result{Status: 404}, time.Second},
 	} {
@@ -226,7 +224,7 @@ func TestPaceTakesAnAnswerIntoTheBackoffOnce(t *testing.T) {
 		if longer, changed := s.done(time.Now(), r, true); !longer || !changed {
 			t.Errorf("after the answer: longer %v, changed %v", longer, changed)
 		}
-		if p.backoff() != crawler.BackoffBase || p.wait() != r.RetryAfter {
+		if p.backoff() != 2*crawler.BackoffBase || p.wait() != r.RetryAfter {
 			t.Errorf("back-off %v, wait %v from the end of the answer", p.backoff(), p.wait())
 		}
 	})

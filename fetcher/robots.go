@@ -95,6 +95,10 @@ func (t *turn) prepare() bool {
 			a.File = f
 		}
 		t.report.addHop(a)
+		if f.Fault != "" {
+			t.end()
+			return false
+		}
 	}
 	for _, scheme := range schemes {
 		if u, ok := t.list.first(scheme); ok {
@@ -135,6 +139,10 @@ func (t *turn) fetchRules(b browser, u crawler.URL) *schemeRules {
 	}
 	f, ok := t.follow(b, u.Scheme(), u.RobotsURL(), 0)
 	if !ok {
+		return nil
+	}
+	if f.Fault != "" {
+		t.unreached(u, &f)
 		return nil
 	}
 	t.rules.set(&f, t.token, time.Now())
@@ -193,6 +201,9 @@ func (t *turn) robotsFile(scheme string, found *finding) crawler.RobotsFile {
 		return t.unavailable(scheme, r, r.Detail)
 	default:
 		f.Status = crawler.RobotsUnreachable
+		if r.Fault() == crawler.FaultNoConnection {
+			f.Fault = r.Reason
+		}
 		f.Detail = cmp.Or(f.Detail, fault, string(r.Reason))
 	}
 	return f

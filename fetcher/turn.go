@@ -51,9 +51,10 @@ type turn struct {
 	stop     chan struct{} // closed when the scheduler says stop
 	worked   chan struct{} // closed when no lane runs any more
 
-	mu    sync.Mutex
-	scope *crawler.Scope // nil: links are not cut
-	again chan struct{}  // closed by the next granting answer
+	mu     sync.Mutex
+	scope  *crawler.Scope // nil: links are not cut
+	again  chan struct{}  // closed by the next granting answer
+	silent crawler.Streak // tries without an answer, in a row
 
 	validators map[crawler.URL]crawler.Validator // read only
 	parts      int                               // the number of the last part; owned by send

@@ -118,13 +118,13 @@ func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 		if stored[0].at != rs[1].end || len(p.Results) != 2 {
 			t.Errorf("part 1 with %d results at %v, the answer ended at %v", len(p.Results), stored[0].at, rs[1].end)
 		}
-		if p.Wait != 4*time.Second || !p.State.PenaltySet || p.State.Penalty != time.Second || p.State.Requests != 2 {
+		if p.Wait != 4*time.Second || !p.State.PenaltySet || p.State.Penalty != 200*time.Millisecond || p.State.Requests != 2 {
 			t.Errorf("wait %v, state %+v", p.Wait, p.State)
 		}
 		if gap := rs[2].start - rs[1].end; gap != 4*time.Second {
 			t.Errorf("the next request comes after %v", gap)
 		}
-		if last := w.sentParts()[1]; last.Wait != time.Second || !last.End {
+		if last := w.sentParts()[1]; last.Wait.Round(time.Millisecond) != 182*time.Millisecond || !last.End {
 			t.Errorf("last part: wait %v", last.Wait)
 		}
 	})

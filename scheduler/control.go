@@ -59,12 +59,13 @@ func (s *Scheduler) change(c *crawler.Change) (refused, err error) {
 func (st *step) takeUp(row *crawler.Row) {
 	fresh := *row
 	fresh.Outcome, fresh.Reason, fresh.Detail, fresh.RetryAt = crawler.Waiting, "", "", time.Time{}
-	fresh.Attempts, fresh.Lapses = 0, 0
+	fresh.Attempts, fresh.Tries, fresh.Spared, fresh.Lapses = 0, 0, 0, 0
 	st.put(row, &fresh, false)
 	st.takeUpHost(row.URL.Host())
 }
 
 func (st *step) takeUpHost(name crawler.Host) {
 	h := st.host(name)
-	h.GivenUp, h.GivenUpDetail, h.FailuresInRow, h.RobotsTries = "", "", 0, 0
+	h.Back()
+	h.GivenUp, h.GivenUpDetail, h.RobotsTries = "", "", 0
 }

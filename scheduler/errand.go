@@ -123,6 +123,14 @@ func (st *step) errandAnswer(at *crawler.HostState, t *turn, a crawler.RobotsAns
 		if e != a.Hop {
 			continue
 		}
+		if a.File.Fault != "" && st.unreached(at, t, e.URL.Scheme(), a.File.Fault, a.File.Detail) {
+			return // it waits until its host is back, or given up
+		}
+		if a.File.Fault = ""; !a.Next.IsZero() {
+			st.answered(at, e.URL.Scheme())
+		} else {
+			st.robotsAnswered(at, e.URL.Scheme(), &a.File)
+		}
 		t.Errands = append(t.Errands[:i:i], t.Errands[i+1:]...)
 		answer := crawler.HopAnswer{URL: e.URL, File: a.File, Next: a.Next}
 		switch {

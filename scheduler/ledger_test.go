@@ -114,6 +114,7 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	}
 	l.state.Position = max(l.state.Position, c.Position)
 	l.state.Sequence = max(l.state.Sequence, c.Sequence)
+	l.state.Ran = max(l.state.Ran, c.Ran)
 	if c.State != nil {
 		l.state.State = *c.State
 	}
@@ -174,7 +175,7 @@ func (l *memLedger) balance() {
 	if total.Counts != l.state.Tallies.Counts {
 		l.broken = errors.Join(l.broken, fmt.Errorf("tallies say %v, rows %v", l.state.Tallies.Counts, total.Counts))
 	}
-	var parked int64
+	var parked, gone int64
 	for name, h := range l.hosts {
 		want := hosts[name]
 		if want == nil {
@@ -201,6 +202,10 @@ func (l *memLedger) balance() {
 			l.broken = errors.Join(l.broken, fmt.Errorf("host %s says %d answers are handed on, %d are", name, h.Handing, handing))
 		}
 		parked += h.Parked
+		gone += away(&h)
+	}
+	if gone != l.state.Tallies.Away {
+		l.broken = errors.Join(l.broken, fmt.Errorf("tallies say %d hosts are away, hosts %d", l.state.Tallies.Away, gone))
 	}
 	if parked != l.state.Tallies.Parked {
 		l.broken = errors.Join(l.broken, fmt.Errorf("tallies say %d parked, hosts %d", l.state.Tallies.Parked, parked))

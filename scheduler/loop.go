@@ -97,6 +97,8 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		return effects{}, err
 	}
 	st := s.newStep()
+	s.state.netAway = s.networkAway()
+	s.state.advance(st.now)
 	s.state.spare(st.now)
 	for i := range e.parts {
 		s.settlePart(st, &e.parts[i])

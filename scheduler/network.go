@@ -45,3 +45,19 @@ func silentFetcher(all []crawler.FetcherStatus) string {
 	}
 	return ""
 }
+
+// networkAway reports whether there are fetchers with slots, and the networks of all of them are away: then nobody is asked, and
+// no host is to be blamed for the time.
+func (s *Scheduler) networkAway() bool {
+	f, there := s.fetchers.Load(), false
+	if f == nil {
+		return false
+	}
+	for _, one := range *f {
+		if one.Slots > 0 && one.Silent <= 0 {
+			return false
+		}
+		there = there || one.Slots > 0
+	}
+	return there
+}

@@ -60,7 +60,7 @@ func (st *step) offerDue(credit int) (made int) {
 // offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1. Errands of other hosts and URLs of its
 // own take turns, so that strangers whose robots.txt leads here cannot keep it from being crawled.
 func (st *step) offer(h *crawler.HostState) int {
-	t := &turn{TurnState: crawler.TurnState{Host: h.Host}, offered: st.now, published: st.now}
+	t := &turn{TurnState: crawler.TurnState{Host: h.Host, Probe: h.Gone()}, offered: st.now, published: st.now}
 	due, _ := h.Due()
 	errands := st.errandsFor(h)
 	if !h.RobotsWait && (len(errands) == 0 || h.ErrandsLast && st.hasOwn(h)) {
@@ -102,6 +102,9 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 	if n <= 0 {
 		return
 	}
+	if t.Probe {
+		n = min(h.Failed+1, crawler.MaxTurnURLs)
+	}
 	rows, nextRetry, err := st.read.Queue(h.Host, st.now, job.Depth, n+1) // one more, to know what waits after it
 	if err != nil {
 		st.fail(err, "read queue of %s", h.Host)
@@ -110,7 +113,8 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 	size, full := 0, false
 	rest := crawler.NoDepth
 	t.depth = crawler.NoDepth
-	for _, r := range rows {
+	picked := probed(t, h, rows)
+	for i, r := range rows {
 		r = st.current(r)
 		if r.Outcome != crawler.Waiting {
 			continue
@@ -118,7 +122,7 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 		cost := len(r.URL.String()) + len(r.Name) + len(referrer(r)) + taskOverhead
 		alone := r.Lapses >= aloneLapses
 		full = full || len(t.URLs) == n || size+cost > crawler.MaxTaskBytes && len(t.URLs) > 0
-		if full || alone && len(t.URLs) > 0 {
+		if full || alone && len(t.URLs) > 0 || picked >= 0 && i != picked {
 			rest = min(rest, r.Depth)
 			continue
 		}
@@ -136,6 +140,15 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 			st.holdBack(h, st.now.Add(idleRecheck))
 		}
 	}
+}
+
+// probed is the place of the URL that is to find out whether its host is back, -1 when the turn is no probe: each time the
+// next in order, so that one that cannot be had does not stand for all.
+func probed(t *turn, h *crawler.HostState, rows []*crawler.Row) int {
+	if !t.Probe || len(rows) == 0 {
+		return -1
+	}
+	return h.Failed % len(rows)
 }
 
 // current is a row as this step has it.

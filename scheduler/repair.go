@@ -65,7 +65,7 @@ func (s *Scheduler) repairRows(keys []crawler.URLKey) (again int64, err error) {
 			again++
 			fresh := *row
 			fresh.Result = crawler.Result{URL: row.URL, Outcome: crawler.Waiting} // what was found is not there any more
-			fresh.RetryAt, fresh.Attempts, fresh.Lapses, fresh.Fetcher = time.Time{}, 0, 0, ""
+			fresh.RetryAt, fresh.Attempts, fresh.Tries, fresh.Spared, fresh.Lapses, fresh.Fetcher = time.Time{}, 0, 0, 0, 0, ""
 			st.put(row, &fresh, false)
 			st.takeUpHost(row.URL.Host())
 		}

@@ -33,8 +33,8 @@ func (st *step) settle(p *crawler.Part) {
 		st.result(h, t, p, &p.Results[i], rows)
 	}
 	st.settledURLs(len(p.Results))
-	if next := st.now.Add(p.Wait); h.RobotsTries == 0 || next.After(h.Next) {
-		h.Next = next // the fetcher knows best, but for the back-off of an unreachable robots.txt
+	if next := st.now.Add(p.Wait); h.RobotsTries == 0 && h.Away == "" || next.After(h.Next) {
+		h.Next = next // the fetcher knows best, but for the wait for a robots.txt that is unreachable, or for a host that is away
 	}
 	st.hostReport(h, t, &p.State)
 	if p.End {
@@ -66,15 +66,23 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 	}
 	back, again := st.comesBack(r, old)
 	fresh := *old
-	fresh.Result, fresh.Fetcher, fresh.RetryAt = *r, p.Fetcher, time.Time{}
-	if r.Outcome != crawler.Excluded {
+	spare, keep := st.fault(h, t, r, &fresh)
+	switch {
+	case keep && r.Unsent:
+		fresh.Detail = r.Detail // nothing was sent: what is known of the URL stays
+	case keep:
+		fresh.Result, fresh.Fetcher, fresh.RetryAt = *r, p.Fetcher, time.Time{}
+		fresh.Outcome, fresh.Reason = crawler.Waiting, ""
+	default:
+		fresh.Result, fresh.Fetcher, fresh.RetryAt = *r, p.Fetcher, time.Time{}
+	}
+	if r.Outcome != crawler.Excluded && !r.Unsent {
 		fresh.Attempts++
 	}
-	if wait, retry := st.s.job.Job.Retry.Again(r, fresh.Attempts, st.jitter()); retry {
-		fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Waiting, crawler.ReasonRetry, st.now.Add(wait)
-		if h.Retry == 0 || fresh.RetryAt.Before(h.RetryAt) {
-			h.RetryAt = fresh.RetryAt
-		}
+	if !keep {
+		st.retry(h, r, &fresh, spare)
+	} else if !r.Unsent {
+		fresh.Spared++
 	}
 	if again && back == old {
 		fresh = *waitAgain(&fresh, fresh.Redirects+1)
@@ -84,19 +92,26 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 	if again && back != old {
 		st.put(back, waitAgain(back, fresh.Redirects+1), false)
 	}
-	st.judgeHost(h, r)
 	st.s.pages(p.Fetcher, r)
 }
 
-// judgeHost counts failures in a row that tell against the host, and gives it up after too many.
-func (st *step) judgeHost(h *crawler.HostState, r *crawler.Result) {
+// retry lets a URL wait for another try, if it is to have one. spare says that this one is not counted as its own.
+func (st *step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row, spare bool) {
 	switch {
-	case crawler.HostFault(r):
-		if h.FailuresInRow++; h.FailuresInRow >= crawler.MaxHostFailures {
-			st.giveUp(h, r.Reason, "the host failed "+itoa(h.FailuresInRow)+" times in a row, last: "+r.Detail)
-		}
-	case r.Outcome != crawler.Excluded:
-		h.FailuresInRow, h.Succeeded = 0, true
+	case !r.MayRetry():
+		return
+	case spare:
+		row.Spared++
+	default:
+		row.Tries++
+	}
+	wait, again := st.s.job.Job.Retry.Again(r, row.Tries, row.Tries+row.Spared, st.jitter())
+	if !again {
+		return
+	}
+	row.Outcome, row.Reason, row.RetryAt = crawler.Waiting, crawler.ReasonRetry, st.now.Add(wait)
+	if h.Retry == 0 || row.RetryAt.Before(h.RetryAt) {
+		h.RetryAt = row.RetryAt
 	}
 }
 
@@ -112,14 +127,18 @@ func (st *step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport)
 	if r.PenaltySet {
 		h.Penalty = r.Penalty
 	}
+	if h.Penalty == 0 {
+		h.Refused = 0
+	}
 	if r.MeanTime > 0 {
 		h.MeanTime = r.MeanTime
 	}
 	if len(r.Addresses) > 0 {
 		h.Addresses, h.AddressesTo = r.Addresses, st.now.Add(addressTTL)
 	}
-	for _, f := range r.Robots {
-		st.robotsFile(h.Host, f)
+	for i := range r.Robots {
+		st.robotsAnswered(h, r.Robots[i].Scheme, &r.Robots[i])
+		st.robotsFile(h.Host, r.Robots[i])
 	}
 	for _, a := range r.Hops {
 		st.errandAnswer(h, t, a)

@@ -33,6 +33,10 @@ type state struct {
 	seeded    bool      // the seeds of this start were all read
 	members   map[string]*member
 	counted   time.Time        // when the task queue last said how many messages it holds
+	ran       time.Duration    // the job's running time, see advance
+	ranAt     time.Time        // when that was looked at last
+	ranStored time.Duration    // what of it is in the ledger
+	netAway   bool             // the networks of all fetchers are away
 	settled   map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
 	streams   bool             // somebody reads along
 	owed      uint64           // number of the last row that whoever reads along is owed
@@ -286,10 +290,15 @@ func (st *step) seal() {
 	}
 	for _, e := range st.hosts {
 		e.new.Park(&st.s.job.Job)
+		if e.new.Idle() {
+			e.new.Back() // nobody is left who waits for it
+		}
 		st.queueUp(e)
 		st.tallies.Parked += e.new.Parked
+		st.tallies.Away += away(e.new)
 		if e.old != nil {
 			st.tallies.Parked -= e.old.Parked
+			st.tallies.Away -= away(e.old)
 		}
 		c.Hosts = append(c.Hosts, crawler.HostChange{Old: e.old, New: e.new})
 	}
@@ -308,6 +317,7 @@ func (st *step) seal() {
 	if st.sequence != st.s.sequence {
 		c.Sequence = st.sequence
 	}
+	st.sealRan()
 	if !c.Empty() {
 		c.Tallies = &st.tallies
 	}
@@ -331,12 +341,23 @@ func (st *step) queueUp(e *hostEdit) {
 	}
 }
 
+// away is 1 for a host that is away.
+func away(h *crawler.HostState) int64 {
+	if h.Gone() {
+		return 1
+	}
+	return 0
+}
+
 // applied takes the committed step over into the state.
 func (s *state) applied(st *step) {
 	s.tallies, s.sequence, s.owed = st.tallies, st.sequence, st.owed
 	s.delivered = max(s.delivered, st.changes.Delivered)
 	if st.changes.Position > 0 {
 		s.position = st.changes.Position
+	}
+	if st.changes.Ran > 0 {
+		s.ranStored = st.changes.Ran
 	}
 	for h, e := range st.hosts {
 		s.hosts.put(e.new)

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -285,28 +284,6 @@ func TestRetry(t *testing.T) {
 		})
 		if r := d.row("http://a.test/"); r.Outcome != crawler.Failed {
 			t.Errorf("got %+v", r)
-		}
-	})
-	inBubble(t, "a host that fails twenty times in a row is given up, with its waiting URLs", func(t *testing.T) {
-		job := crawlJob()
-		job.Delay, job.Retry.Retries = 0, 0
-		d := newDesk(t, job, newMemLedger())
-		var urls []string
-		for i := range 30 {
-			urls = append(urls, fmt.Sprintf("http://a.test/%d", i))
-		}
-		d.seed(urls...)
-		task := d.take()
-		d.ask(task, 1)
-		d.part(task, 1, 1, func(p *crawler.Part) {
-			for _, u := range task.URLs[:20] {
-				p.Results = append(p.Results, failed(u.URL.String(), crawler.ReasonConnect, 0))
-			}
-			p.End = true
-		})
-		d.step(events{})
-		if c := d.led.state.Tallies.Counts; c[crawler.Failed] != 30 {
-			t.Errorf("counts %v, want 30 failed", c)
 		}
 	})
 }

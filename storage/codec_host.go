@@ -17,8 +17,8 @@ const (
 	hostDeep
 	hostParked
 	hostRetryAt
-	hostFailures
-	hostSucceeded
+	_ // failures in a row
+	_ // succeeded
 	hostGivenUp
 	hostGivenUpDetail
 	hostCrawlDelay
@@ -36,6 +36,14 @@ const (
 	hostSeeds
 	hostCredentialsHTTP
 	hostCredentialsHTTPS
+	hostAway
+	hostAwayDetail
+	hostAwaySince
+	hostFailed
+	hostSilent // URL hashes, 8 bytes each
+	hostAnswered
+	hostAnsweredAt
+	hostRefused
 )
 
 func encodeHost(buf []byte, h *crawler.HostState) []byte {
@@ -51,8 +59,6 @@ func encodeHost(buf []byte, h *crawler.HostState) []byte {
 	e.int(hostDeep, h.Deep)
 	e.int(hostParked, h.Parked)
 	e.time(hostRetryAt, h.RetryAt)
-	e.int(hostFailures, int64(h.FailuresInRow))
-	e.bool(hostSucceeded, h.Succeeded)
 	e.text(hostGivenUp, string(h.GivenUp))
 	e.text(hostGivenUpDetail, h.GivenUpDetail)
 	e.int(hostCrawlDelay, int64(h.CrawlDelay))
@@ -72,6 +78,14 @@ func encodeHost(buf []byte, h *crawler.HostState) []byte {
 	e.uint(hostSeeds, uint64(h.Seeds))
 	e.text(hostCredentialsHTTP, h.Credentials.HTTP)
 	e.text(hostCredentialsHTTPS, h.Credentials.HTTPS)
+	e.text(hostAway, string(h.Away))
+	e.text(hostAwayDetail, h.AwayDetail)
+	e.time(hostAwaySince, h.AwaySince)
+	e.int(hostFailed, int64(h.Failed))
+	e.hashes(hostSilent, h.Silent)
+	e.uint(hostAnswered, uint64(h.Answered))
+	e.int(hostAnsweredAt, int64(h.AnsweredAt))
+	e.int(hostRefused, int64(h.Refused))
 	return e.b
 }
 
@@ -98,10 +112,6 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.Parked = d.int64()
 		case hostRetryAt:
 			h.RetryAt = d.time()
-		case hostFailures:
-			h.FailuresInRow = d.int()
-		case hostSucceeded:
-			h.Succeeded = d.bool()
 		case hostGivenUp:
 			h.GivenUp = crawler.Reason(d.text())
 		case hostGivenUpDetail:
@@ -136,6 +146,22 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.Credentials.HTTP = d.text()
 		case hostCredentialsHTTPS:
 			h.Credentials.HTTPS = d.text()
+		case hostAway:
+			h.Away = crawler.Reason(d.text())
+		case hostAwayDetail:
+			h.AwayDetail = d.text()
+		case hostAwaySince:
+			h.AwaySince = d.time()
+		case hostFailed:
+			h.Failed = d.int()
+		case hostSilent:
+			h.Silent = d.hashes()
+		case hostAnswered:
+			h.Answered = crawler.SchemeSet(d.below(1 << 8))
+		case hostAnsweredAt:
+			h.AnsweredAt = d.duration()
+		case hostRefused:
+			h.Refused = d.int()
 		}
 	}
 	return h, d.err
@@ -180,6 +206,7 @@ const (
 	turnHolder
 	turnFetcher
 	turnPart
+	turnProbe
 )
 
 func encodeTurn(buf []byte, t *crawler.TurnState) []byte {
@@ -187,13 +214,7 @@ func encodeTurn(buf []byte, t *crawler.TurnState) []byte {
 	e.begin(buf)
 	e.id(turnID, t.ID[:])
 	e.text(turnHost, string(t.Host))
-	if len(t.URLs) > 0 {
-		e.tag(turnURLs, wireBytes)
-		e.b = binary.AppendUvarint(e.b, uint64(8*len(t.URLs)))
-		for _, u := range t.URLs {
-			e.b = binary.BigEndian.AppendUint64(e.b, u)
-		}
-	}
+	e.hashes(turnURLs, t.URLs)
 	for i := range t.Errands {
 		e.element(turnErrand, string(encodeHop(nil, &t.Errands[i])))
 	}
@@ -201,7 +222,20 @@ func encodeTurn(buf []byte, t *crawler.TurnState) []byte {
 	e.id(turnHolder, t.Holder[:])
 	e.text(turnFetcher, t.Fetcher)
 	e.int(turnPart, int64(t.Part))
+	e.bool(turnProbe, t.Probe)
 	return e.b
+}
+
+// hashes writes URL hashes, nothing for none.
+func (e *encoder) hashes(num int, urls []uint64) {
+	if len(urls) == 0 {
+		return
+	}
+	e.tag(num, wireBytes)
+	e.b = binary.AppendUvarint(e.b, uint64(8*len(urls)))
+	for _, u := range urls {
+		e.b = binary.BigEndian.AppendUint64(e.b, u)
+	}
 }
 
 func decodeTurn(value []byte) (crawler.TurnState, error) {
@@ -225,6 +259,8 @@ func decodeTurn(value []byte) (crawler.TurnState, error) {
 			t.Fetcher = d.text()
 		case turnPart:
 			t.Part = d.int()
+		case turnProbe:
+			t.Probe = d.bool()
 		}
 	}
 	return t, d.err

@@ -62,6 +62,8 @@ const (
 	robotsHop
 	robotsFetched
 	robotsExpires
+	robotsFault
+	robotsUsedOn
 )
 
 // robotsStatuses is how many statuses there are.
@@ -85,6 +87,8 @@ func encodeRobots(buf []byte, r *crawler.HostRobots) []byte {
 	}
 	e.time(robotsFetched, r.Fetched)
 	e.time(robotsExpires, r.Expires)
+	e.text(robotsFault, string(r.Fault))
+	e.text(robotsUsedOn, r.UsedOn)
 	return e.b
 }
 
@@ -119,6 +123,10 @@ func decodeRobots(value []byte) (crawler.HostRobots, error) {
 			r.Fetched = d.time()
 		case robotsExpires:
 			r.Expires = d.time()
+		case robotsFault:
+			r.Fault = crawler.Reason(d.text())
+		case robotsUsedOn:
+			r.UsedOn = d.text()
 		}
 	}
 	return r, d.err

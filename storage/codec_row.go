@@ -49,6 +49,9 @@ const (
 	rowLapses
 	rowAsked
 	rowReferrer
+	rowUnsent
+	rowTries
+	rowSpared
 )
 
 // encodeRow writes a row into buf, which is used from its start.
@@ -71,6 +74,9 @@ func encodeRow(buf []byte, r *crawler.Row) []byte {
 	e.int(rowLapses, int64(r.Lapses))
 	e.uint(rowAsked, r.Asked)
 	e.text(rowReferrer, r.Referrer)
+	e.bool(rowUnsent, r.Unsent)
+	e.int(rowTries, int64(r.Tries))
+	e.int(rowSpared, int64(r.Spared))
 	return e.b
 }
 
@@ -138,6 +144,12 @@ func decodeRow(value []byte) (*crawler.Row, error) {
 			r.Asked = d.uint()
 		case rowReferrer:
 			r.Referrer = d.text()
+		case rowUnsent:
+			r.Unsent = d.bool()
+		case rowTries:
+			r.Tries = d.int()
+		case rowSpared:
+			r.Spared = d.int()
 		}
 	}
 	if d.err == nil && r.URL.IsZero() {

@@ -69,6 +69,7 @@ const (
 	metaTallies  = "tallies"  // JSON
 	metaState    = "state"    // JSON
 	metaWork     = "work"     // JSON
+	metaRan      = "ran"      // uvarint: running time of the job, in nanoseconds
 
 	// Of restored ledgers only; see [crawler.LedgerState].
 	metaOrigin   = "origin"   // 16 bytes

@@ -130,6 +130,9 @@ func (w *changeWriter) own(c *crawler.Changes, clock time.Time) {
 	if c.Work != nil {
 		w.json(metaWork, c.Work)
 	}
+	if c.Ran != 0 {
+		w.number(metaRan, uint64(c.Ran))
+	}
 	if !c.Quiet.IsZero() {
 		w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(c.Quiet))
 		w.set(appendMeta(w.key[:0], metaQuiet))

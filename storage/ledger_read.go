@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 		func() (err error) { s.Clock, committed, err = l.metaTime(snap, metaClock); return },
 		func() (err error) { s.Position, _, err = l.metaUint(snap, metaPosition); return },
 		func() (err error) { s.Sequence, _, err = l.metaUint(snap, metaSequence); return },
+		func() error { return l.ran(snap, &s) },
 		func() error { return l.metaJSON(snap, metaTallies, &s.Tallies) },
 		func() error { return l.metaJSON(snap, metaState, &s.State) },
 		func() error { return l.metaJSON(snap, metaWork, &s.Work) },
@@ -42,6 +44,13 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 		err = l.failure()
 	}
 	return s, err
+}
+
+// ran reads how long the job has run.
+func (l *Ledger) ran(r pebble.Reader, s *crawler.LedgerState) error {
+	n, _, err := l.metaUint(r, metaRan)
+	s.Ran = time.Duration(min(n, math.MaxInt64))
+	return err
 }
 
 func (l *Ledger) turns(ctx context.Context, r pebble.Reader) ([]crawler.TurnState, error) {

@@ -262,6 +262,7 @@ func (v *verifier) tallies() error {
 	}
 	same("bytes", t.Bytes, v.Tallies.Bytes)
 	same("beyond a limit", t.Parked, v.Tallies.Parked)
+	same("hosts that are away", t.Away, v.Tallies.Away)
 	if t.Hosts < v.withRows || t.Hosts > v.Tallies.Hosts {
 		v.differ("tallies: %d hosts, but %d have rows and %d are known", t.Hosts, v.withRows, v.Tallies.Hosts)
 	}

@@ -73,6 +73,9 @@ func (v *verifier) hostRecord(h *hostCount) {
 		h.host, h.known = state, true
 		v.Tallies.Hosts++
 		v.Tallies.Parked += state.Parked
+		if state.Gone() {
+			v.Tallies.Away++
+		}
 		if state.RobotsWait {
 			v.waiters++
 		}

@@ -100,6 +100,7 @@ func encodeRobotsFile(f *crawler.RobotsFile) *RobotsFile {
 	return &RobotsFile{
 		Scheme: f.Scheme, Status: uint32(f.Status), Http: encodeCount(f.HTTP), Body: f.Body, Truncated: f.Truncated,
 		Ttl: encodeDuration(f.TTL), Detail: []byte(f.Detail), Archive: encodeLocator(f.Archive), Hop: encodeHop(f.Hop),
+		Fault: string(f.Fault),
 	}
 }
 
@@ -117,6 +118,7 @@ func (r *reader) robotsFile(m *RobotsFile) crawler.RobotsFile {
 		Status: crawler.RobotsStatus(r.upTo("robots status", m.GetStatus(), uint8(crawler.RobotsElsewhere))),
 		HTTP:   r.count("robots http", m.GetHttp()), Body: m.GetBody(), Truncated: m.GetTruncated(),
 		TTL: r.duration("robots ttl", m.GetTtl()), Detail: string(m.GetDetail()), Archive: r.locator(m.GetArchive()),
+		Fault: r.reason(m.GetFault()),
 	}
 	if m.GetHop() != nil {
 		f.Hop = r.hop(m.Hop, "")

@@ -340,6 +340,7 @@ type RobotsFile struct {
 	Detail        []byte                 `protobuf:"bytes,7,opt,name=detail,proto3" json:"detail,omitempty"`
 	Archive       *Locator               `protobuf:"bytes,8,opt,name=archive,proto3" json:"archive,omitempty"`
 	Hop           *RobotsHop             `protobuf:"bytes,9,opt,name=hop,proto3" json:"hop,omitempty"`
+	Fault         string                 `protobuf:"bytes,10,opt,name=fault,proto3" json:"fault,omitempty"` // why there was no connection
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -435,6 +436,13 @@ func (x *RobotsFile) GetHop() *RobotsHop {
 		return x.Hop
 	}
 	return nil
+}
+
+func (x *RobotsFile) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
 }
 
 // Locator says where a record lies.
@@ -1142,7 +1150,8 @@ type Result struct {
 	LastModified  []byte                 `protobuf:"bytes,17,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,18,opt,name=detail,proto3" json:"detail,omitempty"`
 	RetryAfter    int64                  `protobuf:"varint,19,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"` // of a redirected one: crawler.CookieDigest of what was sent
+	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"`  // of a redirected one: crawler.CookieDigest of what was sent
+	Unsent        bool                   `protobuf:"varint,21,opt,name=unsent,proto3" json:"unsent,omitempty"` // no request was sent: there was no connection
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1315,6 +1324,13 @@ func (x *Result) GetAsked() uint64 {
 		return x.Asked
 	}
 	return 0
+}
+
+func (x *Result) GetUnsent() bool {
+	if x != nil {
+		return x.Unsent
+	}
+	return false
 }
 
 // PageLinks are links found on one page. A URL that begins with "/" stands at the page's own
@@ -1692,7 +1708,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\fRobotsAnswer\x12%\n" +
 	"\x03hop\x18\x01 \x01(\v2\x13.trawl.v1.RobotsHopR\x03hop\x12(\n" +
 	"\x04file\x18\x02 \x01(\v2\x14.trawl.v1.RobotsFileR\x04file\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\tR\x04next\"\x80\x02\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"\x96\x02\n" +
 	"\n" +
 	"RobotsFile\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x16\n" +
@@ -1703,7 +1719,9 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x03ttl\x18\x06 \x01(\x03R\x03ttl\x12\x16\n" +
 	"\x06detail\x18\a \x01(\fR\x06detail\x12+\n" +
 	"\aarchive\x18\b \x01(\v2\x11.trawl.v1.LocatorR\aarchive\x12%\n" +
-	"\x03hop\x18\t \x01(\v2\x13.trawl.v1.RobotsHopR\x03hop\"M\n" +
+	"\x03hop\x18\t \x01(\v2\x13.trawl.v1.RobotsHopR\x03hop\x12\x14\n" +
+	"\x05fault\x18\n" +
+	" \x01(\tR\x05fault\"M\n" +
 	"\aLocator\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
@@ -1771,7 +1789,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x05links\x18\n" +
 	" \x03(\v2\x13.trawl.v1.PageLinksR\x05links\x12*\n" +
 	"\x05state\x18\v \x01(\v2\x14.trawl.v1.HostReportR\x05state\x12\x12\n" +
-	"\x04wait\x18\f \x01(\x03R\x04wait\"\xa5\x04\n" +
+	"\x04wait\x18\f \x01(\x03R\x04wait\"\xbd\x04\n" +
 	"\x06Result\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\rR\aoutcome\x12\x16\n" +
@@ -1795,7 +1813,8 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x06detail\x18\x12 \x01(\fR\x06detail\x12\x1f\n" +
 	"\vretry_after\x18\x13 \x01(\x03R\n" +
 	"retryAfter\x12\x14\n" +
-	"\x05asked\x18\x14 \x01(\x06R\x05asked\"I\n" +
+	"\x05asked\x18\x14 \x01(\x06R\x05asked\x12\x16\n" +
+	"\x06unsent\x18\x15 \x01(\bR\x06unsent\"I\n" +
 	"\tPageLinks\x12\x12\n" +
 	"\x04page\x18\x01 \x01(\tR\x04page\x12\x12\n" +
 	"\x04urls\x18\x02 \x03(\tR\x04urls\x12\x14\n" +

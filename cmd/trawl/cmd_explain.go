@@ -183,8 +183,8 @@ func hostText(h *crawler.HostStory, now time.Time) string {
 	case h.Next.After(now):
 		text += "; may be asked from " + clock(h.Next) + " on"
 	}
-	if h.FailuresInRow > 0 {
-		text += fmt.Sprintf("; %d failures in a row, of %d", h.FailuresInRow, crawler.MaxHostFailures)
+	if h.Away != "" {
+		text += fmt.Sprintf("; away since %s, %d attempts failed: %s", clock(h.AwaySince), h.Failed, crawler.FaultText(h.Host, h.Away, h.AwayDetail))
 	}
 	if h.GivenUp != "" {
 		text += fmt.Sprintf("; given up (%s): %s", h.GivenUp, h.GivenUpDetail)

@@ -116,7 +116,7 @@ func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Key
 
 func (p *program) setCommand() *cobra.Command {
 	var change crawler.Change
-	var delayValue delay
+	var delayValue, patience delay
 	var perHost, depth, workers int
 	var logLevel string
 	var maxPages, maxPerHost int64
@@ -131,17 +131,19 @@ func (p *program) setCommand() *cobra.Command {
 	fs.Int64Var(&maxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
 	fs.Int64Var(&maxPerHost, "max-per-host", 0, "most URLs fetched from a host, 0 for no limit")
 	fs.IntVar(&workers, "workers", 0, "hosts asked at the same time by each fetcher, 0 for as many as it announces")
+	fs.Var(&patience, "host-patience", "how long a host that has answered may be away before its URLs fail")
 	fs.StringVar(&logLevel, "log-level", "", "debug, info, warn or error")
 	run := set.RunE
 	set.RunE = func(c *cobra.Command, args []string) error {
 		given := map[string]func(){
-			"delay":        func() { d := time.Duration(delayValue); change.Delay = &d },
-			"per-host":     func() { change.PerHost = &perHost },
-			"depth":        func() { change.Depth = &depth },
-			"max-pages":    func() { change.MaxPages = &maxPages },
-			"max-per-host": func() { change.MaxPerHost = &maxPerHost },
-			"workers":      func() { change.Workers = &workers },
-			"log-level":    func() { change.LogLevel = &logLevel },
+			"delay":         func() { d := time.Duration(delayValue); change.Delay = &d },
+			"per-host":      func() { change.PerHost = &perHost },
+			"depth":         func() { change.Depth = &depth },
+			"max-pages":     func() { change.MaxPages = &maxPages },
+			"max-per-host":  func() { change.MaxPerHost = &maxPerHost },
+			"workers":       func() { change.Workers = &workers },
+			"host-patience": func() { d := time.Duration(patience); change.HostPatience = &d },
+			"log-level":     func() { change.LogLevel = &logLevel },
 		}
 		any := false
 		for name, take := range given {
@@ -151,7 +153,7 @@ func (p *program) setCommand() *cobra.Command {
 			}
 		}
 		if !any {
-			return usage("say what to set: --delay, --per-host, --depth, --max-pages, --max-per-host, --workers or --log-level")
+			return usage("say what to set: --delay, --per-host, --depth, --max-pages, --max-per-host, --workers, --host-patience or --log-level")
 		}
 		if err := run(c, args); err != nil {
 			return err

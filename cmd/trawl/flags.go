@@ -70,6 +70,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.Var((*delay)(&j.Fetch.Total), "total-timeout", "longest time for a request and its answer, 0 for no limit")
 	fs.IntVar(&j.Fetch.Redirects, "max-redirects", j.Fetch.Redirects, "most redirects in a chain, 0 to follow none")
 	fs.IntVar(&j.Retry.Retries, "retries", j.Retry.Retries, "tries after the first")
+	fs.DurationVar(&j.HostPatience, "host-patience", j.HostPatience, "how long a host that has answered may be away before its URLs fail, counted while the crawl runs")
 	fs.StringSliceVar(&j.AllowPrivate, "allow-private", nil, "reach private addresses: all, or a list of networks")
 	fs.Lookup("allow-private").NoOptDefVal = "all"
 	fs.StringVar(&f.archive, "archive", string(j.Archive), "where bodies go: warc, files or none")

@@ -61,7 +61,7 @@ func (m *maker) chunk(hosts []int) *chunk {
 func (m *maker) addHost(c *chunk, i int) {
 	name := m.host(i)
 	rng := rand.New(rand.NewPCG(uint64(i), 1))
-	h := &crawler.HostState{Host: crawler.Host(name), Asked: true, Succeeded: true, MeanTime: 40 * time.Millisecond}
+	h := &crawler.HostState{Host: crawler.Host(name), Asked: true, Answered: 1, MeanTime: 40 * time.Millisecond}
 	h.Next = m.now.Add(-time.Duration(rng.IntN(3600)) * time.Second)
 	block := make([]crawler.Row, m.rows) // one allocation for all
 	var seed, via string
