@@ -26,6 +26,10 @@ var reasonWords = map[Reason]struct{ rule, place, change string }{
 	ReasonExtraction:        {"the page came, and what reads it failed on it", "the extraction rules", "mend the rule that the detail names"},
 }
 
+// Advice is what a user could do about a reason of failed rows, in a few words; "" for those of which the answer itself must be
+// looked at.
+func Advice(why Reason) string { return reasonWords[why].change }
+
 func (f *Facts) whyFailed() Why {
 	w := f.whyReason()
 	if w.Place == "" {

@@ -121,22 +121,13 @@ func FaultText(h Host, why Reason, detail string) string {
 	case strings.Contains(low, "connection refused"):
 		return "connection refused by " + string(h)
 	case why == ReasonDNS && strings.Contains(low, "no such host"):
-		return "the name " + nameOf(h) + " does not exist"
+		return "the name " + hostName(h) + " does not exist"
 	case why == ReasonDNS:
-		return "the name " + nameOf(h) + " cannot be resolved (" + shortText(detail) + ")"
+		return "the name " + hostName(h) + " cannot be resolved (" + shortText(detail) + ")"
 	case why == ReasonTLS:
 		return "no TLS with " + string(h) + " (" + shortText(detail) + ")"
 	case why == ReasonConnect:
 		return "no connection to " + string(h) + " (" + shortText(detail) + ")"
 	}
 	return "no answer of " + string(h) + " (" + shortText(detail) + ")"
-}
-
-// nameOf is a host without its port.
-func nameOf(h Host) string {
-	s := string(h)
-	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
-		return s[:i]
-	}
-	return s
 }

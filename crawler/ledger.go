@@ -41,11 +41,12 @@ type HostState struct {
 	Penalty    time.Duration // back-off in force
 	MeanTime   time.Duration // of an exchange
 
-	RobotsTries int  // of an unreachable robots.txt, in a row
-	RobotsWait  bool // waits for an errand at another host
-	Errands     int  // of other hosts, waiting here: one for each host and scheme that waits
-	Handing     int  // robots answers that not all hosts were given that waited for them
-	ErrandsLast bool // the newest turn was one of errands: the next is for its own URLs, where some are ready
+	RobotsTries  int    // of an unreachable robots.txt, in a row
+	RobotsDetail string // why the newest of them failed
+	RobotsWait   bool   // waits for an errand at another host
+	Errands      int    // of other hosts, waiting here: one for each host and scheme that waits
+	Handing      int    // robots answers that not all hosts were given that waited for them
+	ErrandsLast  bool   // the newest turn was one of errands: the next is for its own URLs, where some are ready
 
 	Addresses   []string
 	AddressesTo time.Time

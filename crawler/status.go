@@ -30,6 +30,7 @@ type Status struct {
 	HostsHeld      int64            `json:"hosts_held"`       // with a held turn
 	HostsOffered   int64            `json:"hosts_offered"`    // with a turn nobody took yet
 	HostsDue       int64            `json:"hosts_due"`        // may be asked now
+	HostsAway      int64            `json:"hosts_away"`       // no connection to them, or no answer: one URL of each probes
 	NextDue        time.Duration    `json:"next_due_ns"`      // until the next host is due, 0 when one is or none waits
 	PagesPerSecond float64          `json:"pages_per_second"` // fetched, over the last seconds
 	BytesPerSecond float64          `json:"bytes_per_second"`
@@ -38,6 +39,7 @@ type Status struct {
 	Slots          int              `json:"slots"`
 	Fetchers       []FetcherStatus  `json:"fetchers,omitempty"`
 	WaitsFor       string           `json:"waits_for,omitempty"`      // why it is not faster, one line
+	Trouble        string           `json:"trouble,omitempty"`        // what is wrong in it, without times: it changes with its cause
 	LastBackup     time.Time        `json:"last_backup,omitzero"`     // the newest timed one that succeeded, since the start
 	BackupProblem  string           `json:"backup_problem,omitempty"` // why the newest timed one failed
 }

@@ -26,13 +26,18 @@ type rules struct {
 type schemeRules struct {
 	robots *crawler.Robots // nil: nothing may be asked for
 	until  time.Time
+	closed string // why the scheduler says that nothing may be asked for until then; "" = it does not
 }
 
 // read takes the files that came with the grant. Those that do not decide are fetched again.
 func (rs *rules) read(files []crawler.RobotsFile, token string, received time.Time) {
 	for _, f := range files {
-		if f.Status == crawler.RobotsRules || f.Status == crawler.RobotsUnavailable {
+		switch f.Status {
+		case crawler.RobotsRules, crawler.RobotsUnavailable:
 			rs.set(&f, token, received)
+		case crawler.RobotsUnreachable: // it was asked for often enough, while the host's other pages could be had
+			why := "robots.txt could not be read: " + f.Detail
+			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: oneLine(why, maxDetail)})
 		}
 	}
 }
@@ -120,7 +125,10 @@ func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bo
 	if r == nil {
 		r = t.fetchRules(b, u)
 	}
-	if r == nil || r.robots == nil {
+	switch {
+	case r != nil && r.closed != "":
+		return crawler.RobotsRule{Text: r.closed}, true
+	case r == nil || r.robots == nil:
 		return rule, false
 	}
 	return r.robots.Allowed(u.RequestURI()), true
@@ -244,8 +252,11 @@ func robotsText(found *finding) (text []byte, fault string) {
 // lastLine cuts a body that was cut within a line at the end of the line before.
 func lastLine(body []byte) []byte { return body[:bytes.LastIndexAny(body, "\r\n")+1] }
 
-// excluded is the result of a URL that a rule disallows. No request was sent for it.
+// excluded is the result of a URL that a rule disallows, or that nobody knows the rules for. No request was sent for it.
 func excluded(u crawler.URL, rule crawler.RobotsRule) *crawler.Result {
+	if rule.Line == 0 { // no line of a file that was read
+		return &crawler.Result{URL: u, Outcome: crawler.Failed, Reason: crawler.ReasonRobotsUnreachable, Detail: rule.Text, Unsent: true}
+	}
 	return &crawler.Result{
 		URL: u, Outcome: crawler.Excluded, Reason: crawler.ReasonRobots,
 		Detail: fmt.Sprintf("robots.txt line %d: %s", rule.Line, rule.Text),

@@ -67,5 +67,5 @@ func (st *step) takeUp(row *crawler.Row) {
 func (st *step) takeUpHost(name crawler.Host) {
 	h := st.host(name)
 	h.Back()
-	h.GivenUp, h.GivenUpDetail, h.RobotsTries = "", "", 0
+	h.GivenUp, h.GivenUpDetail, h.RobotsTries, h.RobotsDetail = "", "", 0, ""
 }

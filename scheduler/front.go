@@ -99,6 +99,18 @@ func (f *front) next() (due time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// first is the host that next tells of.
+func (f *front) first() (crawler.Host, bool) {
+	f.settle()
+	switch {
+	case f.oldest.Len() > 0:
+		return f.oldest.entries[0].host, true
+	case f.later.Len() > 0:
+		return f.later.entries[0].host, true
+	}
+	return "", false
+}
+
 // pop takes the first of the hosts that are due.
 func (f *front) pop(now time.Time) (crawler.Host, bool) {
 	f.settle()

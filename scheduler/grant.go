@@ -83,8 +83,8 @@ func (st *step) peekHost(name crawler.Host) *crawler.HostState {
 	return &h
 }
 
-// robotsInForce are the host's files that may still be used, with the time that they may.
-func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
+// robotsOf are the host's files as this step has them, one for each scheme.
+func (st *step) robotsOf(name crawler.Host) []crawler.HostRobots {
 	stored, err := st.read.Robots(name)
 	st.fail(err, "read robots of %s", name)
 	for _, c := range st.changes.Robots {
@@ -93,10 +93,15 @@ func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
 			stored = append(stored, c.File)
 		}
 	}
+	return stored
+}
+
+// robotsInForce are the host's files that may still be used, with the time that they may.
+func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
 	var inForce []crawler.RobotsFile
-	for _, r := range stored {
-		usable := r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable
-		if !usable || !st.now.Before(r.Expires) {
+	for _, r := range st.robotsOf(name) {
+		decides := r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable || r.Status == crawler.RobotsUnreachable
+		if !decides || !st.now.Before(r.Expires) {
 			continue
 		}
 		f := r.RobotsFile

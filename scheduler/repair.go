@@ -30,7 +30,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 	s := &Scheduler{o: Options{Ledger: l}, log: slog.New(slog.DiscardHandler), clock: newClock(loaded.Clock, nil)}
 	s.state = &state{
 		job: loaded.State, work: loaded.Work, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
-		hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
+		away: make(map[crawler.Host]struct{}), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
 	}
 	var again int64
 	for keys := range slices.Chunk(sorted(lost.Rows), retryBatch) {

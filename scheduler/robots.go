@@ -18,11 +18,19 @@ func (st *step) robotsFile(name crawler.Host, f crawler.RobotsFile) {
 	switch f.Status {
 	case crawler.RobotsRules, crawler.RobotsUnavailable:
 		stored.Expires = st.now.Add(st.robotsTTL(&f))
-		h.RobotsTries = 0
+		h.RobotsTries, h.RobotsDetail = 0, ""
 		h.CrawlDelay = st.crawlDelay(name, &f)
 	case crawler.RobotsUnreachable:
-		st.robotsUnreachable(h, f.Detail)
+		if old, usable := st.ranOut(name, f.Scheme); usable {
+			stored = st.useOn(old, f.Detail)
+			break
+		}
+		st.robotsUnreachable(h, &stored)
 	case crawler.RobotsElsewhere:
+		if _, usable := st.ranOut(name, f.Scheme); usable {
+			st.addErrand(h, f.Hop) // what is there may be needed, should the other host not have it either
+			return
+		}
 	default:
 		return
 	}
@@ -54,20 +62,56 @@ func (st *step) crawlDelay(name crawler.Host, f *crawler.RobotsFile) time.Durati
 	return longest
 }
 
-// robotsUnreachable backs the host off, three times as long each time, and gives it up after the last try.
-func (st *step) robotsUnreachable(h *crawler.HostState, detail string) {
-	policy := st.s.job.Job.Robots
-	h.RobotsTries++
-	if h.RobotsTries >= policy.Tries {
-		st.giveUp(h, crawler.ReasonRobotsUnreachable, "robots.txt could not be read: "+detail)
-		return
+// ranOut is the stored file of the scheme, if it has rules that were in force and only ran out.
+func (st *step) ranOut(name crawler.Host, scheme string) (file crawler.HostRobots, usable bool) {
+	for _, r := range st.robotsOf(name) {
+		if r.Scheme == scheme {
+			file, usable = r, r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable
+		}
 	}
-	wait := policy.Backoff
-	for range h.RobotsTries - 1 {
+	return file, usable
+}
+
+// useOn lets a file that ran out, and cannot be read again, be used on until it is asked for the next time (RFC 9309 section 2.4).
+func (st *step) useOn(file crawler.HostRobots, why string) crawler.HostRobots {
+	file.UsedOn, file.Expires = why, st.now.Add(st.robotsWait(st.s.job.Job.Robots.Tries-1))
+	return file
+}
+
+// robotsWait is the wait after so many tries: three times as long each time.
+func (st *step) robotsWait(tries int) time.Duration {
+	wait := st.s.job.Job.Robots.Backoff
+	for range min(tries, 10) - 1 {
 		wait *= 3
 	}
-	wait += time.Duration(float64(wait) / 10 * st.jitter())
-	st.holdBack(h, st.now.Add(wait))
+	return wait + time.Duration(float64(wait)/10*st.jitter())
+}
+
+// robotsUnreachable backs the host off, and gives it up after the last try. A host whose pages of the other scheme are good loses
+// those of this one only: the file then says that nothing may be asked for, as long as one with rules would count.
+func (st *step) robotsUnreachable(h *crawler.HostState, file *crawler.HostRobots) {
+	policy := st.s.job.Job.Robots
+	h.RobotsTries++
+	h.RobotsDetail = file.Detail
+	switch {
+	case h.RobotsTries < policy.Tries:
+		st.holdBack(h, st.now.Add(st.robotsWait(h.RobotsTries)))
+	case st.hasRules(h.Host):
+		h.RobotsTries, h.RobotsDetail = 0, ""
+		file.Expires = st.now.Add(policy.TTL)
+	default:
+		st.giveUp(h, crawler.ReasonRobotsUnreachable, "robots.txt could not be read: "+file.Detail)
+	}
+}
+
+// hasRules reports whether a robots.txt of the host can be used.
+func (st *step) hasRules(name crawler.Host) bool {
+	for _, f := range st.robotsInForce(name) {
+		if f.Status != crawler.RobotsUnreachable {
+			return true
+		}
+	}
+	return false
 }
 
 // holdBack moves the host's clock forward, never back.

@@ -160,7 +160,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		turns: make(map[crawler.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
 		streams: s.o.Stream != nil, owed: l.Owed.Last,
-		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
+		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, away: make(map[crawler.Host]struct{}), ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
 	}
 	if s.o.RecentLinks > 0 {
 		st.recent = newRecent(s.o.RecentLinks)

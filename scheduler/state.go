@@ -32,16 +32,17 @@ type state struct {
 	endCounts bool      // the run before ended without a word while one URL was asked for at a time
 	seeded    bool      // the seeds of this start were all read
 	members   map[string]*member
-	counted   time.Time        // when the task queue last said how many messages it holds
-	ran       time.Duration    // the job's running time, see advance
-	ranAt     time.Time        // when that was looked at last
-	ranStored time.Duration    // what of it is in the ledger
-	netAway   bool             // the networks of all fetchers are away
-	settled   map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
-	streams   bool             // somebody reads along
-	owed      uint64           // number of the last row that whoever reads along is owed
-	delivered uint64           // of the last one that the ledger knows as delivered
-	unsent    int              // bytes of tasks that wait until the queue takes them
+	counted   time.Time                 // when the task queue last said how many messages it holds
+	ran       time.Duration             // the job's running time, see advance
+	ranAt     time.Time                 // when that was looked at last
+	ranStored time.Duration             // what of it is in the ledger
+	netAway   bool                      // the networks of all fetchers are away
+	settled   map[string]int64          // fetches settled since the start, by fetcher; maxNames of them
+	streams   bool                      // somebody reads along
+	owed      uint64                    // number of the last row that whoever reads along is owed
+	delivered uint64                    // of the last one that the ledger knows as delivered
+	unsent    int                       // bytes of tasks that wait until the queue takes them
+	away      map[crawler.Host]struct{} // some of the hosts that are away, see nameAway
 }
 
 // turn is a turn in force.
@@ -361,6 +362,7 @@ func (s *state) applied(st *step) {
 	}
 	for h, e := range st.hosts {
 		s.hosts.put(e.new)
+		s.nameAway(e.new)
 		if due, ok := e.new.Due(); ok {
 			s.front.set(h, due, e.new.Rank(due))
 		} else {

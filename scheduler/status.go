@@ -85,7 +85,7 @@ func (s *Scheduler) publishStatus() {
 		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
 		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
 		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
-		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsHeld: int64(st.held()),
+		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsAway: t.Away, HostsHeld: int64(st.held()),
 		LateParts: t.LateParts, Lapses: t.Lapses, Slots: s.slots(), Fetchers: s.fetcherStatus(),
 	}
 	if j := &st.job.Job; j.MaxPages > 0 && status.Fetched >= j.MaxPages {
@@ -96,7 +96,7 @@ func (s *Scheduler) publishStatus() {
 		status.NextDue = max(0, due.Sub(now))
 	}
 	status.PagesPerSecond, status.BytesPerSecond = s.rates.perSecond()
-	status.WaitsFor = s.waitsFor(&status)
+	status.WaitsFor, status.Trouble = s.waitsFor(&status)
 	s.status.Store(&status)
 }
 
@@ -112,8 +112,26 @@ func (s *Scheduler) stateWord() string {
 	return "running"
 }
 
-// waitsFor names the one thing that the job waits for now.
-func (s *Scheduler) waitsFor(t *crawler.Status) string {
+// waitsFor names the one thing that the job waits for now, and what is wrong, if something is.
+func (s *Scheduler) waitsFor(t *crawler.Status) (text, trouble string) {
+	text = s.waitsForAll(t)
+	switch {
+	case text != "" || t.State != "running":
+		return text, ""
+	case t.HostsHeld > 0:
+		return s.asking(t)
+	case t.NextDue > 0:
+		return s.resting(t)
+	case t.Waiting+t.Leased == t.Parked && !s.state.seeded:
+		return "the seeds are not all read yet, and there is nothing else to do", ""
+	case t.Waiting+t.Leased == t.Parked && s.o.Stay:
+		return "there is nothing to do; it stays for more seeds (trawl add)", ""
+	}
+	return "", ""
+}
+
+// waitsForAll names what keeps from asking any host, or more hosts; "" when nothing does.
+func (s *Scheduler) waitsForAll(t *crawler.Status) string {
 	switch {
 	case t.State != "running":
 		return ""
@@ -138,14 +156,6 @@ func (s *Scheduler) waitsFor(t *crawler.Status) string {
 			return fmt.Sprintf("%d turns are offered, and %s", t.HostsOffered, mute)
 		}
 		return fmt.Sprintf("%d turns are offered and no fetcher takes them", t.HostsOffered)
-	case t.HostsHeld > 0:
-		return fmt.Sprintf("%d hosts are being asked, each at its own pace", t.HostsHeld)
-	case t.NextDue > 0:
-		return fmt.Sprintf("the next host may be asked in %v", t.NextDue.Round(100*time.Millisecond))
-	case t.Waiting+t.Leased == t.Parked && !s.state.seeded:
-		return "the seeds are not all read yet, and there is nothing else to do"
-	case t.Waiting+t.Leased == t.Parked && s.o.Stay:
-		return "there is nothing to do; it stays for more seeds (trawl add)"
 	}
 	return ""
 }

@@ -44,6 +44,7 @@ const (
 	hostAnswered
 	hostAnsweredAt
 	hostRefused
+	hostRobotsDetail
 )
 
 func encodeHost(buf []byte, h *crawler.HostState) []byte {
@@ -86,6 +87,7 @@ func encodeHost(buf []byte, h *crawler.HostState) []byte {
 	e.uint(hostAnswered, uint64(h.Answered))
 	e.int(hostAnsweredAt, int64(h.AnsweredAt))
 	e.int(hostRefused, int64(h.Refused))
+	e.text(hostRobotsDetail, h.RobotsDetail)
 	return e.b
 }
 
@@ -162,6 +164,8 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 			h.AnsweredAt = d.duration()
 		case hostRefused:
 			h.Refused = d.int()
+		case hostRobotsDetail:
+			h.RobotsDetail = d.text()
 		}
 	}
 	return h, d.err

@@ -21,6 +21,9 @@ import (
 // progressInterval is the time between two progress lines.
 const progressInterval = 10 * time.Second
 
+// troubleInterval is how often it is looked for something wrong, of which a line says at once.
+const troubleInterval = time.Second
+
 // estimateAfter is the time from the end of the seeds to the estimate, in which the status comes to know them.
 const estimateAfter = 300 * time.Millisecond
 
@@ -112,10 +115,11 @@ func (p *progress) estimate(ctx context.Context, c *trawl.Crawl, job *crawler.Jo
 }
 
 func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
-	every := progressInterval
+	every := troubleInterval
 	if p.screen != nil {
 		every = liveInterval
 	}
+	lines := lineClock{last: time.Now()}
 	t := time.NewTicker(every)
 	defer t.Stop()
 	var pace pace
@@ -124,7 +128,9 @@ func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
 		case now := <-t.C:
 			s := c.Status()
 			if p.screen == nil {
-				fmt.Fprintln(p.w, progressLine(s))
+				if lines.due(now, s.Trouble) {
+					fmt.Fprintln(p.w, progressLine(s))
+				}
 				continue
 			}
 			v := view{Status: s, Left: pace.left(now, &s), Reading: !closed(c.Seeded())}
@@ -133,6 +139,26 @@ func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
 			return
 		}
 	}
+}
+
+// lineClock says when a progress line is due: every progressInterval, and once between two of those when something new is wrong.
+type lineClock struct {
+	last  time.Time // the newest line of the interval
+	told  string    // what was wrong in the newest line
+	extra bool      // there was one between
+}
+
+func (l *lineClock) due(now time.Time, trouble string) bool {
+	switch {
+	case now.Sub(l.last) >= progressInterval:
+		l.last, l.extra = now, false
+	case trouble != "" && trouble != l.told && !l.extra:
+		l.extra = true
+	default:
+		return false
+	}
+	l.told = trouble
+	return true
 }
 
 func progressLine(s crawler.Status) string {

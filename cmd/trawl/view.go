@@ -140,6 +140,9 @@ func (v *view) hosts() []string {
 		return nil
 	}
 	items := []string{count(v.Hosts) + " known", count(v.HostsHeld) + " being asked"}
+	if v.HostsAway > 0 {
+		items = append(items, count(v.HostsAway)+" away")
+	}
 	if v.HostsOffered > 0 {
 		items = append(items, count(v.HostsOffered)+" offered")
 	}
