@@ -20,6 +20,7 @@ func JobYAML(j *Job) ([]byte, error) {
 		{Key: "include", Value: j.Include},
 		{Key: "exclude", Value: j.Exclude},
 		{Key: "requisites", Value: string(j.Requisites)},
+		{Key: "lazy-images", Value: j.LazyImages},
 		{Key: "accept", Value: j.Accept},
 		{Key: "depth", Value: j.Depth},
 		{Key: "max-pages", Value: j.MaxPages},

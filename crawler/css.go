@@ -12,7 +12,10 @@ type cssScanner struct {
 	state cssState
 	quote byte    // of the string that is passed over
 	rule  cssRule // the at-rule whose prelude this is
-	text  []byte  // scratch for escapes
+	set   int     // parentheses that are open from an image-set on, whose strings are references
+	given bool    // the text is UTF-8 already, and query the encoding of its URLs
+	query *Charset
+	text  []byte // scratch for escapes
 }
 
 type cssState uint8
@@ -47,7 +50,7 @@ func (c *cssScanner) scan(b []byte, final bool) int {
 		i += n
 	}
 	if final {
-		c.state, c.rule = cssText, cssNoRule
+		c.state, c.rule, c.set = cssText, cssNoRule, 0
 		return len(b)
 	}
 	return i
@@ -80,6 +83,11 @@ func (c *cssScanner) token(b []byte, final bool) int {
 	for i < len(b) && cssDull[b[i]] {
 		i++
 	}
+	if c.set > 0 { // where parentheses count
+		if n := bytes.IndexAny(b[:i], "()"); n >= 0 {
+			i = n
+		}
+	}
 	if i > 0 {
 		return i
 	}
@@ -93,12 +101,16 @@ func (c *cssScanner) token(b []byte, final bool) int {
 			return 2
 		}
 	case '"', '\'':
-		if c.rule == cssImport {
+		if c.rule == cssImport || c.set == 1 {
 			return c.importString(b, final)
 		}
 		c.state, c.quote = cssString, ch
 	case ';', '{', '}':
-		c.rule = cssNoRule
+		c.rule, c.set = cssNoRule, 0
+	case '(':
+		c.set++
+	case ')':
+		c.set--
 	case '@':
 		return c.atRule(b, final)
 	default:
@@ -179,11 +191,14 @@ func (c *cssScanner) name(b []byte, final bool) int {
 	case !whole:
 		return 0
 	}
-	if b[n] != '(' || !c.isName(b[:n], "url") {
-		if b[n] == '(' {
-			n++
-		}
+	if b[n] != '(' {
 		return n
+	}
+	if !c.isName(b[:n], "url") {
+		if c.set > 0 || c.isName(b[:n], "image-set") || c.isName(b[:n], "-webkit-image-set") {
+			c.set++
+		}
+		return n + 1
 	}
 	c.state = cssURL
 	return n + 1
@@ -217,7 +232,7 @@ func (c *cssScanner) isName(b []byte, name string) bool {
 	return len(b) == len(name) && strings.EqualFold(string(b), name)
 }
 
-// importString reads the string of an @import.
+// importString reads a string that is a reference: of an @import or an image-set.
 func (c *cssScanner) importString(b []byte, final bool) int {
 	end, state := c.stringEnd(b, final)
 	if state == cssTokenOpen {

@@ -67,6 +67,7 @@ type Job struct {
 	Include    []string   `json:"include,omitempty"` // identity; regular expressions on the canonical URL, one must match
 	Exclude    []string   `json:"exclude,omitempty"` // identity; wins over Include
 	Requisites Requisites `json:"requisites"`        // identity
+	LazyImages bool       `json:"lazy_images"`       // what scripts load late counts as requisites
 
 	Depth      int   `json:"depth"`        // most links from a seed; -1 = no limit
 	MaxPages   int64 `json:"max_pages"`    // most fetched URLs; 0 = no limit; never exceeded
@@ -141,7 +142,7 @@ const (
 func NewJob(kind Kind) Job {
 	j := Job{
 		Name: string(kind), Kind: kind,
-		Scope: ScopeHost, Requisites: RequisitesScope, Depth: -1,
+		Scope: ScopeHost, Requisites: RequisitesScope, LazyImages: true, Depth: -1,
 		Delay: time.Second, PerHost: 1, MaxCrawl: 60 * time.Second,
 		UserAgent: "trawl/1 (+https://github.com/trawl-crawler/trawl)",
 		Fetch: FetchLimits{

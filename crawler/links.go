@@ -2,7 +2,6 @@ package crawler
 
 import (
 	"cmp"
-	"mime"
 	"net/http"
 	"strings"
 )
@@ -41,24 +40,6 @@ const (
 	LinkCSS
 )
 
-// LinkFormatOf tells how a body of the content type is read, and false when it has no links for us.
-func LinkFormatOf(contentType string) (LinkFormat, bool) {
-	t, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		t, _, _ = strings.Cut(contentType, ";")
-		t = strings.ToLower(strings.TrimSpace(t))
-	}
-	switch t {
-	case "text/html":
-		return LinkHTML, true
-	case "application/xhtml+xml", "image/svg+xml":
-		return LinkXML, true
-	case "text/css":
-		return LinkCSS, true
-	}
-	return 0, false
-}
-
 // LinkCounts tells what a scanner found and what it left out.
 type LinkCounts struct {
 	Found    int  // links handed over
@@ -75,11 +56,13 @@ type LinkCounts struct {
 // pieces makes no difference. Malformed documents are read as browsers read them; no document is an error.
 // It belongs to one goroutine at a time and may be used again after Reset.
 type LinkScanner struct {
-	page   linkBase
-	format LinkFormat
-	limit  int
-	emit   func(Link)
-	raw    func(base string, link RawLink) // instead of emit
+	page    linkBase
+	format  LinkFormat
+	charset linkCharset
+	limit   int
+	emit    func(Link)
+	raw     func(base string, link RawLink) // instead of emit
+	lazy    bool
 
 	carry []byte // the unfinished end of what was written
 	wake  int    // size of carry at which it is worth another look
@@ -114,7 +97,7 @@ func (s *LinkScanner) Reset(page URL, format LinkFormat) {
 }
 
 func (s *LinkScanner) reset(page linkBase, format LinkFormat) {
-	s.page, s.format = page, format
+	s.page, s.format, s.charset = page, format, linkCharset{certain: true}
 	s.carry, s.wake = s.carry[:0], 0
 	s.counts = LinkCounts{}
 	if cap(s.carry) > maxKept { // one odd page must not cost memory for good
@@ -174,6 +157,7 @@ func (s *LinkScanner) Close() error {
 	s.scan(s.carry, true)
 	s.carry = s.carry[:0]
 	s.html.endTitle()
+	s.html.title.finish(s)
 	s.release()
 	return nil
 }
@@ -191,11 +175,11 @@ func (s *LinkScanner) scan(b []byte, final bool) int {
 // a base element has no influence on these links.
 func (s *LinkScanner) Header(h http.Header) {
 	for _, v := range h.Values("Link") {
-		scanLinkHeader(v, func(ref string, kind LinkKind) { s.resolve(s.page, ref, kind) })
+		scanLinkHeader(v, func(ref string, kind LinkKind) { s.resolve(s.page, ref, kind, nil) })
 	}
 	for _, v := range h.Values("Refresh") {
 		if ref, ok := refreshTarget(v); ok {
-			s.resolve(s.page, cmp.Or(ref, s.page.text), LinkPage)
+			s.resolve(s.page, cmp.Or(ref, s.page.text), LinkPage, nil)
 		}
 	}
 }

@@ -11,11 +11,15 @@ func (c *cssScanner) emit(value []byte) {
 	if c.rule == cssImport {
 		c.rule = cssNoRule
 	}
+	query := c.query
+	if !c.given {
+		value, query = c.sink.utf8(value)
+	}
 	if bytes.IndexByte(value, '\\') >= 0 {
 		value = c.unescape(value)
 	}
 	if value = trimHTML(value); len(value) > 0 && value[0] != '#' && !foreign {
-		c.sink.found(value, LinkRequisite)
+		c.sink.found(value, LinkRequisite, query)
 	}
 }
 

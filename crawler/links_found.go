@@ -28,6 +28,14 @@ func (t *openTag) set(id attrID, value []byte) {
 	}
 }
 
+// raw is a value as written, nil when there is none.
+func (t *openTag) raw(id attrID) []byte {
+	if t.seen&id == 0 {
+		return nil
+	}
+	return t.values[id.index()]
+}
+
 func (id attrID) index() int {
 	i := 0
 	for id > 1 {
@@ -53,28 +61,45 @@ func (t *openTag) own() {
 // endOfTag does what a tag asks for: its links, the base, raw text.
 func (h *htmlScanner) endOfTag() {
 	t := &h.tag
+	if h.depth > 0 || t.element == elementForeign {
+		h.nest(t)
+	}
 	if t.end {
-		switch t.element {
-		case elementForeign:
-			h.foreign, h.inside = false, false
-		case elementHTMLInside:
-			h.foreign, h.inside = h.foreign || h.inside, false
+		if t.element == elementForm {
+			h.posts = false
 		}
 		return
-	}
-	switch t.element {
-	case elementForeign:
-		h.foreign = !t.closed
-	case elementHTMLInside:
-		h.foreign, h.inside = false, h.foreign && !t.closed
-	case elementBreakout, elementImg, elementMeta, elementEmbed, elementTablePart:
-		h.foreign = false
 	}
 	if t.seen != 0 {
 		h.tagLinks()
 		t.seen = 0
 	}
 	h.beginRaw()
+}
+
+// nest follows the way into SVG and MathML and out again.
+func (h *htmlScanner) nest(t *openTag) {
+	switch {
+	case t.element == elementForeign && t.end:
+		h.depth = max(h.depth-1, 0)
+		h.inside = h.inside && h.depth >= h.insideAt
+		h.foreign = h.depth > 0 && !(h.inside && h.depth == h.insideAt)
+	case t.element == elementForeign && !t.closed:
+		if !h.foreign && !h.inside {
+			h.depth = 0
+		}
+		h.foreign = true
+		h.depth++
+	case t.element == elementForeign:
+	case t.element == elementHTMLInside && t.end:
+		h.foreign, h.inside = h.foreign || h.inside, false
+	case t.element == elementHTMLInside && h.foreign:
+		h.foreign, h.inside, h.insideAt = t.closed, !t.closed, h.depth
+	case t.end:
+	case t.element == elementBreakout, t.element == elementImg, t.element == elementMeta, t.element == elementEmbed,
+		t.element == elementTablePart:
+		h.foreign = false
+	}
 }
 
 func (h *htmlScanner) tagLinks() {
@@ -86,6 +111,12 @@ func (h *htmlScanner) tagLinks() {
 		h.link(attrHref, LinkPage)
 	case elementFrame, elementIframe:
 		h.link(attrSrc, LinkPage)
+		h.lazyLinks(LinkPage)
+		h.srcdoc()
+	case elementForm:
+		h.posts = h.sends(attrMethod)
+	case elementButton:
+		h.formaction()
 	case elementAudio, elementEmbed, elementTrack, elementScript, elementImg, elementSource, elementImage,
 		elementUse, elementFeImage:
 		h.link(attrSrc, LinkRequisite)
@@ -95,6 +126,7 @@ func (h *htmlScanner) tagLinks() {
 		if typ, _ := h.value(attrType); strings.EqualFold(string(typ), "image") {
 			h.link(attrSrc, LinkRequisite)
 		}
+		h.formaction()
 	case elementObject:
 		h.link(attrData, LinkRequisite)
 	case elementVideo:
@@ -113,22 +145,39 @@ func (h *htmlScanner) tagLinks() {
 	case elementMeta:
 		h.meta()
 	case elementBase:
-		if href, ok := h.value(attrHref); ok {
+		if href, ok := h.value(attrHref); ok && !h.nested {
 			h.sink.setBase(string(href))
 		}
 	}
+	if h.tag.seen&attrLazy != 0 {
+		h.lazyLinks(LinkRequisite)
+	}
 	if style, ok := h.value(attrStyle); ok && bytes.IndexByte(style, '(') >= 0 {
-		h.sink.css.scan(style, true)
+		h.style(style)
 	}
 }
 
-// value is an attribute's value with its character references decoded. It is good until the next call.
+// style scans style rules that stand in an attribute.
+func (h *htmlScanner) style(rules []byte) {
+	css := &h.sink.css
+	given, query := css.given, css.query
+	css.given, css.query = true, h.query
+	css.scan(rules, true)
+	css.given, css.query = given, query
+}
+
+// value is an attribute's value in UTF-8 with its character references decoded. It is good until the next call,
+// as is query, the encoding in which a URL in it is written.
 func (h *htmlScanner) value(id attrID) ([]byte, bool) {
 	if h.tag.seen&id == 0 {
 		return nil, false
 	}
 	var v []byte
-	v, h.text = decodeAttribute(h.tag.values[id.index()], h.text)
+	v = h.tag.values[id.index()]
+	if !h.nested {
+		v, h.query = h.sink.utf8(v)
+	}
+	v, h.text = decodeAttribute(v, h.text)
 	return v, true
 }
 
@@ -137,7 +186,7 @@ func (h *htmlScanner) value(id attrID) ([]byte, bool) {
 func (h *htmlScanner) link(id attrID, kind LinkKind) {
 	v, ok := h.value(id)
 	if v = trimHTML(v); ok && (len(v) > 0 || h.tag.element == elementA || h.tag.element == elementArea) {
-		h.sink.found(v, kind)
+		h.sink.found(v, kind, h.query)
 	}
 }
 
@@ -159,21 +208,31 @@ func (h *htmlScanner) foreignLink(kind LinkKind) {
 
 func (h *htmlScanner) srcset(id attrID) {
 	if v, ok := h.value(id); ok {
-		scanSrcset(v, func(ref []byte) { h.sink.found(ref, LinkRequisite) })
+		scanSrcset(v, func(ref []byte) { h.sink.found(ref, LinkRequisite, h.query) })
 	}
 }
 
+// meta takes the targets of a refresh, a word about the charset, and pictures that stand for the page.
 func (h *htmlScanner) meta() {
-	if v, _ := h.value(attrHTTPEquiv); !strings.EqualFold(string(v), "refresh") {
+	if h.nested {
 		return
+	}
+	equiv, _ := h.value(attrHTTPEquiv)
+	refresh := strings.EqualFold(string(equiv), "refresh")
+	if !refresh && !h.sink.charset.certain {
+		t := &h.tag // the values as written: they are ASCII where they matter
+		h.sink.declared(t.raw(attrCharset), t.raw(attrHTTPEquiv), t.raw(attrContent))
 	}
 	content, ok := h.value(attrContent)
-	if !ok {
-		return
-	}
-	if ref, ok := refreshTarget(string(content)); ok && ref != "" {
-		h.sink.found([]byte(ref), LinkPage)
-	} else if ok {
-		h.sink.found([]byte(h.sink.page.text), LinkPage)
+	switch {
+	case !ok:
+	case refresh:
+		if ref, ok := refreshTarget(string(content)); ok && ref != "" {
+			h.sink.found([]byte(ref), LinkPage, h.query)
+		} else if ok {
+			h.sink.found([]byte(h.sink.page.text), LinkPage, nil)
+		}
+	case h.sink.lazy && (isPicture(h.tag.raw(attrProperty)) || isPicture(h.tag.raw(attrNamed))):
+		h.lazyLink(content, LinkRequisite)
 	}
 }

@@ -6,17 +6,22 @@ import "bytes"
 // comments and raw text begin and end, and builds no tree. It jumps from one "<" to the next, looks at
 // the attributes that may hold links, and copies nothing unless a piece of the document ends in a tag.
 type htmlScanner struct {
-	sink    *LinkScanner
-	state   htmlState
-	part    attrPart // of an attribute that is passed over
-	tag     openTag
-	raw     htmlElement // whose raw text this is
-	script  scriptState
-	foreign bool // inside of svg or math
-	inside  bool // in HTML inside of svg or math
-	xml     bool
-	title   titleText
-	text    []byte // scratch for character references
+	sink     *LinkScanner
+	state    htmlState
+	part     attrPart // of an attribute that is passed over
+	tag      openTag
+	raw      htmlElement // whose raw text this is
+	script   scriptState
+	foreign  bool // inside of svg or math
+	inside   bool // in HTML inside of svg or math
+	depth    int  // of svg and math in each other
+	insideAt int  // the depth at which inside began
+	posts    bool // inside of a form that sends data
+	nested   bool // reads the document of an attribute, which is in UTF-8
+	xml      bool
+	query    *Charset // see value
+	title    titleText
+	text     []byte // scratch for character references
 }
 
 type htmlState uint8

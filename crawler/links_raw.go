@@ -18,6 +18,16 @@ type titleText struct {
 	raw  []byte
 	open bool
 	done bool
+	late bool // the charset became known after it began
+}
+
+// finish reads the title again when the document told its charset after it.
+func (t *titleText) finish(s *LinkScanner) {
+	if t.done && t.late {
+		text, _ := s.utf8(t.raw)
+		t.text = foldTitle(text)
+	}
+	t.raw = nil
 }
 
 // maxRawTitle is how much text of a title element is looked at, in bytes.
@@ -72,8 +82,13 @@ func (h *htmlScanner) rawText(b []byte) int {
 // endTitle takes the title when its element ends, or the document.
 func (h *htmlScanner) endTitle() {
 	if h.title.open {
-		text := foldTitle(h.title.raw)
-		h.title = titleText{text: text, done: text != ""}
+		raw, _ := h.sink.utf8(h.title.raw)
+		text := foldTitle(raw)
+		if h.title.open, h.title.done = false, text != ""; h.title.done {
+			h.title.text = text
+		} else {
+			h.title.raw = nil
+		}
 	}
 }
 

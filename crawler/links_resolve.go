@@ -21,23 +21,24 @@ type linkQueue struct {
 }
 
 type heldLink struct {
-	end  int // in refs
-	kind LinkKind
+	end     int // in refs
+	kind    LinkKind
+	charset *Charset
 }
 
 func (q *linkQueue) reset(page linkBase) {
 	*q = linkQueue{base: page, holding: true, refs: q.refs[:0], held: q.held[:0]}
 }
 
-// found takes a reference. The bytes are copied.
-func (s *LinkScanner) found(ref []byte, kind LinkKind) {
+// found takes a reference, whose query is written in c. The bytes are copied.
+func (s *LinkScanner) found(ref []byte, kind LinkKind, c *Charset) {
 	q := &s.links
 	if !q.holding {
-		s.resolve(q.base, string(ref), kind)
+		s.resolve(q.base, string(ref), kind, c)
 		return
 	}
 	q.refs = append(q.refs, ref...)
-	q.held = append(q.held, heldLink{end: len(q.refs), kind: kind})
+	q.held = append(q.held, heldLink{len(q.refs), kind, c})
 	if len(q.refs) > MaxLinksHeld || len(q.held) >= maxHeldCount {
 		s.release()
 	}
@@ -68,14 +69,14 @@ func (s *LinkScanner) release() {
 	q.holding = false
 	start := 0
 	for _, h := range q.held {
-		s.resolve(q.base, string(q.refs[start:h.end]), h.kind)
+		s.resolve(q.base, string(q.refs[start:h.end]), h.kind, h.charset)
 		start = h.end
 	}
 	q.refs, q.held = q.refs[:0], q.held[:0]
 }
 
 // resolve makes a reference canonical and hands it over, unless it was or must not be.
-func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind) {
+func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind, c *Charset) {
 	if s.raw != nil {
 		s.counts.Found++
 		s.raw(base.text, RawLink{Ref: ref, Kind: kind})
@@ -85,7 +86,7 @@ func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind) {
 		s.counts.NotHTTP++
 		return
 	}
-	u, err := base.resolve(ref)
+	u, err := base.resolve(ref, c)
 	switch {
 	case err == nil:
 		s.hand(Link{URL: u, Kind: kind})
@@ -98,11 +99,9 @@ func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind) {
 	}
 }
 
-func (b linkBase) resolve(ref string) (URL, error) {
-	if b.url.IsZero() { // an absolute reference does not need the base
-		return ParseURL(ref)
-	}
-	return b.url.Resolve(ref)
+func (b linkBase) resolve(ref string, c *Charset) (URL, error) {
+	u, _, err := parseURL(ref, b.url, c) // an absolute reference does not need a base
+	return u, err
 }
 
 // hand hands a link over once for each of its kinds: what is out of scope as a page may belong to the job

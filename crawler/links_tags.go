@@ -9,8 +9,10 @@ const (
 	elementArea
 	elementAudio
 	elementBase
+	elementButton
 	elementEmbed
 	elementFeImage
+	elementForm
 	elementFrame
 	elementIframe
 	elementImage
@@ -60,10 +62,14 @@ func htmlElementOf(name []byte) htmlElement {
 		return elementAudio
 	case "base":
 		return elementBase
+	case "button":
+		return elementButton
 	case "embed":
 		return elementEmbed
 	case "feimage":
 		return elementFeImage
+	case "form":
+		return elementForm
 	case "frame":
 		return elementFrame
 	case "iframe":
@@ -143,7 +149,7 @@ func (e htmlElement) name() string {
 }
 
 // attrID is a set of attributes.
-type attrID uint16
+type attrID uint32
 
 const (
 	attrHref attrID = 1 << iota
@@ -160,9 +166,26 @@ const (
 	attrType
 	attrXlinkHref
 	attrImagesrcset
+	attrCharset
+	attrProperty
+	attrNamed
+	attrMethod
+	attrFormaction
+	attrFormmethod
+	attrSrcdoc
+	attrDataSrc
+	attrDataOriginal
+	attrDataLazySrc
+	attrDataBg
+	attrDataSrcset
+	attrDataLazySrcset
 	attrCount = iota
 
-	attrURLs = attrHref | attrSrc | attrData | attrPoster | attrBackground | attrXlinkHref // one URL each
+	attrLazyURLs = attrDataSrc | attrDataOriginal | attrDataLazySrc | attrDataBg
+	attrLazySets = attrDataSrcset | attrDataLazySrcset
+	attrLazy     = attrLazyURLs | attrLazySets
+
+	attrURLs = attrHref | attrSrc | attrData | attrPoster | attrBackground | attrXlinkHref | attrLazyURLs // one URL each
 )
 
 func attrOf(name []byte) attrID {
@@ -178,48 +201,62 @@ func attrOf(name []byte) attrID {
 	case 3:
 		return is("src", attrSrc) | is("rel", attrRel) | is("rev", attrRev)
 	case 4:
-		return is("href", attrHref) | is("data", attrData) | is("type", attrType)
+		return is("href", attrHref) | is("data", attrData) | is("type", attrType) | is("name", attrNamed)
 	case 5:
 		return is("style", attrStyle)
 	case 6:
-		return is("srcset", attrSrcset) | is("poster", attrPoster)
+		return is("srcset", attrSrcset) | is("poster", attrPoster) | is("srcdoc", attrSrcdoc) | is("method", attrMethod)
 	case 7:
-		return is("content", attrContent)
+		return is("content", attrContent) | is("charset", attrCharset) | is("data-bg", attrDataBg)
+	case 8:
+		return is("data-src", attrDataSrc) | is("property", attrProperty)
 	case 10:
-		return is("http-equiv", attrHTTPEquiv) | is("background", attrBackground) | is("xlink:href", attrXlinkHref)
+		return is("http-equiv", attrHTTPEquiv) | is("background", attrBackground) | is("xlink:href", attrXlinkHref) |
+			is("formaction", attrFormaction) | is("formmethod", attrFormmethod)
 	case 11:
-		return is("imagesrcset", attrImagesrcset)
+		return is("imagesrcset", attrImagesrcset) | is("data-srcset", attrDataSrcset)
+	case 13:
+		return is("data-original", attrDataOriginal) | is("data-lazy-src", attrDataLazySrc)
+	case 16:
+		return is("data-lazy-srcset", attrDataLazySrcset)
 	}
 	return 0
 }
 
 // attrs are the attributes of an element that matter.
 func (e htmlElement) attrs() attrID {
+	const always = attrStyle | attrLazy
 	switch e {
 	case elementA:
-		return attrStyle | attrHref | attrXlinkHref
+		return always | attrHref | attrXlinkHref
 	case elementArea, elementBase:
-		return attrStyle | attrHref
+		return always | attrHref
 	case elementImg, elementSource:
-		return attrStyle | attrSrc | attrSrcset
-	case elementAudio, elementEmbed, elementFrame, elementIframe, elementTrack:
-		return attrStyle | attrSrc
+		return always | attrSrc | attrSrcset
+	case elementIframe:
+		return always | attrSrc | attrSrcdoc
+	case elementAudio, elementEmbed, elementFrame, elementTrack:
+		return always | attrSrc
 	case elementImage, elementScript:
-		return attrStyle | attrSrc | attrHref | attrXlinkHref
+		return always | attrSrc | attrHref | attrXlinkHref
 	case elementUse, elementFeImage:
-		return attrStyle | attrHref | attrXlinkHref
+		return always | attrHref | attrXlinkHref
 	case elementInput:
-		return attrStyle | attrSrc | attrType
+		return always | attrSrc | attrType | attrFormaction | attrFormmethod
+	case elementButton:
+		return always | attrFormaction | attrFormmethod
+	case elementForm:
+		return always | attrMethod
 	case elementLink:
-		return attrStyle | attrHref | attrRel | attrRev | attrImagesrcset
+		return always | attrHref | attrRel | attrRev | attrImagesrcset
 	case elementMeta:
-		return attrStyle | attrHTTPEquiv | attrContent
+		return always | attrHTTPEquiv | attrContent | attrCharset | attrProperty | attrNamed
 	case elementObject:
-		return attrStyle | attrData
+		return always | attrData
 	case elementVideo:
-		return attrStyle | attrSrc | attrPoster
+		return always | attrSrc | attrPoster
 	case elementTablePart:
-		return attrStyle | attrBackground
+		return always | attrBackground
 	}
-	return attrStyle
+	return always
 }

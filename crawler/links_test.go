@@ -1,7 +1,6 @@
 package crawler
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -258,17 +257,5 @@ func TestLinkScannerTitle(t *testing.T) {
 				t.Errorf("got %q, want %q", s.Title(), tt.want)
 			}
 		})
-	}
-}
-
-func TestLinkFormatOf(t *testing.T) {
-	for typ, want := range map[string]string{
-		"text/html; charset=utf-8": "0 true", "TEXT/HTML;;": "0 true", "application/xhtml+xml": "1 true",
-		"text/css": "2 true", "text/plain": "0 false", "": "0 false",
-	} {
-		format, ok := LinkFormatOf(typ)
-		if got := fmt.Sprint(format, " ", ok); got != want {
-			t.Errorf("%q: %s, want %s", typ, got, want)
-		}
 	}
 }

@@ -27,6 +27,7 @@ func (j *Job) settings() []setting {
 		{name: "include", field: &j.Include},
 		{name: "exclude", field: &j.Exclude},
 		{name: "requisites", field: &j.Requisites},
+		{name: "lazy-images", field: &j.LazyImages},
 		{name: "accept", field: &j.Accept},
 		{name: "depth", field: &j.Depth},
 		{name: "max-pages", field: &j.MaxPages},

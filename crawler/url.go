@@ -33,14 +33,14 @@ var (
 //
 // The URL shares memory with s when s is canonical already, else it has its own.
 func ParseURL(s string) (URL, error) {
-	u, _, err := parseURL(s, URL{})
+	u, _, err := parseURL(s, URL{}, nil)
 	return u, err
 }
 
 // ParseSeed is ParseURL for a URL that a user gave; credentials ("user:password", percent-decoded, "" for
 // none) are returned apart.
 func ParseSeed(s string) (u URL, credentials string, err error) {
-	u, userinfo, err := parseURL(s, URL{})
+	u, userinfo, err := parseURL(s, URL{}, nil)
 	if err != nil {
 		return URL{}, "", err
 	}
@@ -54,7 +54,7 @@ func ParseSeed(s string) (u URL, credentials string, err error) {
 // Resolve is ParseURL for a reference found at base (which may have come from a base element). With the
 // zero URL as base the reference must be absolute.
 func (u URL) Resolve(ref string) (URL, error) {
-	r, _, err := parseURL(ref, u)
+	r, _, err := parseURL(ref, u, nil)
 	return r, err
 }
 

@@ -22,8 +22,9 @@ var (
 // parseURL is the basic URL parser of the WHATWG URL standard (https://url.spec.whatwg.org/#url-parsing),
 // cut down to http and https: to these schemes a backslash is a slash and every URL has a host, so a URL
 // splits at fixed characters and needs no state machine. A plain URL costs one pass over its bytes and one
-// allocation, none when it is canonical already. userinfo is as written, "" for none.
-func parseURL(s string, base URL) (u URL, userinfo string, err error) {
+// allocation, none when it is canonical already. The query is written in the encoding query. userinfo is as
+// written, "" for none.
+func parseURL(s string, base URL, query *Charset) (u URL, userinfo string, err error) {
 	clean := cleanInput(s)
 	if i := strings.IndexByte(clean, '#'); i >= 0 {
 		clean = clean[:i]
@@ -35,7 +36,7 @@ func parseURL(s string, base URL) (u URL, userinfo string, err error) {
 	if len(rest) > maxInputBytes {
 		return URL{}, "", ErrURLTooLong
 	}
-	hier, query, hasQuery := strings.Cut(rest, "?")
+	hier, asked, hasQuery := strings.Cut(rest, "?")
 	if strings.IndexByte(hier, '\\') >= 0 {
 		hier = strings.ReplaceAll(hier, `\`, "/")
 	}
@@ -64,7 +65,7 @@ func parseURL(s string, base URL) (u URL, userinfo string, err error) {
 		b = appendPath(append(b, '/'), len(b), strings.TrimPrefix(path, "/"))
 	}
 	if hasQuery {
-		b = appendEncoded(append(b, '?'), query, inQuery)
+		b = query.appendQuery(append(b, '?'), asked)
 	}
 	switch {
 	case len(b) > MaxURLBytes:

@@ -23,6 +23,8 @@ const (
 	// a little to what cannot be made smaller. Without a limit on the wire, a body that decodes to nothing
 	// could go on for ever.
 	wireSlack = 64 * crawler.KiB
+	// headLook is how many decoded bytes decide what a body is and which charset it is in, however they arrive.
+	headLook = max(crawler.SniffLook, crawler.CharsetLook)
 )
 
 // errWireLimit: a coded body went on although it should be over by its decoded limit.
@@ -171,7 +173,12 @@ func (p *bodyPass) run() {
 	var err error
 	for err == nil {
 		var n int
-		if n, err = dec.Read(*chunk); n > 0 {
+		if p.started {
+			n, err = dec.Read(*chunk)
+		} else {
+			n, err = readBeginning(dec, *chunk)
+		}
+		if n > 0 {
 			if failed := p.take((*chunk)[:n]); failed != nil {
 				err = failed
 			}
@@ -189,6 +196,16 @@ func (p *bodyPass) run() {
 	if p.scan != nil {
 		p.scan.finish(p.kit, p.x)
 	}
+}
+
+// readBeginning reads until what there is decides what the body is.
+func readBeginning(r io.Reader, b []byte) (n int, err error) {
+	for n < headLook && err == nil {
+		var more int
+		more, err = r.Read(b[n:])
+		n += more
+	}
+	return n, err
 }
 
 // errMaxBody and errRatio end a pass at our own limits.
@@ -244,8 +261,9 @@ func (p *bodyPass) open(first []byte) {
 		}
 		x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", read as it came")
 	}
-	kind := mediaType(x.header, first)
-	p.text = x.page > 0 && (x.plain || textual(kind))
+	nosniff := strings.EqualFold(strings.TrimSpace(x.header.Get("X-Content-Type-Options")), "nosniff")
+	kind := crawler.MediaTypeOf(x.header.Values("Content-Type"), nosniff, first)
+	p.text = x.page > 0 && (x.plain || textual(kind.Kind))
 	if x.result.Status >= 200 && x.result.Status <= 299 {
 		p.scan = p.kit.newScan(x, kind, first)
 	}

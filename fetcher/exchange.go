@@ -44,6 +44,7 @@ type exchange struct {
 	private   []string                      // header fields that the archive is not told
 	links     bool                          // look for links in an HTML page
 	styles    bool                          // and in a style sheet
+	lazy      bool                          // and in what scripts load late
 	leave     leave                         // of the pace, to write the request; nil = it may always be written
 
 	result   crawler.Result

@@ -89,7 +89,7 @@ func digits(s string) bool {
 	return true
 }
 
-// cleanText makes control characters and bytes that are no UTF-8 into spaces and folds white space.
+// cleanText makes control characters into spaces, bytes that are no UTF-8 into U+FFFD, and folds white space.
 func cleanText(s string) string {
 	plain := true
 	for i := range len(s) {
@@ -100,10 +100,10 @@ func cleanText(s string) string {
 	}
 	if !plain {
 		s = strings.Map(func(r rune) rune {
-			if r == utf8.RuneError || unicode.IsControl(r) {
+			if unicode.IsControl(r) {
 				return ' '
 			}
-			return r
+			return r // U+FFFD for each byte that is no UTF-8
 		}, s)
 		s = strings.Join(strings.Fields(s), " ")
 	}

@@ -1,22 +1,14 @@
 package fetcher
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"mime"
-	"net/http"
 	"strings"
 
-	"golang.org/x/net/html/charset"
 	"golang.org/x/text/transform"
 
 	"trawl/crawler"
 )
-
-// charsetLook is how far into a page its own word about its charset is looked for, in bytes, as browsers
-// do.
-const charsetLook = 1024
 
 // pageScan finds links and title of one page in the decoded bytes that are written to it. Owned by one
 // goroutine; lent by bodyKit, as a scanner is costly to make.
@@ -25,13 +17,13 @@ type pageScan struct {
 	limit   int
 	found   []crawler.Link
 	page    io.Writer         // the scanner, nil when only the header is looked at
-	decoder *transform.Writer // before the scanner, nil when the page is in UTF-8
+	decoder *transform.Writer // before the scanner, nil when it reads the bytes as they are
 }
 
-// newScan starts the scan of an answer's body, nil when nothing of it is wanted. kind is its media type,
-// first its first bytes.
-func (k *bodyKit) newScan(x *exchange, kind string, first []byte) *pageScan {
-	format, ok := crawler.LinkFormatOf(kind)
+// newScan starts the scan of an answer's body, nil when nothing of it is wanted. first are its first bytes, headLook
+// of them or all there are.
+func (k *bodyKit) newScan(x *exchange, kind crawler.MediaType, first []byte) *pageScan {
+	format, ok := crawler.LinkFormatOf(kind.Kind, first)
 	wanted := ok && (x.links && format != crawler.LinkCSS || x.styles && format == crawler.LinkCSS)
 	inHeader := x.links && (x.header.Get("Link") != "" || x.header.Get("Refresh") != "")
 	if !wanted && !inHeader {
@@ -43,13 +35,14 @@ func (k *bodyKit) newScan(x *exchange, kind string, first []byte) *pageScan {
 		s.scanner = crawler.NewLinkScanner(x.url, format, s.limit, func(l crawler.Link) { s.found = append(s.found, l) })
 	}
 	s.scanner.Reset(x.url, format)
+	s.scanner.Lazy(x.lazy)
 	if x.links {
 		s.scanner.Header(x.header)
 	}
 	if wanted {
 		s.page = s.scanner
-		if e := foreignCharset(x.header, first); e != nil {
-			s.decoder = transform.NewWriter(s.scanner, e)
+		if d := s.scanner.Sniff(kind.Charset, first); d != nil {
+			s.decoder = transform.NewWriter(s.scanner, d)
 			s.page = s.decoder
 		}
 	}
@@ -81,54 +74,6 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	}
 	s.found, s.page, s.decoder = nil, nil, nil
 	k.scans.Put(s)
-}
-
-// foreignCharset is the decoder for a page that says it is in a charset other than UTF-8, by byte order
-// mark, header or meta element; nil when it does not say so. The question is put only where an answer
-// stands, since the looking costs as much as the scanning.
-func foreignCharset(h http.Header, first []byte) transform.Transformer {
-	first = first[:min(len(first), charsetLook)]
-	said := h.Get("Content-Type")
-	_, params, _ := mime.ParseMediaType(said)
-	mark := bytes.HasPrefix(first, []byte("\xfe\xff")) || bytes.HasPrefix(first, []byte("\xff\xfe"))
-	low := bytes.ToLower(first)
-	switch {
-	case mark:
-	case strings.EqualFold(params["charset"], "utf-8"):
-		return nil
-	case params["charset"] == "" && !bytes.Contains(low, []byte("charset")):
-		return nil
-	}
-	e, name, certain := charset.DetermineEncoding(first, said)
-	if name == "utf-8" || name == "windows-1252" && !certain && !saysLatin(low) {
-		return nil
-	}
-	return e.NewDecoder()
-}
-
-// saysLatin reports whether the beginning of a page names the charset that is also the answer when nothing
-// is known.
-func saysLatin(low []byte) bool {
-	for _, name := range []string{"1252", "8859-1", "latin1"} {
-		if bytes.Contains(low, []byte(name)) {
-			return true
-		}
-	}
-	return false
-}
-
-// mediaType is the type of a body in lower case without parameters: what the server says, or what the
-// first bytes look like when it says nothing.
-func mediaType(h http.Header, first []byte) string {
-	said := h.Get("Content-Type")
-	if strings.TrimSpace(said) == "" {
-		said = http.DetectContentType(first)
-	}
-	kind, _, err := mime.ParseMediaType(said)
-	if err != nil {
-		kind, _, _ = strings.Cut(said, ";")
-	}
-	return strings.ToLower(strings.TrimSpace(kind))
 }
 
 // textual reports whether a body of the type is HTML, XML or other text, which extraction may want.

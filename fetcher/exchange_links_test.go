@@ -85,3 +85,56 @@ func TestErrorPagesAreNotLookedAtForLinks(t *testing.T) {
 		t.Errorf("links %v", x.found)
 	}
 }
+
+// askInPieces serves a body in pieces, each flushed, and asks for it.
+func askInPieces(t *testing.T, contentType string, pieces ...string) *exchange {
+	t.Helper()
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = nil
+		if contentType != "" {
+			w.Header().Set("Content-Type", contentType)
+		}
+		for _, p := range pieces {
+			w.Write([]byte(p))
+			w.(http.Flusher).Flush()
+		}
+	})
+	x := testExchange(t, s.URL)
+	ask(t, testTransport(t, nil), x)
+	return x
+}
+
+func TestPiecesOfABodyDoNotDecideWhatItIs(t *testing.T) {
+	russian, _ := charmap.Windows1251.NewEncoder().String("<title>Привет</title><a href=/ж?ж></a>")
+	for _, c := range []struct {
+		name, contentType string
+		pieces            []string
+	}{
+		{"charset in the second piece", "text/html", []string{"<html>", "<head><meta charset=windows-1251>" + russian}},
+		{"charset in many pieces", "text/html", strings.Split("<html><head><meta charset=windows-1251>"+russian, "")},
+		{"charset after much of a script", "text/html", []string{"<script>" + strings.Repeat("y", 3000), "</script><meta charset=windows-1251>", russian}},
+		{"no type, white space first", "", []string{"\n", "<!doctype html><meta charset=windows-1251>" + russian}},
+		{"a type that is none", "text/html charset=gbk", []string{"\n\n", "<html><meta charset=windows-1251>" + russian}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := askInPieces(t, c.contentType, c.pieces...)
+			if x.result.Title != "Привет" || len(x.found) != 1 || x.found[0].URL.RequestURI() != "/%D0%B6?%E6" {
+				t.Errorf("title %q, links %v", x.result.Title, x.found)
+			}
+		})
+	}
+}
+
+func TestXHTMLUnderATypeOfXMLHasLinks(t *testing.T) {
+	x := askInPieces(t, "application/xml", `<?xml version="1.0"?>`, `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>T</title></head><a href="/a"/>`)
+	if x.result.Title != "T" || len(x.found) != 1 {
+		t.Errorf("title %q, links %v", x.result.Title, x.found)
+	}
+}
+
+func TestLettersThatAreNoneStayVisibleInTitles(t *testing.T) {
+	x := askInPieces(t, "text/html; charset=utf-8", "<title>Caf\xe9 \xdcber</title>")
+	if x.result.Title != "Caf\ufffd \ufffdber" {
+		t.Errorf("title %q", x.result.Title)
+	}
+}

@@ -179,6 +179,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	x := &exchange{
 		url: u.URL, redirects: u.Redirects, name: u.Name, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
+		lazy: job.LazyImages,
 	}
 	// A file is to be what the server has, and one that is coded on its way could not be gone on with.
 	x.identity = job.Kind == crawler.Download && x.keep == keepDecoded

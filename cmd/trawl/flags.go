@@ -49,6 +49,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringArrayVar(&j.Include, "include", nil, "only URLs that match this regular expression (repeatable)")
 	fs.StringArrayVar(&j.Exclude, "exclude", nil, "no URLs that match this regular expression (repeatable)")
 	fs.StringVar(&f.requisites, "requisites", string(j.Requisites), "images, styles, scripts, fonts of pages: none, scope or all")
+	fs.BoolVar(&j.LazyImages, "lazy-images", j.LazyImages, "pictures that scripts load late (data-src and kin, og:image) count as requisites")
 	fs.StringSliceVar(&j.Accept, "accept", nil, "content types whose bodies are read, such as text/html,image/*; others end at their headers")
 	fs.IntVar(&j.Depth, "depth", j.Depth, "most links from a seed, -1 for no limit")
 	fs.Int64Var(&j.MaxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
