@@ -1,7 +1,6 @@
 package trawl
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -95,42 +94,39 @@ func readFile(name string, yield func(Seed, error) bool) bool {
 // readLines reads a list: a URL a line, or URL<TAB>NAME; empty lines and lines that begin with # are
 // passed over.
 func readLines(name string, r io.Reader, yield func(Seed, error) bool) bool {
-	in := bufio.NewReaderSize(r, maxSeedLine)
-	for n := 1; ; n++ {
-		line, err := in.ReadSlice('\n')
-		place := fmt.Sprintf("%s:%d", name, n)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			text := short(string(line))
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = in.ReadSlice('\n')
-			}
-			if !yield(Seed{}, &BadLine{Place: place, Text: text, Err: fmt.Errorf("longer than %d bytes", maxSeedLine)}) {
-				return false
-			}
-			line = nil
-		}
-		text := strings.TrimSpace(strings.TrimPrefix(string(line), "\ufeff"))
-		if text != "" && text[0] != '#' {
-			s, bad := parseLine(text)
-			if bad != nil {
-				s, bad = Seed{}, &BadLine{Place: place, Text: short(text), Err: bad}
-			}
-			if !yield(s, bad) {
-				return false
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return true
-		}
+	lines := newListLines(r)
+	for {
+		line, long, more, err := lines.next()
 		if err != nil {
 			return yield(Seed{}, fmt.Errorf("read seeds from %s: %w", name, err))
+		}
+		if !more {
+			return true
+		}
+		text := strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		s, bad := parseLine(text)
+		if long {
+			bad = errLongLine
+		}
+		if bad != nil {
+			s, bad = Seed{}, &BadLine{Place: fmt.Sprintf("%s:%d", name, lines.number), Text: short(text), Err: bad}
+		}
+		if !yield(s, bad) {
+			return false
 		}
 	}
 }
 
 func parseLine(line string) (Seed, error) {
 	url, name, named := strings.Cut(line, "\t")
-	s, err := parseSeed(strings.TrimSpace(url))
+	url, err := listURL(strings.TrimSpace(url))
+	if err != nil {
+		return Seed{}, err
+	}
+	s, err := parseSeed(url)
 	if err != nil || !named || strings.TrimSpace(name) == "" {
 		return s, err
 	}
@@ -140,7 +136,7 @@ func parseLine(line string) (Seed, error) {
 
 func parseSeed(text string) (Seed, error) {
 	if !isURL(text) {
-		return Seed{}, errors.New("no URL: it must begin with http:// or https://")
+		return Seed{}, errNoURL
 	}
 	u, credentials, err := crawler.ParseSeed(text)
 	if err != nil {

@@ -1,6 +1,7 @@
 package trawl_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"trawl"
 	"trawl/crawler"
@@ -106,7 +109,38 @@ func TestSeedsAreReadLineByLineAndBadLinesAreNamed(t *testing.T) {
 		},
 		"what is no text at all": {
 			"\x00\x01\xff\xfe\nhttp://example.com/\xff\n",
-			[]string{"bad FILE:1 \"\\x00\\x01\\xff\\xfe\": " + noURL, "http://example.com/%EF%BF%BD"},
+			[]string{"bad FILE:1 \"\\x00\\x01\\xff\\xfe\": it has a control character", "bad FILE:2 \"http://example.com/\\xff\": its bytes are not UTF-8"},
+		},
+		"UTF-16 as an editor saves it": {
+			wide("\ufeffhttp://example.com/a\r\nhttp://example.com/ж\tж.png\r\n"),
+			[]string{"http://example.com/a", "http://example.com/%D0%B6 name=ж.png"},
+		},
+		"UTF-16 the other way round": {
+			"\xfe\xff\x00" + strings.Join(strings.Split("http://example.com/a\n", ""), "\x00"),
+			[]string{"http://example.com/a"},
+		},
+		"UTF-16 without a mark": {
+			wide("http://example.com/a\nhttp://example.com/b"),
+			[]string{"http://example.com/a", "http://example.com/b"},
+		},
+		"line ends of a single carriage return, and mixed": {
+			"http://example.com/a\rhttp://example.com/b\r\r\nhttp://example.com/c\n\rno\r",
+			[]string{"http://example.com/a", "http://example.com/b", "http://example.com/c", `bad FILE:6 "no": ` + noURL},
+		},
+		"notes after URLs": {
+			"http://example.com/a # a note\nhttp://example.com/b\t# is a name\nhttp://example.com/c #\nhttp://example.com/d#fragment\nhttp://example.com/e\u00a0# so\n",
+			[]string{"http://example.com/a", "http://example.com/b name=# is a name", "http://example.com/c", "http://example.com/d", "http://example.com/e"},
+		},
+		"what would be a wrong request is told": {
+			"http://example.com/a http://example.com/b\nhttp://example.com/c cats/c.jpg\nhttp://example.com/d #1.jpg\nhttp://example.com/e f\tname\nsee http://example.com/\nhttp://example.com/\x00\n",
+			[]string{
+				`bad FILE:1 "http://example.com/a http://example.com/b": two URLs in one line`,
+				`bad FILE:2 "http://example.com/c cats/c.jpg": white space within a URL: write %20 if it belongs there, or a tab before the file's name`,
+				`bad FILE:3 "http://example.com/d #1.jpg": white space before a #`,
+				`bad FILE:4 "http://example.com/e f\tname": white space within a URL`,
+				`bad FILE:5 "see http://example.com/": ` + noURL,
+				`bad FILE:6 "http://example.com/\x00": it has a control character`,
+			},
 		},
 		"nothing": {"", nil},
 	} {
@@ -127,6 +161,32 @@ func TestSeedsAreReadLineByLineAndBadLinesAreNamed(t *testing.T) {
 			check("standard input", readAll(t, []string{"-"}, iotest.OneByteReader(strings.NewReader(c.text))))
 		})
 	}
+}
+
+// wide writes a text in UTF-16, little-endian.
+func wide(text string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	return string(b)
+}
+
+// FuzzSeeds reads anything as a list: it ends, and what comes out are URLs or lines that are told.
+func FuzzSeeds(f *testing.F) {
+	f.Add([]byte("http://a.test/ # note\rhttp://b.test/\tn\n"))
+	f.Add([]byte(wide("\ufeffhttp://a.test/\n")))
+	f.Fuzz(func(t *testing.T, list []byte) {
+		n := 0
+		for s, err := range trawl.ReadSeeds([]string{"-"}, bytes.NewReader(list)) {
+			if n++; n > len(list) {
+				t.Fatal("more lines than bytes")
+			}
+			if (err == nil) == s.URL.IsZero() || err == nil && strings.Contains(s.URL.String(), "%EF%BF%BD") && !bytes.Contains(list, []byte("%")) && utf8.Valid(list) && !strings.Contains(string(list), "\ufffd") {
+				t.Errorf("%v, %v", s.URL, err)
+			}
+		}
+	})
 }
 
 func TestSeedsComeFromAllArgumentsInOrder(t *testing.T) {

@@ -203,7 +203,7 @@ func (f *Facts) whyUnseen(e *Explanation) Why {
 		w = Why{Rule: "it is not on the list, and no redirect of a listed URL leads to it", Place: "the list"}
 	}
 	if n := f.Tallies.Dropped[DropTooMany]; n > 0 {
-		w.Rule += fmt.Sprintf("; %d links were passed over, since a page may have %d", n, f.Job.Job.Fetch.Links)
+		w.Rule += fmt.Sprintf("; %d links were passed over, since a page may have %d (--max-links)", n, f.Job.Job.Fetch.Links)
 	}
 	w.Change = []string{"give it as a seed: the same command with this URL, or trawl add while the job runs"}
 	return w

@@ -111,6 +111,12 @@ func (f *Facts) whyExcluded() Why {
 			Change: []string{"--accept with this type too, in another --dir or with --fresh"},
 		}
 	}
+	if f.Row.Reason == ReasonTrap {
+		return Why{
+			Rule: "it looks like one of endlessly many made-up pages: " + f.Row.Detail, Place: f.place("--trap-repeat and --trap-segments", false),
+			Change: append([]string{"raise the limit, with 0 it is off"}, f.again(ReasonTrap)...),
+		}
+	}
 	s := f.robotsStory()
 	w := Why{Rule: f.Row.Detail, Place: s.URL, Change: []string{
 		"ask the owner of the site",

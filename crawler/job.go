@@ -69,6 +69,9 @@ type Job struct {
 	Requisites Requisites `json:"requisites"`        // identity
 	LazyImages bool       `json:"lazy_images"`       // what scripts load late counts as requisites
 
+	TrapRepeat   int `json:"trap_repeat"`   // one segment of a path in a row; beyond it a link is a trap; 0 = any number
+	TrapSegments int `json:"trap_segments"` // segments of a path; beyond it a link is a trap; 0 = any number
+
 	Depth      int   `json:"depth"`        // most links from a seed; -1 = no limit
 	MaxPages   int64 `json:"max_pages"`    // most fetched URLs; 0 = no limit; never exceeded
 	MaxPerHost int64 `json:"max_per_host"` // most fetched URLs of one host; 0 = no limit
@@ -116,7 +119,7 @@ type FetchLimits struct {
 	Ratio       int64         `json:"ratio"`        // decoded to encoded bytes, beyond RatioAfter
 	RatioAfter  int64         `json:"ratio_after"`  // decoded bytes before Ratio counts
 	Redirects   int           `json:"redirects"`    // in a chain; 0 = none is followed
-	Links       int           `json:"links"`        // a page
+	Links       int           `json:"links"`        // a page; 0 = no limit
 	URLBytes    int           `json:"url_bytes"`    // longer links are dropped with a tally
 	Robots      int64         `json:"robots_bytes"` // robots.txt is read up to here
 }
@@ -143,12 +146,13 @@ func NewJob(kind Kind) Job {
 	j := Job{
 		Name: string(kind), Kind: kind,
 		Scope: ScopeHost, Requisites: RequisitesScope, LazyImages: true, Depth: -1,
+		TrapRepeat: DefaultTrapRepeat, TrapSegments: DefaultTrapSegments,
 		Delay: time.Second, PerHost: 1, MaxCrawl: 60 * time.Second,
 		UserAgent: "trawl/1 (+https://github.com/trawl-crawler/trawl)",
 		Fetch: FetchLimits{
 			Connect: 10 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
 			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
-			Redirects: 10, Links: 10_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
+			Redirects: 10, Links: 100_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
 		},
 		HostPatience: DefaultHostPatience,
 		Referer:      RefererStrictOrigin,
@@ -203,6 +207,8 @@ func (j *Job) Validate() error {
 		bad(n == "all" || err == nil, "--allow-private %q: use all, or networks such as 10.0.0.0/8", n)
 	}
 	bad(j.Depth >= -1, "--depth %d: use 0 or more, or -1 for no limit", j.Depth)
+	bad(j.TrapRepeat >= 0, "--trap-repeat %d: use 0 for no limit, or more", j.TrapRepeat)
+	bad(j.TrapSegments >= 0, "--trap-segments %d: use 0 for no limit, or more", j.TrapSegments)
 	bad(j.MaxPages >= 0, "--max-pages %d: use 0 for no limit, or more", j.MaxPages)
 	bad(j.MaxPerHost >= 0, "--max-per-host %d: use 0 for no limit, or more", j.MaxPerHost)
 	bad(j.Delay >= 0 && j.Delay <= 24*time.Hour, "--delay %v: use 0 to 24h", j.Delay)
@@ -216,6 +222,7 @@ func (j *Job) Validate() error {
 	bad(j.Fetch.Total >= 0, "--total-timeout %v: use 0 for no limit, or more", j.Fetch.Total)
 	bad(j.Fetch.Redirects >= 0 && j.Fetch.Redirects <= MaxRedirects, "--max-redirects %d: use 0 to %d", j.Fetch.Redirects, MaxRedirects)
 	bad(j.Fetch.MaxBody >= 0, "--max-body %d: use 0 for no limit, or more", j.Fetch.MaxBody)
+	bad(j.Fetch.Links >= 0, "--max-links %d: use 0 for no limit, or more", j.Fetch.Links)
 	bad(j.Retry.Retries >= 0 && j.Retry.Retries <= 100, "--retries %d: use 0 to 100", j.Retry.Retries)
 	bad(j.HostPatience >= 0, "--host-patience %v: use 0 or more", j.HostPatience)
 	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)

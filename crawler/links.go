@@ -71,14 +71,14 @@ type LinkScanner struct {
 	html   htmlScanner
 	css    cssScanner
 	links  linkQueue
-	seen   map[string]uint8 // kinds handed over, by canonical text
+	seen   map[uint64]struct{} // links handed over, by seenKey
 	counts LinkCounts
 }
 
 // NewLinkScanner makes a scanner for the document at page. It calls emit with each link, made canonical,
 // once for each of its kinds, in the order of the document, at most limit times (0 = no limit).
 func NewLinkScanner(page URL, format LinkFormat, limit int, emit func(Link)) *LinkScanner {
-	s := &LinkScanner{limit: limit, emit: emit, seen: make(map[string]uint8), max: MaxLinkCarry}
+	s := &LinkScanner{limit: limit, emit: emit, seen: make(map[uint64]struct{}), max: MaxLinkCarry}
 	s.Reset(page, format)
 	return s
 }
@@ -104,7 +104,7 @@ func (s *LinkScanner) reset(page linkBase, format LinkFormat) {
 		s.carry = nil
 	}
 	if len(s.seen) > maxKept/16 {
-		s.seen = make(map[string]uint8)
+		s.seen = make(map[uint64]struct{})
 	} else {
 		clear(s.seen)
 	}

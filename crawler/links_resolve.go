@@ -3,6 +3,8 @@ package crawler
 import (
 	"errors"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // linkBase is a URL against which references are resolved.
@@ -107,20 +109,24 @@ func (b linkBase) resolve(ref string, c *Charset) (URL, error) {
 // hand hands a link over once for each of its kinds: what is out of scope as a page may belong to the job
 // as a requisite, and the other way round.
 func (s *LinkScanner) hand(l Link) {
-	kinds, known := s.seen[l.URL.text]
-	if kinds&(1<<l.Kind) != 0 {
+	k := seenKey(l)
+	if _, known := s.seen[k]; known {
 		return
 	}
 	if s.limit > 0 && s.counts.Found >= s.limit {
-		if !known {
+		l.Kind ^= LinkPage ^ LinkRequisite
+		if _, known := s.seen[seenKey(l)]; !known {
 			s.counts.TooMany++
 		}
 		return
 	}
-	s.seen[l.URL.text] = kinds | 1<<l.Kind
+	s.seen[k] = struct{}{}
 	s.counts.Found++
 	s.emit(l)
 }
+
+// seenKey stands for a link among those of its page: their texts would be most of what a page with many links needs.
+func seenKey(l Link) uint64 { return xxhash.Sum64String(l.URL.text) ^ uint64(l.Kind) }
 
 // otherScheme reports whether a reference plainly has a scheme other than http and https, so that long
 // data: URLs and the many mailto: and javascript: ones cost nothing.

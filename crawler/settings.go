@@ -30,6 +30,8 @@ func (j *Job) settings() []setting {
 		{name: "lazy-images", field: &j.LazyImages},
 		{name: "accept", field: &j.Accept},
 		{name: "depth", field: &j.Depth},
+		{name: "trap-repeat", field: &j.TrapRepeat},
+		{name: "trap-segments", field: &j.TrapSegments},
 		{name: "max-pages", field: &j.MaxPages},
 		{name: "max-per-host", field: &j.MaxPerHost},
 		{name: "delay", field: &j.Delay},
@@ -41,6 +43,7 @@ func (j *Job) settings() []setting {
 		{name: "ca-file", field: &j.CA},
 		{name: "bandwidth", field: &j.Bandwidth, bytes: true},
 		{name: "max-body", field: &f.MaxBody, bytes: true},
+		{name: "max-links", field: &f.Links},
 		{name: "timeout", field: &f.Idle},
 		{name: "connect-timeout", field: &f.Connect},
 		{name: "first-byte-timeout", field: &f.FirstByte, with: "timeout"},
@@ -58,7 +61,7 @@ func (j *Job) settings() []setting {
 
 		// Said by programs only, or set while the job runs.
 		{field: &j.Name}, {field: &j.MaxCrawl}, {field: &j.SeedPrivate}, {field: &j.Workers}, {field: &j.TurnTime},
-		{field: &f.HeaderBytes}, {field: &f.Ratio}, {field: &f.RatioAfter}, {field: &f.Links}, {field: &f.URLBytes}, {field: &f.Robots},
+		{field: &f.HeaderBytes}, {field: &f.Ratio}, {field: &f.RatioAfter}, {field: &f.URLBytes}, {field: &f.Robots},
 		{field: &j.Retry.Base}, {field: &j.Retry.Max},
 		{field: &r.TTL}, {field: &r.Tries}, {field: &r.Backoff},
 	}

@@ -266,9 +266,23 @@ func (p *bodyPass) open(first []byte) {
 	p.text = x.page > 0 && (x.plain || textual(kind.Kind))
 	if x.result.Status >= 200 && x.result.Status <= 299 {
 		p.scan = p.kit.newScan(x, kind, first)
+		p.scanAtRest()
 	}
 	if p.scan == nil && !p.text && !p.coded() {
 		x.keepPart()
+	}
+}
+
+// scanAtRest stops the clock while links leave: it is not the server that is waited for.
+func (p *bodyPass) scanAtRest() {
+	if p.scan == nil || p.scan.early == nil {
+		return
+	}
+	early := p.scan.early
+	p.scan.early = func(links []crawler.Link) {
+		p.wire.clock.pause()
+		defer p.wire.clock.resume()
+		early(links)
 	}
 }
 

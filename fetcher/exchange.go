@@ -41,6 +41,8 @@ type exchange struct {
 	identity  bool                          // ask for the body without content coding
 	accepts   func(contentType string) bool // which bodies of a 2xx are read; nil = all
 	part      *partial                      // where a body that can be gone on with lies; nil = it cannot. The exchange releases it
+	early     func([]crawler.Link)          // takes links while the page is read; nil = all wait for its end
+	unsent    *backlog                      // of the fetcher; set where early is
 	private   []string                      // header fields that the archive is not told
 	links     bool                          // look for links in an HTML page
 	styles    bool                          // and in a style sheet

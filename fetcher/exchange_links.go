@@ -16,8 +16,12 @@ type pageScan struct {
 	scanner *crawler.LinkScanner
 	limit   int
 	found   []crawler.Link
-	page    io.Writer         // the scanner, nil when only the header is looked at
-	decoder *transform.Writer // before the scanner, nil when it reads the bytes as they are
+	held    int                        // bytes of found, about
+	counted int                        // of these, those that are counted in the fetcher's backlog
+	early   func(links []crawler.Link) // takes links before the page is read to its end; nil = none leave before
+	all     *backlog                   // of the fetcher
+	page    io.Writer                  // the scanner, nil when only the header is looked at
+	decoder *transform.Writer          // before the scanner, nil when it reads the bytes as they are
 }
 
 // newScan starts the scan of an answer's body, nil when nothing of it is wanted. first are its first bytes, headLook
@@ -32,8 +36,9 @@ func (k *bodyKit) newScan(x *exchange, kind crawler.MediaType, first []byte) *pa
 	s, ok := k.scans.Get().(*pageScan)
 	if !ok || s.limit != x.limits.Links {
 		s = &pageScan{limit: x.limits.Links}
-		s.scanner = crawler.NewLinkScanner(x.url, format, s.limit, func(l crawler.Link) { s.found = append(s.found, l) })
+		s.scanner = crawler.NewLinkScanner(x.url, format, s.limit, s.take)
 	}
+	s.early, s.all = x.early, x.unsent
 	s.scanner.Reset(x.url, format)
 	s.scanner.Lazy(x.lazy)
 	if x.links {
@@ -47,6 +52,41 @@ func (k *bodyKit) newScan(x *exchange, kind crawler.MediaType, first []byte) *pa
 		}
 	}
 	return s
+}
+
+const (
+	// maxPageLinks is how many bytes of links a page holds at once, about. Beyond it they leave while the page is
+	// read, in parts of their own, so that a page with very many loses none.
+	maxPageLinks = 2 * crawler.MiB
+	// countedLinks is the step in which the links that a page holds are counted among what the fetcher has not sent
+	// (maxUnsent). Those of most pages never are. When there is no room, they leave from here on.
+	countedLinks = 64 * crawler.KiB
+	// linkMemory is what a link takes besides its text, in bytes.
+	linkMemory = 40
+)
+
+// take takes a link from the scanner. While links leave, the page is not read.
+func (s *pageScan) take(l crawler.Link) {
+	s.found = append(s.found, l)
+	s.held += linkMemory + len(l.URL.String())
+	if s.early == nil || s.held < s.counted+countedLinks {
+		return
+	}
+	s.all.take(s.held - s.counted)
+	s.counted = s.held
+	if s.held >= maxPageLinks || s.all.full() != nil {
+		links := s.found
+		s.release()
+		s.early(links)
+	}
+}
+
+// release forgets the links.
+func (s *pageScan) release() {
+	if s.counted > 0 {
+		s.all.give(s.counted)
+	}
+	s.found, s.held, s.counted = nil, 0, 0
 }
 
 // write passes decoded bytes on. A scanner never fails; a decoder of a charset may, and then the rest of
@@ -67,12 +107,13 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	}
 	s.scanner.Close()
 	x.found, x.counts = s.found, s.scanner.Counts()
-	x.result.Links = len(x.found)
+	x.result.Links = x.counts.Found
 	x.result.Title = oneLine(s.scanner.Title(), maxTitle)
 	if x.counts.TooMany > 0 {
-		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page passed over", x.counts.TooMany, s.limit))
+		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page (--max-links) passed over", x.counts.TooMany, s.limit))
 	}
-	s.found, s.page, s.decoder = nil, nil, nil
+	s.release()
+	s.page, s.decoder, s.early, s.all = nil, nil, nil, nil
 	k.scans.Put(s)
 }
 

@@ -49,6 +49,10 @@ type siteSpec struct {
 	host   crawler.Host
 	lease  *lease
 	answer *crawler.Answer
+	// early takes links of a page that is still read, with the changes of cookies that its head made. It returns
+	// when more may come.
+	early  func(crawler.TaskURL, []crawler.Link, []crawler.CookieChange)
+	unsent *backlog // of the fetcher, for links that wait to be taken
 }
 
 // finding is how one exchange ended.
@@ -118,6 +122,15 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	t.report.add(&found.result, u.Depth, links, longer || away)
 	t.report.addTallies(dropped, nil)
 	return false
+}
+
+// early takes links of a page while it is read. It returns when there is room for more, or when the exchange is cut.
+func (t *turn) early(u crawler.TaskURL, links []crawler.Link, cookies []crawler.CookieChange) {
+	links, dropped := t.inScope(links)
+	t.report.hold(cookies)
+	t.report.addLinks(u.URL, u.Depth, links)
+	t.report.addTallies(dropped, nil)
+	t.report.room(t.flight.Done())
 }
 
 // withRedirect has the target of a redirect among the links, once.

@@ -115,6 +115,7 @@ func (cs *collySites) open(spec siteSpec) site {
 	s := &collySite{
 		from: cs, job: job, headers: job.Headers, own: job.For(spec.host).Own, transport: newTransport(o), lease: spec.lease,
 		jar: newJar(spec.host, spec.answer.Cookies, time.Now()), seeds: spec.answer.Seeds, credentials: spec.answer.Credentials,
+		early: spec.early, unsent: spec.unsent,
 	}
 	for _, h := range slices.Concat(s.headers, s.own) {
 		if name := http.CanonicalHeaderKey(h.Name); !slices.Contains(plainHeaders[:], name) {
@@ -139,7 +140,9 @@ type collySite struct {
 	lease       *lease
 	jar         *jar
 	credentials crawler.Credentials // they go before an Authorization among headers
-	told        int                 // addresses reported; owned by the turn's sender
+	early       func(crawler.TaskURL, []crawler.Link, []crawler.CookieChange)
+	unsent      *backlog
+	told        int // addresses reported; owned by the turn's sender
 }
 
 func (s *collySite) browser() browser {
@@ -179,7 +182,13 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	x := &exchange{
 		url: u.URL, redirects: u.Redirects, name: u.Name, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
-		lazy: job.LazyImages,
+		lazy: job.LazyImages, unsent: s.unsent,
+	}
+	if s.early != nil {
+		x.early = func(links []crawler.Link) {
+			changes, _ := s.jar.take(u.URL, x.header, time.Now()) // the links may want them; those of the end are the same
+			s.early(u, links, changes)
+		}
 	}
 	// A file is to be what the server has, and one that is coded on its way could not be gone on with.
 	x.identity = job.Kind == crawler.Download && x.keep == keepDecoded

@@ -24,8 +24,8 @@ const (
 const linksRemembered = 16 << 10
 
 // report gathers what a turn found, in order, until it is sent in parts. Lanes add, the turn takes. Safe
-// for concurrent use. It holds about one part more than the part being sent: a lane that finds it full
-// waits in room.
+// for concurrent use. A lane that finds a part's worth in it waits in room: it holds about what one page of each
+// lane has, maxPageLinks at most, more than the part being sent.
 type report struct {
 	mu       sync.Mutex
 	queue    []entry
@@ -51,7 +51,8 @@ type sentLink struct {
 	kind crawler.LinkKind
 }
 
-// entry is one thing to be sent; an entry with links and a result sends the links first.
+// entry is one thing to be sent; an entry with links and a result sends the links first. One without a result has
+// links of a page that is still read.
 type entry struct {
 	page    crawler.URL
 	links   []crawler.Link
@@ -94,6 +95,15 @@ func (r *report) add(res *crawler.Result, depth int, links []crawler.Link, urgen
 	defer r.mu.Unlock()
 	e := entry{page: res.URL, result: res, links: r.fresh(links, depth)}
 	r.push(e, urgent)
+}
+
+// addLinks takes links of a page whose result comes later.
+func (r *report) addLinks(page crawler.URL, depth int, links []crawler.Link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if links = r.fresh(links, depth); len(links) > 0 {
+		r.push(entry{page: page, links: links}, false)
+	}
 }
 
 // addRobots takes a robots.txt: it is sent at once, in a part of its own.
@@ -305,6 +315,9 @@ func (r *report) move(p *crawler.Part, e *entry, left *int) bool {
 	if len(e.links) > 0 || *left < sizeResult(e.result) && !blank(p) {
 		return false
 	}
+	if e.result == nil {
+		return true
+	}
 	p.Results = append(p.Results, *e.result)
 	*left -= sizeResult(e.result)
 	return true
@@ -366,7 +379,11 @@ func sizeLinks(page crawler.URL, links []crawler.Link) int {
 	return n
 }
 
+// sizeResult is 0 for none.
 func sizeResult(r *crawler.Result) int {
+	if r == nil {
+		return 0
+	}
 	return resultBytes + len(r.URL.String()) + len(r.ContentType) + len(r.Title) + len(r.RedirectTo.String()) +
 		len(r.IP) + len(r.Archive.File) + len(r.ETag) + len(r.LastModified) + len(r.Detail)
 }

@@ -174,6 +174,11 @@ func (st *step) admitOne(c *candidate) *crawler.Row {
 		Depth:  c.depth, Via: c.via, Seed: c.seed, IsSeed: c.isSeed, Requisite: c.requisite,
 		Redirects: c.redirects, Referrer: c.referrer, Name: c.name, FirstSeen: st.now, Sequence: st.sequence,
 	}
+	if c.redirects > 0 || !c.isSeed {
+		if why := st.s.job.Job.Trap(c.url); why != "" {
+			row.Outcome, row.Reason, row.Detail = crawler.Excluded, crawler.ReasonTrap, why
+		}
+	}
 	st.put(nil, row, false)
 	return row
 }

@@ -88,7 +88,7 @@ func (st *step) retryFailed(index Index, work *crawler.Work) {
 			return
 		}
 		row = st.current(row)
-		if row.Outcome == crawler.Failed && (retry.Reason == "" || row.Reason == retry.Reason) {
+		if st.retries(row, retry.Reason) {
 			taken++
 			st.takeUp(row)
 		}
@@ -98,6 +98,15 @@ func (st *step) retryFailed(index Index, work *crawler.Work) {
 		}
 	}
 	work.Retry = work.Retry[1:]
+}
+
+// retries reports whether a row is to wait again that failed with the reason, or any when it is "". Links that looked
+// like traps are looked at again.
+func (st *step) retries(row *crawler.Row, why crawler.Reason) bool {
+	if row.Outcome == crawler.Excluded && row.Reason == crawler.ReasonTrap {
+		return (why == "" || why == crawler.ReasonTrap) && st.s.job.Job.Trap(row.URL) == ""
+	}
+	return row.Outcome == crawler.Failed && (why == "" || row.Reason == why)
 }
 
 // workWord says for people what is done to the whole ledger and how far it is, "" for nothing. Keys are hashes, so their

@@ -185,7 +185,7 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error
 		return usage("no seeds: give URLs, files of URLs, or - for standard input")
 	}
 	o.Seeds = trawl.ReadSeeds(args, p.stdin)
-	o.BadSeed = func(err error) { fmt.Fprintf(p.stderr, "trawl: %v\n", err) }
+	o.BadSeed = p.tellBadSeeds()
 	return nil
 }
 

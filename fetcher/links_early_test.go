@@ -1,0 +1,109 @@
+package fetcher
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"trawl/crawler"
+)
+
+// listing is a page with n links to names of some length.
+func listing(n, length int) string {
+	var b strings.Builder
+	pad := strings.Repeat("x", length)
+	for i := range n {
+		fmt.Fprintf(&b, "<a href=/%s%d>x</a><a href=/%s%d>y</a>\n", pad, i, pad, i)
+	}
+	return b.String()
+}
+
+func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
+	const n, length = 5_000, 2_000 // 10 MB of links
+	x := testExchange(t, serveBody(t, []byte(listing(n, length)), "Content-Type", "text/html"))
+	var all backlog
+	seen, most := make(map[crawler.URL]bool), 0
+	x.unsent = &all
+	x.early = func(links []crawler.Link) {
+		held := 0
+		for _, l := range links {
+			held += linkMemory + len(l.URL.String())
+			seen[l.URL] = true
+		}
+		most = max(most, held)
+	}
+	ask(t, testTransport(t, nil), x)
+	wantOutcome(t, x, crawler.Fetched, "")
+	early := len(seen)
+	for _, l := range x.found {
+		seen[l.URL] = true
+	}
+	if len(seen) != n || x.result.Links != n {
+		t.Errorf("%d links, the result says %d", len(seen), x.result.Links)
+	}
+	if early == 0 || most > maxPageLinks+countedLinks {
+		t.Errorf("%d left early, %d bytes at once", early, most)
+	}
+	if all.bytes != 0 {
+		t.Errorf("%d bytes stay counted", all.bytes)
+	}
+}
+
+func TestLinksOfAPageLeaveEarlierWhenTheFetcherHoldsMuch(t *testing.T) {
+	x := testExchange(t, serveBody(t, []byte(listing(2_000, 100)), "Content-Type", "text/html"))
+	all := backlog{bytes: maxUnsent}
+	calls := 0
+	x.unsent, x.early = &all, func([]crawler.Link) { calls++ }
+	ask(t, testTransport(t, nil), x)
+	if calls < 2 || len(x.found) > countedLinks/linkMemory || all.bytes != maxUnsent {
+		t.Errorf("left in %d steps, %d remain, %d bytes counted", calls, len(x.found), all.bytes-maxUnsent)
+	}
+}
+
+func TestWaitingForTheQueueIsNotTheServersTime(t *testing.T) {
+	clock, stood := &exchangeClock{}, false
+	p := &bodyPass{wire: &wireBody{clock: clock}}
+	p.scan = &pageScan{early: func([]crawler.Link) { stood = !clock.paused.IsZero() }}
+	p.scanAtRest()
+	p.scan.early(nil)
+	if !stood || !clock.paused.IsZero() {
+		t.Errorf("the clock stood: %v, since %v", stood, clock.paused)
+	}
+}
+
+func TestLinksWithoutAResultGoIntoParts(t *testing.T) {
+	r := newReport()
+	page, next := mustURL(t, "http://a.test/"), mustURL(t, "http://a.test/next")
+	var links []crawler.Link
+	for i := range 12_000 {
+		links = append(links, crawler.Link{URL: mustURL(t, fmt.Sprintf("http://a.test/%s%d", strings.Repeat("x", 60), i))})
+	}
+	r.addLinks(page, 0, links[:11_000])
+	r.add(&crawler.Result{URL: page, Outcome: crawler.Fetched, Status: http.StatusOK}, 0, links[11_000:], false)
+	r.add(&crawler.Result{URL: next, Outcome: crawler.Fetched}, 0, nil, false)
+	got, parts, ended := 0, 0, false
+	for !r.empty() {
+		var p crawler.Part
+		r.take(&p)
+		r.stored()
+		parts++
+		size := 0
+		for _, l := range p.Links {
+			got += len(l.Links)
+			size += sizeLinks(l.Page, l.Links)
+			if l.Page != page || ended {
+				t.Errorf("part %d: links of %s, after its result: %v", parts, l.Page, ended)
+			}
+		}
+		for _, res := range p.Results {
+			ended = ended || res.URL == page
+		}
+		if size > crawler.MaxPartBytes {
+			t.Errorf("part %d has %d bytes of links", parts, size)
+		}
+	}
+	if got != len(links) || parts < 2 || !ended || r.all.bytes != 0 || r.bytes != 0 {
+		t.Errorf("%d links in %d parts, result %v, %d and %d bytes left", got, parts, ended, r.all.bytes, r.bytes)
+	}
+}
