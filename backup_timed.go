@@ -226,6 +226,9 @@ func (r *run) now() Status {
 	if lingers := r.lingers.Load(); lingers != nil {
 		s.WaitsFor = (*lingers)()
 	}
+	if r.o.NATS != "" {
+		s.QueueReplicas = r.conn.Replicas()
+	}
 	if r.timed != nil {
 		told := r.timed.last.Load()
 		s.LastBackup, s.BackupProblem = told.at, told.problem

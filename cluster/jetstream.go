@@ -61,7 +61,7 @@ type ConnectOptions struct {
 	// What PrepareStreams makes, as the scheduler says.
 	AckWait  time.Duration // 0 = DefaultAckWait
 	MaxStore int64         // as in BrokerOptions; 0 = the Broker's, or DefaultMaxStore
-	Replicas int           // of a foreign cluster; 0 = 1
+	Replicas int           // copies that foreign servers keep of each stream; 0 = as many as they allow, maxReplicas at most
 }
 
 func (o *ConnectOptions) validate() error {
@@ -95,6 +95,7 @@ type Conn struct {
 
 	mu    sync.Mutex
 	calls map[*call]struct{} // under way
+	kept  int                // replicas of the streams that PrepareStreams made
 	gone  error              // why there will be no connection again
 	again context.Context    // ends at the next reconnect
 	out   context.Context    // ends when this node is refused for good

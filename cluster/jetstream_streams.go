@@ -28,14 +28,62 @@ func (c *Conn) PrepareStreams(ctx context.Context, after uint64) error {
 	return nil
 }
 
+// maxReplicas is how many copies of a stream are asked for where foreign servers could keep more: three survive the loss of any
+// one server, and each further copy costs every message its time.
+const maxReplicas = 3
+
+// Codes of JetStream's refusals to keep so many replicas.
+const (
+	codeNoReplicas = 10074 // servers that are no cluster
+	codeNoPeers    = 10005 // a cluster of fewer servers
+)
+
+// Replicas is how many copies the servers keep of each queue; 0 before PrepareStreams.
+func (c *Conn) Replicas() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept
+}
+
 func (c *Conn) prepare(ctx context.Context, after uint64) error {
-	if _, err := c.putStream(ctx, c.taskStream()); err != nil {
+	most := max(c.o.Replicas, 1)
+	if c.o.Foreign && c.o.Replicas == 0 {
+		most = maxReplicas
+	}
+	for n := most; ; n-- {
+		err := c.prepareWith(ctx, after, n)
+		if err == nil {
+			c.mu.Lock()
+			c.kept = n
+			c.mu.Unlock()
+			return nil
+		}
+		if n == 1 || !tooManyReplicas(err) {
+			return err
+		}
+	}
+}
+
+func tooManyReplicas(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode {
+	case codeNoReplicas, codeNoPeers, codeNoResources, codeNoStorage:
+		return true
+	}
+	return false
+}
+
+func (c *Conn) prepareWith(ctx context.Context, after uint64, replicas int) error {
+	if _, err := c.putStream(ctx, c.taskStream(replicas)); err != nil {
 		return fmt.Errorf("task queue: %w", err)
 	}
-	if _, err := c.js.CreateOrUpdateConsumer(ctx, c.names.tasks, c.taskConsumer()); err != nil {
+	if _, err := c.js.CreateOrUpdateConsumer(ctx, c.names.tasks, c.taskConsumer(replicas)); err != nil {
 		return fmt.Errorf("task queue: %w", err)
 	}
-	s, err := c.putStream(ctx, c.resultStream(after+1))
+	s, err := c.putStream(ctx, c.resultStream(after+1, replicas))
 	if err != nil {
 		return fmt.Errorf("result log: %w", err)
 	}
@@ -72,27 +120,27 @@ func (c *Conn) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jetst
 	return c.js.UpdateStream(ctx, cfg)
 }
 
-func (c *Conn) taskStream() jetstream.StreamConfig {
+func (c *Conn) taskStream(replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: c.names.tasks, Subjects: []string{c.names.task}, Retention: jetstream.WorkQueuePolicy,
-		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, Replicas: max(c.o.Replicas, 1),
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, Replicas: replicas,
 		MaxBytes: c.o.MaxStore / 8, MaxMsgSize: crawler.MaxTaskBytes,
 	}
 }
 
 // taskConsumer is the one consumer, shared by all fetchers: consumers are what is dear in JetStream.
 // Its state is kept in memory, as redelivery plays no part in leases.
-func (c *Conn) taskConsumer() jetstream.ConsumerConfig {
+func (c *Conn) taskConsumer(replicas int) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: c.names.fetchers, AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.o.AckWait,
-		MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxPulls, MemoryStorage: true, Replicas: max(c.o.Replicas, 1),
+		MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxPulls, MemoryStorage: true, Replicas: replicas,
 	}
 }
 
-func (c *Conn) resultStream(first uint64) jetstream.StreamConfig {
+func (c *Conn) resultStream(first uint64, replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: c.names.results, Subjects: []string{c.names.result}, Retention: jetstream.LimitsPolicy,
-		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, Replicas: max(c.o.Replicas, 1),
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew, Replicas: replicas,
 		MaxBytes: c.o.MaxStore / 2, MaxMsgSize: crawler.MaxPartBytes, FirstSeq: first,
 	}
 }

@@ -42,6 +42,7 @@ type Status struct {
 	Trouble        string           `json:"trouble,omitempty"`        // what is wrong in it, without times: it changes with its cause
 	LastBackup     time.Time        `json:"last_backup,omitzero"`     // the newest timed one that succeeded, since the start
 	BackupProblem  string           `json:"backup_problem,omitempty"` // why the newest timed one failed
+	QueueReplicas  int              `json:"queue_replicas,omitempty"` // copies that foreign NATS servers keep of each queue; 0 = the queue is our own
 }
 
 // SilentText says that a fetcher's network is away, "" when it is not.

@@ -69,6 +69,9 @@ func (p *program) printStatus(s crawler.Status) {
 	if s.Parked > 0 {
 		fmt.Fprintf(p.stdout, "  %s URLs wait beyond a limit\n", count(s.Parked))
 	}
+	if s.QueueReplicas > 0 {
+		fmt.Fprintf(p.stdout, "  the NATS servers keep %s of each queue\n", copies(s.QueueReplicas))
+	}
 	switch at := s.LastBackup.Local().Format(time.DateTime); {
 	case s.BackupProblem != "" && s.LastBackup.IsZero():
 		fmt.Fprintf(p.stdout, "  no backup since the start: %s\n", printable(s.BackupProblem))
@@ -105,4 +108,11 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+func copies(n int) string {
+	if n == 1 {
+		return "one copy"
+	}
+	return fmt.Sprintf("%d copies", n)
 }
