@@ -113,9 +113,16 @@ func (r *run) seed(ctx context.Context) error {
 		r.badSeeds.Add(1)
 		r.o.BadSeed(b)
 	}
-	if err := newSeeding(seeds, bad, r.sched.Seed).run(ctx); err != nil {
+	beside := openNeighbours(r.o.RuntimeDir, r.dir.Path(), r.neighbourWarning)
+	defer beside.close()
+	admit := func(ctx context.Context, batch []Seed, last bool) error {
+		beside.seeds(batch)
+		return r.sched.Seed(ctx, batch, last)
+	}
+	if err := newSeeding(seeds, bad, admit).run(ctx); err != nil {
 		return cleanEnd(err)
 	}
 	close(r.seeded)
+	<-ctx.Done() // the note of the seeds' hosts stands while the job runs
 	return nil
 }

@@ -97,6 +97,10 @@ type Options struct {
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
 
+	// RuntimeDir is where the running jobs of a user show each other the hosts of their seeds, so that two that ask one host
+	// say so; "" = nowhere.
+	RuntimeDir string
+
 	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
 	Serve     bool
 	Bind      string         // gossip address, "" = 7946 on loopback, with a secret on all addresses

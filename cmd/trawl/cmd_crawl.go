@@ -93,6 +93,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	}
 	show, begun := p.newProgress(f), time.Now()
 	o.Serve, o.Stdout, o.Proxy = serve, p.stdout, httpproxy.FromEnvironment().ProxyFunc()
+	o.RuntimeDir = runtimeDir()
 	o.Level = new(slog.LevelVar)
 	o.Logger = p.logger(&f.log, o.Level)
 	if o.Keys, err = f.keys.open(o.Logger); err != nil {

@@ -1,6 +1,7 @@
 # What the acceptance scripts share: a synthetic web with its audit, and the comparison of runs. Sourced, with
 # $trawl set.
 tmp=$(mktemp -d)
+export XDG_RUNTIME_DIR="$tmp" # notes of running jobs stay in there
 trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 fail() { echo "FAIL: $*"; exit 1; }
 

@@ -125,7 +125,7 @@ func outside(ctx context.Context, c command, args []string, stdout, stderr io.Wr
 	}
 	spawn := func(flags uintptr, more ...string) error {
 		one := exec.Command("/proc/self/exe", append(more, args...)...)
-		one.Env = append(os.Environ(), insideRoot+"="+root)
+		one.Env = append(os.Environ(), insideRoot+"="+root, "XDG_RUNTIME_DIR="+root) // notes of running jobs stay in there
 		one.Stdout, one.Stderr = stdout, stderr
 		one.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		runtime.LockOSThread() // whose death would be taken for this process's
