@@ -158,6 +158,11 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 		return []netip.Addr{literal.Unmap()}, nil
 	}
 	addrs, err := d.resolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		if short := outOfFiles(); short != nil {
+			err = short // a resolver that could not open a thing may say that the name does not exist
+		}
+	}
 	if err == nil && len(addrs) == 0 {
 		err = errors.New("the name has no address")
 	}

@@ -36,20 +36,23 @@ const lastModifiedAge = time.Minute
 // errNoContinuation: the server cannot go on where the body was interrupted.
 var errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
 
-// lendPart finds what is there of a body that is to become a file.
-func (k *bodyKit) lendPart(ctx context.Context, x *exchange) {
+// lendPart finds what is there of a body that is to become a file. Its error is that the machine is short of something.
+func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
 	if k.partials == nil || x.keep != keepDecoded {
-		return
+		return nil
 	}
 	if x.part = k.partials.lend(x.url); x.part == nil {
-		return
+		return nil
 	}
 	chunk := k.chunks.Get().(*[]byte)
 	defer k.chunks.Put(chunk)
-	x.part.load(ctx, *chunk)
+	if short := x.part.load(ctx, *chunk); short != nil {
+		return fmt.Errorf("read the beginning of a body: %w", short)
+	}
 	if most := x.limits.MaxBody; most > 0 && x.part.size >= most {
 		x.part.forget() // the limit was lowered: it is fetched anew and cut
 	}
+	return nil
 }
 
 // ranged reports whether the request asks for the rest of a body.

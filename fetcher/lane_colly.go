@@ -199,7 +199,9 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 		x.page = extractLimit
 	}
 	defer x.release()
-	s.from.kit.lendPart(ctx, x)
+	if short := s.from.kit.lendPart(ctx, x); short != nil {
+		return finding{result: crawler.Result{URL: u.URL}, cut: true, short: short}
+	}
 	header, cookies, left := s.header(u.URL)
 	if from := crawler.Referer(job.Referer, u.Via, u.URL); from != "" && header.Get("Referer") == "" {
 		header.Set("Referer", from)

@@ -195,19 +195,23 @@ type partial struct {
 
 // load opens what is there and digests it, so that a body can be gone on with after size bytes. Of a body
 // that is whole already the last byte is asked for again, since a server can only be asked for something.
-// What cannot be read is dropped; it is left alone when ctx ends.
-func (p *partial) load(ctx context.Context, buf []byte) {
+// What cannot be read is dropped; it is left alone when ctx ends, or when this machine is short of what reading takes, which
+// is the only error.
+func (p *partial) load(ctx context.Context, buf []byte) (short error) {
 	if p.info.Size == 0 {
-		return
+		return nil
 	}
 	if err := p.reopen(ctx, buf); err != nil {
 		p.closeFile()
-		if ctx.Err() == nil {
+		if ownTrouble(err) {
+			short = err
+		} else if ctx.Err() == nil {
 			p.from.log.Warn("the beginning of a body cannot be read", "url", p.url, "error", err)
 			p.forget()
 		}
 		p.size, p.sum = 0, nil
 	}
+	return short
 }
 
 func (p *partial) reopen(ctx context.Context, buf []byte) error {
