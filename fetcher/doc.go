@@ -15,6 +15,12 @@
 // falls silent towards the host when the lease ends, keeps its parts and asks on. When it is refused it
 // drops the turn with everything found in it.
 //
+// # Our own trouble
+//
+// What is wrong on this side is no fate of a URL: a full disk (disk.go), missing file descriptors or ports (own.go), a network
+// that is away (network.go). Then an exchange has no result, the turn ends early and its URLs go back untried, and fewer
+// turns are taken, or none, until it is over. A fault that may yet turn out to be the network's waits for that.
+//
 // # Goroutines
 //
 // Run owns all of them and returns after the last has ended: a few takers, and for each turn the sender
