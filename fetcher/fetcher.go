@@ -184,8 +184,13 @@ func (f *Fetcher) Condition() (Condition, <-chan struct{}) {
 	return Condition{Slots: slots, Silent: f.network.silence()}, moved
 }
 
-// patience is how long the network may be away by mere silence.
-func (f *Fetcher) patience() time.Duration { return networkPatience }
+// patience is how long the network may be away by mere silence: as long as a host may.
+func (f *Fetcher) patience() time.Duration {
+	if v := f.view.Load(); v != nil {
+		return max(v.Job.HostPatience, networkPatience)
+	}
+	return crawler.DefaultHostPatience
+}
 
 // Busy is how many turns it works on now.
 func (f *Fetcher) Busy() int { return int(f.busy.Load()) }

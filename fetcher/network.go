@@ -20,8 +20,9 @@ const (
 	networkSilence = 10 * time.Second
 	// networkWitnesses is how many hosts must have met silence meanwhile that had answered this process before.
 	networkWitnesses = 3
-	// networkPatience is how long the network may be away by mere silence, without evidence of the machine itself.
-	networkPatience = time.Hour
+	// networkPatience is the least time that the network may be away by mere silence, without evidence of the machine itself,
+	// where the patience with hosts is shorter.
+	networkPatience = time.Minute
 	// networkHosts is how many hosts are remembered as having answered; those that answered last stay. A host beyond
 	// it is no witness until it answers again.
 	networkHosts = 4096
