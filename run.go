@@ -123,7 +123,7 @@ func (r *run) start() error {
 	}
 	r.sched, err = scheduler.New(r.life, scheduler.Options{
 		Job: r.given, Said: r.o.Said, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
-		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Logger: r.o.Logger, Fault: r.o.Fault, Stream: along, ClockOffset: r.o.ClockOffset,
+		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Private: r.o.Private, Logger: r.o.Logger, Fault: r.o.Fault, Stream: along, ClockOffset: r.o.ClockOffset,
 	})
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))

@@ -94,6 +94,10 @@ type Options struct {
 	// others stay as they are there. nil = all: the job is given whole.
 	Said crawler.Said
 
+	// Private are cookies and logins that the job is to use ([crawler.ReadCookies], [crawler.ReadLogins]). They are kept in
+	// the ledger, so later runs need not give them, and shown nowhere.
+	Private crawler.Private
+
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
 

@@ -144,11 +144,12 @@ func (d *DomainState) For(h Host, now time.Time) []CookieChange {
 	return going
 }
 
-// Login completes the credentials of a host's seeds by the logins that were given for it. seeds says by which schemes
+// Login completes the credentials of a host's seeds, which win, by the logins that were given for it. seeds says by which schemes
 // seeds spell the host.
 func (d *DomainState) Login(h Host, seeds Schemes, c Credentials) Credentials {
+	own := c
 	for _, l := range d.Logins {
-		if l.Host != h {
+		if l.Host != h || l.Scheme == "" && own.HTTP != "" {
 			continue
 		}
 		if c.HTTP == "" && (l.Scheme == "http" || l.Scheme == "" && seeds.Permit("http")) {

@@ -87,7 +87,7 @@ func (f *Facts) whyStatus() Why {
 	w := Why{Rule: "HTTP " + strconv.Itoa(f.Row.Status) + ": an answer that is not 2xx, 304 or a redirect is a failure"}
 	switch s := f.Row.Status; {
 	case s == 401 || s == 403:
-		w.Change = []string{"credentials in the seed's URL, or --header; some sites refuse who asks too fast: a longer --delay"}
+		w.Change = []string{"credentials in the seed's URL or --auth-file, --cookies, or --header; some sites refuse who asks too fast: a longer --delay"}
 	case s == 404 || s == 410:
 		w.Change = []string{"nothing: the page is gone; the row's via says who links to it"}
 	case s == 429 || s == 503:

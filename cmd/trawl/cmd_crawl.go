@@ -99,6 +99,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if o.Keys, err = f.keys.open(o.Logger); err != nil {
 		return err
 	}
+	f.private.warn(o.Logger)
 	o.ClockOffset = f.clock.source()
 	if err := p.seeds(&job, &o, args); err != nil {
 		return err

@@ -27,6 +27,7 @@ type jobFlags struct {
 	retryFailed                          string
 	config                               config
 	keys                                 keyFlags
+	private                              privateFiles
 	log                                  logFlags
 	clock                                movedClock
 	maxTime                              time.Duration
@@ -63,6 +64,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringVar(&j.UserAgent, "user-agent", j.UserAgent, "name told to servers; robots.txt rules are looked up by its first word")
 	fs.Var(&f.headers, "header", "request header 'Name: value' sent to every host; Authorization, Proxy-Authorization and Cookie to the seeds' hosts only (repeatable)")
 	fs.StringVar(&f.referer, "referer", string(j.Referer), "what requests say of the page that led to them: none, origin, same-origin or strict-origin-when-cross-origin")
+	f.private.add(fs)
 	fs.Var(&f.ca, "ca-file", "certificates (PEM) trusted beside the system's")
 	fs.Var((*rate)(&j.Bandwidth), "bandwidth", "most bytes a second of each fetcher, such as 500KiB/s; 0 for no limit")
 	fs.Var(&f.minFree, "min-free", "stop before the disk of the crawl directory has less room than this; 0 for no limit")
@@ -153,6 +155,10 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 			return f.job, f.node, err
 		}
 		f.node.RetryFailed = reason
+	}
+	var err error
+	if f.node.Private, err = f.private.read(time.Now()); err != nil {
+		return f.job, f.node, err
 	}
 	f.node.Said = f.said(c)
 	f.node.MaxTime, f.node.Exports, f.node.MinFree = f.maxTime, f.exports, int64(f.minFree)

@@ -32,6 +32,9 @@ type sites struct {
 //	/to/PATH         a redirect to /PATH
 //	/hang-once/…     no answer to the first request, "late" to the others
 //	/flaky/N/…       503 to the first N requests
+//	/sees/NAME       a page whose title is that header of the request, and the user's name and password for Authorization
+//	/gate/PATH       a redirect to /consent/PATH, or with the cookie that it sets, a page with the title "in"
+//	/consent/PATH    sets that cookie, and redirects to /gate/PATH
 type site struct {
 	dir    string
 	server *httptest.Server
@@ -44,7 +47,7 @@ type site struct {
 
 // cmdSite serves a directory until the script ends. It sets $SITE to the URL without a slash at its end,
 // $HOST to name:port and $PORT_OF_SITE; with a second argument N, $SITEN and so on. In the files seeds.txt,
-// list.txt and list2.txt of the script, $SITE stands for the URL.
+// list.txt, list2.txt and auth.txt of the script, $SITE stands for the URL and $HOST for its host.
 func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	mustAbsent(ts, neg)
 	if len(args) < 1 || len(args) > 2 {
@@ -63,12 +66,12 @@ func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	defer all.mu.Unlock()
 	all.all = append(all.all, s)
 	// Files of the script may name the site.
-	for _, name := range []string{"seeds.txt", "list.txt", "list2.txt"} {
+	for _, name := range []string{"seeds.txt", "list.txt", "list2.txt", "auth.txt"} {
 		b, err := os.ReadFile(ts.MkAbs(name))
 		if err != nil {
 			continue
 		}
-		text := strings.ReplaceAll(string(b), "$SITE"+suffix, s.server.URL)
+		text := strings.NewReplacer("$SITE"+suffix, s.server.URL, "$HOST"+suffix, host).Replace(string(b))
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o666))
 	}
 }
@@ -85,6 +88,23 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "as asked", code)
 	case "to":
 		http.Redirect(w, r, "/"+rest, http.StatusFound)
+	case "sees":
+		text := r.Header.Get(rest)
+		if user, password, ok := r.BasicAuth(); ok && rest == "Authorization" {
+			text = user + ":" + password
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<title>%s</title>", text)
+	case "gate":
+		if c, err := r.Cookie("consent"); err != nil || c.Value != "yes" {
+			http.Redirect(w, r, "/consent/"+rest, http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<title>in %s</title>", rest)
+	case "consent":
+		http.SetCookie(w, &http.Cookie{Name: "consent", Value: "yes", Path: "/", HttpOnly: true})
+		http.Redirect(w, r, "/gate/"+rest, http.StatusFound)
 	case "hang-once":
 		if n == 1 {
 			select {
