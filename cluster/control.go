@@ -100,7 +100,8 @@ func (o *ControlOptions) validate() error {
 	return errors.Join(errs...)
 }
 
-// Control is the control API of a node: status, stop, and the intake of shipped files, over HTTP.
+// Control is the control API of a node, over HTTP: status, the stories of URLs, exports, backups, stop, changes of the job, more
+// seeds, and the intake of shipped files.
 type Control struct {
 	opts    ControlOptions
 	refused *tally

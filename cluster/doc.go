@@ -37,8 +37,8 @@
 //
 // # Control
 //
-// [Control] serves status, stop, the stories of single URLs and the intake of shipped files over HTTP, on the
-// crawl directory's socket or with TLS; [ControlClient] asks it.
+// [Control] serves status, stop, changes of the job, more seeds, exports, backups, the stories of single URLs and the intake of
+// shipped files over HTTP, on the crawl directory's socket or with TLS; [ControlClient] asks it.
 //
 // # Goroutines
 //

@@ -241,7 +241,8 @@ type RowChange struct{ Old, New *Row }
 // in the order of due hosts in step with [HostState.Due].
 type HostChange struct{ Old, New *HostState }
 
-// Changes is one atomic change of the ledger: admit, offer, grant, settle and lapse all end in one. It is
+// Changes is one atomic change of the ledger: admit, offer, grant, settle and lapse all end in one, as do changes of the job, work
+// on the whole ledger (recounts, retries of what failed) and repairs. It is
 // applied whole and synced, or not at all.
 type Changes struct {
 	Now        time.Time // the scheduler's clock; stored, so that no later life starts before it

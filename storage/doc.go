@@ -19,8 +19,8 @@
 //
 // # Goroutines
 //
-// The ledger and the exports start none of their own; Pebble runs its flushes and compactions in the
-// background between [OpenLedger] and [Ledger.Close]. Reads may run at the same time as commits and as each
+// The ledger starts one for each commit, so that a disk that hangs does not hang its caller for ever (ledger_broken.go); the
+// exports start none. Pebble runs its flushes and compactions in the background between [OpenLedger] and [Ledger.Close]. Reads may run at the same time as commits and as each
 // other. Commits are taken one after the other.
 //
 // # Crash story
