@@ -17,4 +17,5 @@ const (
 	BoundCookiesHost   = "cookies-host"   // a host's cookie went because the host set more than MaxHostCookies or MaxHostCookieBytes
 	BoundCookiesDomain = "cookies-domain" // a cookie went because its domain has more than MaxDomainCookies or MaxDomainCookieBytes
 	BoundCookieHeader  = "cookie-header"  // a cookie was left out of a request whose Cookie field would be over MaxCookieHeader
+	BoundScope         = "scope-seeds"    // a seed opens the scope beyond those that are kept in memory; it counts, and is looked up in the ledger
 )

@@ -256,15 +256,4 @@ func backoffText(h *HostState) string {
 	return fmt.Sprintf("back-off after answers of %d", h.Refused)
 }
 
-// ruleOf is the rule of the configuration that names the host most closely, nil when none does ([Job.For]).
-func (j *Job) ruleOf(h Host) *HostRule {
-	best, nearest := (*HostRule)(nil), 0
-	for i := range j.Hosts {
-		if c := j.Hosts[i].covers(h); c > nearest {
-			best, nearest = &j.Hosts[i], c
-		}
-	}
-	return best
-}
-
 func rulePlace(r *HostRule) string { return "hosts: " + r.Match + ", in the configuration (--config)" }

@@ -70,8 +70,6 @@ type HostRule struct {
 
 func (r *HostRule) validate() error {
 	switch {
-	case r.Match == "" || strings.ContainsAny(r.Match, " /?#@"):
-		return fmt.Errorf("hosts: %q is no host or domain", r.Match)
 	case r.Delay != nil && (*r.Delay < 0 || *r.Delay > 24*time.Hour):
 		return fmt.Errorf("hosts: %s: delay %v: use 0 to 24h", r.Match, *r.Delay)
 	case r.PerHost != nil && (*r.PerHost < 1 || *r.PerHost > 64):
@@ -85,22 +83,6 @@ func (r *HostRule) validate() error {
 		}
 	}
 	return nil
-}
-
-// covers tells how closely the rule names the host: 0 not at all, else the longer the closer.
-func (r *HostRule) covers(h Host) int {
-	match := strings.TrimPrefix(strings.ToLower(r.Match), "*.")
-	name, _, _ := strings.Cut(string(h), ":")
-	if strings.HasPrefix(string(h), "[") {
-		name = string(h)
-	}
-	switch {
-	case string(h) == match:
-		return 2*len(match) + 2
-	case name == match, strings.HasSuffix(name, "."+match):
-		return 2*len(match) + 1
-	}
-	return 0
 }
 
 // HostSettings are the settings in force for one host.
@@ -119,12 +101,7 @@ func (j *Job) HasSecrets() bool { return slices.ContainsFunc(j.Headers, Header.S
 // For gives the settings of a host: the job's, with those of the rule that names it most closely.
 func (j *Job) For(h Host) HostSettings {
 	s := HostSettings{Delay: j.Delay, PerHost: j.PerHost, MaxPages: j.MaxPerHost, IgnoreRobots: j.IgnoreRobots, Headers: j.Headers}
-	best, nearest := (*HostRule)(nil), 0
-	for i := range j.Hosts {
-		if c := j.Hosts[i].covers(h); c > nearest {
-			best, nearest = &j.Hosts[i], c
-		}
-	}
+	best := j.ruleOf(h)
 	if best == nil {
 		return s
 	}

@@ -100,6 +100,8 @@ type Job struct {
 	AllowPrivate []string    `json:"allow_private,omitempty"` // networks (CIDR) or "all"
 	SeedPrivate  []string    `json:"seed_private,omitempty"`  // IP:port opened because a seed spells it; set by the scheduler
 
+	Index *HostIndex `json:"-"` // of Hosts, see IndexHosts
+
 	Workers int `json:"workers,omitempty"` // most turns at once on each fetcher; 0 = as it announces
 
 	Lease    time.Duration `json:"lease"`     // right to work, from the asking
@@ -240,8 +242,8 @@ func (j *Job) Validate() error {
 	for _, h := range j.Headers {
 		problems = append(problems, h.validate("--header"))
 	}
-	for i := range j.Hosts {
-		problems = append(problems, j.Hosts[i].validate())
+	if more := j.canonicalHosts(); len(more) > 0 {
+		problems = append(problems, more...)
 	}
 	return errors.Join(problems...)
 }

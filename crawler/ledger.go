@@ -305,18 +305,19 @@ type JobState struct {
 
 // LedgerState is what a scheduler reads at its start.
 type LedgerState struct {
-	Life     Life
-	Fresh    bool // nothing was ever written
-	Clock    time.Time
-	Position uint64
-	Sequence uint64
-	Ran      time.Duration // how long the job has run: time that counts against the patience with hosts
-	Tallies  Tallies
-	State    JobState
-	Work     Work
-	Turns    []TurnState
-	Scope    []ScopeSeed
-	Owed     OwedRange // rows to be delivered before others
+	Life      Life
+	Fresh     bool // nothing was ever written
+	Clock     time.Time
+	Position  uint64
+	Sequence  uint64
+	Ran       time.Duration // how long the job has run: time that counts against the patience with hosts
+	Tallies   Tallies
+	State     JobState
+	Work      Work
+	Turns     []TurnState
+	Scope     []uint64  // keys of the seeds that opened the scope, MaxScopeSeeds of them
+	ScopeMore bool      // there are more
+	Owed      OwedRange // rows to be delivered before others
 
 	// Origin is the first life of this crawl: Life, unless the ledger was restored from a copy. Restored is when it was
 	// restored last, zero for never; of two ledgers with one origin the one restored later goes on.

@@ -42,6 +42,7 @@ type Scope struct {
 	include    []*regexp.Regexp
 	exclude    []*regexp.Regexp
 	seeds      map[uint64]struct{} // hashes of the ScopeSeeds: 8 bytes a seed, however long its text
+	rest       restOfSeeds
 }
 
 // NewScope compiles the job's scope, without seeds.
@@ -80,7 +81,16 @@ func (s *Scope) SeedOf(u URL) ScopeSeed {
 }
 
 // Add opens the scope for a seed and reports whether that was new.
-func (s *Scope) Add(seed ScopeSeed) bool { return s.AddKey(seed.Key()) }
+func (s *Scope) Add(seed ScopeSeed) bool {
+	if s.rest.stored == nil || len(s.seeds) < s.rest.most {
+		return !s.rest.has(seed) && s.AddKey(seed.Key())
+	}
+	if _, known := s.seeds[seed.Key()]; known || s.rest.has(seed) {
+		return false
+	}
+	s.rest.add(seed)
+	return true
+}
 
 // Key is the hash that a scope keeps of a seed.
 func (seed ScopeSeed) Key() uint64 { return xxhash.Sum64String(string(seed)) }
@@ -143,8 +153,9 @@ func (s *Scope) covers(u URL, kind LinkKind) (rule string, in bool) {
 	case ScopePrefix:
 		return "--scope prefix", s.coversPrefix(u)
 	}
-	_, in = s.seeds[s.SeedOf(u).Key()]
-	return "--scope " + string(s.rule), in
+	seed := s.SeedOf(u)
+	_, in = s.seeds[seed.Key()]
+	return "--scope " + string(s.rule), in || s.rest.has(seed)
 }
 
 // coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and
@@ -162,7 +173,7 @@ func (s *Scope) coversPrefix(u URL) bool {
 			return true
 		}
 	}
-	return false
+	return s.restCovers(u)
 }
 
 func writeAll(hash *xxhash.Digest, texts ...string) {

@@ -14,6 +14,9 @@ func leaves(v reflect.Value, path string) map[any]string {
 	all := make(map[any]string)
 	for i := range v.NumField() {
 		f, name := v.Field(i), path+v.Type().Field(i).Name
+		if v.Type().Field(i).Tag.Get("json") == "-" {
+			continue // made from the others
+		}
 		if f.Kind() != reflect.Struct {
 			all[f.Addr().Interface()] = name
 			continue

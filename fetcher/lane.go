@@ -117,7 +117,7 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 		return true
 	}
 	t.f.pages.Add(1)
-	links, dropped := t.inScope(withRedirect(&found))
+	links, dropped := t.inScope(u, withRedirect(&found))
 	away := t.away(&found.result)
 	t.report.add(&found.result, u.Depth, links, longer || away)
 	t.report.addTallies(dropped, nil)
@@ -126,23 +126,24 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 
 // early takes links of a page while it is read. It returns when there is room for more, or when the exchange is cut.
 func (t *turn) early(u crawler.TaskURL, links []crawler.Link, cookies []crawler.CookieChange) {
-	links, dropped := t.inScope(links)
+	links, dropped := t.inScope(u, links)
 	t.report.hold(cookies)
 	t.report.addLinks(u.URL, u.Depth, links)
 	t.report.addTallies(dropped, nil)
 	t.report.room(t.flight.Done())
 }
 
-// withRedirect has the target of a redirect among the links, once.
+// withRedirect has the target of a redirect among the links, once and first: so the scheduler knows before any other link whether
+// a seed's redirects end here.
 func withRedirect(found *finding) []crawler.Link {
 	to := crawler.Link{URL: found.result.RedirectTo, Kind: crawler.LinkRedirect}
 	if to.URL.IsZero() {
 		return found.links
 	}
-	if slices.Contains(found.links, to) {
-		return found.links
+	if i := slices.Index(found.links, to); i >= 0 {
+		found.links = slices.Delete(found.links, i, i+1)
 	}
-	return append(found.links, to)
+	return slices.Insert(found.links, 0, to)
 }
 
 // begin waits for the pace and for the right. It reports false when no further request may be sent.

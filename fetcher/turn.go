@@ -287,12 +287,13 @@ func (t *turn) answer() <-chan struct{} {
 // inScope leaves out the links that the job's scope does not take, and counts them by reason. Redirects
 // stay: where a seed's redirects end may open the scope, which the scheduler decides. A download follows
 // nothing else.
-func (t *turn) inScope(links []crawler.Link) (keep []crawler.Link, dropped tally) {
+func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped tally) {
 	t.mu.Lock()
 	scope := t.scope
 	t.mu.Unlock()
 	download := t.job.Kind == crawler.Download
-	if scope == nil && !download {
+	ends := page.Depth == 0 && page.Redirects > 0 // a seed's redirects may end here, and then its links are in scope
+	if (scope == nil || ends) && !download {
 		return links, nil
 	}
 	keep = links[:0]

@@ -47,7 +47,10 @@ func (st *step) openScope(u crawler.URL) {
 		return
 	}
 	st.changes.Scope = append(st.changes.Scope, seed)
-	if st.s.scope.Len() <= maxNoticeSeeds+1 { // a scope that is too large to be told does not go out of date
+	if st.s.scope.Beyond() {
+		addWord(&st.tallies.Bounds, crawler.BoundScope, 1)
+	}
+	if st.s.scope.Len() <= maxNoticeSeeds+1 && !st.s.scope.Beyond() { // a scope that is too large to be told does not go out of date
 		st.s.epoch++
 	}
 }
@@ -95,9 +98,6 @@ func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
 		if l.Kind == crawler.LinkRedirect {
 			c.depth, c.redirects, c.isSeed, c.name = page.Depth, page.Redirects+1, page.IsSeed, page.Name
 			c.requisite, c.referrer = page.Requisite, referrer(page)
-			if page.IsSeed && !crawler.OpensPrivate(l.URL) {
-				st.openScope(l.URL)
-			}
 			if st.s.job.Job.Kind == crawler.Download && c.name == "" {
 				c.name = crawler.FileName(page.URL)
 			}
@@ -110,12 +110,25 @@ func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
 			if c.requisite {
 				kind = crawler.LinkRequisite
 			}
-			if d := st.s.scope.Decide(l.URL, kind); !d.In {
+			if d := st.s.scope.Decide(l.URL, kind); !d.In && !(c.isSeed && leadsOn(d, l.URL)) {
 				addWord(&st.tallies.Dropped, d.Drop, 1)
 				continue
 			}
 		}
 		st.links = append(st.links, c)
+	}
+}
+
+// leadsOn reports whether a hop of a seed's redirects is asked although it is out of scope: only the end of the redirects
+// opens the scope, and that is known when they end. Like a seed it belongs to the job whatever --include says.
+func leadsOn(d crawler.Decision, u crawler.URL) bool {
+	return (d.Drop == crawler.DropScope || d.Drop == crawler.DropInclude) && !crawler.OpensPrivate(u)
+}
+
+// redirectsEnd opens the scope where the redirects of a seed end, at the first answer that is not a redirect.
+func (st *step) redirectsEnd(page *crawler.Row) {
+	if page.IsSeed && page.Redirects > 0 && !crawler.OpensPrivate(page.URL) {
+		st.openScope(page.URL)
 	}
 }
 

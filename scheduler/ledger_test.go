@@ -17,21 +17,23 @@ import (
 // memLedger is a ledger in memory that checks the balance at every commit: what the tallies and the host
 // records say must be what the rows and turns say.
 type memLedger struct {
-	mu      sync.Mutex
-	state   crawler.LedgerState
-	rows    map[crawler.URLKey]*crawler.Row
-	hosts   map[crawler.Host]crawler.HostState
-	turns   map[crawler.Host]crawler.TurnState
-	robots  map[crawler.Host]map[string]crawler.HostRobots
-	errands map[crawler.Host][]crawler.RobotsHop
-	answers map[crawler.URLKey]crawler.HopAnswer
-	owed    []crawler.OwedRow
-	domains map[string]crawler.DomainState
-	commits int
-	broken  error                  // what the balance check found
-	refuse  error                  // returned by Commit
-	lenient bool                   // no balance: the test put something into it
-	watch   func(*crawler.Changes) // sees each change once it is applied; nil = nobody
+	mu        sync.Mutex
+	state     crawler.LedgerState
+	rows      map[crawler.URLKey]*crawler.Row
+	hosts     map[crawler.Host]crawler.HostState
+	turns     map[crawler.Host]crawler.TurnState
+	robots    map[crawler.Host]map[string]crawler.HostRobots
+	errands   map[crawler.Host][]crawler.RobotsHop
+	answers   map[crawler.URLKey]crawler.HopAnswer
+	scope     map[crawler.ScopeSeed]bool
+	owed      []crawler.OwedRow
+	domains   map[string]crawler.DomainState
+	commits   int
+	broken    error                  // what the balance check found
+	refuse    error                  // returned by Commit
+	mostSeeds int                    // that Load gives; 0 = crawler.MaxScopeSeeds
+	lenient   bool                   // no balance: the test put something into it
+	watch     func(*crawler.Changes) // sees each change once it is applied; nil = nobody
 }
 
 func newMemLedger() *memLedger {
@@ -39,7 +41,7 @@ func newMemLedger() *memLedger {
 		state: crawler.LedgerState{Fresh: true, Life: crawler.Life{1}},
 		rows:  map[crawler.URLKey]*crawler.Row{}, hosts: map[crawler.Host]crawler.HostState{},
 		turns: map[crawler.Host]crawler.TurnState{}, robots: map[crawler.Host]map[string]crawler.HostRobots{},
-		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{}, domains: map[string]crawler.DomainState{},
+		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{}, domains: map[string]crawler.DomainState{}, scope: map[crawler.ScopeSeed]bool{},
 	}
 }
 
@@ -48,6 +50,12 @@ func (l *memLedger) Load(context.Context) (crawler.LedgerState, error) {
 	defer l.mu.Unlock()
 	s := l.state
 	s.Tallies, s.Work = l.state.Tallies.Clone(), l.state.Work.Clone()
+	for seed := range l.scope {
+		if s.ScopeMore = len(s.Scope) == l.scopeSeedsMost(); s.ScopeMore {
+			break
+		}
+		s.Scope = append(s.Scope, seed.Key())
+	}
 	s.Turns = slices.Collect(maps.Values(l.turns))
 	for i := range s.Turns {
 		s.Turns[i].URLs = slices.Clone(s.Turns[i].URLs)
@@ -106,9 +114,11 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	for _, a := range c.Answers {
 		l.answers[a.URL.Key()] = a
 	}
-	l.state.Scope = append(l.state.Scope, c.Scope...)
 	l.owed = slices.DeleteFunc(l.owed, func(o crawler.OwedRow) bool { return o.Number <= c.Delivered })
 	l.owed = append(l.owed, c.Owed...)
+	for _, seed := range c.Scope {
+		l.scope[seed] = true
+	}
 	if c.Tallies != nil {
 		l.state.Tallies = c.Tallies.Clone()
 	}
@@ -390,4 +400,24 @@ func (l *memLedger) Beyond(h crawler.Host, depth int) (int64, error) {
 		}
 	}
 	return n, nil
+}
+
+func (l *memLedger) Opened(seed crawler.ScopeSeed) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.scope[seed], nil
+}
+
+func (l *memLedger) scopeSeedsMost() int {
+	if l.mostSeeds > 0 {
+		return l.mostSeeds
+	}
+	return crawler.MaxScopeSeeds
+}
+
+// scopeSeeds are the texts that opened the scope, in order.
+func (l *memLedger) scopeSeeds() []crawler.ScopeSeed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.scope))
 }

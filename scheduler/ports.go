@@ -30,6 +30,8 @@ type Reader interface {
 	// nextRetry is when the earliest retry that is not due yet is due, zero when there is none. Rows that
 	// a turn has leased are among them.
 	Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error)
+	// Opened reports whether the seed opened the scope.
+	Opened(seed crawler.ScopeSeed) (bool, error)
 	// Beyond counts a host's waiting rows deeper than depth.
 	Beyond(h crawler.Host, depth int) (int64, error)
 	// Robots reads the host's robots files.

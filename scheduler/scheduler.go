@@ -39,7 +39,9 @@ type Options struct {
 	Private crawler.Private
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
-	Logger                  *slog.Logger
+	// ScopeSeeds is how many seeds of the scope are kept in memory; 0 = crawler.MaxScopeSeeds. The others are looked up.
+	ScopeSeeds int
+	Logger     *slog.Logger
 	// Stream reads along; nil = nobody. One that is slow slows the job down, and nothing piles up.
 	Stream Stream
 	// ClockOffset is added to the wall clock at the start, for tests that move it. nil = nothing.
@@ -107,6 +109,13 @@ type effects struct {
 	purge uint64
 }
 
+func (o *Options) maxScopeSeeds() int {
+	if o.ScopeSeeds > 0 {
+		return o.ScopeSeeds
+	}
+	return crawler.MaxScopeSeeds
+}
+
 // New reads the ledger and makes the scheduler of its job. It refuses a ledger of another job
 // ([ErrOtherJob]). Limits that changed since the last run are applied before it returns.
 func New(ctx context.Context, o Options) (*Scheduler, error) {
@@ -172,9 +181,10 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, seed := range l.Scope {
-		scope.Add(seed)
+	for _, key := range l.Scope {
+		scope.AddKey(key)
 	}
+	scope.Bound(s.o.maxScopeSeeds(), l.ScopeMore, s.o.Ledger.Opened)
 	st.scope, st.guard = scope, crawler.NewAddressGuard(&st.job.Job)
 	st.recover(l.Turns, now, s.o.LocalFetcher)
 	return st, nil

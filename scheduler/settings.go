@@ -16,6 +16,7 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	if err := job.Validate(); err != nil {
 		return err
 	}
+	s.o.Job = job
 	if l.State.Job.Kind == "" {
 		return s.begin(st, l.Fresh)
 	}

@@ -26,6 +26,9 @@ func (st *step) settle(p *crawler.Part) {
 	for i := range p.Links {
 		page := rows[p.Links[i].Page.Key()]
 		if page != nil && slices.Contains(t.URLs, page.Key().URL) {
+			if links := p.Links[i].Links; len(links) > 0 && links[0].Kind != crawler.LinkRedirect {
+				st.redirectsEnd(page)
+			}
 			st.addLinks(page, p.Links[i].Links)
 		}
 	}
@@ -86,6 +89,9 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 	}
 	if again && back == old {
 		fresh = *waitAgain(&fresh, fresh.Redirects+1)
+	}
+	if fresh.Outcome.Final() && fresh.Outcome != crawler.Redirected && r.Status > 0 {
+		st.redirectsEnd(&fresh)
 	}
 	st.put(old, &fresh, true)
 	rows[k] = &fresh

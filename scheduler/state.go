@@ -285,6 +285,9 @@ func (st *step) endTurn(h *crawler.HostState, t *turn) {
 func (st *step) seal() {
 	c := &st.changes
 	c.Now = st.now
+	if st.s.scope != nil {
+		st.fail(st.s.scope.Err(), "look seeds of the scope up")
+	}
 	for _, k := range st.order {
 		e := st.rows[k]
 		c.Rows = append(c.Rows, crawler.RowChange{Old: e.old, New: e.new})
@@ -354,6 +357,9 @@ func away(h *crawler.HostState) int64 {
 func (s *state) applied(st *step) {
 	s.tallies, s.sequence, s.owed = st.tallies, st.sequence, st.owed
 	s.delivered = max(s.delivered, st.changes.Delivered)
+	if len(st.changes.Scope) > 0 {
+		s.scope.Stored()
+	}
 	if st.changes.Position > 0 {
 		s.position = st.changes.Position
 	}

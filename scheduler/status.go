@@ -70,7 +70,7 @@ func (s *state) pages(fetcher string, r *crawler.Result) {
 
 func (s *Scheduler) publishNotice() {
 	n := crawler.JobNotice{Job: s.state.job.Job, Life: s.state.life, Done: s.state.over(), ScopeEpoch: s.state.epoch}
-	if s.state.scope.Len() <= maxNoticeSeeds {
+	if s.state.scope.Len() <= maxNoticeSeeds && !s.state.scope.Beyond() {
 		n.ScopeKeys, n.ScopeWhole = s.state.scope.Keys(), true
 	}
 	s.notice.Store(&n)

@@ -238,8 +238,12 @@ func TestSettle(t *testing.T) {
 		if r := d.row("https://other.test/home"); r.Depth != 0 || r.Redirects != 1 || !r.IsSeed {
 			t.Errorf("got %+v", r)
 		}
-		if len(d.led.state.Scope) != 2 {
-			t.Errorf("scope %v, want two hosts", d.led.state.Scope)
+		if got := d.led.scopeSeeds(); len(got) != 1 {
+			t.Errorf("scope %v before it is known whether they end there", got)
+		}
+		d.answeredPage(d.takeAt("other.test"))
+		if got := d.led.scopeSeeds(); len(got) != 2 {
+			t.Errorf("scope %v, want two hosts", got)
 		}
 	})
 }

@@ -360,10 +360,15 @@ func (m *model) checkOwn(tb testing.TB, l *Ledger) {
 	for _, t := range m.turns {
 		want.Turns = append(want.Turns, *t)
 	}
-	want.Scope = slices.Collect(maps.Keys(m.scope))
+	for seed := range m.scope {
+		want.Scope = append(want.Scope, seed.Key())
+		if opened, err := l.Opened(seed); err != nil || !opened {
+			tb.Errorf("Opened(%s) = %v, %v", seed, opened, err)
+		}
+	}
 	byHost := cmpopts.SortSlices(func(a, b crawler.TurnState) bool { return a.Host < b.Host })
-	byText := cmpopts.SortSlices(func(a, b crawler.ScopeSeed) bool { return a < b })
-	if d := gocmp.Diff(want, got, sameValues, byHost, byText); d != "" {
+	byKey := cmpopts.SortSlices(func(a, b uint64) bool { return a < b })
+	if d := gocmp.Diff(want, got, sameValues, byHost, byKey); d != "" {
 		tb.Errorf("Load (-model +ledger):\n%s", d)
 	}
 }

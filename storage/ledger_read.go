@@ -32,7 +32,7 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 		func() error { return l.metaJSON(snap, metaState, &s.State) },
 		func() error { return l.metaJSON(snap, metaWork, &s.Work) },
 		func() (err error) { s.Turns, err = l.turns(ctx, snap); return },
-		func() (err error) { s.Scope, err = l.scope(ctx, snap); return },
+		func() (err error) { s.Scope, s.ScopeMore, err = l.scope(ctx, snap, crawler.MaxScopeSeeds); return },
 		func() (err error) { s.Owed, err = l.owedRange(snap); return },
 	} {
 		if err == nil {
@@ -70,13 +70,25 @@ func (l *Ledger) turns(ctx context.Context, r pebble.Reader) ([]crawler.TurnStat
 	return turns, errors.Join(c.err(), ctx.Err())
 }
 
-func (l *Ledger) scope(ctx context.Context, r pebble.Reader) ([]crawler.ScopeSeed, error) {
-	var seeds []crawler.ScopeSeed
-	err := l.scan(r, appendScope(nil, ""), func(key, _ []byte) error {
-		seeds = append(seeds, crawler.ScopeSeed(key[prefixBytes:]))
+// scope reads the keys of up to most seeds that opened the scope, not their texts, and whether there are more.
+func (l *Ledger) scope(ctx context.Context, r pebble.Reader, most int) (keys []uint64, more bool, err error) {
+	err = l.scan(r, appendScope(nil, ""), func(key, _ []byte) error {
+		if more = len(keys) == most; more {
+			return errEnough
+		}
+		keys = append(keys, crawler.ScopeSeed(key[prefixBytes:]).Key())
 		return ctx.Err()
 	})
-	return seeds, err
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return keys, more, err
+}
+
+// Opened reports whether the seed opened the scope.
+func (l *Ledger) Opened(seed crawler.ScopeSeed) (bool, error) {
+	_, found, err := l.get(l.db, appendScope(nil, seed))
+	return found, err
 }
 
 // Host reads the host whose key this is, false when there is none. Of two names with the same hash the
