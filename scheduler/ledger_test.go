@@ -31,6 +31,7 @@ type memLedger struct {
 	commits   int
 	broken    error                  // what the balance check found
 	refuse    error                  // returned by Commit
+	dies      error                  // returned by Commit once it is applied
 	mostSeeds int                    // that Load gives; 0 = crawler.MaxScopeSeeds
 	lenient   bool                   // no balance: the test put something into it
 	watch     func(*crawler.Changes) // sees each change once it is applied; nil = nobody
@@ -140,7 +141,7 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 	if l.watch != nil {
 		l.watch(c)
 	}
-	return nil
+	return l.dies
 }
 
 // balance recounts everything.
