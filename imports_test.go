@@ -15,7 +15,7 @@ var star = map[string]struct {
 	may []string
 	why string
 }{
-	"crawler":   {nil, "it is what all others share: words and rules, without I/O"},
+	"crawler":   {[]string{"crawler"}, "it is what all others share: words and rules, without I/O"},
 	"scheduler": {[]string{"crawler"}, "it decides, and declares what it needs of queue and ledger in ports.go"},
 	"fetcher":   {[]string{"crawler"}, "it does, and declares what it needs of queue and archive in ports.go"},
 	"cluster":   {[]string{"crawler", "cluster"}, "it connects, and knows nothing of what is decided or kept"},

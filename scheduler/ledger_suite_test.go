@@ -1,0 +1,15 @@
+package scheduler
+
+import (
+	"testing"
+
+	"trawl/crawler/ledgertest"
+)
+
+func TestTheLedgerInMemoryIsALedger(t *testing.T) {
+	ledgertest.Run(t, func(*testing.T) ledgertest.Ledger {
+		l := newMemLedger()
+		l.lenient = true // the tests put single records
+		return l
+	})
+}
