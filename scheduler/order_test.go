@@ -12,18 +12,26 @@ import (
 // fairness watches a ledger: from the moment a host is due until its turn, no host that became due later may have more than one.
 type fairness struct {
 	led    *memLedger
-	from   time.Time // hosts may be held back before
+	from   time.Time                  // hosts may be held back before
+	since  map[crawler.Host]time.Time // due
 	turns  map[crawler.Host]map[crawler.Host]int
 	unfair []string
 }
 
 func watchFairness(led *memLedger) *fairness {
-	f := &fairness{led: led, turns: map[crawler.Host]map[crawler.Host]int{}}
+	f := &fairness{led: led, since: map[crawler.Host]time.Time{}, turns: map[crawler.Host]map[crawler.Host]int{}}
 	led.watch = f.see
 	return f
 }
 
 func (f *fairness) see(c *crawler.Changes) {
+	for _, e := range c.Hosts { // one that is not due any more, or again, begins anew
+		due, is := e.New.Due()
+		if was, known := f.since[e.New.Host]; known && (!is || !due.Equal(was)) {
+			delete(f.turns, e.New.Host)
+		}
+		f.since[e.New.Host] = due
+	}
 	for _, e := range c.Hosts {
 		if e.New.Turn.IsZero() || e.Old != nil && !e.Old.Turn.IsZero() {
 			continue
