@@ -1,8 +1,9 @@
 // Command web answers on every address of 127.0.0.0/8 at one port, so that a million hosts cost nothing: a small page for
 // each path and no robots.txt. It listens on the loopback device alone. GET /__stats at 127.0.0.1 tells the requests, the hosts
-// that were asked, and when the first came since the last GET /__reset, in milliseconds of the wall clock.
+// that were asked, and when the first came since the last GET /__reset, in milliseconds of the wall clock. With -hub ADDRESS every other
+// address redirects its robots.txt to one URL there; the stats count what was asked for at that address.
 //
-//	web [-port PORT] [-latency D] [-bytes N]
+//	web [-port PORT] [-latency D] [-bytes N] [-hub ADDRESS]
 package main
 
 import (
@@ -37,6 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	port := f.Int("port", 0, "`port`, 0 for any")
 	latency := f.Duration("latency", 0, "time to an answer")
 	size := f.Int("bytes", 400, "size of a page")
+	hub := f.String("hub", "", "`address` that the robots.txt of all others are redirected to")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -46,7 +48,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "port %d\n", l.Addr().(*net.TCPAddr).Port)
-	w := &web{latency: *latency, page: page(*size), hosts: make(map[string]struct{})}
+	w := &web{latency: *latency, hub: *hub, page: page(*size), hosts: make(map[string]struct{})}
 	s := &http.Server{Handler: w, ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { s.Close() })()
 	if err := s.Serve(l); ctx.Err() == nil {
@@ -54,6 +56,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	return nil
 }
+
+// hubRules is where the rules of all hosts lie with -hub.
+const hubRules = "/rules-of-all.txt"
 
 // loopbackOnly binds a socket to the loopback device: who comes from elsewhere finds no listener.
 func loopbackOnly(_, _ string, c syscall.RawConn) error {
@@ -73,10 +78,13 @@ func page(size int) []byte {
 type web struct {
 	latency time.Duration
 	page    []byte
+	hub     string
 
 	mu       sync.Mutex
 	requests int64
 	robots   int64
+	hubRules int64 // requests for the URL that all are redirected to
+	hubPages int64
 	first    time.Time
 	last     time.Time
 	hosts    map[string]struct{}
@@ -90,7 +98,14 @@ func (s *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.reset()
 	case r.URL.Path == "/robots.txt":
 		s.note(r, true)
+		if name, port, _ := net.SplitHostPort(r.Host); s.hub != "" && name != s.hub {
+			http.Redirect(w, r, "http://"+net.JoinHostPort(s.hub, port)+hubRules, http.StatusFound)
+			return
+		}
 		http.NotFound(w, r)
+	case r.URL.Path == hubRules:
+		s.note(r, true)
+		fmt.Fprint(w, "User-agent: *\nDisallow: /closed\n")
 	default:
 		s.note(r, false)
 		if s.latency > 0 {
@@ -118,12 +133,19 @@ func (s *web) note(r *http.Request, robots bool) {
 	} else {
 		s.requests++
 	}
+	switch name, _, _ := net.SplitHostPort(r.Host); {
+	case name != s.hub:
+	case r.URL.Path == hubRules:
+		s.hubRules++
+	case !robots:
+		s.hubPages++
+	}
 }
 
 func (s *web) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.robots, s.first, s.last = 0, 0, time.Time{}, time.Time{}
+	s.requests, s.robots, s.hubRules, s.hubPages, s.first, s.last = 0, 0, 0, 0, time.Time{}, time.Time{}
 	clear(s.hosts)
 }
 
@@ -134,5 +156,5 @@ func (s *web) stats(w io.Writer) {
 	if !s.first.IsZero() {
 		first = s.first.UnixMilli()
 	}
-	fmt.Fprintf(w, "requests %d\nrobots %d\nhosts %d\nfirst %d\n", s.requests, s.robots, len(s.hosts), first)
+	fmt.Fprintf(w, "requests %d\nrobots %d\nhosts %d\nfirst %d\nhub-rules %d\nhub-pages %d\n", s.requests, s.robots, len(s.hosts), first, s.hubRules, s.hubPages)
 }
