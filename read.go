@@ -58,7 +58,7 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
 		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
 	}
-	if !l.State.Finished.IsZero() {
+	if !l.State.Finished.IsZero() && !l.Work.Pending() {
 		s.State, s.Finished = "done", l.State.Finished
 	}
 	if j := &l.State.Job; j.MaxPages > 0 && s.Fetched >= j.MaxPages {

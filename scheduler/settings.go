@@ -52,15 +52,14 @@ func (s *Scheduler) begin(st *state, fresh bool) error {
 	return nil
 }
 
-// reopen stores the settings in force and what is to be done for them, and takes a finished job up again when a limit was raised
-// or failed URLs are to be tried again.
+// reopen stores the settings in force and what is to be done for them, and takes a finished job up again when a limit was raised.
 func (s *Scheduler) reopen(st *state) error {
 	if s.o.RetryFailed != nil {
 		st.work.Take(*s.o.RetryFailed)
 	}
 	t := &st.tallies
 	full := st.job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= st.job.Job.MaxPages
-	if !t.Done() && !full || st.work.Pending() {
+	if !t.Done() && !full {
 		st.job.Finished = time.Time{}
 	}
 	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work})

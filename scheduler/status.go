@@ -10,7 +10,7 @@ import (
 )
 
 // over reports whether the job was found done, that was committed, and no more seeds are read.
-func (s *state) over() bool { return s.seeded && !s.job.Finished.IsZero() }
+func (s *state) over() bool { return s.seeded && !s.job.Finished.IsZero() && !s.work.Pending() }
 
 // held counts turns that a fetcher holds.
 func (s *state) held() int {
@@ -29,16 +29,13 @@ func (st *step) finish(stay bool) {
 	if st.changes.State != nil {
 		state = *st.changes.State
 	}
-	if stay || !st.s.seeded {
-		return
-	}
 	t := st.tallies
 	t.Parked = st.parkedAfter()
 	full := state.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= state.Job.MaxPages && t.Counts[crawler.Leased] == 0
-	switch done := (t.Done() || full) && !st.workPending(); {
-	case done && state.Finished.IsZero():
+	switch done := t.Done() || full; {
+	case done && state.Finished.IsZero() && !stay && st.s.seeded && !st.workPending():
 		st.jobState().Finished = st.now
-	case !done && !state.Finished.IsZero(): // more seeds came
+	case !done && !state.Finished.IsZero(): // more seeds came, or failed URLs were taken up again
 		st.jobState().Finished = time.Time{}
 	}
 }
