@@ -43,7 +43,7 @@ func (j *Job) ruleOf(h Host) *HostRule {
 	if i, ok := find(string(h)); ok {
 		return &j.Hosts[i]
 	}
-	name := portless(h)
+	name := hostName(h)
 	for {
 		if i, ok := find(name); ok {
 			return &j.Hosts[i]
@@ -74,15 +74,6 @@ func (j *Job) search(match string) (int, bool) {
 // key is what the rule is found by.
 func (r *HostRule) key() string { return strings.TrimPrefix(strings.ToLower(r.Match), "*.") }
 
-// portless is the host without its port.
-func portless(h Host) string {
-	if end := strings.IndexByte(string(h), ']'); end >= 0 {
-		return string(h[:end+1])
-	}
-	name, _, _ := strings.Cut(string(h), ":")
-	return name
-}
-
 // canonicalMatch is the form in which a rule can match: that of a [Host], or of a name behind "*.". What could never match is
 // refused with what to write instead.
 func canonicalMatch(match string) (string, error) {
@@ -109,8 +100,8 @@ func canonicalMatch(match string) (string, error) {
 	if !below {
 		return h, nil
 	}
-	if h != portless(u.Host()) {
-		return "", fmt.Errorf("hosts: %q: names below a domain are matched on every port; write *.%s, or one name with its port", match, portless(u.Host()))
+	if h != hostName(u.Host()) {
+		return "", fmt.Errorf("hosts: %q: names below a domain are matched on every port; write *.%s, or one name with its port", match, hostName(u.Host()))
 	}
 	return "*." + h, nil
 }
