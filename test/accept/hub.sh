@@ -21,7 +21,7 @@ for n in range(60):
 for n in range(hosts):
     print(f"http://127.1.{n // 250}.{n % 250 + 1}:{port}/")
 PY
-crawl=("$trawl" crawl "$tmp/seeds.txt" --dir "$tmp/hub" --delay 300ms --depth 0 --archive none --allow-private 127.0.0.0/8)
+crawl=("$trawl" crawl "$tmp/seeds.txt" --dir "$tmp/hub" --delay 300ms --depth 0 --archive none --allow-private=127.0.0.0/8)
 
 "${crawl[@]}" >"$tmp/first.log" 2>&1 & first=$!
 for _ in $(seq 600); do [ "$(stat hub-rules)" -ge 1 ] && break; sleep 0.1; done
