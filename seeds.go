@@ -130,6 +130,9 @@ func parseLine(line string) (Seed, error) {
 	if err != nil || !named || strings.TrimSpace(name) == "" {
 		return s, err
 	}
+	if isURL(name) {
+		return Seed{}, errTwoURLs
+	}
 	s.Name, err = crawler.CleanName(strings.TrimSpace(name))
 	return s, err
 }

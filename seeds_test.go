@@ -132,7 +132,7 @@ func TestSeedsAreReadLineByLineAndBadLinesAreNamed(t *testing.T) {
 			[]string{"http://example.com/a", "http://example.com/b name=# is a name", "http://example.com/c", "http://example.com/d", "http://example.com/e"},
 		},
 		"what would be a wrong request is told": {
-			"http://example.com/a http://example.com/b\nhttp://example.com/c cats/c.jpg\nhttp://example.com/d #1.jpg\nhttp://example.com/e f\tname\nsee http://example.com/\nhttp://example.com/\x00\n",
+			"http://example.com/a http://example.com/b\nhttp://example.com/c cats/c.jpg\nhttp://example.com/d #1.jpg\nhttp://example.com/e f\tname\nsee http://example.com/\nhttp://example.com/\x00\nhttp://example.com/g\thttp://example.com/h\n",
 			[]string{
 				`bad FILE:1 "http://example.com/a http://example.com/b": two URLs in one line`,
 				`bad FILE:2 "http://example.com/c cats/c.jpg": white space within a URL: write %20 if it belongs there, or a tab before the file's name`,
@@ -140,6 +140,7 @@ func TestSeedsAreReadLineByLineAndBadLinesAreNamed(t *testing.T) {
 				`bad FILE:4 "http://example.com/e f\tname": white space within a URL`,
 				`bad FILE:5 "see http://example.com/": ` + noURL,
 				`bad FILE:6 "http://example.com/\x00": it has a control character`,
+				`bad FILE:7 "http://example.com/g\thttp://example.com/h": two URLs in one line`,
 			},
 		},
 		"nothing": {"", nil},
