@@ -2,7 +2,7 @@
 # Servers and networks that are away for a while, with real processes: every URL of a host that comes back is fetched, a host is
 # asked again within 1.2 times the wait that ran when it came back, and nobody is asked more often than the delay allows.
 # OUTAGES_SHORT=1 shortens the long ones (20 and 5 minutes) to one minute and 40 s.
-# usage: outages.sh TRAWL [three|list|fifty|thousand|one|dead|files|cut]…   (all of them when none is named)
+# usage: outages.sh TRAWL [three|list|fifty|thousand|one|dead|files|laptop|cut]…   (all of them when none is named)
 set -euo pipefail
 trawl=$(realpath "$1"); shift
 cd "$(dirname "$0")/../.."
@@ -133,11 +133,12 @@ cut_round() {
 
 pages_of() { "$trawl" status "$tmp/cut.trawl" --json | python3 -c 'import json, sys; print(sum(f["pages"] for f in json.load(sys.stdin)["fetchers"] if f["name"] == sys.argv[1]))' "$1"; }
 
-cut_inside() { # in a network namespace of its own
+# other_machine: in a network namespace of its own, the web's addresses here and another namespace $other with a way to them.
+other_machine() {
   ip link set lo up
   ip addr add 10.78.0.1/16 dev lo
   for i in $(seq 2 60); do ip addr add 10.78.0.$i/32 dev lo; done
-  unshare -n sleep 100000 & local other=$!
+  unshare -n sleep 100000 & other=$!
   for _ in $(seq 50); do [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.1; done
   for way in web:1 own:2; do # the way to the web, and that to the cluster
     local v=${way%:*} n=${way#*:}
@@ -148,6 +149,34 @@ cut_inside() { # in a network namespace of its own
   done
   nsenter -t $other -n ip link set lo up
   nsenter -t $other -n ip route add 10.78.0.0/16 via 10.77.1.1
+}
+
+laptop_inside() { # one process, whose cable is pulled: first nothing comes, then there is no way out
+  other_machine
+  away_web laptop -base 10.78.0.1 -port 21409 -hosts 20 -pages 90
+  nsenter -t $other -n "$trawl" crawl "$tmp/laptop.seeds" --dir "$tmp/laptop.trawl" --allow-private --export "$tmp/laptop.jsonl" >"$tmp/laptop.log" 2>&1 & local crawl=$!
+  sleep 12; ip link set web down
+  sleep 40; ip link set web up
+  sleep 12; nsenter -t $other -n ip link set web down
+  sleep 40; nsenter -t $other -n ip link set web up; nsenter -t $other -n ip route add 10.78.0.0/16 via 10.77.1.1
+  wait $crawl || fail "laptop: $(tail -5 "$tmp/laptop.log")"
+  [ "$(grep -c 'fetcher local hears nothing from outside since' "$tmp/laptop.log")" -ge 2 ] || fail "laptop: nobody says that nothing comes: $(cat "$tmp/laptop.log")"
+  judge laptop 1 1 90
+}
+
+laptop() { in_namespace laptop; }
+
+# in_namespace SECTION: runs SECTION_inside where the network can be cut.
+in_namespace() {
+  if ! unshare -n true 2>/dev/null; then
+    echo "skipped: $1: no network namespaces here"
+    return
+  fi
+  OUTAGES_WEB=$farm unshare -n bash "$PWD/test/accept/outages.sh" "$trawl" "$1_inside"
+}
+
+cut_inside() {
+  other_machine
   "$trawl" secret >"$tmp/secret"
   away_web cut -base 10.78.0.1 -port 21408 -hosts 60 -pages 400
   "$trawl" scheduler "$tmp/cut.seeds" --dir "$tmp/cut.trawl" --bind 10.77.2.1:7946 --secret-file "$tmp/secret" --allow-private --delay 300ms --export "$tmp/cut.jsonl" >"$tmp/cut.log" 2>&1 & local scheduler=$!
@@ -162,13 +191,7 @@ cut_inside() { # in a network namespace of its own
   judge cut 0.3 1 400
 }
 
-cut() {
-  if ! unshare -n true 2>/dev/null; then
-    echo "skipped: cut: no network namespaces here"
-    return
-  fi
-  OUTAGES_WEB=$farm unshare -n bash "$PWD/test/accept/outages.sh" "$trawl" cut_inside
-}
+cut() { in_namespace cut; }
 
 if [ $# -gt 0 ]; then
   for section; do $section; done
@@ -178,7 +201,7 @@ fi
 for long in one fifty; do
   OUTAGES_WEB=$farm bash "$PWD/test/accept/outages.sh" "$trawl" $long >"$tmp/$long.out" 2>&1 & eval "$long=\$!"
 done
-for section in files dead three list thousand cut; do $section; done
+for section in files dead three list thousand laptop cut; do $section; done
 for long in fifty one; do
   wait "${!long}" || fail "$long: $(cat "$tmp/$long.out")"
   cat "$tmp/$long.out"
