@@ -35,6 +35,16 @@ func TestPartsAreSentInOrderEachAfterTheOneBeforeAndAfterItsBodies(t *testing.T)
 	})
 }
 
+func TestIdleConnectionsAreClosedBeforeTheLastPartIsSent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.task(pages(1)...)
+		w.turn(time.Minute)
+		if got := w.words("rest", "send", "close"); got != "rest, send 1, close" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestNothingIsSentWhileTheArchiveIsNotDurable(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sync = func() error {

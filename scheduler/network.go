@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"trawl/crawler"
@@ -46,18 +47,8 @@ func silentFetcher(all []crawler.FetcherStatus) string {
 	return ""
 }
 
-// networkAway reports whether there are fetchers with slots, and the networks of all of them are away: then nobody is asked, and
-// no host is to be blamed for the time.
+// networkAway reports whether no fetcher is there whose network is: then nobody is asked, and no host is to be blamed for the time.
 func (s *Scheduler) networkAway() bool {
-	f, there := s.fetchers.Load(), false
-	if f == nil {
-		return false
-	}
-	for _, one := range *f {
-		if one.Slots > 0 && one.Silent <= 0 {
-			return false
-		}
-		there = there || one.Slots > 0
-	}
-	return there
+	f := s.fetchers.Load()
+	return f == nil || !slices.ContainsFunc(*f, func(one crawler.FetcherStatus) bool { return one.Slots > 0 && one.Silent <= 0 })
 }

@@ -36,7 +36,7 @@ type state struct {
 	ran       time.Duration             // the job's running time, see advance
 	ranAt     time.Time                 // when that was looked at last
 	ranStored time.Duration             // what of it is in the ledger
-	netAway   bool                      // the networks of all fetchers are away
+	netAway   bool                      // no fetcher is there whose network is
 	settled   map[string]int64          // fetches settled since the start, by fetcher; maxNames of them
 	streams   bool                      // somebody reads along
 	owed      uint64                    // number of the last row that whoever reads along is owed
