@@ -25,6 +25,9 @@ const (
 	MaxCookieAge = 400 * 24 * time.Hour
 )
 
+// CameBack begins the detail of a row that failed because it redirects to where its chain had been.
+const CameBack = "redirects back to "
+
 // Cookie is a cookie after RFC 6265. Its texts are as the server wrote them: quotes are part of a value. Name, domain
 // and path together name it.
 type Cookie struct {

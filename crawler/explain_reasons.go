@@ -70,6 +70,13 @@ func (f *Facts) whyReason() Why {
 	case ReasonHTTPStatus:
 		return f.whyStatus()
 	case ReasonTooManyRedirects:
+		if strings.HasPrefix(f.Row.Detail, CameBack) {
+			return Why{
+				Rule:   "a redirect to a URL that had led here is asked again only when it would be asked with other cookies",
+				Place:  "the answers of " + string(f.Row.URL.Host()),
+				Change: []string{"--cookies, if the site wants a login; a loop the site must mend"},
+			}
+		}
 		return Why{
 			Rule:   fmt.Sprintf("--max-redirects %d: a chain has so many at most", limits.Redirects),
 			Place:  f.place("--max-redirects", false),

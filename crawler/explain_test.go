@@ -77,6 +77,8 @@ var explained = []struct {
 		"HTTP 403", "the answer of a.test", "credentials", "never again"},
 	{"a chain of redirects", ReasonTooManyRedirects, failedRow(ReasonTooManyRedirects, 302, ""),
 		"--max-redirects 10: a chain has so many at most", "job.yaml", "loop", "never again"},
+	{"redirects that come back", ReasonTooManyRedirects, failedRow(ReasonTooManyRedirects, 302, CameBack+"http://a.test/"),
+		"only when it would be asked with other cookies", "the answers of a.test", "--cookies", "never again"},
 	{"a redirect to nowhere", ReasonBadRedirect, failedRow(ReasonBadRedirect, 302, `Location "mailto:x": not an http or https URL`),
 		"must lead to an http or https URL", "the Location", "the site must mend it", "never again"},
 	{"an answer over a limit", ReasonTooLarge, failedRow(ReasonTooLarge, 200, ""),

@@ -169,7 +169,7 @@ func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.
 	}
 	if !renewed {
 		r.Outcome, r.Reason = crawler.Failed, crawler.ReasonTooManyRedirects
-		r.Detail = "redirects back to " + r.RedirectTo.String() + ", which had led here, and no new cookie was set on the way"
+		r.Detail = crawler.CameBack + r.RedirectTo.String() + ", which had led here, and no new cookie was set on the way"
 		r.RedirectTo = crawler.URL{}
 		return nil, false
 	}

@@ -117,6 +117,19 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) { p.set(appendRow(nil, p.got.Key()), []byte{codecFormat, 0xff}) },
 			"is damaged (ends in the middle of a field)",
 		},
+		"a domain's record is damaged": {
+			func(p *planted) {
+				p.set(appendHost(nil, kindDomain, crawler.DomainKey("a.example")), []byte{codecFormat, 0xff})
+			},
+			"its record is damaged",
+		},
+		"a domain's record lies under another key": {
+			func(p *planted) {
+				d := crawler.DomainState{Domain: "a.example", Logins: []crawler.Login{{Host: "a.example", Credentials: "u:p"}}}
+				p.set(appendHost(nil, kindDomain, crawler.DomainKey("b.example")), encodeDomain(nil, &d))
+			},
+			"domain a.example: its record lies under the key of another",
+		},
 		"a row lies under another key": {
 			func(p *planted) {
 				k := p.got.Key()

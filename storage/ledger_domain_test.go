@@ -1,0 +1,45 @@
+package storage
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"trawl/crawler"
+)
+
+func TestWhatIsKeptOfADomain(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, "ledger", small(fs))
+	read := func(name string, want *crawler.DomainState) {
+		t.Helper()
+		got, found, err := l.Domain(name)
+		if err != nil || found != (want != nil) || found && !reflect.DeepEqual(got, *want) {
+			t.Errorf("%s: %+v, %v, %v", name, got, found, err)
+		}
+	}
+	d := crawler.DomainState{
+		Domain: "a.example",
+		Cookies: []crawler.KeptCookie{
+			{Cookie: crawler.Cookie{Name: "second", Value: `"x"`, Domain: "a.example", Below: true, Path: "/", By: "www.a.example"}, Set: time.Unix(2, 0).UTC()},
+			{Cookie: crawler.Cookie{Name: "first", Domain: "a.example", Path: "/", Secure: true, HTTPOnly: true}, Expires: time.Unix(9, 0).UTC(), Set: time.Unix(1, 0).UTC()},
+		},
+		Logins: []crawler.Login{{Host: "a.example:8080", Scheme: "https", Credentials: "me:pw"}},
+	}
+	read("a.example", nil)
+	commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d, {Domain: "b.example"}}})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, "ledger", small(fs))
+	read("a.example", &d)
+	read("b.example", nil)
+	if b, err := l.Verify(t.Context()); err != nil || !b.OK() {
+		t.Errorf("%v %v", b.Differences, err)
+	}
+	d.Cookies, d.Logins = nil, nil
+	commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d}})
+	read("a.example", nil)
+}
