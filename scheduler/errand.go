@@ -98,7 +98,11 @@ func (st *step) errandsFor(h *crawler.HostState) (errands []crawler.RobotsHop) {
 	if h.Errands == 0 {
 		return nil
 	}
-	waiting, err := st.read.Errands(h.Host, max(1, min(st.paceSize(h), crawler.MaxTurnErrands)))
+	most := max(1, min(st.paceSize(h), crawler.MaxTurnErrands))
+	if h.Gone() {
+		most = 1 // a probe
+	}
+	waiting, err := st.read.Errands(h.Host, most)
 	st.fail(err, "read errands of %s", h.Host)
 	if len(waiting) == 0 && len(st.errands) == 0 && st.err == nil {
 		h.Errands = 0 // whatever made the count, nobody waits

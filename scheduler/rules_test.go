@@ -41,6 +41,20 @@ func TestRulesOfTheLoop(t *testing.T) {
 			})
 		}
 	})
+	inBubble(t, "a turn has no more URLs than the host's share of pages leaves", func(t *testing.T) {
+		job := crawlJob()
+		job.Delay, job.MaxPerHost = 0, 3
+		d := newDesk(t, job, newMemLedger())
+		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3", "http://a.test/4", "http://a.test/5")
+		task := d.take()
+		if len(task.URLs) != 3 {
+			t.Fatalf("%d URLs", len(task.URLs))
+		}
+		d.answeredPage(task)
+		if c := d.led.state.Tallies; c.Counts[crawler.Fetched] != 3 || c.Parked != 2 || len(d.out) > 0 {
+			t.Errorf("%v, %d parked, %d turns", c.Counts, c.Parked, len(d.out))
+		}
+	})
 	inBubble(t, "a part counts only from the holder of the turn", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.seed("http://a.test/")
