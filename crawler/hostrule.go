@@ -123,8 +123,11 @@ func (j *Job) Accepts(contentType string) bool {
 	if len(j.Accept) == 0 {
 		return true
 	}
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
+	media := extractMediaType([]string{contentType}).Kind
+	if media == "" { // as written, then
+		media, _, _ = strings.Cut(contentType, ";")
+		media = strings.ToLower(strings.TrimSpace(media))
+	}
 	kind, _, _ := strings.Cut(media, "/")
 	for _, a := range j.Accept {
 		a = strings.ToLower(a)
