@@ -119,7 +119,7 @@ type wires struct {
 // pull makes a world of hosts whose turns are offered again and again, each of a few URLs.
 func pull(t *testing.T, w *world, hosts int) *wires {
 	x := &wires{world: w}
-	w.job.Delay = 0
+	w.job.Delay, w.took = 0, 500*time.Millisecond
 	x.f = w.fetcher(func(o *Options) { o.Workers = 50 })
 	offer := func(h crawler.Host) {
 		task := crawler.Task{Host: h}
