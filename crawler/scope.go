@@ -24,7 +24,6 @@ const (
 	DropTooLong   = "too_long"
 	DropTooMany   = "too_many_links"
 	DropCollision = "hash_collision"
-	DropRedirects = "too_many_redirects"
 )
 
 // Decision is scope's answer for one URL.
