@@ -104,6 +104,9 @@ func (f *Facts) robotsStory() RobotsStory {
 		s.Status = "elsewhere"
 		s.Text = fmt.Sprintf("was redirected to %s, which is asked first", file.Hop.URL)
 	}
+	if file.UsedOn != "" {
+		s.Text += "; it ran out, and is used on while it cannot be read again (" + shortText(file.UsedOn) + "; RFC 9309 section 2.4)"
+	}
 	if !s.Expires.IsZero() && s.Allowed && !f.Now.Before(s.Expires) {
 		s.Text += "; it has expired and is read again before the next request"
 	}

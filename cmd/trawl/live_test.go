@@ -189,3 +189,20 @@ func TestTheTimeLeftFollowsThePace(t *testing.T) {
 		t.Errorf("of a crawl, which finds more, %v; want not known", left)
 	}
 }
+
+func TestALineSaysAtOnceThatSomethingIsWrong(t *testing.T) {
+	begin := time.Now()
+	l := lineClock{last: begin}
+	for _, c := range []struct {
+		at      int // seconds
+		trouble string
+		due     bool
+	}{
+		{1, "", false}, {2, "a is away", true}, {3, "a is away", false}, {4, "b is away", false}, {9, "", false},
+		{10, "", true}, {11, "", false}, {12, "slowed by 503", true}, {13, "", false}, {14, "slowed by 503", false}, {20, "slowed by 503", true},
+	} {
+		if got := l.due(begin.Add(time.Duration(c.at)*time.Second), c.trouble); got != c.due {
+			t.Errorf("after %d s, with %q: %v", c.at, c.trouble, got)
+		}
+	}
+}

@@ -141,7 +141,7 @@ func (p *progress) show(ctx context.Context, c *trawl.Crawl) {
 	}
 }
 
-// lineClock says when a progress line is due: every progressInterval, and once between two of those when something new is wrong.
+// lineClock says when a progress line is due: every progressInterval, and once between two of those when something goes wrong.
 type lineClock struct {
 	last  time.Time // the newest line of the interval
 	told  string    // what was wrong in the newest line
@@ -152,7 +152,7 @@ func (l *lineClock) due(now time.Time, trouble string) bool {
 	switch {
 	case now.Sub(l.last) >= progressInterval:
 		l.last, l.extra = now, false
-	case trouble != "" && trouble != l.told && !l.extra:
+	case trouble != "" && l.told == "" && !l.extra:
 		l.extra = true
 	default:
 		return false

@@ -31,7 +31,7 @@ type sites struct {
 //	/status/CODE     that status
 //	/to/PATH         a redirect to /PATH
 //	/hang-once/…     no answer to the first request, "late" to the others
-//	/flaky/N/…       503 to the first N requests
+//	/flaky/N/…       500 to the first N requests
 //	/sees/NAME       a page whose title is that header of the request, and the user's name and password for Authorization
 //	/gate/PATH       a redirect to /consent/PATH, or with the cookie that it sets, a page with the title "in"
 //	/consent/PATH    sets that cookie, and redirects to /gate/PATH
@@ -117,7 +117,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "flaky":
 		times, _, _ := strings.Cut(rest, "/")
 		if fail, err := strconv.Atoi(times); err != nil || n <= fail {
-			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			http.Error(w, "not yet", http.StatusInternalServerError)
 			return
 		}
 		fmt.Fprint(w, "at last")
