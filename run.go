@@ -50,6 +50,7 @@ type run struct {
 	timed     *timedBackups  // nil without
 	stream    *rowStream     // nil without the export "-"
 	jobFile   sync.Mutex     // one writer of job.yaml at a time, so that the last one writes what is in force
+	bodies    *storage.Bodies
 }
 
 // Run runs the job until it is done, a limit is reached or the context ends; Ending tells which. An error
@@ -68,7 +69,7 @@ func (c *Crawl) Run(ctx context.Context) (err error) {
 	if failed != nil && (errors.Is(err, errEnded) || errors.Is(err, context.Canceled)) {
 		err = nil // failed is the cause of it
 	}
-	err = errors.Join(err, failed, r.endQueue(), r.node.close())
+	err = errors.Join(err, failed, r.endQueue(), r.node.close(), r.closeBodies())
 	if err != nil {
 		return withAdvice(err)
 	}
@@ -121,10 +122,14 @@ func (r *run) start() error {
 	} else if r.stream != nil {
 		along = r.stream
 	}
-	r.sched, err = scheduler.New(r.life, scheduler.Options{
+	options := scheduler.Options{
 		Job: r.given, Said: r.o.Said, Ledger: r.ledger, Index: r.ledger, Tasks: r.conn, Results: r.conn,
 		LocalFetcher: local, Stay: r.o.Stay, RetryFailed: r.o.RetryFailed, Private: r.o.Private, Logger: r.o.Logger, Fault: r.o.Fault, Stream: along, ClockOffset: r.o.ClockOffset,
-	})
+	}
+	if err := r.openBodies(&options); err != nil {
+		return err
+	}
+	r.sched, err = scheduler.New(r.life, options)
 	if errors.Is(err, scheduler.ErrOtherJob) {
 		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
 	} else if err != nil {
@@ -199,6 +204,15 @@ func (r *run) work(ctx context.Context) error {
 			ending = Limited
 		}
 		r.settleDone(ctx, fetched)
+		whole, err := r.complete(ctx)
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil && !whole:
+			ending = Interrupted
+		case !whole:
+			ending = Incomplete
+		}
 	case <-limit:
 		ending = Limited
 		r.settleStop(stopFetching, fetched)
@@ -237,6 +251,9 @@ func (r *run) settleStop(stopFetching func(), fetched <-chan error) {
 	stopFetching()
 	waitFor(r.life, stopWait, fetched)
 	waitFor(r.life, stopWait, r.sched.Quiet())
+	named, cancel := context.WithTimeout(r.life, stopWait)
+	defer cancel()
+	r.waitPlaced(named)
 }
 
 func waitFor[T any](ctx context.Context, d time.Duration, c <-chan T) {

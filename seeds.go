@@ -121,19 +121,20 @@ func readLines(name string, r io.Reader, yield func(Seed, error) bool) bool {
 }
 
 func parseLine(line string) (Seed, error) {
-	url, name, named := strings.Cut(line, "\t")
+	url, rest, _ := strings.Cut(line, "\t")
 	url, err := listURL(strings.TrimSpace(url))
 	if err != nil {
 		return Seed{}, err
 	}
 	s, err := parseSeed(url)
-	if err != nil || !named || strings.TrimSpace(name) == "" {
+	if err != nil {
 		return s, err
 	}
+	name, digest, _ := strings.Cut(rest, "\t")
 	if isURL(name) {
 		return Seed{}, errTwoURLs
 	}
-	s.Name, err = crawler.CleanName(strings.TrimSpace(name))
+	err = nameSeed(&s, strings.TrimSpace(name), strings.TrimSpace(digest))
 	return s, err
 }
 

@@ -30,6 +30,7 @@ type schedulerNode struct {
 	// closeDepot is called when no service uses the depot any more.
 	closeDepot func() error
 	peers      *peers
+	looked     time.Time // when it was last looked for missing bodies; owned by drain
 }
 
 // close gives up what the node has open, once its services have ended. n may be nil.
@@ -75,7 +76,7 @@ func (r *run) serve() error {
 	if err != nil {
 		return err
 	}
-	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot}, closeDepot: depot.Close, peers: openPeers(r.dir.Path())}
+	n := &schedulerNode{r: r, depot: &watchedDepot{DepotReceiver: depot, arrived: r.sched.Arrived}, closeDepot: depot.Close, peers: openPeers(r.dir.Path())}
 	r.node = n
 	o, err := r.controlAddress()
 	if err != nil {
@@ -196,7 +197,7 @@ func (n *schedulerNode) drain(ctx context.Context) {
 	t := time.NewTicker(drainCheck)
 	defer t.Stop()
 	n.depot.touch()
-	for n.peers.awaited() || len(n.fetchers()) > 0 && n.depot.idle() < drainIdle {
+	for n.peers.awaited() || n.depot.idle() < drainIdle && (len(n.fetchers()) > 0 || n.incomplete(ctx)) {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -213,22 +214,59 @@ func (n *schedulerNode) drain(ctx context.Context) {
 	}
 }
 
-// watchedDepot notes when something was last shipped.
-type watchedDepot struct {
-	cluster.DepotReceiver
-	last atomic.Int64 // unix nanoseconds
+// incomplete reports whether a body is missing that a row points to: its fetcher may come back with it.
+func (n *schedulerNode) incomplete(ctx context.Context) bool {
+	if time.Since(n.looked) < missingCheck {
+		return true
+	}
+	missing, err := n.r.findMissing(ctx)
+	n.looked = time.Now()
+	return err == nil && len(missing) > 0
 }
 
-func (d *watchedDepot) touch()              { d.last.Store(time.Now().UnixNano()) }
-func (d *watchedDepot) idle() time.Duration { return time.Since(time.Unix(0, d.last.Load())) }
+// watchedDepot notes when bytes were last shipped, and tells who waits for a body that it is there.
+type watchedDepot struct {
+	cluster.DepotReceiver
+	arrived func(name string)
+	last    atomic.Int64 // unix nanoseconds
+	busy    atomic.Int64 // files that are being compared
+}
+
+func (d *watchedDepot) touch() { d.last.Store(time.Now().UnixNano()) }
+
+// idle is how long nothing has moved. That a fetcher tries is no progress.
+func (d *watchedDepot) idle() time.Duration {
+	if d.busy.Load() > 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, d.last.Load()))
+}
 
 func (d *watchedDepot) Append(ctx context.Context, name string, offset int64, r io.Reader, n int64) error {
-	defer d.touch()
-	return d.DepotReceiver.Append(ctx, name, offset, r, n)
+	return d.DepotReceiver.Append(ctx, name, offset, &touchingReader{r, d}, n)
 }
 
 func (d *watchedDepot) Finish(ctx context.Context, name string, size int64, digest crawler.Digest) error {
-	d.touch()
-	defer d.touch()
-	return d.DepotReceiver.Finish(ctx, name, size, digest)
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
+	err := d.DepotReceiver.Finish(ctx, name, size, digest)
+	if err == nil {
+		d.touch()
+		d.arrived(name)
+	}
+	return err
+}
+
+// touchingReader notes each byte that comes.
+type touchingReader struct {
+	r io.Reader
+	d *watchedDepot
+}
+
+func (t *touchingReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if n > 0 {
+		t.d.touch()
+	}
+	return n, err
 }

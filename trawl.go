@@ -181,6 +181,9 @@ const (
 	Limited Ending = "stopped by a limit"
 	// Interrupted: the context ended; run again to go on.
 	Interrupted Ending = "interrupted"
+	// Incomplete: nothing is left to be asked for, and bodies that rows point to have not arrived from their fetchers;
+	// Crawl.Missing lists them.
+	Incomplete Ending = "bodies are missing"
 )
 
 // Exported is a file that was written at the end.
@@ -206,6 +209,7 @@ type Crawl struct {
 	exported []Exported
 	left     []string                      // exports that an interrupted ending left to the next start
 	lingers  atomic.Pointer[func() string] // what an ending waits for, nil for nothing
+	missing  []Missing
 }
 
 // New checks job and options and opens the directory, which it locks until Close. Where the directory holds a job, it

@@ -23,6 +23,7 @@ var reasonWords = map[Reason]struct{ rule, place, change string }{
 	ReasonTrap:              {"it looks like one of endlessly many made-up pages", "a rule of trawl's own", "--exclude the pattern, or raise the limit that the detail names"},
 	ReasonBudget:            {"a limit of the crawl as a whole was reached on it", "job.yaml of the crawl directory", "raise the limit that the detail names"},
 	ReasonArchive:           {"the body could not be stored, and what is not kept is not fetched", "the disk of the fetcher", "look for a full or broken disk"},
+	ReasonDigest:            {"the body is not the one whose digest the list has", "the list, or the server", "look at the file; correct the digest or the URL in the list, then --retry-failed digest"},
 	ReasonExtraction:        {"the page came, and what reads it failed on it", "the extraction rules", "mend the rule that the detail names"},
 }
 

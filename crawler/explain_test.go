@@ -97,6 +97,8 @@ var explained = []struct {
 		"could not be stored", "the disk of the fetcher", "full or broken disk", "never again"},
 	{"a rule of extraction that failed", ReasonExtraction, failedRow(ReasonExtraction, 200, ""),
 		"what reads it failed", "extraction rules", "mend the rule", "never again"},
+	{"a body that is not the one of the list", ReasonDigest, failedRow(ReasonDigest, 200, "the list asks for another"),
+		"whose digest the list has", "the list, or the server", "--retry-failed digest", "never again"},
 	{"a host that was given up", ReasonConnect, func(f *Facts) {
 		failedRow(ReasonConnect, 0, "the host never answered in 4 attempts, the last: refused")(f)
 		f.Row.Attempts, f.Host.GivenUp, f.Host.GivenUpDetail = 0, ReasonConnect, f.Row.Detail

@@ -24,11 +24,11 @@ var ErrBadName = errors.New("not a file name")
 // path ends in one, and "?query". Percent-encoding stays as it is. The name never leaves its directory and
 // keeps the limits above; "" for the zero URL.
 //
-// What a name cannot show is written in braces, which canonical paths and queries never have: "{}" for an
+// What a name cannot show is written in braces, which are escaped where a URL has them: "{}" for an
 // empty segment, "{0123456789abcdef}" (a hash of the URL) where a name was cut. A slash in a query becomes "%2f".
 // So two URLs of one host have two names, but for "/a/" and "/a/index.html". Names may still stand in each
 // other's way: "/a" is a file and "/a/b" needs a directory of that name, http and https share their names,
-// and some file systems do not tell case. Whoever writes the files settles that.
+// and some file systems do not tell case. The ledger, which gives the names, settles that.
 func FileName(u URL) string {
 	if u.IsZero() {
 		return ""
@@ -43,8 +43,10 @@ func FileName(u URL) string {
 	if hasQuery {
 		// The encoded separator in lower case is rare in the wild; where it stands, its name gets a hash so that
 		// it is not taken for a separator.
-		hashed = strings.Contains(query, "%2f") || strings.Contains(query, "%5c")
-		segments[last] += "?" + strings.NewReplacer("/", "%2f", `\`, "%5c").Replace(query)
+		for _, c := range []string{"%2f", "%5c", "%7b", "%7d"} {
+			hashed = hashed || strings.Contains(query, c)
+		}
+		segments[last] += "?" + strings.NewReplacer("/", "%2f", `\`, "%5c", "{", "%7b", "}", "%7d").Replace(query)
 	}
 	var name strings.Builder
 	name.WriteString(fileSegment(string(u.Host()), u, false))

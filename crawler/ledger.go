@@ -265,12 +265,13 @@ type Changes struct {
 	Delivered  uint64        // owed rows up to this number were delivered; 0 = none
 	Quiet      time.Time     // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
 	Ran        time.Duration // see LedgerState; 0 = unchanged
+	Names      NameChanges
 }
 
 // Empty reports whether there is nothing to apply.
 func (c *Changes) Empty() bool {
 	return len(c.Rows)+len(c.Hosts)+len(c.Turns)+len(c.EndTurns)+len(c.Robots)+len(c.Domains)+len(c.Errands)+len(c.EndErrands)+len(c.Answers)+len(c.Scope)+len(c.Owed) == 0 &&
-		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero() && c.Ran == 0
+		c.Delivered == 0 && c.Tallies == nil && c.Position == 0 && c.Sequence == 0 && c.State == nil && c.Work == nil && c.Quiet.IsZero() && c.Names.Empty() && c.Ran == 0
 }
 
 // OwedRow is a row that became final while somebody read along (an export to standard output), and was not
@@ -296,6 +297,7 @@ type JobState struct {
 	Paused   bool
 	LogLevel string    // set while it ran, "" = as the command says
 	Finished time.Time // zero while it goes on
+	Names    *NameRule // which names of files are one; nil = it was not looked at yet
 	Seeded   bool      // the seeds given at the start were all admitted
 	Running  bool      // a process has the job; still so at a start: that process ended without a word
 	Ends     int       // how often in a row it ended so, with no result settled in between

@@ -77,6 +77,7 @@ const (
 	ReasonBudget            Reason = "budget"
 	ReasonArchive           Reason = "archive"
 	ReasonExtraction        Reason = "extraction"
+	ReasonDigest            Reason = "digest"
 )
 
 // FailedReasons are the reasons of failed rows, in the order of this file.
@@ -84,7 +85,7 @@ func FailedReasons() []Reason {
 	return []Reason{
 		ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonHTTPStatus,
 		ReasonTooManyRedirects, ReasonBadRedirect, ReasonTooLarge, ReasonBadEncoding, ReasonPrivateAddress,
-		ReasonRobotsUnreachable, ReasonLost, ReasonTrap, ReasonBudget, ReasonArchive, ReasonExtraction,
+		ReasonRobotsUnreachable, ReasonLost, ReasonTrap, ReasonBudget, ReasonArchive, ReasonExtraction, ReasonDigest,
 	}
 }
 
@@ -114,6 +115,18 @@ func (d Digest) String() string {
 		return ""
 	}
 	return "sha256:" + hex.EncodeToString(d[:])
+}
+
+// ParseDigest reads what String writes: "sha256:" and 64 hex digits, in small letters or capitals.
+func ParseDigest(s string) (d Digest, err error) {
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	if !ok || len(digits) != 2*len(d) {
+		return d, fmt.Errorf("%.100q is no digest: write sha256: and 64 hex digits", s)
+	}
+	if _, err := hex.Decode(d[:], []byte(digits)); err != nil {
+		return Digest{}, fmt.Errorf("%.100q is no digest: %w", s, err)
+	}
+	return d, nil
 }
 
 // Locator says where a record lies. File is relative to the crawl directory with slashes; the zero value

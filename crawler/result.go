@@ -65,7 +65,11 @@ type Row struct {
 	IsSeed    bool   // a seed, or where a seed's redirects led
 	Requisite bool   // admitted as a requisite
 	Redirects int    // redirects followed up to this URL
-	Name      string // download: path below files/, "" for the one made from the URL
+	Name      string // path below files/, "" for the one made from the URL; where redirects led, the first line's
+	Inherits  bool   // the name is that of the line whose redirects led here first
+	Aliases   int    // further names that were given to the URL; records of their own
+	Names     string // further files of the URL, with tabs between; only in rows that are read for people
+	Want      Digest // the body that a list asks for, zero = any
 	Attempts  int    // requests that were sent and settled
 	Tries     int    // of them, those that failed and were the URL's own: --retries counts them
 	Spared    int    // tries that were not counted as the URL's own, see [MaxSpared]

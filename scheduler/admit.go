@@ -9,9 +9,10 @@ import (
 // Seed is a URL that the user gave.
 type Seed struct {
 	URL         crawler.URL
-	Text        string // as given, without credentials
-	Credentials string // "user:password", used for the seed's host only
-	Name        string // download: path below files/, "" for the one made from the URL
+	Text        string         // as given, without credentials
+	Credentials string         // "user:password", used for the seed's host only
+	Name        string         // download: path below files/, "" for the one made from the URL
+	Want        crawler.Digest // of the body, zero = any
 }
 
 // candidate is a URL that may be new.
@@ -24,6 +25,9 @@ type candidate struct {
 	requisite bool
 	redirects int
 	name      string
+	want      crawler.Digest
+	line      bool // a line of a list, or another seed
+	inherits  bool // the name is another row's, and it was redirected here
 }
 
 // addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever --include
@@ -37,7 +41,7 @@ func (st *step) addSeed(s Seed) {
 	st.openScope(s.URL)
 	st.openAddresses(s.URL)
 	st.spell(&s)
-	st.links = append(st.links, candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name})
+	st.links = append(st.links, candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true})
 }
 
 // openScope adds what u opens to the scope, for good.
@@ -96,10 +100,10 @@ func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
 	for _, l := range links {
 		c := candidate{url: l.URL, depth: page.Depth + 1, via: page.URL.String(), seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
 		if l.Kind == crawler.LinkRedirect {
-			c.depth, c.redirects, c.isSeed, c.name = page.Depth, page.Redirects+1, page.IsSeed, page.Name
+			c.depth, c.redirects, c.isSeed = page.Depth, page.Redirects+1, page.IsSeed
 			c.requisite, c.referrer = page.Requisite, referrer(page)
-			if st.s.job.Job.Kind == crawler.Download && c.name == "" {
-				c.name = crawler.FileName(page.URL)
+			if c.name = ""; st.s.job.Job.Kind == crawler.Download {
+				c.inherits, c.name, c.want = true, page.FileOf(), page.Want
 			}
 		}
 		if st.known(&c) {
@@ -164,6 +168,7 @@ func (st *step) admit() {
 			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
 		default:
 			st.shorten(row, c)
+			st.furtherName(k, row, c)
 			st.s.recent.note(st, row)
 		}
 	}
@@ -182,10 +187,11 @@ func (st *step) strange(h crawler.Host) bool {
 
 func (st *step) admitOne(c *candidate) *crawler.Row {
 	st.sequence++
+	name := st.rowName(c)
 	row := &crawler.Row{
 		Result: crawler.Result{URL: c.url, Outcome: crawler.Waiting},
 		Depth:  c.depth, Via: c.via, Seed: c.seed, IsSeed: c.isSeed, Requisite: c.requisite,
-		Redirects: c.redirects, Referrer: c.referrer, Name: c.name, FirstSeen: st.now, Sequence: st.sequence,
+		Redirects: c.redirects, Referrer: c.referrer, Name: name, Inherits: c.inherits, Want: c.want, FirstSeen: st.now, Sequence: st.sequence,
 	}
 	if c.redirects > 0 || !c.isSeed {
 		if why := st.s.job.Job.Trap(c.url); why != "" {

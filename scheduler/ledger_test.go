@@ -78,7 +78,7 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 		if (old == nil) != (r.Old == nil) {
 			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: old value does not match the ledger", r.New.URL))
 		}
-		if old != nil && old.Outcome.Final() && r.New.Outcome != crawler.Waiting {
+		if old != nil && old.Outcome.Final() && r.New.Outcome != crawler.Waiting && !nameChange(old, r.New) {
 			l.broken = errors.Join(l.broken, fmt.Errorf("row %s: written again after it was final", r.New.URL))
 		}
 		fresh := *r.New
@@ -421,4 +421,9 @@ func (l *memLedger) scopeSeeds() []crawler.ScopeSeed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.scope))
+}
+
+// nameChange: a row that is final may still get its file, a further name, or fail for what became of its body.
+func nameChange(old, new *crawler.Row) bool {
+	return old.Outcome == new.Outcome || new.Reason == crawler.ReasonArchive || new.Reason == crawler.ReasonDigest
 }

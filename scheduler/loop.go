@@ -14,6 +14,8 @@ type events struct {
 	parts []crawler.LoggedPart
 	seeds []seedEvent
 	tick  bool
+
+	placed []placed
 }
 
 // loop owns the state: it gathers events, makes them one step, commits it, and lets its effects leave.
@@ -40,6 +42,8 @@ func (s *Scheduler) loop(ctx context.Context) error {
 			if c.done <- refused; err != nil {
 				return err
 			}
+		case p := <-s.placed:
+			e.placed = append(e.placed, p)
 		case <-ticker.C:
 			e.tick = true
 		case <-due.C:
@@ -115,6 +119,9 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		}
 	}
 	st.admit()
+	for i := range e.placed {
+		st.applyPlaced(&e.placed[i])
+	}
 	if !s.state.stopping {
 		st.workOn(s.o.Index)
 	}
@@ -146,6 +153,9 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 	}
 	for _, seed := range e.seeds {
 		close(seed.done)
+	}
+	for i := range e.placed {
+		close(e.placed[i].reply)
 	}
 	s.after(st, e)
 	return st.effects(), nil

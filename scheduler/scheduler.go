@@ -46,8 +46,15 @@ type Options struct {
 	Stream Stream
 	// ClockOffset is added to the wall clock at the start, for tests that move it. nil = nothing.
 	ClockOffset func() time.Duration
-	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse". For
-	// tests that inject faults.
+	// Names and Bodies give bodies their names as files, NameRule says which names are one; nil = bodies get none. Both or
+	// neither is set.
+	Names    NameReader
+	Bodies   Bodies
+	NameRule crawler.NameRule
+	// Shipped notes which files of other machines rows point into; nil = nobody asks.
+	Shipped ShippedReader
+	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse"; "place" comes
+	// when bodies have their names and before that is committed. For tests that inject faults.
 	Fault func(step string)
 }
 
@@ -76,6 +83,7 @@ type Scheduler struct {
 	seeds   chan seedEvent
 	changes chan changeEvent
 	parts   chan []crawler.LoggedPart
+	placed  chan placed
 	effect  chan effects
 	poke    chan struct{}
 
@@ -122,6 +130,9 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if o.Ledger == nil || o.Index == nil || o.Tasks == nil || o.Results == nil {
 		return nil, errors.New("scheduler: Ledger, Index, Tasks and Results are needed")
 	}
+	if err := o.checkNames(); err != nil {
+		return nil, err
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -131,7 +142,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
-		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart),
+		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placed),
 		effect: make(chan effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute},
 		done: make(chan struct{}), quiet: make(chan struct{}),
 	}
@@ -177,6 +188,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	if err := s.settings(st, l); err != nil {
 		return nil, err
 	}
+	s.nameState(st)
 	scope, err := crawler.NewScope(&st.job.Job)
 	if err != nil {
 		return nil, err
@@ -200,6 +212,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	g.Go(func() error { return s.readResults(inner) })
 	g.Go(func() error { return s.runEffects(inner) })
 	g.Go(func() error { return s.loop(inner) })
+	g.Go(func() error { return s.place(inner) })
 	if err := g.Wait(); err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
@@ -324,6 +337,7 @@ func (s *Scheduler) newStep() *step {
 		tallies: s.state.tallies.Clone(), sequence: s.state.sequence, owed: s.state.owed,
 		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), domains: make(map[string]*crawler.DomainState), turns: make(map[crawler.Host]*turn),
 		names: make(map[crawler.HostKey]crawler.Host), tracing: s.tracing(),
+		given: given{holders: make(map[string]crawler.URL), dirs: make(map[string]bool)},
 	}
 }
 

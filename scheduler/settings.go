@@ -30,6 +30,7 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	}
 	job.SeedPrivate = union(before.SeedPrivate, s.o.Job.SeedPrivate)
 	st.job.Job, st.job.Given = job, given
+	s.nameRule(&st.job)
 	st.countEnd(l, s.o.LocalFetcher)
 	if !sameLimits(&before, &job) {
 		st.work.Recount = &crawler.RecountWork{}
@@ -42,6 +43,7 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 // could; the settings of this start are taken for its job, and its hosts are counted under them.
 func (s *Scheduler) begin(st *state, fresh bool) error {
 	st.job = crawler.JobState{Job: s.o.Job, Given: s.o.Job}
+	s.nameRule(&st.job)
 	if !fresh {
 		s.log.Warn("the ledger does not say what job it holds; it goes on as the one that this command gives")
 		st.work.Recount = &crawler.RecountWork{}

@@ -82,6 +82,8 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 	if r.Outcome != crawler.Excluded && !r.Unsent {
 		fresh.Attempts++
 	}
+	st.nameResult(&fresh)
+	st.shipped(p.Fetcher, r.Archive)
 	if !keep {
 		st.retry(h, r, &fresh, spare)
 	} else if !r.Unsent {

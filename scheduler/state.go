@@ -43,6 +43,10 @@ type state struct {
 	delivered uint64                    // of the last one that the ledger knows as delivered
 	unsent    int                       // bytes of tasks that wait until the queue takes them
 	away      map[crawler.Host]struct{} // some of the hosts that are away, see nameAway
+	names     *nameBook                 // nil = bodies get no names
+	placing   *placing
+	shipped   *shipped // nil = not noted
+	local     string   // name of the fetcher of this process
 }
 
 // turn is a turn in force.
@@ -115,6 +119,7 @@ type step struct {
 	answers map[crawler.URLKey]*crawler.HopAnswer
 	handed  int // answers given to those that waited
 	changes crawler.Changes
+	given   given
 	tasks   []*turn // to be published after the commit
 
 	taskBytes int // of tasks
@@ -394,6 +399,7 @@ func (s *state) applied(st *step) {
 	if st.changes.Work != nil {
 		s.work = *st.changes.Work
 	}
+	s.namesApplied(st)
 }
 
 func addCount(m *map[crawler.Reason]int64, word string, n int64) {

@@ -51,16 +51,12 @@ func OpenRecord(dir string, l crawler.Locator) (*Record, error) {
 
 func (r *Record) open(l crawler.Locator) (err error) {
 	name := l.File
-	if strings.HasPrefix(name, filesDir+"/") {
-		if name, err = placeName(name, rootKind(r.root)); err != nil {
-			return err
-		}
-	}
+	plain := !isArchive(name)
 	if r.file, err = r.root.Open(name); err != nil {
 		return err
 	}
 	part := io.NewSectionReader(r.file, l.Offset, l.Length)
-	if strings.HasPrefix(name, filesDir+"/") {
+	if plain {
 		info, err := r.file.Stat()
 		if err == nil && info.Size() != l.Length {
 			err = fmt.Errorf("file has %d bytes, the row says %d", info.Size(), l.Length)

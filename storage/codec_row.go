@@ -52,6 +52,9 @@ const (
 	rowUnsent
 	rowTries
 	rowSpared
+	rowAliases
+	rowWant
+	rowInherits
 )
 
 // encodeRow writes a row into buf, which is used from its start.
@@ -77,6 +80,9 @@ func encodeRow(buf []byte, r *crawler.Row) []byte {
 	e.bool(rowUnsent, r.Unsent)
 	e.int(rowTries, int64(r.Tries))
 	e.int(rowSpared, int64(r.Spared))
+	e.int(rowAliases, int64(r.Aliases))
+	e.id(rowWant, r.Want[:])
+	e.bool(rowInherits, r.Inherits)
 	return e.b
 }
 
@@ -150,6 +156,12 @@ func decodeRow(value []byte) (*crawler.Row, error) {
 			r.Tries = d.int()
 		case rowSpared:
 			r.Spared = d.int()
+		case rowAliases:
+			r.Aliases = d.int()
+		case rowWant:
+			d.id(r.Want[:])
+		case rowInherits:
+			r.Inherits = d.bool()
 		}
 	}
 	if d.err == nil && r.URL.IsZero() {

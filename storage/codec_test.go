@@ -107,12 +107,20 @@ var records = map[string]struct {
 
 var exportURL = cmp.Comparer(func(a, b crawler.URL) bool { return a == b })
 
+// asStored empties what is not part of a record, but read from others.
+func asStored(v any) {
+	if row, ok := v.(*crawler.Row); ok {
+		row.Names = ""
+	}
+}
+
 func TestEveryFieldOfARecordSurvives(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for name, r := range records {
 		for range 200 {
 			want := r.empty()
 			fill(t, rng, reflect.ValueOf(want).Elem())
+			asStored(want)
 			b := r.encode(want)
 			got, err := r.decode(b)
 			if err != nil {
@@ -146,6 +154,7 @@ func TestFieldsOfALaterTrawlArePassedOver(t *testing.T) {
 	for name, r := range records {
 		want := r.empty()
 		fill(t, rng, reflect.ValueOf(want).Elem())
+		asStored(want)
 		e := encoder{b: r.encode(want)}
 		e.text(1000, "a text")
 		e.int(1001, -7)

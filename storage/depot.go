@@ -29,12 +29,12 @@ var (
 // Depot is the scheduler's directory as the place where the fetchers' files arrive. Safe for concurrent use.
 //
 // WARC files grow in place below archive/, so that what has arrived can be read at once; a finished one
-// is made read-only, and grows no more. Other files grow below incoming/ and get their name when they are
-// whole and compared. What an append added is durable before it returns; after a crash a file may be longer
+// is made read-only, and grows no more. Bodies that are to become files grow below incoming/, and lie in incoming/bodies
+// when they are whole and compared; [Bodies] puts them under their names. What an append added is durable before it returns; after a crash a file may be longer
 // than what was acknowledged, which the sender learns from Size, and wrong there, which Finish finds.
 type Depot struct {
-	root    *os.Root
-	placing sync.Mutex // held while a file gets its name
+	root  *os.Root
+	fsync fsyncer
 
 	mu   sync.Mutex
 	busy map[string]chan struct{} // by name: a call that is under way; closed at its end
@@ -49,7 +49,13 @@ func NewDepot(dir string) (*Depot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open depot: %w", err)
 	}
-	return &Depot{root: root, busy: map[string]chan struct{}{}}, nil
+	if err = root.MkdirAll(bodiesDir, privateDir); err == nil {
+		err = fsyncer(osFsync).name(root, incomingDir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open depot: %w", err), root.Close())
+	}
+	return &Depot{root: root, fsync: osFsync, busy: map[string]chan struct{}{}}, nil
 }
 
 // Close closes the depot.
@@ -57,7 +63,7 @@ func (d *Depot) Close() error { return d.root.Close() }
 
 // lock checks a name and waits until no other call works on it.
 func (d *Depot) lock(ctx context.Context, name string) (unlock func(), err error) {
-	if err := checkStoredName(name); err != nil {
+	if err := checkShipment(name); err != nil {
 		return nil, err
 	}
 	for {
@@ -93,10 +99,7 @@ func (d *Depot) Size(ctx context.Context, name string) (int64, error) {
 	defer unlock()
 	info, err := d.root.Stat(growingName(name))
 	if errors.Is(err, fs.ErrNotExist) && !isArchive(name) {
-		var at string
-		if at, err = placeName(name, rootKind(d.root)); err == nil {
-			info, err = d.root.Stat(at)
-		}
+		info, err = d.root.Stat(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -148,24 +151,20 @@ func (d *Depot) append(ctx context.Context, name string, offset int64, r io.Read
 		err = io.ErrUnexpectedEOF
 	}
 	if err == nil {
-		err = f.Sync()
+		err = d.fsync(f)
 	}
 	if err != nil {
 		return errors.Join(err, f.Truncate(offset))
 	}
 	if fresh {
-		return syncName(d.root, path.Dir(growing))
+		return d.fsync.name(d.root, path.Dir(growing))
 	}
 	return nil
 }
 
 // mustBeFree refuses the name of a finished file.
 func (d *Depot) mustBeFree(name string) error {
-	at, err := placeName(name, rootKind(d.root))
-	if err != nil {
-		return err
-	}
-	if _, err := d.root.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.root.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(ErrTaken, err)
 	}
 	return nil
@@ -212,17 +211,13 @@ func (d *Depot) finishWARC(ctx context.Context, name string, size int64, digest 
 	if err := d.root.Chmod(name, info.Mode().Perm()&^0o222); err != nil {
 		return err
 	}
-	return syncName(d.root, name)
+	return d.fsync.name(d.root, name)
 }
 
 func (d *Depot) finishFile(ctx context.Context, name string, size int64, digest crawler.Digest) error {
 	growing := growingName(name)
-	at, err := placeName(name, rootKind(d.root))
-	if err != nil {
-		return err
-	}
-	if _, err := d.root.Stat(at); err == nil {
-		return d.finishAgain(ctx, at, growing, size, digest)
+	if _, err := d.root.Stat(name); err == nil {
+		return d.finishAgain(ctx, name, growing, size, digest)
 	}
 	info, err := d.root.Stat(growing)
 	if errors.Is(err, fs.ErrNotExist) && size == 0 {
@@ -243,29 +238,10 @@ func (d *Depot) finishFile(ctx context.Context, name string, size int64, digest 
 	if !same {
 		return d.setAside(name, growing)
 	}
-	return d.place(name, growing)
-}
-
-// place gives a whole file its name. Names that stand in each other's way come one after the other.
-func (d *Depot) place(name, growing string) error {
-	d.placing.Lock()
-	defer d.placing.Unlock()
-	at, err := placeName(name, rootKind(d.root))
-	if err != nil {
+	if err := d.root.Rename(growing, name); err != nil {
 		return err
 	}
-	if _, err := d.root.Stat(at); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(ErrTaken, err)
-	}
-	if err := d.root.MkdirAll(path.Dir(at), dirMode); err != nil {
-		return err
-	}
-	if err := d.root.Rename(growing, at); err != nil {
-		return err
-	}
-	dirs := map[string]bool{}
-	addParents(dirs, at)
-	return syncNames(d.root, dirs)
+	return d.fsync.name(d.root, bodiesDir)
 }
 
 // finishAgain compares with a file that has the name. A crash may have come between its renaming and the sync.
@@ -280,9 +256,7 @@ func (d *Depot) finishAgain(ctx context.Context, at, growing string, size int64,
 	if err := d.root.Remove(growing); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	dirs := map[string]bool{}
-	addParents(dirs, at)
-	return syncNames(d.root, dirs)
+	return d.fsync.name(d.root, bodiesDir)
 }
 
 func (d *Depot) makeEmpty(name string) error {
@@ -290,7 +264,7 @@ func (d *Depot) makeEmpty(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(d.fsync(f), f.Close())
 }
 
 func (d *Depot) compare(ctx context.Context, name string, size int64, digest crawler.Digest) (bool, error) {

@@ -81,6 +81,7 @@ var columns = [...]string{
 	"url", "host", "outcome", "reason", "status", "content_type", "bytes", "digest", "truncated", "title",
 	"depth", "via", "seed", "redirect_to", "links", "attempts", "first_seen", "fetched_at", "duration_ms",
 	"ip", "fetcher", "archive_file", "archive_offset", "archive_length", "etag", "last_modified", "detail",
+	"names",
 }
 
 // Export writes rows in a format and tells how many. It stops at the first error, of the rows or of w; what
@@ -117,6 +118,7 @@ type cells interface {
 	text(s string)       // always there
 	optional(s string)   // "" = absent
 	foreign(s string)    // optional, and written by a server
+	list(s string)       // texts with tabs between, "" = absent
 	number(n int64)      // always there
 	optionalInt(n int64) // 0 = absent
 	numberIf(n int64, there bool)
@@ -153,6 +155,7 @@ func writeCells(c cells, r *crawler.Row) {
 	c.foreign(r.ETag)
 	c.foreign(r.LastModified)
 	c.foreign(r.Detail)
+	c.list(r.Names)
 }
 
 // timeFormat is RFC 3339 with milliseconds, in UTC.

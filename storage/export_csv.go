@@ -50,6 +50,8 @@ func (c *csvLine) foreign(s string) {
 	c.text(s)
 }
 
+func (c *csvLine) list(s string) { c.foreign(s) }
+
 func (c *csvLine) number(n int64)      { c.numberIf(n, true) }
 func (c *csvLine) optionalInt(n int64) { c.numberIf(n, n != 0) }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"trawl/crawler"
@@ -50,7 +51,21 @@ func (j *jsonLine) optional(s string) {
 	j.b = appendJSON(j.b, s)
 }
 
-func (j *jsonLine) foreign(s string)    { j.optional(s) }
+func (j *jsonLine) foreign(s string) { j.optional(s) }
+func (j *jsonLine) list(s string) {
+	j.key()
+	if s == "" {
+		j.null()
+		return
+	}
+	begin := byte('[')
+	for text := range strings.SplitSeq(s, "\t") {
+		j.b = appendJSON(append(j.b, begin), text)
+		begin = ','
+	}
+	j.b = append(j.b, ']')
+}
+
 func (j *jsonLine) number(n int64)      { j.numberIf(n, true) }
 func (j *jsonLine) optionalInt(n int64) { j.numberIf(n, n != 0) }
 

@@ -42,6 +42,7 @@ type parquetRow struct {
 	ETag          string    `parquet:"etag,optional,plain"`
 	LastModified  string    `parquet:"last_modified,optional,plain"`
 	Detail        string    `parquet:"detail,optional,plain"`
+	Names         string    `parquet:"names,optional,plain"`
 }
 
 // Limits of a Parquet export. A row group stays in memory, compressed, until it ends, since its columns lie
@@ -169,6 +170,7 @@ func (p *parquetWriter) putText(s string, there bool) {
 func (p *parquetWriter) text(s string)     { p.putText(s, true) }
 func (p *parquetWriter) optional(s string) { p.putText(s, s != "") }
 func (p *parquetWriter) foreign(s string)  { p.putText(s, s != "") }
+func (p *parquetWriter) list(s string)     { p.putText(s, s != "") }
 
 func (p *parquetWriter) number(n int64)               { p.put(parquet.Int64Value(n), true) }
 func (p *parquetWriter) optionalInt(n int64)          { p.put(parquet.Int32Value(int32(n)), n != 0) }

@@ -51,6 +51,7 @@ func TestParquetHasTheColumnsInOrderWithTheirTypes(t *testing.T) {
 		text, text, text, text + "?", "INT(32,true)?", text + "?", number, text + "?", "BOOLEAN", text + "?",
 		number, text + "?", text + "?", text + "?", number, number, moment + "?", moment + "?", number,
 		text + "?", text + "?", text + "?", number + "?", number + "?", text + "?", text + "?", text + "?",
+		text + "?",
 	}
 	leaves := exportParquet(t, defaultParquetLimits, rowsOf()).Root().Columns()
 	if len(leaves) != len(columns) {
@@ -101,6 +102,11 @@ func lineOf(row parquet.Row) string {
 			j.null()
 		case v.Kind() == parquet.Boolean:
 			j.b = fmt.Append(j.b, v.Boolean())
+		case name == "names":
+			for i, text := range strings.Split(string(v.ByteArray()), "\t") {
+				j.b = appendJSON(append(j.b, "[,"[min(i, 1)]), text)
+			}
+			j.b = append(j.b, ']')
 		case v.Kind() == parquet.ByteArray:
 			j.b = appendJSON(j.b, string(v.ByteArray()))
 		case name == "first_seen" || name == "fetched_at":

@@ -8,25 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"maps"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"trawl/crawler"
 )
 
-const (
-	// filesAtOnce is how many files are synced at the same time: the disk makes one commit of them.
-	filesAtOnce = 16
-	// publishTries is how often a directory is made again that was removed, being empty, right before a file
-	// came into it ([Outbox.Shipped]).
-	publishTries = 16
-)
+// filesAtOnce is how many files are synced at the same time: the disk makes one commit of them.
+const filesAtOnce = 16
 
 // writeTemp brings the decoded body into the scratch directory.
 func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string, size int64, err error) {
@@ -168,7 +159,7 @@ func openBody(ctx context.Context, x *crawler.Exchange) (io.Reader, func(), erro
 }
 
 // Sync makes everything that was put before the call durable and visible. Callers at the same time share the
-// disk's work. After a failure the archive takes no more: names that were given away lead nowhere then.
+// disk's work. After a failure the archive takes no more: nobody knows what the disk holds.
 func (f *Files) Sync(ctx context.Context) error {
 	select {
 	case f.syncing <- struct{}{}:
@@ -177,92 +168,38 @@ func (f *Files) Sync(ctx context.Context) error {
 	}
 	defer func() { <-f.syncing }()
 	f.mu.Lock()
-	if f.broken != nil || len(f.pending) == 0 {
-		defer f.mu.Unlock()
-		return f.broken
+	batch, broken := f.pending, f.broken
+	if broken == nil {
+		f.pending = map[string]string{}
 	}
-	f.moving, f.pending = f.pending, map[string]pendingFile{}
-	batch := f.moving
 	f.mu.Unlock()
-
+	if broken != nil || len(batch) == 0 {
+		return broken
+	}
 	err := f.publish(batch)
-
+	if err == nil {
+		return nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.moving = nil
-	for name := range batch {
-		countParents(f.parents, name, -1)
-	}
-	if err != nil {
-		f.broken = fmt.Errorf("sync files: %w", err)
-	}
+	f.broken = fmt.Errorf("sync files: %w", err)
 	return f.broken
 }
 
 // publish makes the files of a batch durable, then visible, then their names durable.
-func (f *Files) publish(batch map[string]pendingFile) error {
+func (f *Files) publish(batch map[string]string) error {
 	var g errgroup.Group
 	g.SetLimit(filesAtOnce)
-	for _, p := range batch {
-		g.Go(func() error { return syncName(f.root, p.temp) })
+	for _, temp := range batch {
+		g.Go(func() error { return f.fsync.name(f.root, temp) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	dirs := map[string]bool{}
-	for name, p := range batch {
-		if err := f.show(p.temp, name); err != nil {
+	for name, temp := range batch {
+		if err := f.root.Rename(temp, name); err != nil {
 			return err
 		}
-		addParents(dirs, name)
 	}
-	return syncNames(f.root, dirs)
-}
-
-// show gives a file its name.
-func (f *Files) show(temp, name string) error {
-	var err error
-	for range publishTries {
-		if err = f.root.MkdirAll(path.Dir(name), dirMode); err == nil {
-			err = f.root.Rename(temp, name)
-		}
-		if !errors.Is(err, fs.ErrNotExist) { // else a directory was removed meanwhile, as empty
-			break
-		}
-	}
-	if part := markName(name, partMark); err == nil && f.root.Remove(part) == nil {
-		f.log.Info("replaced the part of a body by the whole", "file", name)
-	}
-	return err
-}
-
-// addParents adds the directories above the name, whose entries are to be made durable.
-func addParents(dirs map[string]bool, name string) {
-	for d := path.Dir(name); !dirs[d]; d = path.Dir(d) {
-		dirs[d] = true
-	}
-}
-
-// syncNames syncs files or directories, the longest names first. One that was removed meanwhile, being empty,
-// needs no sync.
-func syncNames(root *os.Root, names map[string]bool) error {
-	var g errgroup.Group
-	g.SetLimit(filesAtOnce)
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(names))) {
-		g.Go(func() error {
-			if err := syncName(root, name); !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-func syncName(root *os.Root, name string) error {
-	f, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return f.fsync.name(f.root, bodiesDir)
 }

@@ -27,10 +27,15 @@ import (
 //	errand      host hash (8), URL hash (8), scheme, 0, asking host RobotsHop
 //	answer      host hash (8), 0 or 1, URL hash (8)                 HopAnswer, 0 while it is being handed on
 //	domain      hash of the domain's name (8)                       DomainState
+//	alias       host hash (8), URL hash (8), sequence (8)           digest asked for (32, or none), name
+//	await       host hash (8), URL hash (8), then both of the line  empty
+//	unplaced    host hash (8), URL hash (8)                         version (8)
 //
 //	meta        name                                                see the names below
 //	scope       the seed's text                                     empty
 //	owed        number (8)                                          key of a row (16)
+//	name        key of a name below files/                          the URL that has it
+//	shipped     name of a file                                      rows, last byte (uvarints), fetcher
 //
 // A row has one queue entry exactly while its outcome is Waiting: of class 0 while it waits for another
 // try, else of class 1. A host has one due entry exactly while [crawler.HostState.Due] says so. Depths are
@@ -48,6 +53,9 @@ const (
 	kindErrand
 	kindAnswer
 	kindDomain
+	kindAlias
+	kindAwait
+	kindUnplaced
 	hostKinds = iota
 )
 
@@ -56,7 +64,9 @@ const (
 	kindMeta     kind = 1
 	kindScope    kind = 2
 	kindOwed     kind = 3
-	ownKinds          = kindOwed // the last of them
+	kindName     kind = 4
+	kindShipped  kind = 5
+	ownKinds          = kindShipped // the last of them
 )
 
 // Names of the ledger's own records.

@@ -108,6 +108,7 @@ func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
 		w.set(appendScope(w.key[:0], seed))
 	}
 	w.owed(c)
+	w.names(&c.Names)
 	w.own(c, clock)
 }
 

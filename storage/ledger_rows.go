@@ -96,7 +96,7 @@ func (l *Ledger) Row(u crawler.URL) (*crawler.Row, bool, error) {
 		}
 	}
 	s.tell(rows[0])
-	return rows[0], true, nil
+	return rows[0], true, l.tellNames(snap, rows[0])
 }
 
 // stories walks rows together with their hosts and turns. The three lie in the same order.
@@ -223,7 +223,7 @@ func (s *stories) row() (*crawler.Row, error) {
 		return nil, s.l.damage(fmt.Sprintf("row %x", s.rows.it.Key()), err)
 	}
 	s.tell(r)
-	return r, nil
+	return r, s.l.tellNames(s.snap, r)
 }
 
 // turnTo reads host and turn of the next host. A row without a host is told as if its host were new.

@@ -8,9 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
-	"strings"
-	"sync"
 
 	"trawl/crawler"
 )
@@ -24,16 +21,13 @@ type Outbox struct {
 	dir  string
 	root *os.Root
 	warc *WARC // the archive that writes here, nil when it is one of plain files
-
-	mu     sync.Mutex
-	opened map[string]fs.FileInfo // final files, as they were when they were opened last
 }
 
 // NewOutbox opens the directory of a fetcher whose archive is already open: w, or nil when it
 // is not a [WARC]. WARC files that an earlier run left, under whatever name, are recovered and final.
 func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	if err := makeDirs(dir, archiveDir, filesDir); err != nil {
+	if err := makeDirs(dir, archiveDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	// Those of w's own name were recovered when w was opened, and one of them may be growing by now.
@@ -45,7 +39,10 @@ func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
-	return &Outbox{dir: dir, root: root, warc: w, opened: map[string]fs.FileInfo{}}, nil
+	if err := root.MkdirAll(bodiesDir, privateDir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open outbox: %w", err), root.Close())
+	}
+	return &Outbox{dir: dir, root: root, warc: w}, nil
 }
 
 // Pending lists what is to be shipped, WARC files first, at most 10,000 files. A WARC file that grows is listed with
@@ -60,7 +57,7 @@ func (o *Outbox) Pending() ([]crawler.Shipment, error) {
 	var list []crawler.Shipment
 	for _, e := range entries {
 		name := archiveDir + "/" + e.Name()
-		if !e.Type().IsRegular() || checkStoredName(name) != nil || len(list) == maxPending {
+		if !e.Type().IsRegular() || checkShipment(name) != nil || len(list) == maxPending {
 			continue
 		}
 		if e.Name() == growing {
@@ -105,7 +102,7 @@ func (o *Outbox) growing() (name string, safe int64, number int) {
 }
 
 func (o *Outbox) pendingFiles(list []crawler.Shipment) ([]crawler.Shipment, error) {
-	err := fs.WalkDir(o.root.FS(), filesDir, func(name string, e fs.DirEntry, err error) error {
+	err := fs.WalkDir(o.root.FS(), bodiesDir, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil // shipped meanwhile
@@ -113,7 +110,7 @@ func (o *Outbox) pendingFiles(list []crawler.Shipment) ([]crawler.Shipment, erro
 			return err
 		case len(list) == maxPending:
 			return fs.SkipAll
-		case !e.Type().IsRegular() || checkStoredName(name) != nil:
+		case !e.Type().IsRegular() || checkShipment(name) != nil:
 			return nil
 		}
 		info, err := e.Info()
@@ -133,7 +130,7 @@ func (o *Outbox) pendingFiles(list []crawler.Shipment) ([]crawler.Shipment, erro
 
 // Open opens a pending file. It ends at what is durable. What it returns is an io.Seeker and an io.ReaderAt too.
 func (o *Outbox) Open(name string) (io.ReadCloser, error) {
-	if err := checkStoredName(name); err != nil {
+	if err := checkShipment(name); err != nil {
 		return nil, fmt.Errorf("open outbox file: %w", err)
 	}
 	growing, safe, _ := o.growing()
@@ -148,10 +145,6 @@ func (o *Outbox) Open(name string) (io.ReadCloser, error) {
 	size := info.Size()
 	if name == archiveDir+"/"+growing {
 		size = safe
-	} else {
-		o.mu.Lock()
-		o.opened[name] = info
-		o.mu.Unlock()
 	}
 	return &section{io.NewSectionReader(f, 0, size), f}, nil
 }
@@ -161,39 +154,19 @@ type section struct {
 	io.Closer
 }
 
-// Shipped removes a final file and the directories that are empty without it. A file that was replaced since
-// Open is kept: the new one has not been shipped. A file that is gone is no error.
+// Shipped removes a final file. A body that was fetched again since Open is the same under the same name, so what is
+// removed has been shipped. A file that is gone is no error.
 func (o *Outbox) Shipped(name string) error {
-	if err := checkStoredName(name); err != nil {
+	if err := checkShipment(name); err != nil {
 		return fmt.Errorf("remove shipped file: %w", err)
 	}
 	if growing, _, _ := o.growing(); name == archiveDir+"/"+growing {
 		return fmt.Errorf("remove shipped file: %s still grows", name)
 	}
-	o.mu.Lock()
-	was := o.opened[name]
-	delete(o.opened, name)
-	o.mu.Unlock()
-	info, err := o.root.Lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("remove shipped file: %w", err)
-	case was != nil && !sameFile(was, info):
-		return nil
-	}
 	if err := o.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove shipped file: %w", err)
 	}
-	// Remove refuses a directory that is not empty: that ends the walk.
-	for d := path.Dir(name); strings.HasPrefix(d, filesDir+"/") && o.root.Remove(d) == nil; d = path.Dir(d) {
-	}
 	return nil
-}
-
-func sameFile(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // Close closes the outbox. Files that are open stay readable.

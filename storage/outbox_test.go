@@ -141,33 +141,6 @@ func TestFilesOfAnEarlierRunAreRecoveredAndFinal(t *testing.T) {
 	mustVerify(t, dir, l, digestOf("one"))
 }
 
-func TestAFileThatWasReplacedIsNotRemoved(t *testing.T) {
-	dir := t.TempDir()
-	o := openOutbox(t, dir, nil)
-	name := "files/h/a"
-	path := filepath.Join(dir, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte("old"), 0o666)); err != nil {
-		t.Fatal(err)
-	}
-	readPending(t, o, name)
-	next := filepath.Join(dir, "next")
-	if err := errors.Join(os.WriteFile(next, []byte("new content"), 0o666), os.Rename(next, path)); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Shipped(name); err != nil {
-		t.Fatal(err)
-	}
-	wantTree(t, dir, map[string]string{name: "new content"})
-	readPending(t, o, name)
-	if err := o.Shipped(name); err != nil {
-		t.Fatal(err)
-	}
-	wantTree(t, dir, map[string]string{})
-	if _, err := os.Stat(filepath.Dir(path)); err == nil {
-		t.Error("the empty directory is still there")
-	}
-}
-
 func TestTheOutboxKnowsItsOwnNamesOnly(t *testing.T) {
 	dir := t.TempDir()
 	o := openOutbox(t, dir, nil)

@@ -55,6 +55,7 @@ type ArchiveBalance struct {
 	Robots   int64            // robots files that have one
 	Verified int64            // records of both that are there, with the row's digest
 	Files    int64            // WARC files and plain files that were read
+	Unnamed  int64            // of Verified, bodies that have arrived and get their names with the next run
 	Shipping map[string]int64 // records that are still with a fetcher, by its name
 	Orphans  map[Orphan]int64 // records that no row points to, by kind
 	Notes    []string         // what is odd and harms no row; at most MaxDifferences
@@ -93,7 +94,6 @@ type archiveVerifier struct {
 	o   ArchiveOptions
 
 	root     *os.Root
-	kindOf   func(string) (nameKind, error)
 	onDisk   int               // of names, those that were listed in archive/
 	names    []string          // WARC files by number: those on disk, in order, then those that rows name
 	numbers  map[string]uint32 // of names
@@ -120,7 +120,6 @@ func newArchiveVerifier(ctx context.Context, dir string, l *Ledger, o ArchiveOpt
 	if v.root, err = os.OpenRoot(dir); err != nil {
 		return nil, err
 	}
-	v.kindOf = rootKind(v.root)
 	return v, nil
 }
 
@@ -179,6 +178,9 @@ func (v *archiveVerifier) oneRow(r *crawler.Row) error {
 	if r.Truncated {
 		p.bytes = r.Bytes
 	}
+	if r.Outcome == crawler.Redirected && !isArchive(r.Archive.File) {
+		p.digest = crawler.Digest{} // the file is another row's body; its own was that of the redirect
+	}
 	if strings.HasPrefix(r.Archive.File, filesDir+"/") {
 		return v.plainFile(r, &p)
 	}
@@ -196,6 +198,10 @@ func (v *archiveVerifier) plainFile(r *crawler.Row, p *pointer) error {
 	case err == nil:
 		v.Verified++
 		v.Files++
+	case errors.Is(err, fs.ErrNotExist) && v.arrived(r):
+		v.Verified++
+		v.Unnamed++
+		return nil
 	case errors.Is(err, fs.ErrNotExist) && v.remote(r.Fetcher):
 		v.shipping(r.Fetcher, p)
 		return nil
@@ -203,12 +209,65 @@ func (v *archiveVerifier) plainFile(r *crawler.Row, p *pointer) error {
 		v.broken(p, r.Archive.File, err)
 		return nil
 	}
-	at, err := placeName(r.Archive.File, v.kindOf)
-	if err != nil {
+	if err := v.aliases(r, p); err != nil {
 		return err
 	}
-	p.file, p.offset = plainFiles, int64(xxhash.Sum64String(at))
-	return v.pointers.add(*p)
+	return v.pointers.add(v.place(r.Archive.File, p))
+}
+
+// place points to a file below files/.
+func (v *archiveVerifier) place(name string, p *pointer) pointer {
+	at := *p
+	at.file, at.offset = plainFiles, int64(xxhash.Sum64String(name))
+	return at
+}
+
+// aliasesAtOnce is how many further names of a URL are looked at together.
+const aliasesAtOnce = 1000
+
+// aliases looks whether the file has its further names, too.
+func (v *archiveVerifier) aliases(r *crawler.Row, p *pointer) error {
+	if r.Aliases == 0 {
+		return nil
+	}
+	if _, waits, err := v.l.UnplacedVersion(r.Key()); err != nil || waits {
+		return err // they come with the next run
+	}
+	for after := uint64(0); v.ctx.Err() == nil; {
+		list, err := v.l.Aliases(r.Key(), after, aliasesAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			name := filesDir + "/" + a.Name
+			info, err := v.root.Stat(name)
+			switch {
+			case errors.Is(err, fs.ErrNotExist) && !a.Want.IsZero() && a.Want != r.Digest:
+				continue // another body was asked for under this name
+			case err != nil:
+				v.note("%s: the further name %s is not there", r.URL, name)
+			case info.Size() != p.length:
+				v.note("%s: the file %s has %d bytes, its row says %d", r.URL, name, info.Size(), p.length)
+			}
+			if err := v.pointers.add(v.place(name, p)); err != nil {
+				return err
+			}
+			after = a.Sequence
+		}
+		if len(list) < aliasesAtOnce {
+			return nil
+		}
+	}
+	return v.ctx.Err()
+}
+
+// arrived reports whether the row's body is there, and has not got its name yet.
+func (v *archiveVerifier) arrived(r *crawler.Row) bool {
+	if r.Outcome != crawler.Fetched {
+		return false
+	}
+	l := crawler.Locator{File: crawler.BodyName(r.URL, r.Digest), Length: r.Archive.Length}
+	return verifyRecord(v.dir, l, r.Digest, -1) == nil
 }
 
 // allRobots takes the locators of robots files. One that redirects elsewhere has a record, too.

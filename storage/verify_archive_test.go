@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -266,7 +267,8 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 	if err := d.Append(t.Context(), name, third.Archive.Offset+50, strings.NewReader(string(whole[third.Archive.Offset+50:])), int64(len(whole))-third.Archive.Offset-50); err != nil {
 		t.Fatal(err)
 	}
-	if err := deliver(t.Context(), d, "files/a.test/file", "http://a.test/file"); err != nil {
+	placed := filepath.Join(k.dir, "files/a.test/file")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(placed), 0o777), os.WriteFile(placed, []byte("http://a.test/file"), 0o666)); err != nil {
 		t.Fatal(err)
 	}
 	b = k.verify()
@@ -339,11 +341,22 @@ func TestPlainFilesAreProved(t *testing.T) {
 	k := newKept(t, crawler.ArchiveFiles)
 	f := openFileArchive(t, k.dir)
 	var rows []*crawler.Row
-	for _, url := range []string{"http://a.test/x", "http://a.test/x/y", "http://a.test/z"} {
-		rows = append(rows, k.row(url, mustPut(t, f, exchangeOf(t, url, url)), nil))
+	for _, url := range []string{"http://a.test/x", "http://a.test/y/x", "http://a.test/z"} {
+		l := mustPut(t, f, exchangeOf(t, url, url))
+		l.File = "files/" + crawler.FileName(mustURL(t, url)) // as it is settled
+		rows = append(rows, k.row(url, l, nil))
 	}
 	mustSync(t, f)
-	if b := k.verify(); !b.OK() || b.Verified != 3 || len(b.Orphans) > 0 {
+	if b := k.verify(); !b.OK() || b.Verified != 3 || b.Unnamed != 3 {
+		t.Errorf("before they have their names: %+v", b)
+	}
+	bodies := openBodies(t, k.dir)
+	for _, r := range rows {
+		if err := bodies.Place(t.Context(), r.URL, r.Digest, r.Archive.Length, r.Archive.File); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := k.verify(); !b.OK() || b.Verified != 3 || b.Unnamed != 0 || len(b.Orphans) > 0 {
 		t.Errorf("%+v", b)
 	}
 	alter(t, filepath.Join(k.dir, rows[2].Archive.File), func(b []byte) []byte { b[0]++; return b })
