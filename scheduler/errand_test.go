@@ -205,7 +205,7 @@ func TestErrands(t *testing.T) {
 			t.Fatalf("%d errands are counted", n)
 		}
 		d.answered(d.takeAt("hub.test"), allowAll)
-		if _, due := ptr(led.hosts["hub.test"]).Due(); due {
+		if _, due := new(led.hosts["hub.test"]).Due(); due {
 			t.Error("the hub is due with nothing to do")
 		}
 	})
@@ -276,8 +276,6 @@ func TestErrands(t *testing.T) {
 		d.takeAt("a.test")
 	})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // answeredPage reports every URL of a task as fetched.
 func (d *desk) answeredPage(task crawler.Task) {

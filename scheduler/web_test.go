@@ -31,7 +31,6 @@ type web struct {
 	asks  map[string]int // by URL of robots.txt and hub
 	tries map[string]int
 	begin time.Time
-	clock time.Time // of the newest life
 	ends  int
 	wrong []string
 }
@@ -80,7 +79,7 @@ func (w *web) start() {
 	o := Options{Job: w.job, Ledger: w.led, Index: w.led, Tasks: w.q, Results: w.q, FrontHosts: 3, RecentLinks: 8, LocalFetcher: "local",
 		ClockOffset: func() time.Duration { return offset }}
 	if !w.calm && w.rng.IntN(8) == 0 {
-		o.RetryFailed = ptr(crawler.Reason(""))
+		o.RetryFailed = new(crawler.Reason(""))
 	}
 	for {
 		s, err := New(w.t.Context(), o)
@@ -375,9 +374,9 @@ func (w *web) user() {
 	case 1, 2:
 		c.Pause = &no
 	case 3:
-		c.Depth = ptr(w.rng.IntN(4) - 1)
+		c.Depth = new(w.rng.IntN(4) - 1)
 	case 4:
-		c.MaxPerHost = ptr(int64(w.rng.IntN(6)))
+		c.MaxPerHost = new(int64(w.rng.IntN(6)))
 	case 5:
 		w.seed(1, w.rng.IntN(2) == 0)
 		return
@@ -436,7 +435,7 @@ func (w *web) act() {
 func (w *web) finish() {
 	w.calm, w.q.lossy = true, false
 	w.start()
-	if refused, err := w.s.change(&crawler.Change{Pause: ptr(false), Depth: ptr(-1), MaxPerHost: ptr(int64(0))}); refused != nil || err != nil {
+	if refused, err := w.s.change(&crawler.Change{Pause: new(false), Depth: new(-1), MaxPerHost: new(int64(0))}); refused != nil || err != nil {
 		w.t.Fatal(refused, err)
 	}
 	e := seedEvent{last: true, done: make(chan struct{})}
