@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"cmp"
-	"container/heap"
 	"math"
 	"slices"
 	"time"
@@ -77,7 +76,7 @@ func (f *front) set(h crawler.Host, due time.Time, rank crawler.Rank) {
 		return
 	}
 	f.at[h] = place
-	heap.Push(&f.later, frontEntry{place, h})
+	f.later.push(frontEntry{place, h})
 	if len(f.at) > 2*f.size || f.later.Len()+f.ready.Len()+f.passed.Len()+f.oldest.Len() > 8*f.size {
 		f.shrink()
 	}
@@ -114,13 +113,14 @@ func (f *front) first() (crawler.Host, bool) {
 // pop takes the first of the hosts that are due.
 func (f *front) pop(now time.Time) (crawler.Host, bool) {
 	f.settle()
-	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() {
-		e := heap.Pop(&f.later)
-		heap.Push(&f.oldest, e)
-		if e.(frontEntry).rank.Lag == crawler.NoLag {
-			heap.Push(&f.ready, e)
+	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() &&
+		(f.oldest.Len() == 0 || window(f.later.entries[0].due) <= window(f.oldest.entries[0].due)) { // later windows can wait
+		e := f.later.pop()
+		f.oldest.push(e)
+		if e.rank.Lag == crawler.NoLag {
+			f.ready.push(e)
 		} else {
-			heap.Push(&f.passed, e)
+			f.passed.push(e)
 		}
 		f.later.settle(f.at)
 	}
@@ -129,11 +129,11 @@ func (f *front) pop(now time.Time) (crawler.Host, bool) {
 	}
 	// The oldest itself never waits for others: it was due before that only earlier.
 	for f.passed.Len() > 0 && f.passed.entries[0].before() <= f.oldest.entries[0].due {
-		heap.Push(&f.ready, heap.Pop(&f.passed))
+		f.ready.push(f.passed.pop())
 		f.passed.settle(f.at)
 	}
 	f.ready.settle(f.at)
-	e := heap.Pop(&f.ready).(frontEntry)
+	e := f.ready.pop()
 	delete(f.at, e.host)
 	return e.host, true
 }
@@ -157,7 +157,7 @@ func (f *front) fill(hosts []crawler.DueHost, want int) {
 	if len(hosts) >= want && len(hosts) > 0 {
 		f.horizon = frontTime(hosts[len(hosts)-1].Due)
 	}
-	heap.Init(&f.later)
+	slices.SortFunc(f.later.entries, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) }) // so a heap
 }
 
 // settle drops stale entries from the tops.
@@ -205,17 +205,42 @@ func (h *frontHeap) settle(at map[crawler.Host]frontPlace) {
 		if place, known := at[e.host]; known && place == e.frontPlace {
 			return
 		}
-		heap.Pop(h)
+		h.pop()
 	}
 }
 
-func (h frontHeap) Len() int           { return len(h.entries) }
-func (h frontHeap) Less(i, j int) bool { return h.less(h.entries[i], h.entries[j]) }
-func (h frontHeap) Swap(i, j int)      { h.entries[i], h.entries[j] = h.entries[j], h.entries[i] }
-func (h *frontHeap) Push(x any)        { h.entries = append(h.entries, x.(frontEntry)) }
-func (h *frontHeap) Pop() any {
-	old := h.entries
-	e := old[len(old)-1]
-	h.entries = old[:len(old)-1]
-	return e
+func (h *frontHeap) Len() int { return len(h.entries) }
+
+func (h *frontHeap) push(e frontEntry) {
+	h.entries = append(h.entries, e)
+	at := len(h.entries) - 1
+	for at > 0 {
+		parent := (at - 1) / 2
+		if !h.less(h.entries[at], h.entries[parent]) {
+			return
+		}
+		h.entries[at], h.entries[parent] = h.entries[parent], h.entries[at]
+		at = parent
+	}
+}
+
+func (h *frontHeap) pop() frontEntry {
+	top, last := h.entries[0], len(h.entries)-1
+	h.entries[0] = h.entries[last]
+	h.entries[last] = frontEntry{}
+	h.entries = h.entries[:last]
+	for at := 0; ; {
+		least := 2*at + 1
+		if least >= last {
+			return top
+		}
+		if other := least + 1; other < last && h.less(h.entries[other], h.entries[least]) {
+			least = other
+		}
+		if !h.less(h.entries[least], h.entries[at]) {
+			return top
+		}
+		h.entries[at], h.entries[least] = h.entries[least], h.entries[at]
+		at = least
+	}
 }
