@@ -43,6 +43,8 @@ type Fetcher struct {
 	pages   atomic.Int64
 	working atomic.Pointer[fetcher.Fetcher] // nil while there is no job
 
+	unshipped atomic.Bool // files stayed here when it left
+
 	leaving context.Context // ends with Drain
 	leave   context.CancelFunc
 }
@@ -143,6 +145,9 @@ func (n *Fetcher) Close() error { return n.dir.Close() }
 
 // Name is the fetcher's name in rows.
 func (n *Fetcher) Name() string { return n.name }
+
+// Unshipped reports whether files stayed in the fetcher's directory when Run ended: rows point to them.
+func (n *Fetcher) Unshipped() bool { return n.unshipped.Load() }
 
 // Pages is the number of fetches done.
 func (n *Fetcher) Pages() int64 { return n.pages.Load() }
@@ -289,6 +294,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	draining, cancel := context.WithTimeout(life, limit)
 	defer cancel()
 	if drained := shipper.Drain(draining); drained != nil {
+		n.unshipped.Store(true)
 		n.o.Logger.Warn("not everything was shipped; start this fetcher again with the same --dir", "dir", n.dir.Path(), "error", drained)
 	}
 	return done, err

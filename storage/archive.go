@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +71,7 @@ func (o *WARCOptions) validate() error {
 // cut off. Nothing is appended to files of an earlier run.
 type WARC struct {
 	dir     string // the crawl directory
+	process string // random, last in file names: two fetchers of one name never write one file's name
 	o       WARCOptions
 	encoder *warc.Encoder
 	buffers sync.Pool                              // of *bytes.Buffer
@@ -97,7 +100,7 @@ func NewWARC(dir string, o WARCOptions) (*WARC, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("archive options: %w", err)
 	}
-	w := &WARC{dir: dir, o: o, encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip),
+	w := &WARC{dir: dir, o: o, process: strings.ToLower(rand.Text()[:10]), encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip),
 		create: createArchiveFile, syncing: make(chan struct{}, 1)}
 	w.buffers.New = func() any { return new(bytes.Buffer) }
 	if err := makeDirs(dir, archiveDir); err != nil {

@@ -188,7 +188,7 @@ func (w *WARC) fileName(number int) string {
 	if w.o.Compress == crawler.CompressNone {
 		ending = ".warc"
 	}
-	return fmt.Sprintf("%s-%s-%05d%s", w.o.Prefix, w.now().Format("20060102150405"), number, ending)
+	return fmt.Sprintf("%s-%s-%05d-%s%s", w.o.Prefix, w.now().Format("20060102150405"), number, w.process, ending)
 }
 
 // scratch is the directory of records that are being compressed.
@@ -277,7 +277,7 @@ type warcName struct {
 	number int
 }
 
-var warcNamePattern = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})-(\d{14})-(\d{5,9})\.warc(\.gz)?$`)
+var warcNamePattern = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})-(\d{14})-(\d{5,9})(-[a-z0-9]{10})?\.warc(\.gz)?$`)
 
 func parseWARCName(s string) (warcName, bool) {
 	m := warcNamePattern.FindStringSubmatch(s)

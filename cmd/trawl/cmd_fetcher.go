@@ -83,6 +83,11 @@ func (p *program) fetcherCommand() *cobra.Command {
 			p.status = exitInterrupted
 			return nil
 		}
+		if node.Unshipped() {
+			fmt.Fprintf(p.stderr, "not everything was shipped: start this fetcher again with the same --dir while the job's scheduler runs (the same command again)\n")
+			p.status = exitInterrupted
+			return nil
+		}
 		if node.Drained() {
 			fmt.Fprintf(p.stderr, "left as it was told; this fetcher did %s fetches\n", count(node.Pages()))
 			return nil
