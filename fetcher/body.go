@@ -58,6 +58,7 @@ type wireBody struct {
 	copy      *spool        // of what was read, nil = none
 	limit     int64         // bytes, 0 = none
 	before    int64         // bytes of the body that came in earlier exchanges
+	toClose   bool          // the end of the connection is the end of the body
 	n         int64
 	err       error // why no more comes, io.EOF at its end
 }
@@ -129,6 +130,7 @@ type bodyPass struct {
 	wire    *wireBody
 	codings []string
 	strange []string // words for codings that cannot be undone; most of them name none
+	bounds  stageBounds
 	decoded int64
 	sum     hash.Hash
 	scan    *pageScan // nil = none
@@ -157,6 +159,7 @@ func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	if x.limits.MaxBody > 0 {
 		wire.limit = x.limits.MaxBody + x.limits.MaxBody/8 + wireSlack
 	}
+	p.bounds = stageBounds{ctx: wire.ctx, wire: wire, most: wire.limit, ratio: x.limits.Ratio, after: x.limits.RatioAfter}
 	return p
 }
 
@@ -166,7 +169,7 @@ func (p *bodyPass) coded() bool { return len(p.codings) > 0 }
 // run reads the body to its end or to the first limit, and leaves in the exchange what came and why no
 // more did.
 func (p *bodyPass) run() {
-	dec := p.kit.decoders.open(p.codings, p.wire)
+	dec := p.kit.decoders.open(p.codings, p.wire, &p.bounds)
 	defer dec.close()
 	chunk := p.kit.chunks.Get().(*[]byte)
 	defer p.kit.chunks.Put(chunk)
@@ -208,10 +211,11 @@ func readBeginning(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-// errMaxBody and errRatio end a pass at our own limits.
+// Errors that end a pass at our own limits.
 var (
-	errMaxBody = errors.New("the body is longer than the limit")
-	errRatio   = errors.New("the body decodes to too much")
+	errMaxBody    = errors.New("the body is longer than the limit")
+	errRatio      = errors.New("the body decodes to too much")
+	errStageLimit = errors.New("one of the codings of the body gives more than the limit")
 )
 
 // take passes decoded bytes on, up to the limits.
@@ -290,8 +294,11 @@ func (p *bodyPass) scanAtRest() {
 // must end as it should, and a broken body is kept as it came.
 func (p *bodyPass) end(err error) {
 	x := p.x
+	if p.bounds.hit != nil {
+		err = p.bounds.hit
+	}
 	mine := p.wire.err == nil || p.wire.err == io.EOF
-	if mine && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
+	if mine && p.bounds.hit == nil && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
 		io.Copy(io.Discard, p.wire) // its error stays in the wire
 	}
 	switch wire := p.wire.err; {
@@ -309,11 +316,18 @@ func (p *bodyPass) end(err error) {
 		x.drop(x.short)
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
+	case p.bounds.hit == errStageLimit:
+		x.bound = x.bodyBound()
+		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.most)}
+	case p.bounds.hit != nil: // the time is over, or nobody waits any more
+		x.cut, x.sign = cutWire(p.wire)
 	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
 		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}
 	case wire != nil && wire != io.EOF && wire != errWireLimit:
 		x.cut, x.sign = cutWire(p.wire)
+	case wire == io.EOF && p.wire.toClose && errors.Is(err, io.ErrUnexpectedEOF):
+		x.cut = cutting{crawler.ReasonReset, "disconnect", fmt.Sprintf("cut after %d bytes: the connection ended within the coded body", p.wire.n)}
 	case err != io.EOF:
 		x.cut = cutting{reason: crawler.ReasonBadEncoding, detail: fmt.Sprintf("content coding: %v", err)}
 		if wire == errWireLimit {

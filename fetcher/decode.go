@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,11 +37,39 @@ type decoding struct {
 	stages []*decodingStage
 }
 
-// open reads wire through the codings, the last applied first.
-func (d *decoders) open(codings []string, wire io.Reader) *decoding {
+// stageBounds holds for each coding of a body: what comes out of one may go into the next and vanish there, so it is
+// not enough to look at what comes out of the last.
+type stageBounds struct {
+	ctx   context.Context // of the exchange; ends with its limits of time
+	wire  *wireBody
+	most  int64 // bytes out of a stage, 0 = no limit
+	ratio int64 // bytes out of a stage for each on the wire, beyond after; 0 = no limit
+	after int64
+	hit   error // the bound that ended it. Decoders may hand errors on as other ones
+}
+
+// check is called before a stage is read, out of which so many bytes came.
+func (b *stageBounds) check(out int64) error {
+	switch {
+	case b == nil || b.hit != nil:
+	case b.ctx.Err() != nil:
+		b.hit = b.ctx.Err()
+	case b.ratio > 0 && out > b.after && out > b.ratio*b.wire.n:
+		b.hit = errRatio
+	case b.most > 0 && out > b.most:
+		b.hit = errStageLimit
+	}
+	if b == nil {
+		return nil
+	}
+	return b.hit
+}
+
+// open reads wire through the codings, the last applied first. bounds may be nil.
+func (d *decoders) open(codings []string, wire io.Reader, bounds *stageBounds) *decoding {
 	dec := &decoding{Reader: wire}
 	for i := len(codings) - 1; i >= 0; i-- {
-		s := &decodingStage{from: d, coding: codings[i], in: d.input(dec.Reader)}
+		s := &decodingStage{from: d, coding: codings[i], in: d.input(dec.Reader), bounds: bounds}
 		dec.stages = append(dec.stages, s)
 		dec.Reader = s
 	}
@@ -80,6 +109,8 @@ func (d *decoding) remarks() (list []string) {
 type decodingStage struct {
 	from   *decoders
 	coding string
+	bounds *stageBounds // nil = none
+	out    int64        // bytes that came out
 	in     *bufio.Reader
 	r      io.Reader
 	back   func() // gives r back to its pool
@@ -91,12 +122,16 @@ func (s *decodingStage) Read(p []byte) (n int, err error) {
 	if s.err != nil {
 		return 0, s.err
 	}
+	if err := s.bounds.check(s.out); err != nil {
+		s.err = err
+		return 0, err
+	}
 	defer func() {
 		if broken := recover(); broken != nil { // decoders are other people's code, fed by anybody
 			n, err = 0, fmt.Errorf("%w: %v", errDecoder, broken)
 			s.back = nil
 		}
-		s.err = err
+		s.err, s.out = err, s.out+int64(n)
 	}()
 	if s.r == nil {
 		head, err := s.look()

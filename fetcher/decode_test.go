@@ -52,12 +52,12 @@ func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 		}
 		for round := range 4 {
 			// A decoder that met a cut body serves the next one too.
-			cut := d.open([]string{name}, bytes.NewReader(coded[:len(coded)/2]))
+			cut := d.open([]string{name}, bytes.NewReader(coded[:len(coded)/2]), nil)
 			if _, err := io.ReadAll(cut); err == nil {
 				t.Errorf("%s, round %d: a cut body is no error", coding, round)
 			}
 			cut.close()
-			whole := d.open([]string{name}, iotest.OneByteReader(bytes.NewReader(coded)))
+			whole := d.open([]string{name}, iotest.OneByteReader(bytes.NewReader(coded)), nil)
 			got, err := io.ReadAll(whole)
 			if err != nil || !bytes.Equal(got, body) {
 				t.Errorf("%s, round %d: %d bytes, %v", coding, round, len(got), err)
@@ -71,7 +71,7 @@ func TestDecodersUndoCodingsInTheOrderApplied(t *testing.T) {
 	body := []byte(strings.Repeat("layers ", 1000))
 	coded := encode(t, "zstd", encode(t, "br", encode(t, "gzip", body)))
 	var d decoders
-	dec := d.open([]string{"gzip", "br", "zstd"}, bytes.NewReader(coded))
+	dec := d.open([]string{"gzip", "br", "zstd"}, bytes.NewReader(coded), nil)
 	defer dec.close()
 	if got, err := io.ReadAll(dec); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%d bytes, %v", len(got), err)
@@ -96,7 +96,7 @@ func TestACodingThatTheBytesAreNotInIsPassedOver(t *testing.T) {
 		{[]string{"gzip"}, encode(t, "gzip", []byte(text)), 0},
 		{[]string{"gzip"}, nil, 0},
 	} {
-		dec := d.open(c.codings, iotest.OneByteReader(bytes.NewReader(c.sent)))
+		dec := d.open(c.codings, iotest.OneByteReader(bytes.NewReader(c.sent)), nil)
 		got, err := io.ReadAll(dec)
 		if want := text[:min(len(text), len(text)*len(c.sent))]; err != nil || string(got) != want || len(dec.remarks()) != c.remarks {
 			t.Errorf("%v: %d bytes, %v, remarks %q", c.codings, len(got), err, dec.remarks())
@@ -117,7 +117,7 @@ func TestZstdWindowIsBounded(t *testing.T) {
 			w.Write(noise(c.window + 1)) // or the encoder would choose a smaller window
 			w.Close()
 			var d decoders
-			dec := d.open([]string{"zstd"}, &out)
+			dec := d.open([]string{"zstd"}, &out, nil)
 			defer dec.close()
 			if _, err := io.Copy(io.Discard, dec); (err == nil) != c.ok {
 				t.Errorf("error %v", err)
@@ -155,7 +155,7 @@ func FuzzDecoders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, b []byte) {
 		name := names[int(which)%len(names)]
 		read := func() (string, error) {
-			dec := d.open([]string{name}, bytes.NewReader(b))
+			dec := d.open([]string{name}, bytes.NewReader(b), nil)
 			defer dec.close()
 			var out bytes.Buffer
 			_, err := io.Copy(&out, io.LimitReader(dec, 1<<20))

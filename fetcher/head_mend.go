@@ -101,7 +101,7 @@ func (m *mendedHead) fields(b []byte) (fields []headField) {
 	for begun := false; len(b) > 0; begun = true {
 		var line []byte
 		if line, b = cutHeadLine(b); len(line) == 0 {
-			break
+			continue // the last one, or one of returns only
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			switch {

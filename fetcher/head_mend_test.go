@@ -40,6 +40,7 @@ func TestHeadsThatBrowsersReadAreMended(t *testing.T) {
 		{"a value over two lines", ok + "X-A: 1\r\n\t2\r\nX-Broken\r\n\r\n", "200 OK", "X-A=1 2", "body", []string{oddColon}},
 		{"control characters", ok + "X-A: a\x00b\rc\x7f\r\nX-B: \x01\r\n\r\n", "200 OK", "X-A=a b c X-B=", "body", []string{oddControl}},
 		{"returns before the end of a line", ok + "X-A: 1\r\r\r\nX-Broken\r\n\r\n", "200 OK", "X-A=1", "body", []string{oddColon}},
+		{"a line of returns", ok + "\r\r\nX-A: 1\r\nX-Broken\r\n\r\n", "200 OK", "X-A=1", "body", []string{oddColon}},
 		{"ends of lines without a return", "HTTP/1.1 200 OK\nX-A: 1\nX-Broken\n\n", "200 OK", "X-A=1", "body", []string{oddColon}},
 		{"an empty line before", "\r\n" + ok + "X-A: 1\r\n\r\n", "200 OK", "X-A=1", "body", []string{oddBlank}},
 		{"several of them", "\n\r\n\r\n" + ok + "\r\n", "200 OK", "", "body", []string{oddBlank}},

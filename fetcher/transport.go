@@ -370,7 +370,8 @@ func (c *call) read(resp *http.Response) {
 func (c *call) wire(resp *http.Response) *wireBody {
 	idle := timeLimit{"no byte for", c.x.limits.Idle}
 	c.clock.enter(idle)
-	return &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band}
+	toClose := resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
+	return &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band, toClose: toClose}
 }
 
 // pass ends an exchange whose body nobody wants.

@@ -197,6 +197,15 @@ func answerRaw(text string) func(*rawServer, int64, net.Conn) {
 	}
 }
 
+// hangUpAfter serves one request a connection with a fixed text, and closes it.
+func hangUpAfter(text string) func(*rawServer, int64, net.Conn) {
+	return func(s *rawServer, _ int64, c net.Conn) {
+		if s.request(bufio.NewReader(c)) != "" {
+			io.WriteString(c, text)
+		}
+	}
+}
+
 // fakeArchive keeps what was put.
 type fakeArchive struct {
 	err error

@@ -45,8 +45,8 @@ func codings(value string) []string {
 }
 
 // decodeBody undoes the codings that the bytes are in, as the fetcher does. A deflate body may be with the zlib wrapping that the standard asks for
-// or without, as browsers take both.
-func decodeBody(body io.Reader, list []string) (*bodyDecoder, error) {
+// or without, as browsers take both. ended is asked again and again, and ends decoding with its error; nil = never.
+func decodeBody(body io.Reader, list []string, ended func() error) (*bodyDecoder, error) {
 	d := &bodyDecoder{Reader: body}
 	if len(list) == 0 {
 		return d, nil
@@ -58,8 +58,8 @@ func decodeBody(body io.Reader, list []string) (*bodyDecoder, error) {
 			d.Close()
 			return nil, fmt.Errorf("decode %s: %w", list[i], err)
 		}
+		d.Reader = &ratioReader{r: d.Reader, in: in, ended: ended}
 	}
-	d.Reader = &ratioReader{r: d.Reader, in: in}
 	return d, nil
 }
 
@@ -105,14 +105,21 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ratioReader ends with errDecodeRatio when far more comes out than went in.
+// ratioReader ends with errDecodeRatio when far more comes out of one coding than was stored. What comes out of it may
+// go into the next and vanish there, so each has its own.
 type ratioReader struct {
-	r   io.Reader
-	in  *countingReader
-	out int64
+	r     io.Reader
+	in    *countingReader
+	ended func() error // nil = never
+	out   int64
 }
 
 func (r *ratioReader) Read(p []byte) (int, error) {
+	if r.ended != nil {
+		if err := r.ended(); err != nil {
+			return 0, err
+		}
+	}
 	n, err := r.r.Read(p)
 	r.out += int64(n)
 	if r.out > decodeFree && r.out/decodeRatio > r.in.n {

@@ -30,6 +30,7 @@ type Record struct {
 	file   *os.File
 	reader *warc.Reader
 	length int64
+	ended  func() error // ends decoding with its error; nil = never
 }
 
 // OpenRecord opens what a locator points to. The error wraps fs.ErrNotExist when the file is not there (it
@@ -96,7 +97,7 @@ func (r *Record) Truncated() string { return r.Header.Get("WARC-Truncated") }
 // Decode returns the body without its content codings; those that are unknown, or that the bytes are not in, are
 // passed over. Use it instead of Body. The caller closes it.
 func (r *Record) Decode() (io.ReadCloser, error) {
-	d, err := decodeBody(r.Body, codings(headerValue(r.Head, "Content-Encoding")))
+	d, err := decodeBody(r.Body, codings(headerValue(r.Head, "Content-Encoding")), r.ended)
 	if err != nil {
 		return nil, err
 	}

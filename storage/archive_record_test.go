@@ -148,7 +148,7 @@ func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 }
 
 func TestABombIsNotDecodedToItsEnd(t *testing.T) {
-	d, err := decodeBody(bytes.NewReader(encoded(t, "br", strings.Repeat("0", 64<<20))), []string{"br"})
+	d, err := decodeBody(bytes.NewReader(encoded(t, "br", strings.Repeat("0", 64<<20))), []string{"br"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,5 +196,28 @@ func TestAFieldOfAHeadAsAServerSentIt(t *testing.T) {
 		if got := headerValue([]byte(head), "Content-Encoding"); got != want {
 			t.Errorf("%q: %q, want %q", head, got, want)
 		}
+	}
+}
+
+// What one coding gives may vanish in the next one: empty gzip members decode to nothing.
+func TestEachOfStackedCodingsIsBounded(t *testing.T) {
+	members := encoded(t, "gzip", strings.Repeat(string(encoded(t, "gzip", "")), 2<<20))
+	bomb := encoded(t, "br", string(members))
+	codings := []string{"gzip", "gzip", "br"}
+	d, err := decodeBody(bytes.NewReader(bomb), codings, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if n, err := io.Copy(io.Discard, d); !errors.Is(err, errDecodeRatio) || n != 0 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	ended := errors.New("ended")
+	if d, err = decodeBody(bytes.NewReader(bomb), codings, func() error { return ended }); err == nil {
+		_, err = io.Copy(io.Discard, d)
+		d.Close()
+	}
+	if !errors.Is(err, ended) {
+		t.Errorf("%v, want that it is ended", err)
 	}
 }

@@ -74,7 +74,7 @@ func (f *Files) writeDecoded(ctx context.Context, temp string, x *crawler.Exchan
 	}
 	defer closeBody()
 	in := &faultReader{r: body}
-	d, err := decodeBody(in, list)
+	d, err := decodeBody(in, list, ctx.Err)
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, err), in.err)
 	}

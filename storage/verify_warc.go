@@ -112,7 +112,7 @@ func (w *warcWalk) judged(p *pointer, err error) {
 
 // verify reads the record that the reader stands on.
 func (w *warcWalk) verify(e *warc.Entry, p *pointer) error {
-	r := Record{Header: e.Header, Body: e.Block, reader: w.reader, length: p.length}
+	r := Record{Header: e.Header, Body: e.Block, reader: w.reader, length: p.length, ended: w.ctx.Err}
 	if strings.HasPrefix(e.Get("Content-Type"), "application/http") {
 		block := bufio.NewReader(e.Block)
 		head, err := readHTTPHead(block)

@@ -29,8 +29,10 @@ func ArchiveHead(head []byte, size int64) []byte {
 	renamed, right := false, false
 	for len(rest) > 0 {
 		var line []byte
-		line, rest = cutLine(rest)
-		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+		if line, rest = cutLine(rest); len(bytes.TrimRight(line, "\r\n")) == 0 {
+			if len(line) > len("\r\n") && len(rest) > 0 {
+				continue // of returns only: it does not end the head
+			}
 			break
 		}
 		rename, fits := judge(line, size, bodyless)
