@@ -26,6 +26,7 @@ type Result struct {
 	RetryAfter   time.Duration // what the server asked for, at most [MaxRetryAfter]
 	Asked        uint64        // of a Redirected: [CookieDigest] of what was sent
 	Unsent       bool          // failed, and no request was sent: there was no connection
+	Progress     bool          // failed, and what is kept of the body for the next try became longer
 }
 
 // LinkKind tells what a link is for; scope treats pages and requisites differently.

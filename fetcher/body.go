@@ -144,7 +144,7 @@ func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	p.codings, p.strange = x.bodyCodings()
 	if x.resumed {
 		x.spool = kit.spools.resume(x.part)
-		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size
+		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size-x.again
 		return p
 	}
 	if x.keep != keepNothing {
@@ -221,7 +221,10 @@ var (
 // take passes decoded bytes on, up to the limits.
 func (p *bodyPass) take(b []byte) error {
 	x := p.x
-	var over error
+	b, over := x.passOver(b)
+	if over != nil || len(b) == 0 {
+		return over
+	}
 	if limit := x.limits.MaxBody; limit > 0 && p.decoded+int64(len(b)) > limit {
 		b, over = b[:limit-p.decoded], errMaxBody
 	}
@@ -316,6 +319,8 @@ func (p *bodyPass) end(err error) {
 		x.drop(x.short)
 	case x.spool != nil && x.spool.err != nil:
 		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
+	case errors.Is(err, errOtherBytes):
+		x.cut = cutting{reason: crawler.ReasonProtocol, detail: err.Error()}
 	case p.bounds.hit == errStageLimit:
 		x.bound = x.bodyBound()
 		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.most)}

@@ -63,6 +63,8 @@ type exchange struct {
 
 	anew    bool  // what was there of the body is of no use and dropped: no result, ask again
 	resumed bool  // the body goes on where part ended
+	again   int64 // then: bytes that come although they are there
+	had     int64 // bytes of the body that earlier tries brought
 	total   int64 // then: length of the whole, -1 = not known
 	opaque  bool  // the bytes mean nothing to a reader: they are in a coding that is not known
 	spoilt  bool  // what is there of the body is not to be gone on with
@@ -114,11 +116,11 @@ func (x *exchange) remark(text string) {
 // release gives the body's memory back and removes its spool file; the beginning of a body that can be gone
 // on with stays. Nothing of the exchange but result and found may be used afterwards. It may be called again.
 func (x *exchange) release() {
+	x.releasePart()
 	if x.spool != nil {
 		x.spool.discard()
 		x.spool = nil
 	}
-	x.releasePart()
 	x.text = nil
 }
 

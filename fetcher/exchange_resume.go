@@ -21,20 +21,30 @@ import (
 // and the answer decides:
 //
 //	206 that begins at N, of the same version   goes on; the result is that of the whole body, status 200
+//	206 that begins earlier                     the same, after the bytes that are there were compared and passed over
 //	200                                         another version, or no ranges: the body starts anew
 //	416, or a 206 that does not fit             what is there is dropped, and the URL is asked for again
 //	429, 5xx, no answer                         what is there stays for the next try
 //	anything else                               what is there is dropped
 //
-// A body can be gone on with when it came without content coding in a 200 that takes ranges and has a strong
-// validator, and when nothing but the archive reads it: links and text are found in whole pages only.
+// A body can be gone on with when it came without content coding in a 200 that has a strong validator, and when nothing
+// but the archive reads it: links and text are found in whole pages only. Servers that say nothing of ranges are asked
+// for one all the same, since If-Range makes that safe.
 
 // lastModifiedAge is how much older than the answer a Last-Modified must be to be a strong validator
 // (RFC 9110 section 8.8.2.2): a younger one may stand for two versions of the same second, by clocks that differ.
 const lastModifiedAge = time.Minute
 
-// errNoContinuation: the server cannot go on where the body was interrupted.
-var errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
+// progressLeast is by how much a try must make the kept body longer to count as progress, in bytes, unless it brings it
+// to its end.
+const progressLeast = 64 * crawler.KiB
+
+var (
+	// errNoContinuation: the server cannot go on where the body was interrupted.
+	errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
+	// errOtherBytes: what the server sends again is not what is there.
+	errOtherBytes = errors.New("the server sends other bytes than before")
+)
 
 // lendPart finds what is there of a body that is to become a file. Its error is that the machine is short of something.
 func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
@@ -44,6 +54,7 @@ func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
 	if x.part = k.partials.lend(x.url); x.part == nil {
 		return nil
 	}
+	x.had = x.part.info.Size
 	chunk := k.chunks.Get().(*[]byte)
 	defer k.chunks.Put(chunk)
 	if short := x.part.load(ctx, *chunk); short != nil {
@@ -92,7 +103,7 @@ func (x *exchange) fits(h http.Header) bool {
 	span, ok := contentRange(h)
 	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
-	return ok && len(strange)+len(codings) == 0 && span.first == x.part.size &&
+	return ok && len(strange)+len(codings) == 0 && span.first <= x.part.size && span.last >= x.part.size &&
 		(span.total < 0 || info.Total < 0 || span.total == info.Total) &&
 		(etag == "" || info.ETag == "" || etag == info.ETag) &&
 		(modified == "" || info.ETag != "" || modified == info.LastModified)
@@ -126,7 +137,7 @@ func (x *exchange) resume(resp *http.Response) {
 	info := &x.part.info
 	span, _ := contentRange(resp.Header)
 	x.total = max(span.total, info.Total)
-	x.resumed = true
+	x.resumed, x.again = true, x.part.size-span.first
 	x.remark(fmt.Sprintf("continued at byte %d", x.part.size))
 	x.status = "200 OK"
 	x.header.Del("Content-Range")
@@ -156,14 +167,29 @@ func (x *exchange) keepPart() {
 	}
 }
 
+// passOver compares bytes that the server sends although they are there, and returns those that are new.
+func (x *exchange) passOver(b []byte) ([]byte, error) {
+	if x.again == 0 {
+		return b, nil
+	}
+	old := b[:min(int64(len(b)), x.again)]
+	same, err := x.part.holds(old, x.part.size-x.again)
+	if err != nil {
+		x.spool.err = err
+		return nil, err
+	}
+	if !same {
+		x.spoilt, x.anew = true, true
+		return nil, errOtherBytes
+	}
+	x.again -= int64(len(old))
+	return b[len(old):], nil
+}
+
 // resumable tells what is to be known of a 200 to go on with its body, false when that cannot be done.
 func resumable(h http.Header) (info partialInfo, ok bool) {
 	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
-	ranges := false
-	for unit := range strings.SplitSeq(h.Get("Accept-Ranges"), ",") {
-		ranges = ranges || strings.EqualFold(strings.TrimSpace(unit), "bytes")
-	}
-	if !ranges || len(strange)+len(codings) > 0 {
+	if refusesRanges(h) || len(strange)+len(codings) > 0 {
 		return info, false
 	}
 	info.ETag, info.LastModified, info.Total = validator(h.Get("ETag")), validator(h.Get("Last-Modified")), -1
@@ -176,6 +202,11 @@ func resumable(h http.Header) (info partialInfo, ok bool) {
 	modified, err := http.ParseTime(info.LastModified)
 	date, err2 := http.ParseTime(h.Get("Date"))
 	return info, err == nil && err2 == nil && date.Sub(modified) >= lastModifiedAge
+}
+
+// refusesRanges reports whether a server says that it takes no ranges (RFC 9110 section 14.3).
+func refusesRanges(h http.Header) bool {
+	return strings.EqualFold(strings.TrimSpace(h.Get("Accept-Ranges")), "none")
 }
 
 // incomplete tells why a body that was gone on with is not whole although its answer ended well.
@@ -191,12 +222,35 @@ func (x *exchange) incomplete(n int64) (c cutting) {
 	return c
 }
 
-// releasePart gives the place of the body back. What is there stays if the next try may go on with it.
+// keepsPart reports whether the next try may go on with what is there of the body.
+func (x *exchange) keepsPart() bool {
+	return x.part != nil && !x.spoilt && (x.dropped != nil || !x.asked || x.result.MayRetry())
+}
+
+// noteProgress says in the result whether the try brought the body further than any before, so that the count of tries
+// begins anew: a connection that breaks every few megabytes must not end a large download.
+func (x *exchange) noteProgress() {
+	if x.result.Outcome != crawler.Failed || !x.keepsPart() || x.spool == nil || x.spool.part != x.part || x.spool.err != nil {
+		return
+	}
+	size, total := x.spool.size, x.part.info.Total
+	x.result.Progress = size >= x.had+progressLeast || size > x.had && size == total
+}
+
+// releasePart gives the place of the body back. What is there stays if the next try may go on with it, also when it was
+// too little for a file so far.
 func (x *exchange) releasePart() {
 	if x.part == nil {
 		return
 	}
-	r := &x.result
-	x.part.release(!x.spoilt && (x.dropped != nil || !x.asked || r.MayRetry()))
+	keep := x.keepsPart()
+	if keep && x.spool != nil && x.spool.part == x.part {
+		x.spool.toFile()
+	}
+	if x.spool != nil {
+		x.spool.discard()
+		x.spool = nil
+	}
+	x.part.release(keep)
 	x.part = nil
 }

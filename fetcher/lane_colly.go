@@ -219,6 +219,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	if x.result.Outcome == crawler.Redirected {
 		x.result.Asked = cookies
 	}
+	x.noteProgress()
 	return finding{
 		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: bounds.with(x.bounds()), cookies: changes,
 		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign, anew: x.anew,

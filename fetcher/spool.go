@@ -93,15 +93,29 @@ func (s *spool) add(p []byte) error {
 		return nil
 	}
 	if s.file == nil {
-		if err := s.create(); err != nil {
-			return fmt.Errorf("open a spool file: %w", err)
-		}
-		if err := s.write(*s.buf); err != nil {
+		if err := s.leaveMemory(); err != nil {
 			return err
 		}
-		s.giveBack()
 	}
 	return s.write(p)
+}
+
+func (s *spool) leaveMemory() error {
+	if err := s.create(); err != nil {
+		return fmt.Errorf("open a spool file: %w", err)
+	}
+	if err := s.write(*s.buf); err != nil {
+		return err
+	}
+	s.giveBack()
+	return nil
+}
+
+// toFile moves a body that is in memory into its file, so that its partial has it.
+func (s *spool) toFile() {
+	if s.err == nil && s.file == nil && s.buf != nil && len(*s.buf) > 0 {
+		s.err = s.leaveMemory()
+	}
 }
 
 // create makes the file. Its permissions follow the umask, as the archive may give it a name among the

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -244,6 +245,15 @@ func (u *untilDone) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return u.r.Read(b)
+}
+
+// holds reports whether the body has b at an offset.
+func (p *partial) holds(b []byte, offset int64) (bool, error) {
+	there := make([]byte, len(b))
+	if _, err := p.file.ReadAt(there, offset); err != nil {
+		return false, fmt.Errorf("read an unfinished body: %w", err)
+	}
+	return bytes.Equal(there, b), nil
 }
 
 // begin says that another body starts, of which info tells. What was there is dropped.

@@ -168,6 +168,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.drop(why)
 		return nil, why
 	}
+	if x.anew {
+		return nil, errNoContinuation
+	}
 	x.judge()
 	return handOver(resp, req, x), nil
 }

@@ -71,7 +71,7 @@ func encodeResult(r *crawler.Result) *Result {
 		ContentType: []byte(r.ContentType), Bytes: max(r.Bytes, 0), Truncated: r.Truncated, Title: []byte(r.Title),
 		RedirectTo: r.RedirectTo.String(), Links: encodeCount(r.Links), Duration: encodeDuration(r.Duration), Ip: r.IP,
 		Archive: encodeLocator(r.Archive), Etag: []byte(r.ETag), LastModified: []byte(r.LastModified),
-		Detail: []byte(r.Detail), RetryAfter: encodeDuration(r.RetryAfter), Asked: r.Asked, Unsent: r.Unsent,
+		Detail: []byte(r.Detail), RetryAfter: encodeDuration(r.RetryAfter), Asked: r.Asked, Unsent: r.Unsent, Progress: r.Progress,
 	}
 	if !r.Digest.IsZero() {
 		m.Digest = r.Digest[:]
@@ -90,7 +90,7 @@ func (r *reader) result(m *Result, h crawler.Host) crawler.Result {
 		RedirectTo: r.urlOrNone("redirect_to", m.GetRedirectTo()), Links: r.count("links", m.GetLinks()),
 		FetchedAt: r.fetchedAt(m.GetFetchedAtMs()), Duration: r.duration("duration", m.GetDuration()), IP: m.GetIp(),
 		Archive: r.locator(m.GetArchive()), ETag: string(m.GetEtag()), LastModified: string(m.GetLastModified()),
-		Detail: string(m.GetDetail()), RetryAfter: r.duration("retry_after", m.GetRetryAfter()), Asked: m.GetAsked(), Unsent: m.GetUnsent(),
+		Detail: string(m.GetDetail()), RetryAfter: r.duration("retry_after", m.GetRetryAfter()), Asked: m.GetAsked(), Unsent: m.GetUnsent(), Progress: m.GetProgress(),
 	}
 	if out.RetryAfter > crawler.MaxRetryAfter {
 		r.fail("retry_after", "is over %v", crawler.MaxRetryAfter)

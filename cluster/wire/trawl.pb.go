@@ -1150,8 +1150,9 @@ type Result struct {
 	LastModified  []byte                 `protobuf:"bytes,17,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,18,opt,name=detail,proto3" json:"detail,omitempty"`
 	RetryAfter    int64                  `protobuf:"varint,19,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"`  // of a redirected one: crawler.CookieDigest of what was sent
-	Unsent        bool                   `protobuf:"varint,21,opt,name=unsent,proto3" json:"unsent,omitempty"` // no request was sent: there was no connection
+	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"`      // of a redirected one: crawler.CookieDigest of what was sent
+	Unsent        bool                   `protobuf:"varint,21,opt,name=unsent,proto3" json:"unsent,omitempty"`     // no request was sent: there was no connection
+	Progress      bool                   `protobuf:"varint,22,opt,name=progress,proto3" json:"progress,omitempty"` // what is kept of the body for the next try became longer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1329,6 +1330,13 @@ func (x *Result) GetAsked() uint64 {
 func (x *Result) GetUnsent() bool {
 	if x != nil {
 		return x.Unsent
+	}
+	return false
+}
+
+func (x *Result) GetProgress() bool {
+	if x != nil {
+		return x.Progress
 	}
 	return false
 }
@@ -1789,7 +1797,7 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\x05links\x18\n" +
 	" \x03(\v2\x13.trawl.v1.PageLinksR\x05links\x12*\n" +
 	"\x05state\x18\v \x01(\v2\x14.trawl.v1.HostReportR\x05state\x12\x12\n" +
-	"\x04wait\x18\f \x01(\x03R\x04wait\"\xbd\x04\n" +
+	"\x04wait\x18\f \x01(\x03R\x04wait\"\xd9\x04\n" +
 	"\x06Result\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\rR\aoutcome\x12\x16\n" +
@@ -1814,7 +1822,8 @@ const file_cluster_wire_trawl_proto_rawDesc = "" +
 	"\vretry_after\x18\x13 \x01(\x03R\n" +
 	"retryAfter\x12\x14\n" +
 	"\x05asked\x18\x14 \x01(\x06R\x05asked\x12\x16\n" +
-	"\x06unsent\x18\x15 \x01(\bR\x06unsent\"I\n" +
+	"\x06unsent\x18\x15 \x01(\bR\x06unsent\x12\x1a\n" +
+	"\bprogress\x18\x16 \x01(\bR\bprogress\"I\n" +
 	"\tPageLinks\x12\x12\n" +
 	"\x04page\x18\x01 \x01(\tR\x04page\x12\x12\n" +
 	"\x04urls\x18\x02 \x03(\tR\x04urls\x12\x14\n" +

@@ -67,7 +67,7 @@ func samplePart(tb testing.TB) crawler.Part {
 			Bytes: 12345, Digest: crawler.Digest{1, 2, 3}, Truncated: true, Title: notUTF8, RedirectTo: mustURL(tb, "http://c.example/"),
 			Links: 5, FetchedAt: time.UnixMilli(1_700_000_000_123).UTC(), Duration: 7 * time.Millisecond, IP: "192.0.2.1",
 			Archive: crawler.Locator{File: "archive/f-1.warc.gz", Offset: 1, Length: 2}, ETag: notUTF8, LastModified: "yesterday",
-			Detail: "it\nwas so", RetryAfter: time.Minute,
+			Detail: "it\nwas so", RetryAfter: time.Minute, Progress: true,
 		}},
 		Links: []crawler.PageLinks{{Page: page, Links: []crawler.Link{
 			{URL: mustURL(tb, "https://a.example/near"), Kind: crawler.LinkPage},
