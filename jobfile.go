@@ -26,6 +26,7 @@ func JobYAML(j *Job) ([]byte, error) {
 		{Key: "trap-repeat", Value: j.TrapRepeat},
 		{Key: "trap-segments", Value: j.TrapSegments},
 		{Key: "max-pages", Value: j.MaxPages},
+		{Key: "max-bytes", Value: j.MaxBytes},
 		{Key: "max-per-host", Value: j.MaxPerHost},
 		{Key: "delay", Value: j.Delay.String()},
 		{Key: "per-host", Value: j.PerHost},

@@ -61,7 +61,7 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 	if !l.State.Finished.IsZero() && !l.Work.Pending() {
 		s.State, s.Finished = "done", l.State.Finished
 	}
-	if j := &l.State.Job; j.MaxPages > 0 && s.Fetched >= j.MaxPages {
+	if l.State.Job.Full(t) {
 		s.Parked = s.Waiting // as the scheduler counts them
 	}
 	return s, nil

@@ -10,6 +10,7 @@ type Change struct {
 	PerHost      *int           `json:"per_host,omitempty"`
 	Depth        *int           `json:"depth,omitempty"`
 	MaxPages     *int64         `json:"max_pages,omitempty"`
+	MaxBytes     *int64         `json:"max_bytes,omitempty"`
 	MaxPerHost   *int64         `json:"max_per_host,omitempty"`
 	HostPatience *time.Duration `json:"host_patience,omitempty"`
 	Workers      *int           `json:"workers,omitempty"`   // turns at once on each fetcher, 0 = as it announces
@@ -23,6 +24,7 @@ func (c *Change) Apply(s *JobState) {
 	set(&s.Job.PerHost, c.PerHost)
 	set(&s.Job.Depth, c.Depth)
 	set(&s.Job.MaxPages, c.MaxPages)
+	set(&s.Job.MaxBytes, c.MaxBytes)
 	set(&s.Job.MaxPerHost, c.MaxPerHost)
 	set(&s.Job.Workers, c.Workers)
 	set(&s.Job.HostPatience, c.HostPatience)

@@ -165,6 +165,12 @@ func (f *Facts) limits() []limit {
 			f.place("--max-pages", given.MaxPages != j.MaxPages), "a higher --max-pages, 0 for no limit",
 		})
 	}
+	if j.FullOfBytes(&f.Tallies) {
+		found = append(found, limit{
+			fmt.Sprintf("--max-bytes %d: the bodies of the job have %d bytes", j.MaxBytes, f.Tallies.Bytes),
+			f.place("--max-bytes", given.MaxBytes != j.MaxBytes), "a higher --max-bytes, 0 for no limit",
+		})
+	}
 	return found
 }
 

@@ -153,6 +153,9 @@ var explained = []struct {
 	{"enough pages", ReasonLimit, func(f *Facts) {
 		f.Job.Job.MaxPages, f.Job.Given.MaxPages, f.Tallies.Counts[Fetched] = 3, 3, 3
 	}, "--max-pages 3", "--max-pages, in job.yaml", "a higher --max-pages", "not before"},
+	{"enough bytes", ReasonLimit, func(f *Facts) {
+		f.Job.Job.MaxBytes, f.Job.Given.MaxBytes, f.Tallies.Bytes = 100, 100, 120
+	}, "--max-bytes 100", "--max-bytes, in job.yaml", "a higher --max-bytes", "not before"},
 
 	{"the delay", "", func(f *Facts) { f.Host.Next = explainNow.Add(time.Second) },
 		"--delay: 1s between two requests", "--delay, in job.yaml", "a shorter --delay", "in 1s"},

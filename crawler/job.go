@@ -74,6 +74,7 @@ type Job struct {
 
 	Depth      int   `json:"depth"`        // most links from a seed; -1 = no limit
 	MaxPages   int64 `json:"max_pages"`    // most fetched URLs; 0 = no limit; never exceeded
+	MaxBytes   int64 `json:"max_bytes"`    // most bytes of bodies, decoded, of all URLs; 0 = no limit; exceeded by what is under way when it is reached
 	MaxPerHost int64 `json:"max_per_host"` // most fetched URLs of one host; 0 = no limit
 
 	Delay        time.Duration `json:"delay"`           // least time between two requests to a host
@@ -212,6 +213,7 @@ func (j *Job) Validate() error {
 	bad(j.TrapRepeat >= 0, "--trap-repeat %d: use 0 for no limit, or more", j.TrapRepeat)
 	bad(j.TrapSegments >= 0, "--trap-segments %d: use 0 for no limit, or more", j.TrapSegments)
 	bad(j.MaxPages >= 0, "--max-pages %d: use 0 for no limit, or more", j.MaxPages)
+	bad(j.MaxBytes >= 0, "--max-bytes %d: use 0 for no limit, or more", j.MaxBytes)
 	bad(j.MaxPerHost >= 0, "--max-per-host %d: use 0 for no limit, or more", j.MaxPerHost)
 	bad(j.Delay >= 0 && j.Delay <= 24*time.Hour, "--delay %v: use 0 to 24h", j.Delay)
 	bad(j.Workers >= 0, "--workers %d: use 0 for as many as a fetcher announces, or more", j.Workers)

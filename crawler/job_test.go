@@ -33,6 +33,7 @@ var spoilers = map[string]func(*Job){
 	"--allow-private":      func(j *Job) { j.AllowPrivate = []string{"all", "10.0.0.1"} },
 	"--depth":              func(j *Job) { j.Depth = -2 },
 	"--max-pages":          func(j *Job) { j.MaxPages = -1 },
+	"--max-bytes":          func(j *Job) { j.MaxBytes = -1 },
 	"--max-per-host":       func(j *Job) { j.MaxPerHost = -1 },
 	"--delay":              func(j *Job) { j.Delay = -time.Second },
 	"--per-host":           func(j *Job) { j.PerHost = 65 },

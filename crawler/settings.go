@@ -33,6 +33,7 @@ func (j *Job) settings() []setting {
 		{name: "trap-repeat", field: &j.TrapRepeat},
 		{name: "trap-segments", field: &j.TrapSegments},
 		{name: "max-pages", field: &j.MaxPages},
+		{name: "max-bytes", field: &j.MaxBytes, bytes: true},
 		{name: "max-per-host", field: &j.MaxPerHost},
 		{name: "delay", field: &j.Delay},
 		{name: "per-host", field: &j.PerHost},

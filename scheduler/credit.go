@@ -33,6 +33,9 @@ func (s *Scheduler) credit(st *step) int {
 	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 || s.streamFull() {
 		return 0
 	}
+	if job.FullOfBytes(&st.tallies) {
+		return 0
+	}
 	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
 		return 0
 	}

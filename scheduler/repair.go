@@ -100,8 +100,7 @@ func (s *Scheduler) seal(st *step) error {
 // takeUpJob opens a finished job again when something waits in it.
 func (s *Scheduler) takeUpJob() error {
 	t, job := &s.state.tallies, &s.state.job
-	full := job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= job.Job.MaxPages
-	if job.Finished.IsZero() || t.Done() || full {
+	if job.Finished.IsZero() || t.Done() || job.Job.Full(t) {
 		return nil
 	}
 	job.Finished = time.Time{}

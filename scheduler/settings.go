@@ -60,8 +60,7 @@ func (s *Scheduler) reopen(st *state) error {
 		st.work.Take(*s.o.RetryFailed)
 	}
 	t := &st.tallies
-	full := st.job.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= st.job.Job.MaxPages
-	if !t.Done() && !full {
+	if !t.Done() && !st.job.Job.Full(t) {
 		st.job.Finished = time.Time{}
 	}
 	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work})

@@ -31,7 +31,7 @@ func (st *step) finish(stay bool) {
 	}
 	t := st.tallies
 	t.Parked = st.parkedAfter()
-	full := state.Job.MaxPages > 0 && t.Counts[crawler.Fetched] >= state.Job.MaxPages && t.Counts[crawler.Leased] == 0
+	full := state.Job.Full(&t) && t.Counts[crawler.Leased] == 0
 	switch done := t.Done() || full; {
 	case done && state.Finished.IsZero() && !stay && st.s.seeded && !st.workPending():
 		st.jobState().Finished = st.now
@@ -85,7 +85,7 @@ func (s *Scheduler) publishStatus() {
 		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsAway: t.Away, HostsHeld: int64(st.held()),
 		LateParts: t.LateParts, Lapses: t.Lapses, Slots: s.slots(), Fetchers: s.fetcherStatus(),
 	}
-	if j := &st.job.Job; j.MaxPages > 0 && status.Fetched >= j.MaxPages {
+	if st.job.Job.Full(&t) {
 		status.Parked = status.Waiting
 	}
 	status.HostsOffered = int64(len(st.turns)) - status.HostsHeld

@@ -449,6 +449,34 @@ func TestLimits(t *testing.T) {
 			t.Error("a raised limit does not take the job up again")
 		}
 	})
+	inBubble(t, "max-bytes ends the turns that are held, and the rest waits without holding the end", func(t *testing.T) {
+		led := newMemLedger()
+		job := crawlJob()
+		job.Delay, job.MaxBytes = 0, 100
+		d := newDesk(t, job, led)
+		d.seed("http://a.test/1", "http://a.test/2", "http://b.test/1", "http://b.test/2", "http://c.test/")
+		for got := 0; len(d.out) > 0; got++ {
+			task := d.take()
+			if a := d.ask(task, 1); a.Stop != (got > 0) {
+				t.Errorf("turn %d is told to stop: %v", got, a.Stop)
+			}
+			d.part(task, 1, 1, func(p *crawler.Part) {
+				if p.End = true; got == 0 {
+					r := fetched(task.URLs[0].URL.String())
+					r.Bytes = 100
+					p.Results = append(p.Results, r)
+				}
+			})
+		}
+		c := led.state.Tallies.Counts
+		if led.state.State.Finished.IsZero() || c[crawler.Fetched] != 1 || c[crawler.Waiting] != 4 || c[crawler.Leased] != 0 {
+			t.Fatalf("finished %v with %v", led.state.State.Finished, c)
+		}
+		job.MaxBytes = 101
+		if newDesk(t, job, led); !led.state.State.Finished.IsZero() {
+			t.Error("a raised limit does not take the job up again")
+		}
+	})
 	inBubble(t, "URLs beyond the depth wait, and go on when it is raised", func(t *testing.T) {
 		led := newMemLedger()
 		job := crawlJob()

@@ -187,8 +187,7 @@ func (s *stories) load(r pebble.Reader) error {
 	if err := s.l.metaJSON(r, metaState, &s.state); err != nil {
 		return err
 	}
-	limit := s.state.Job.MaxPages
-	s.full = limit > 0 && t.Counts[crawler.Fetched] >= limit
+	s.full = s.state.Job.Full(&t)
 	return nil
 }
 

@@ -119,7 +119,7 @@ func (p *program) setCommand() *cobra.Command {
 	var delayValue, patience delay
 	var perHost, depth, workers int
 	var logLevel string
-	var maxPages, maxPerHost int64
+	var maxPages, maxBytes, maxPerHost int64
 	set := p.steerCommand("set TARGET --NAME VALUE…", "Change settings of a running job; they outlive restarts", "  trawl set example.com.trawl --delay 5s", exactArgs(1, "a crawl directory or HOST:PORT"),
 		func(ctx context.Context, keys *cluster.Keyring, args []string) error {
 			return trawl.Change(ctx, args[0], keys, change)
@@ -129,6 +129,7 @@ func (p *program) setCommand() *cobra.Command {
 	fs.IntVar(&perHost, "per-host", 0, "connections to a host")
 	fs.IntVar(&depth, "depth", 0, "most links from a seed, -1 for no limit")
 	fs.Int64Var(&maxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
+	fs.Var((*size)(&maxBytes), "max-bytes", "most bytes of bodies in all, such as 5GiB; 0 for no limit")
 	fs.Int64Var(&maxPerHost, "max-per-host", 0, "most URLs fetched from a host, 0 for no limit")
 	fs.IntVar(&workers, "workers", 0, "hosts asked at the same time by each fetcher, 0 for as many as it announces")
 	fs.Var(&patience, "host-patience", "how long a host that has answered may be away before its URLs fail")
@@ -140,6 +141,7 @@ func (p *program) setCommand() *cobra.Command {
 			"per-host":      func() { change.PerHost = &perHost },
 			"depth":         func() { change.Depth = &depth },
 			"max-pages":     func() { change.MaxPages = &maxPages },
+			"max-bytes":     func() { change.MaxBytes = &maxBytes },
 			"max-per-host":  func() { change.MaxPerHost = &maxPerHost },
 			"workers":       func() { change.Workers = &workers },
 			"host-patience": func() { d := time.Duration(patience); change.HostPatience = &d },
@@ -153,7 +155,7 @@ func (p *program) setCommand() *cobra.Command {
 			}
 		}
 		if !any {
-			return usage("say what to set: --delay, --per-host, --depth, --max-pages, --max-per-host, --workers, --host-patience or --log-level")
+			return usage("say what to set: --delay, --per-host, --depth, --max-pages, --max-bytes, --max-per-host, --workers, --host-patience or --log-level")
 		}
 		if err := run(c, args); err != nil {
 			return err

@@ -56,6 +56,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.IntVar(&j.TrapRepeat, "trap-repeat", j.TrapRepeat, "most times that one segment of a link's path may stand in a row, 0 for any number")
 	fs.IntVar(&j.TrapSegments, "trap-segments", j.TrapSegments, "most segments of a link's path, 0 for any number")
 	fs.Int64Var(&j.MaxPages, "max-pages", 0, "most URLs fetched, 0 for no limit")
+	fs.Var((*size)(&j.MaxBytes), "max-bytes", "most bytes of bodies in all, such as 5GiB; 0 for no limit")
 	fs.Int64Var(&j.MaxPerHost, "max-per-host", 0, "most URLs fetched from a host, 0 for no limit")
 	fs.DurationVar(&f.maxTime, "max-time", 0, "stop after this time, 0 for no limit")
 	fs.Var((*delay)(&j.Delay), "delay", "least time between two requests to a host")
