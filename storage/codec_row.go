@@ -55,6 +55,7 @@ const (
 	rowAliases
 	rowWant
 	rowInherits
+	rowProgress
 )
 
 // encodeRow writes a row into buf, which is used from its start.
@@ -83,6 +84,7 @@ func encodeRow(buf []byte, r *crawler.Row) []byte {
 	e.int(rowAliases, int64(r.Aliases))
 	e.id(rowWant, r.Want[:])
 	e.bool(rowInherits, r.Inherits)
+	e.bool(rowProgress, r.Progress)
 	return e.b
 }
 
@@ -162,6 +164,8 @@ func decodeRow(value []byte) (*crawler.Row, error) {
 			d.id(r.Want[:])
 		case rowInherits:
 			r.Inherits = d.bool()
+		case rowProgress:
+			r.Progress = d.bool()
 		}
 	}
 	if d.err == nil && r.URL.IsZero() {

@@ -82,8 +82,8 @@ func (f *Files) writeDecoded(ctx context.Context, temp string, x *crawler.Exchan
 	from := &untilBroken{r: d}
 	size, err := f.writeFile(temp, from)
 	switch {
-	case in.err != nil: // the spool file could not be read, or the context is over: not the server's fault
-		return 0, errors.Join(in.err, f.root.Remove(temp))
+	case in.err != nil || ctx.Err() != nil: // the spool file could not be read, or the context is over: not the server's fault
+		return 0, errors.Join(in.err, ctx.Err(), f.root.Remove(temp))
 	case err == nil && size == 0 && from.err != nil:
 		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, from.err), f.root.Remove(temp))
 	}
