@@ -19,8 +19,6 @@ const (
 	// unackedLimit is how long sent bytes may stay unacknowledged. It is shorter than the grace after a
 	// lease, so that no request is repeated by the kernel when the host may be somebody else's.
 	unackedLimit = 4 * time.Second
-	// connectTry is the time one address gets when there are more to try.
-	connectTry = 5 * time.Second
 	// maxTries is the most addresses of a name that are tried.
 	maxTries = 6
 )
@@ -205,7 +203,7 @@ func (d *dialer) resolved() []string {
 	return out
 }
 
-// connectAny tries the addresses that the guard allows, one after the other.
+// connectAny tries the addresses that the guard allows, see race.
 func (d *dialer) connectAny(ctx context.Context, guard crawler.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
 	open := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
 		return !guard.Allows(netip.AddrPortFrom(a, port), spelled)
@@ -213,19 +211,14 @@ func (d *dialer) connectAny(ctx context.Context, guard crawler.AddressGuard, nam
 	if len(open) == 0 {
 		return nil, privateError(name, addrs[0])
 	}
+	open = alternate(open)
 	open = open[:min(len(open), maxTries)]
-	var failed error
-	for i, a := range open {
-		conn, err := d.connect(ctx, guard, netip.AddrPortFrom(a, port), spelled, i < len(open)-1)
-		if err == nil {
-			return conn, nil
-		}
-		if failed == nil || !noWayOut(err) { // that there is no way to one of them says less
-			failed = err
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	conn, at, failed := race(ctx, open, func(ctx context.Context, a netip.Addr) (*leasedConn, error) {
+		return d.connect(ctx, guard, netip.AddrPortFrom(a, port), spelled)
+	})
+	if failed == nil {
+		d.prefer(name, at)
+		return conn, nil
 	}
 	var typed *dialError
 	switch {
@@ -243,7 +236,7 @@ func privateError(name string, a netip.Addr) error {
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
-func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to netip.AddrPort, spelled, more bool) (*leasedConn, error) {
+func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
 	if d.lease.over(d.now()) {
 		return nil, errLeaseOver
 	}
@@ -254,9 +247,6 @@ func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to net
 		}
 		return nil
 	}}
-	if more {
-		nd.Timeout = connectTry
-	}
 	conn, err := nd.DialContext(ctx, "tcp", to.String())
 	if viaOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
 		d.network.heard()
