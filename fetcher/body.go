@@ -77,7 +77,7 @@ func (w *wireBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	w.n += int64(n)
-	w.clock.touch()
+	w.clock.touch(n)
 	if w.copy != nil {
 		if failed := w.store(w.copy, p[:n]); failed != nil {
 			w.err = failed

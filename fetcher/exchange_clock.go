@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"trawl/crawler"
 )
 
 // timeLimit is a limit of time with its name for people.
@@ -12,6 +14,13 @@ type timeLimit struct {
 	what string
 	d    time.Duration // 0 = none
 }
+
+// Of a body whose exchange has no limit in all, slowLeast bytes must come in each slowTime: one byte a minute would hold a
+// lane for ever. A try that brought so much counts as progress where the body can be resumed.
+const (
+	slowLeast = progressLeast
+	slowTime  = 10 * time.Minute
+)
 
 // limitError is the cause of a request that was cancelled because a limit of time was hit.
 type limitError struct{ timeLimit }
@@ -31,6 +40,8 @@ type exchangeClock struct {
 	until   time.Time // of the phase, zero = none
 	total   timeLimit
 	totally time.Time // of the whole, zero = none
+	slowly  time.Time // until when slowLeast bytes must have come, zero = they need not
+	brought int       // bytes since that was set
 	paused  time.Time // since when, zero = it runs
 	fired   bool      // the timer fired during the pause
 	stopped bool
@@ -58,11 +69,26 @@ func (c *exchangeClock) enter(phase timeLimit) {
 	c.arm(time.Now())
 }
 
-// touch begins the phase again: something arrived.
-func (c *exchangeClock) touch() {
+// touch begins the phase again: n bytes arrived.
+func (c *exchangeClock) touch(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.restart()
+	if c.brought += n; c.brought >= slowLeast && !c.slowly.IsZero() {
+		c.brought, c.slowly = 0, time.Now().Add(slowTime)
+	}
+}
+
+// body begins the phase of the body. Without a limit in all it has one for its slowness.
+func (c *exchangeClock) body(phase timeLimit) {
+	c.enter(phase)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.totally.IsZero() {
+		now := time.Now()
+		c.brought, c.slowly = 0, now.Add(slowTime)
+		c.arm(now)
+	}
 }
 
 // pause stops all limits until resume.
@@ -77,8 +103,10 @@ func (c *exchangeClock) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	if !c.totally.IsZero() {
-		c.totally = c.totally.Add(now.Sub(c.paused))
+	for _, end := range []*time.Time{&c.totally, &c.slowly} {
+		if !end.IsZero() {
+			*end = end.Add(now.Sub(c.paused))
+		}
 	}
 	c.paused = time.Time{}
 	c.restart()
@@ -113,11 +141,16 @@ func (c *exchangeClock) arm(now time.Time) {
 	c.timer.Reset(next.Sub(now))
 }
 
-func (c *exchangeClock) next() (time.Time, timeLimit) {
-	if c.until.IsZero() || !c.totally.IsZero() && c.totally.Before(c.until) {
-		return c.totally, c.total
+// next is the limit that comes first, and when; zero = there is none.
+func (c *exchangeClock) next() (at time.Time, limit timeLimit) {
+	at, limit = c.until, c.phase
+	if !c.totally.IsZero() && (at.IsZero() || c.totally.Before(at)) {
+		at, limit = c.totally, c.total
 	}
-	return c.until, c.phase
+	if !c.slowly.IsZero() && (at.IsZero() || c.slowly.Before(at)) {
+		at, limit = c.slowly, timeLimit{fmt.Sprintf("less than %d KiB in", slowLeast/crawler.KiB), slowTime}
+	}
+	return at, limit
 }
 
 func (c *exchangeClock) look() {

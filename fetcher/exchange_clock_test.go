@@ -21,7 +21,7 @@ func TestExchangeClock(t *testing.T) {
 			c.enter(timeLimit{"phase", 10 * time.Second})
 			for range 5 {
 				wait(9 * time.Second)
-				c.touch()
+				c.touch(1)
 			}
 		}, 55 * time.Second, "phase 10s"},
 		{"a longer phase comes after a short one", 0, func(c *exchangeClock, wait func(time.Duration)) {
@@ -37,12 +37,34 @@ func TestExchangeClock(t *testing.T) {
 			c.enter(timeLimit{"phase", 10 * time.Second})
 			for range 7 {
 				wait(9 * time.Second)
-				c.touch()
+				c.touch(1)
 			}
 		}, time.Minute, "total 1m0s"},
 		{"the whole ends while the phase has no limit", time.Minute, func(c *exchangeClock, _ func(time.Duration)) {
 			c.enter(timeLimit{"phase", 0})
 		}, time.Minute, "total 1m0s"},
+		{"a body trickles", 0, func(c *exchangeClock, wait func(time.Duration)) {
+			c.body(timeLimit{"phase", time.Minute})
+			for range 10 {
+				wait(59 * time.Second)
+				c.touch(slowLeast/10 - 1)
+			}
+			wait(9 * time.Second)
+		}, slowTime, "less than 64 KiB in 10m0s"},
+		{"a body is slow, and comes", 0, func(c *exchangeClock, wait func(time.Duration)) {
+			c.body(timeLimit{"phase", time.Minute})
+			for range 100 {
+				wait(59 * time.Second)
+				c.touch(slowLeast / 9)
+			}
+		}, 100*59*time.Second + time.Minute, "phase 1m0s"},
+		{"a body trickles, and the whole has a limit", time.Hour, func(c *exchangeClock, wait func(time.Duration)) {
+			c.body(timeLimit{"phase", 10 * time.Minute})
+			for range 7 {
+				wait(9 * time.Minute)
+				c.touch(1)
+			}
+		}, time.Hour, "total 1h0m0s"},
 		{"a pause counts for nobody", 10 * time.Second, func(c *exchangeClock, wait func(time.Duration)) {
 			c.enter(timeLimit{"phase", 4 * time.Second})
 			for range 3 {
@@ -52,7 +74,7 @@ func TestExchangeClock(t *testing.T) {
 				c.resume()
 			}
 			wait(2 * time.Second)
-			c.touch()
+			c.touch(1)
 		}, 3*time.Minute + 10*time.Second, "total 10s"},
 		{"the phase begins again after a pause", 0, func(c *exchangeClock, wait func(time.Duration)) {
 			c.enter(timeLimit{"phase", time.Second})

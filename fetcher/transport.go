@@ -372,7 +372,7 @@ func (c *call) read(resp *http.Response) {
 // wire makes the body of an answer readable under the limits.
 func (c *call) wire(resp *http.Response) *wireBody {
 	idle := timeLimit{"no byte for", c.x.limits.Idle}
-	c.clock.enter(idle)
+	c.clock.body(idle)
 	toClose := resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
 	return &wireBody{ctx: c.ctx, r: resp.Body, clock: c.clock, idle: idle, bandwidth: c.t.band, toClose: toClose}
 }
