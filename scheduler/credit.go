@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"trawl/crawler"
 )
 
 const (
@@ -33,10 +31,7 @@ func (s *Scheduler) credit(st *step) int {
 	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 || s.streamFull() {
 		return 0
 	}
-	if job.FullOfBytes(&st.tallies) {
-		return 0
-	}
-	if c := &st.tallies.Counts; job.MaxPages > 0 && c[crawler.Fetched]+c[crawler.Leased] >= job.MaxPages {
+	if job.Room(&st.tallies) <= 0 {
 		return 0
 	}
 	return max(0, s.mostTurns()-st.turnsInForce())

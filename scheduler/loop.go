@@ -278,7 +278,7 @@ func (s *Scheduler) untilDue() time.Duration {
 		return time.Hour
 	}
 	// The tick bounds the pace at which a limit that leaves no credit is looked at.
-	if job := &s.state.job.Job; job.FullOfBytes(&s.state.tallies) || job.MaxPages > 0 && s.state.tallies.Counts[crawler.Fetched]+s.state.tallies.Counts[crawler.Leased] >= job.MaxPages {
+	if s.state.job.Job.Room(&s.state.tallies) <= 0 {
 		return time.Hour
 	}
 	now := s.clock.now()

@@ -167,10 +167,7 @@ func (st *step) hasOwn(h *crawler.HostState) bool {
 // turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
 func (st *step) turnSize(h *crawler.HostState) int {
 	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
-	n := int64(st.paceSize(h))
-	if job.MaxPages > 0 {
-		n = min(n, job.MaxPages-st.tallies.Counts[crawler.Fetched]-st.tallies.Counts[crawler.Leased])
-	}
+	n := min(int64(st.paceSize(h)), job.Room(&st.tallies))
 	if settings.MaxPages > 0 {
 		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
 	}

@@ -452,7 +452,7 @@ func TestLimits(t *testing.T) {
 	inBubble(t, "max-bytes ends the turns that are held, and the rest waits without holding the end", func(t *testing.T) {
 		led := newMemLedger()
 		job := crawlJob()
-		job.Delay, job.MaxBytes = 0, 100
+		job.Delay, job.MaxBytes = 0, crawler.MiB
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://b.test/1", "http://b.test/2", "http://c.test/")
 		for got := 0; len(d.out) > 0; got++ {
@@ -463,7 +463,7 @@ func TestLimits(t *testing.T) {
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				if p.End = true; got == 0 {
 					r := fetched(task.URLs[0].URL.String())
-					r.Bytes = 100
+					r.Bytes = crawler.MiB
 					p.Results = append(p.Results, r)
 				}
 			})
@@ -472,7 +472,7 @@ func TestLimits(t *testing.T) {
 		if led.state.State.Finished.IsZero() || c[crawler.Fetched] != 1 || c[crawler.Waiting] != 4 || c[crawler.Leased] != 0 {
 			t.Fatalf("finished %v with %v", led.state.State.Finished, c)
 		}
-		job.MaxBytes = 101
+		job.MaxBytes = 2 * crawler.MiB
 		if newDesk(t, job, led); !led.state.State.Finished.IsZero() {
 			t.Error("a raised limit does not take the job up again")
 		}
