@@ -105,6 +105,9 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 
 // retry lets a URL wait for another try, if it is to have one. spare says that this one is not counted as its own.
 func (st *step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row, spare bool) {
+	if r.Progress { // what is kept of the body grows: the tries before were not in vain
+		row.Tries, row.Spared = 0, 0
+	}
 	switch {
 	case !r.MayRetry():
 		return

@@ -278,6 +278,27 @@ func TestRetry(t *testing.T) {
 			t.Errorf("in the end: %+v", r)
 		}
 	})
+	inBubble(t, "a try that brought the kept body on begins the count anew", func(t *testing.T) {
+		job := crawlJob()
+		job.Retry.Retries = 1
+		d := newDesk(t, job, newMemLedger())
+		d.seed("http://a.test/")
+		for try := 1; try <= 7; try++ {
+			d.until(time.Hour)
+			d.turn(first(func(u string) crawler.Result {
+				r := failed(u, crawler.ReasonReset, 200)
+				r.Bytes, r.Progress = 1<<20, try <= 5
+				return r
+			}))
+			r := d.row("http://a.test/")
+			if want := max(1, try-4); r.Attempts != try || r.Tries != want || (r.Outcome == crawler.Failed) != (want > 1) {
+				t.Fatalf("after try %d: %d attempts, %d tries, %v", try, r.Attempts, r.Tries, r.Outcome)
+			}
+			if r.Outcome == crawler.Failed {
+				break
+			}
+		}
+	})
 	inBubble(t, "404 is final at once", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.seed("http://a.test/")
