@@ -253,7 +253,7 @@ func words(t *testing.T, name, prefix string) map[string]string {
 		}
 		return true
 	})
-	if len(found) < 9 {
+	if len(found) < 8 {
 		t.Fatalf("found only %d constants %s… in %s", len(found), prefix, name)
 	}
 	return found
