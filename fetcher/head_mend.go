@@ -28,8 +28,8 @@ type mendedHead struct {
 	odd  []string // what was mended; nil = nothing
 }
 
-// headField is a field of a head with the lines that continue it.
-type headField struct{ name, value, lines []byte }
+// headField is a field of a head; lines that continue its value are in it.
+type headField struct{ name, value []byte }
 
 // is compares the name.
 func (f *headField) is(name string) bool {
@@ -231,11 +231,10 @@ func plainHead(b []byte) bool {
 	}
 	codings, lengths := 0, 0
 	for {
-		end := bytes.IndexByte(b, '\n')
-		if end < 0 {
+		var ended bool
+		if line, b, ended = bytes.Cut(b, []byte("\n")); !ended {
 			return false
 		}
-		line, b = b[:end], b[end+1:]
 		if n := len(line); n > 0 && line[n-1] == '\r' {
 			line = line[:n-1]
 		}
