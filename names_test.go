@@ -3,8 +3,10 @@ package trawl_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -237,4 +239,50 @@ func TestNamesAreGivenAfterAKillAtAnyStep(t *testing.T) {
 		l.download(lines...)
 		l.want(files)
 	}
+}
+
+func TestAClusterGivesANameOnce(t *testing.T) {
+	t.Parallel()
+	pages, lines, files := map[string]string{"/target": "T"}, []string{}, map[string]string{}
+	for i := range 30 {
+		pages[fmt.Sprintf("/p%d", i)], pages[fmt.Sprintf("/r%d", i)] = fmt.Sprint("body ", i), "=> /target"
+		lines = append(lines, fmt.Sprintf("$/p%d\tsame.txt", i), fmt.Sprintf("$/r%d\tr/%d", i, i))
+		files[fmt.Sprintf("r/%d", i)] = "T"
+	}
+	l := newListed(t, pages)
+	job, o := l.options(lines...)
+	join := make(chan string, 1)
+	o.Serve, o.Bind, o.Logger = true, "127.0.0.1:0", slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join})
+	c, err := trawl.New(job, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(t.Context()) }()
+	at := <-join
+	var fetchers sync.WaitGroup
+	for i := range 2 {
+		fetchers.Go(func() {
+			f, err := trawl.NewFetcher(trawl.Options{Dir: filepath.Join(t.TempDir(), fmt.Sprint(i)), Name: "one-name", Join: []string{at}, Bind: "127.0.0.1:0", Workers: 4, Logger: testLogger(t, slog.LevelWarn)})
+			if err == nil {
+				err = errors.Join(f.Run(t.Context()), f.Close())
+			}
+			if err != nil || f.Unshipped() {
+				t.Errorf("fetcher %d: %v", i, err)
+			}
+		})
+	}
+	if err := errors.Join(<-ended, c.Close()); err != nil || c.Ending() != trawl.Done {
+		t.Errorf("the job ended %q, %v, missing %v", c.Ending(), err, c.Missing())
+	}
+	fetchers.Wait()
+	for url, r := range l.rows() {
+		if strings.HasPrefix(url, "/p") {
+			files[strings.TrimPrefix(r.Archive.File, "files/")] = pages[url]
+		}
+	}
+	if len(files) != 60 {
+		t.Errorf("%d names for 60 lines", len(files))
+	}
+	l.want(files)
 }

@@ -223,7 +223,8 @@ func shipmentName(name string) bool {
 	if strings.ContainsFunc(name, unicode.IsControl) || strings.ContainsRune(name, '\\') {
 		return false
 	}
-	return strings.HasPrefix(name, "archive/") || strings.HasPrefix(name, "files/")
+	_, _, body := crawler.ParseBodyName(name)
+	return body || strings.HasPrefix(name, "archive/")
 }
 
 func number(w http.ResponseWriter, r *http.Request, key string) (int64, bool) {

@@ -252,7 +252,7 @@ func (e endless) Read(p []byte) (int, error) {
 
 func TestControlShipsLargeFilesInLittleMemory(t *testing.T) {
 	eachTransport(t, func(t *testing.T, a *api, c *ControlClient) {
-		const size, name = 50 << 20, "files/large.bin"
+		const size, name = 50 << 20, "archive/large.bin"
 		sum := sha256.New()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -271,7 +271,7 @@ func TestControlShipsLargeFilesInLittleMemory(t *testing.T) {
 
 func TestControlGoesOnWithACutUpload(t *testing.T) {
 	eachTransport(t, func(t *testing.T, a *api, c *ControlClient) {
-		const name, size = "files/cut", 8 << 20
+		const name, size = "archive/cut", 8 << 20
 		content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
 		ctx, cancel := context.WithCancel(t.Context())
 		half := io.MultiReader(bytes.NewReader(content[:size/2]), cutting{cancel})
@@ -297,7 +297,7 @@ func TestControlEndsDuringAnUpload(t *testing.T) {
 		r, w := io.Pipe()
 		defer w.Close()
 		done := make(chan error, 1)
-		go func() { done <- c.Append(context.Background(), "files/a", 0, r, 1<<20) }()
+		go func() { done <- c.Append(context.Background(), "archive/a", 0, r, 1<<20) }()
 		if _, err := w.Write(make([]byte, 64<<10)); err != nil { // it is under way
 			t.Fatal(err)
 		}
@@ -412,12 +412,12 @@ func TestControlRefusesBadRequests(t *testing.T) {
 		{"an absolute name", "GET", pathSize + "?name=/etc/passwd", nil, 400},
 		{"a name beside the archive", "GET", pathSize + "?name=ledger/000001.sst", nil, 400},
 		{"no name", "GET", pathSize, nil, 400},
-		{"a name with a newline", "GET", pathSize + "?name=files/a%0ab", nil, 400},
-		{"a name with a backslash", "GET", pathSize + `?name=files/..%5c..%5cx`, nil, 400},
-		{"the directory itself", "GET", pathSize + "?name=files/", nil, 400},
-		{"an offset that is none", "PUT", pathAppend + "?name=files/a&offset=-1", strings.NewReader("x"), 400},
-		{"an upload without a length", "PUT", pathAppend + "?name=files/a&offset=0", io.MultiReader(strings.NewReader("x")), 411},
-		{"a digest that is none", "POST", pathFinish + "?name=files/a&size=0&digest=sha256:12", nil, 400},
+		{"a name with a newline", "GET", pathSize + "?name=archive/a%0ab", nil, 400},
+		{"a name with a backslash", "GET", pathSize + `?name=archive/..%5c..%5cx`, nil, 400},
+		{"the directory itself", "GET", pathSize + "?name=archive/", nil, 400},
+		{"an offset that is none", "PUT", pathAppend + "?name=archive/a&offset=-1", strings.NewReader("x"), 400},
+		{"an upload without a length", "PUT", pathAppend + "?name=archive/a&offset=0", io.MultiReader(strings.NewReader("x")), 411},
+		{"a digest that is none", "POST", pathFinish + "?name=archive/a&size=0&digest=sha256:12", nil, 400},
 		{"a wrong method", "GET", pathStop, nil, 405},
 		{"an unknown path", "GET", "/v2/status", nil, 404},
 		{"a header without end", "GET", pathStatus + "?" + strings.Repeat("x", 2*MaxControlHeader), nil, 431},
