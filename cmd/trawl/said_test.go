@@ -24,7 +24,7 @@ var ofTheRun = []string{
 var samples = map[string]string{
 	"scope": "any", "requisites": "none", "archive": "none", "compress": "none", "header": "X-A: b", "accept": "text/html", "user-agent": "x/1",
 	"referer": "none", "allow-private": "10.0.0.0/8", "include": "a", "exclude": "b", "renew": "7s", "bandwidth": "9999999",
-	"bool": "true", "int": "7", "int64": "7", "duration": "77s", "size": "7MiB",
+	"lazy-images": "false", "bool": "true", "int": "7", "int64": "7", "duration": "77s", "size": "7MiB",
 }
 
 // notOfFlags are settings that only configuration files say, or that a command says by its name.
