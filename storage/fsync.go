@@ -43,15 +43,6 @@ func (s fsyncer) names(root *os.Root, names map[string]bool) error {
 	return g.Wait()
 }
 
-// path syncs a file or directory outside of any root.
-func (s fsyncer) path(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(s(f), f.Close())
-}
-
 // addParents adds the directories above the name, whose entries are to be made durable.
 func addParents(dirs map[string]bool, name string) {
 	for d := path.Dir(name); !dirs[d]; d = path.Dir(d) {
