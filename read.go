@@ -61,6 +61,9 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 	if !l.State.Finished.IsZero() && !l.Work.Pending() {
 		s.State, s.Finished = "done", l.State.Finished
 	}
+	if l.State.Paused {
+		s.WaitsFor = "it is paused, and stays so when it goes on, until trawl resume"
+	}
 	if l.State.Job.Full(t) {
 		s.Parked = s.Waiting // as the scheduler counts them
 	}

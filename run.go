@@ -108,6 +108,9 @@ func (r *run) start() error {
 	if !loaded.Fresh && !loaded.State.Seeded {
 		r.o.Logger.Warn("the seeds were not all read when this job was stopped: give them again")
 	}
+	if loaded.State.Paused {
+		r.o.Logger.Warn("this job is paused: it asks for nothing until trawl resume " + r.o.Dir)
+	}
 	r.setLevel(loaded.State.LogLevel)
 	if err := r.conn.PrepareStreams(r.life, loaded.Position); err != nil {
 		return err

@@ -29,12 +29,21 @@ type BadLine struct {
 func (b *BadLine) Error() string { return fmt.Sprintf("%s: %q: %v", b.Place, b.Text, b.Err) }
 func (b *BadLine) Unwrap() error { return b.Err }
 
-// CheckSeeds looks whether each argument is a URL, a file that can be opened, or - for standard input, and
-// reports every one that is not.
+// CheckSeeds looks whether each argument is a URL that can be crawled, a file that can be opened, or - for standard input, and
+// reports every one that is not. What is no plain file is not opened: a pipe can be read once.
 func CheckSeeds(args []string) error {
 	var problems []error
 	for _, a := range args {
-		if a == "-" || isURL(a) {
+		if a == "-" {
+			continue
+		}
+		if isURL(a) {
+			if _, err := parseSeed(a); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", short(a), err))
+			}
+			continue
+		}
+		if info, err := os.Stat(a); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 			continue
 		}
 		f, err := os.Open(a)

@@ -10,6 +10,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/scheduler"
 	"trawl/storage"
 )
 
@@ -96,15 +97,22 @@ func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added,
 		}
 	}
 	admit := func(ctx context.Context, batch []Seed, _ bool) error {
-		err := s.r.sched.Seed(ctx, batch, false)
+		one, err := s.r.sched.Add(ctx, batch)
+		if errors.Is(err, scheduler.ErrEnding) {
+			err = fmt.Errorf("%w: nothing is added any more; %s, with the seeds", err, s.r.rightCommand(s.r.job.Kind))
+		}
 		if err == nil {
 			added.Seeds += int64(len(batch))
+			added.New, added.Known, added.Refused = added.New+one.New, added.Known+one.Known, added.Refused+one.Refused
 		}
 		return err
 	}
 	adding := newSeeding(seeds, bad, admit)
 	err = adding.run(ctx)
 	<-adding.ended // the list is the request's, whose end ends a read
+	if err != nil && added.New > 0 {
+		err = fmt.Errorf("%w; %d URLs of the list had been added before", err, added.New)
+	}
 	return added, err
 }
 

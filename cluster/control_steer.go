@@ -77,7 +77,7 @@ func (c *Control) seeds(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusConflict, err.Error())
 		return
 	}
-	c.opts.Logger.Info("control: seeds were added", "seeds", added.Seeds, "bad", added.Bad)
+	c.opts.Logger.Info("control: seeds were added", "seeds", added.Seeds, "new", added.New, "known", added.Known, "refused", added.Refused, "bad", added.Bad)
 	answer(w, added)
 }
 

@@ -39,7 +39,10 @@ func set[T any](field *T, value *T) {
 
 // Added is what came of seeds that were given to a running job.
 type Added struct {
-	Seeds int64    `json:"seeds"`           // read
-	Bad   int64    `json:"bad"`             // lines that could not be read
-	Lines []string `json:"lines,omitempty"` // the first of them, with place and reason
+	Seeds   int64    `json:"seeds"`           // read
+	Bad     int64    `json:"bad"`             // lines that could not be read
+	Lines   []string `json:"lines,omitempty"` // the first of them, with place and reason
+	New     int64    `json:"new"`             // of Seeds
+	Known   int64    `json:"known"`           // of Seeds: were there before
+	Refused int64    `json:"refused"`         // of Seeds: --exclude, or too long
 }

@@ -303,6 +303,7 @@ type JobState struct {
 	Ends     int       // how often in a row it ended so, with no result settled in between
 	Careful  int       // so many URLs are still to be asked for one at a time
 	Private  uint64    `json:",omitempty"` // digest of the cookies and logins that the user gave last
+	RightsTo time.Time // rights that were given under a longer lease than the job's have ended by then, with grace; zero = none were
 }
 
 // LedgerState is what a scheduler reads at its start.

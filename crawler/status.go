@@ -29,7 +29,7 @@ type Status struct {
 	Hosts          int64            `json:"hosts"`
 	HostsHeld      int64            `json:"hosts_held"`       // with a held turn
 	HostsOffered   int64            `json:"hosts_offered"`    // with a turn nobody took yet
-	HostsDue       int64            `json:"hosts_due"`        // may be asked now
+	HostsDue       int64            `json:"hosts_due"`        // may be asked now, without a turn; of more than 65,536 such hosts, those in memory
 	HostsAway      int64            `json:"hosts_away"`       // no connection to them, or no answer: one URL of each probes
 	NextDue        time.Duration    `json:"next_due_ns"`      // until the next host is due, 0 when one is or none waits
 	PagesPerSecond float64          `json:"pages_per_second"` // fetched, over the last seconds

@@ -26,22 +26,35 @@ type candidate struct {
 	redirects int
 	name      string
 	want      crawler.Digest
-	line      bool // a line of a list, or another seed
-	inherits  bool // the name is another row's, and it was redirected here
+	line      bool      // a line of a list, or another seed
+	inherits  bool      // the name is another row's, and it was redirected here
+	asked     *Admitted // counts what becomes of a seed; nil = nobody asks
 }
+
+func (c *candidate) is(what func(*Admitted) *int64) {
+	if c.asked != nil {
+		*what(c.asked)++
+	}
+}
+
+func isNew(a *Admitted) *int64     { return &a.New }
+func isKnown(a *Admitted) *int64   { return &a.Known }
+func isRefused(a *Admitted) *int64 { return &a.Refused }
 
 // addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever --include
 // says, since pages that lead to what is wanted need not be wanted themselves; --exclude counts.
-func (st *step) addSeed(s Seed) {
+func (st *step) addSeed(s Seed, asked *Admitted) {
+	c := candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true, asked: asked}
 	d := st.s.scope.Decide(s.URL, crawler.LinkPage)
 	if d.Drop == crawler.DropExclude || d.Drop == crawler.DropTooLong {
 		addWord(&st.tallies.Dropped, d.Drop, 1)
+		c.is(isRefused)
 		return
 	}
 	st.openScope(s.URL)
 	st.openAddresses(s.URL)
 	st.spell(&s)
-	st.links = append(st.links, candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true})
+	st.links = append(st.links, c)
 }
 
 // openScope adds what u opens to the scope, for good.
@@ -162,11 +175,15 @@ func (st *step) admit() {
 		switch {
 		case row == nil && st.strange(c.url.Host()):
 			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
+			c.is(isRefused)
 		case row == nil:
 			known[k] = st.admitOne(c)
+			c.is(isNew)
 		case row.URL != c.url:
 			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
+			c.is(isRefused)
 		default:
+			c.is(isKnown)
 			st.shorten(row, c)
 			st.furtherName(k, row, c)
 			st.s.recent.note(st, row)

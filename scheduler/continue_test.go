@@ -1,7 +1,10 @@
 package scheduler
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"trawl/crawler"
 )
@@ -17,7 +20,7 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 	inBubble(t, "a job that ended while its seeds were read goes on", func(t *testing.T) {
 		led := newMemLedger()
 		d := newDesk(t, crawlJob(), led)
-		d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL("http://a.test/"), Text: "a.test"}}, done: make(chan struct{})}}})
+		d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL("http://a.test/"), Text: "a.test"}}, done: make(chan struct{}), refused: new(error)}}})
 		d = newDesk(t, crawlJob(), led)
 		d.seed("http://a.test/", "http://b.test/")
 		if n := led.state.Tallies.Seen(); n != 2 {
@@ -45,6 +48,98 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 		d.seed("http://a.test/1")
 		if led.state.Tallies.Seen() != 3 {
 			t.Errorf("%d URLs seen, want 3", led.state.Tallies.Seen())
+		}
+	})
+}
+
+func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
+	give := func(d *desk, url string) (Admitted, error) {
+		var refused error
+		e := seedEvent{seeds: []Seed{{URL: mustURL(url), Text: url}}, done: make(chan struct{}), admitted: new(Admitted), refused: &refused}
+		d.step(events{seeds: []seedEvent{e}})
+		return *e.admitted, refused
+	}
+	inBubble(t, "once it was found done, whoever adds some is refused, and nothing is asked for", func(t *testing.T) {
+		led, job := newMemLedger(), crawlJob()
+		job.MaxPages = 1
+		d := newDesk(t, job, led)
+		d.seed("http://a.test/1", "http://b.test/2")
+		if a, err := give(d, "http://a.test/1"); err != nil || a != (Admitted{Known: 1}) {
+			t.Errorf("a known one while it runs: %+v, %v", a, err)
+		}
+		if a, err := give(d, "http://c.test/"); err != nil || a != (Admitted{New: 1}) {
+			t.Errorf("a new one while it runs: %+v, %v", a, err)
+		}
+		d.settle()
+		select {
+		case <-d.s.Done():
+		default:
+			t.Fatal("it is not done")
+		}
+		if a, err := give(d, "http://d.test/"); !errors.Is(err, ErrEnding) || a != (Admitted{}) || led.rows[mustURL("http://d.test/").Key()] != nil {
+			t.Errorf("at the end: %+v, %v", a, err)
+		}
+		none := int64(0)
+		if refused, err := d.s.change(&crawler.Change{MaxPages: &none}); refused != nil || err != nil { // for the next start
+			t.Fatal(refused, err)
+		}
+		d.out = nil
+		if d.offers() != 0 || !d.s.Status().Finished.IsZero() && d.s.notice.Load().Done == false {
+			t.Errorf("it goes on at its end: %+v", d.out)
+		}
+		job.MaxPages = 0
+		if newDesk(t, job, led); !led.state.State.Finished.IsZero() {
+			t.Error("the next start does not go on")
+		}
+	})
+	inBubble(t, "after the scheduler's end nobody waits for an answer", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.s.Add(t.Context(), []Seed{{URL: mustURL("http://a.test/")}}); !errors.Is(err, ErrEnding) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAShorterLeaseTakesNoRightBackThatWasGivenUnderALongerOne(t *testing.T) {
+	for name, renews := range map[string]bool{"its holder is silent": false, "its holder asks once more, and the answer is lost": true} {
+		inBubble(t, name, func(t *testing.T) {
+			led, job := newMemLedger(), crawlJob()
+			job.Lease, job.Renew = time.Minute, 5*time.Second
+			d := newDesk(t, job, led)
+			d.seed("http://a.test/")
+			held := d.take()
+			d.ask(held, 1)
+			job.Lease, job.Renew = 2*time.Second, time.Second
+			newDesk(t, job, led) // a start, and another one
+			d = newDesk(t, job, led)
+			if renews {
+				d.ask(held, 1)
+			}
+			d.pass(59 * time.Second)
+			if led.state.Tallies.Lapses != 0 {
+				t.Fatal("taken back while its holder may ask")
+			}
+			d.pass(10 * time.Second)
+			if led.state.Tallies.Lapses != 1 {
+				t.Error("never taken back")
+			}
+		})
+	}
+}
+
+func TestHostsThatMayBeAskedNowAreCounted(t *testing.T) {
+	inBubble(t, "due, not held, not later", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 1}})
+		d.seed("http://a.test/1", "http://b.test/2", "http://c.test/3")
+		d.step(events{tick: true})
+		if s := d.s.Status(); s.HostsDue != 2 || s.HostsOffered != 1 {
+			t.Errorf("%d due, %d offered; want 2 and 1", s.HostsDue, s.HostsOffered)
 		}
 	})
 }

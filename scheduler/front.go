@@ -110,6 +110,16 @@ func (f *front) first() (crawler.Host, bool) {
 	return "", false
 }
 
+// due counts the hosts that are due.
+func (f *front) due(now time.Time) (n int64) {
+	for _, place := range f.at {
+		if place.due <= now.UnixNano() {
+			n++
+		}
+	}
+	return n
+}
+
 // pop takes the first of the hosts that are due.
 func (f *front) pop(now time.Time) (crawler.Host, bool) {
 	f.settle()

@@ -35,7 +35,7 @@ func (st *step) grant(a *crawler.Ask) crawler.Answer {
 
 // renew moves the end of a held turn's lease. It is not stored, so it is changed in place.
 func (st *step) renew(h crawler.Host, t *turn) {
-	t.until = st.now.Add(st.s.job.Job.Lease)
+	t.until = maxTime(st.now.Add(st.s.job.Job.Lease), t.floor) // the answer that tells a shorter one may be lost
 	t.lapsing, t.spared = false, false
 	if committed := st.s.turns[h]; committed != nil && committed.ID == t.ID {
 		committed.until, committed.lapsing, committed.spared = t.until, false, false

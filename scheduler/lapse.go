@@ -58,7 +58,7 @@ func (s *state) spare(now time.Time) {
 	}
 	for _, t := range s.turns {
 		if t.Held && !t.spared {
-			t.until, t.lapsing, t.spared = now.Add(s.job.Job.Lease), false, true
+			t.until, t.lapsing, t.spared = maxTime(now.Add(s.job.Job.Lease), t.floor), false, true
 		}
 	}
 }
@@ -69,7 +69,8 @@ func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) 
 	for _, ts := range turns {
 		t := &turn{TurnState: ts, offered: now}
 		if ts.Held {
-			t.until = now.Add(s.job.Job.Lease)
+			t.floor = s.job.RightsTo.Add(-s.job.Job.Grace)
+			t.until = maxTime(now.Add(s.job.Job.Lease), t.floor)
 			if ts.Fetcher == local {
 				t.own = true
 				t.until = now.Add(-s.job.Job.Grace - time.Nanosecond)

@@ -108,8 +108,12 @@ func (s *Scheduler) turnOver(ctx context.Context, e *events) (effects, error) {
 		s.settlePart(st, &e.parts[i])
 	}
 	for _, seed := range e.seeds {
+		if s.state.decided && !seed.last {
+			*seed.refused = ErrEnding
+			continue
+		}
 		for _, one := range seed.seeds {
-			st.addSeed(one)
+			st.addSeed(one, seed.admitted)
 		}
 		if seed.last {
 			s.state.seeded = true
@@ -208,6 +212,7 @@ func (s *Scheduler) after(st *step, e *events) {
 		s.publishStatus()
 	}
 	if s.state.over() {
+		s.state.decided = true
 		closeOnce(s.done)
 	}
 	if s.state.stopping && s.state.held() == 0 {

@@ -93,6 +93,7 @@ type Scheduler struct {
 	notice   atomic.Pointer[crawler.JobNotice]
 	status   atomic.Pointer[crawler.Status]
 	rates    rates
+	gone     chan struct{}  // closed when Run has returned
 	done     chan struct{}  // closed when the job is done
 	quiet    chan struct{}  // closed when stopping and no turn is held
 	garbled  rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
@@ -105,9 +106,11 @@ type askEvent struct {
 }
 
 type seedEvent struct {
-	seeds []Seed
-	last  bool
-	done  chan struct{}
+	seeds    []Seed
+	last     bool
+	done     chan struct{}
+	admitted *Admitted // what came of them; nil = nobody asks
+	refused  *error
 }
 
 // effects leave after a commit; they are hints, made again from the ledger when they are lost.
@@ -144,7 +147,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
 		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placed),
 		effect: make(chan effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute},
-		done: make(chan struct{}), quiet: make(chan struct{}),
+		gone: make(chan struct{}), done: make(chan struct{}), quiet: make(chan struct{}),
 	}
 	if s.state, err = s.resume(&loaded); err != nil {
 		return nil, err
@@ -205,6 +208,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 // Run schedules until the context ends or the ledger fails. When the job is done it goes on answering, so
 // that fetchers hear of it; see [Scheduler.Done].
 func (s *Scheduler) Run(ctx context.Context) error {
+	defer close(s.gone)
 	if err := s.begun(); err != nil {
 		return err
 	}
@@ -316,17 +320,46 @@ func (s *Scheduler) wake() {
 // Seed admits seeds; they are durable when it returns nil. last says that the seeds given at the start are
 // whole: the job cannot be done before.
 func (s *Scheduler) Seed(ctx context.Context, seeds []Seed, last bool) error {
-	e := seedEvent{seeds: seeds, last: last, done: make(chan struct{})}
+	_, err := s.admit(ctx, seeds, last)
+	return err
+}
+
+// Add admits seeds that come later, and tells what became of them. They are durable when it returns nil; with an error none of
+// them was taken. [ErrEnding] says that the job will not take any.
+func (s *Scheduler) Add(ctx context.Context, seeds []Seed) (Admitted, error) {
+	return s.admit(ctx, seeds, false)
+}
+
+// Admitted is what became of seeds.
+type Admitted struct {
+	New     int64
+	Known   int64 // were there before
+	Refused int64 // by --exclude, for their length, or for a name whose hash another has
+}
+
+// ErrEnding says that it was found that the job is done, or that the scheduler has stopped.
+var ErrEnding = errors.New("the job is at its end")
+
+func (s *Scheduler) admit(ctx context.Context, seeds []Seed, last bool) (Admitted, error) {
+	var refused error
+	e := seedEvent{seeds: seeds, last: last, done: make(chan struct{}), admitted: new(Admitted), refused: &refused}
 	select {
 	case s.seeds <- e:
+	case <-s.gone:
+		return Admitted{}, ErrEnding
 	case <-ctx.Done():
-		return ctx.Err()
+		return Admitted{}, ctx.Err()
+	}
+	select { // not the end of ctx: whoever asks is to hear what the loop does with them
+	case <-e.done:
+		return *e.admitted, refused
+	case <-s.gone:
 	}
 	select {
 	case <-e.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		return *e.admitted, refused
+	default:
+		return Admitted{}, ErrEnding
 	}
 }
 

@@ -32,6 +32,9 @@ func (s *Scheduler) settings(st *state, l *crawler.LedgerState) error {
 	st.job.Job, st.job.Given = job, given
 	s.nameRule(&st.job)
 	st.countEnd(l, s.o.LocalFetcher)
+	if longer := before.Lease + before.Grace; longer > job.Lease+job.Grace {
+		st.job.RightsTo = maxTime(st.job.RightsTo, s.clock.now().Add(longer))
+	}
 	if !sameLimits(&before, &job) {
 		st.work.Recount = &crawler.RecountWork{}
 	}
@@ -64,6 +67,13 @@ func (s *Scheduler) reopen(st *state) error {
 		st.job.Finished = time.Time{}
 	}
 	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work})
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // union has what is in a, and then what only b has.

@@ -29,9 +29,12 @@ type state struct {
 	quiet     time.Time // of a restored ledger, see recall; zero = none
 	looked    time.Time // when the newest step was begun
 	stopping  bool      // no more turns are made
+	decided   bool      // it was found that the job is done, and that is what it ends with
 	endCounts bool      // the run before ended without a word while one URL was asked for at a time
 	seeded    bool      // the seeds of this start were all read
 	members   map[string]*member
+	due       int64 // hosts that may be asked now, as of dueAt
+	dueAt     time.Time
 	counted   time.Time                 // when the task queue last said how many messages it holds
 	ran       time.Duration             // the job's running time, see advance
 	ranAt     time.Time                 // when that was looked at last
@@ -60,6 +63,7 @@ type turn struct {
 	until     time.Time    // end of the lease, when held
 	lapseAt   uint64       // position in the result queue to be settled before it lapses; 0 = not drawn yet
 	lapsing   bool         // lapseAt is drawn
+	floor     time.Time    // it was given under a longer lease than the job's, whose end this is
 	own       bool         // it was held by this process's predecessor
 	spared    bool         // its lease was made longer since its holder was last heard, see spare
 }

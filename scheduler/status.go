@@ -9,8 +9,11 @@ import (
 	"trawl/crawler"
 )
 
-// over reports whether the job was found done, that was committed, and no more seeds are read.
-func (s *state) over() bool { return s.seeded && !s.job.Finished.IsZero() && !s.work.Pending() }
+// over reports whether the job was found done, that was committed, and no more seeds are read. It stays so: who raises a limit
+// after that does it for the next start.
+func (s *state) over() bool {
+	return s.decided || s.seeded && !s.job.Finished.IsZero() && !s.work.Pending()
+}
 
 // held counts turns that a fetcher holds.
 func (s *state) held() int {
@@ -89,12 +92,27 @@ func (s *Scheduler) publishStatus() {
 		status.Parked = status.Waiting
 	}
 	status.HostsOffered = int64(len(st.turns)) - status.HostsHeld
+	status.HostsDue = s.hostsDue(now)
 	if due, ok := st.front.next(); ok {
 		status.NextDue = max(0, due.Sub(now))
 	}
 	status.PagesPerSecond, status.BytesPerSecond = s.rates.perSecond()
 	status.WaitsFor, status.Trouble = s.waitsFor(&status)
 	s.status.Store(&status)
+}
+
+// fewHosts are counted at each status; of more, at most once in dueEvery.
+const (
+	fewHosts = 1 << 12
+	dueEvery = time.Second
+)
+
+// hostsDue counts the hosts that may be asked now, of those that the front holds.
+func (s *Scheduler) hostsDue(now time.Time) int64 {
+	if st := s.state; len(st.front.at) <= fewHosts || now.Sub(st.dueAt) >= dueEvery {
+		st.due, st.dueAt = st.front.due(now), now
+	}
+	return s.state.due
 }
 
 func (s *Scheduler) stateWord() string {
@@ -130,6 +148,8 @@ func (s *Scheduler) waitsFor(t *crawler.Status) (text, trouble string) {
 // waitsForAll names what keeps from asking any host, or more hosts; "" when nothing does.
 func (s *Scheduler) waitsForAll(t *crawler.Status) string {
 	switch {
+	case t.State == "paused":
+		return "it is paused, and asks for nothing new until trawl resume"
 	case t.State != "running":
 		return ""
 	case s.state.unsent >= maxUnsent:

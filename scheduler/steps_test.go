@@ -49,6 +49,7 @@ func (d *desk) seed(urls ...string) {
 	for _, u := range urls {
 		seeds = append(seeds, Seed{URL: mustURL(u), Text: u})
 	}
+	d.s.state.decided = false // these are those of a start
 	d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
 	d.step(events{})
 }

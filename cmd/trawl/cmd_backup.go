@@ -37,7 +37,7 @@ func (p *program) backupCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		ctx, stop := p.signals(c.Context(), "")
+		ctx, stop := p.signals(c.Context(), "", nil)
 		defer stop()
 		if file == "-" {
 			err = trawl.Backup(ctx, args[0], ring, p.stdout)
@@ -98,7 +98,7 @@ func (p *program) restoreCommand() *cobra.Command {
 		if dir == "" {
 			return usage("%s needs --dir DIR, the crawl directory to make", c.CommandPath())
 		}
-		ctx, stop := p.signals(c.Context(), "")
+		ctx, stop := p.signals(c.Context(), "", nil)
 		defer stop()
 		info, err := trawl.Restore(ctx, args[0], dir, httpproxy.FromEnvironment().ProxyFunc())
 		if err != nil {

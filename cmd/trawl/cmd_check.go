@@ -30,7 +30,7 @@ func (p *program) checkCommand() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	c.Flags().BoolVar(&repair, "repair", false, "let rows whose records are gone or broken be fetched again")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		ctx, stop := p.signals(c.Context(), "")
+		ctx, stop := p.signals(c.Context(), "", nil)
 		defer stop()
 		return p.check(ctx, args[0], repair, asJSON)
 	}

@@ -115,7 +115,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if slices.Contains(o.Exports, "-") {
 		signal.Ignore(syscall.SIGPIPE) // the job stops in order when nobody reads any more
 	}
-	ctx, stop := p.signals(c.Context(), crawl.Dir())
+	ctx, stop := p.signals(c.Context(), crawl.Dir(), &f.keys)
 	defer stop()
 	defer f.keys.hangups(ctx, o.Keys)()
 	done := show.run(ctx, crawl, &job, o.Workers)
@@ -194,11 +194,21 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error
 // signalPause is how long after an interrupt another one is taken for the same.
 const signalPause = 300 * time.Millisecond
 
-// signals ends the context at the first interrupt, and the process at the second: both lose nothing.
-func (p *program) signals(parent context.Context, dir string) (context.Context, func()) {
+// endings are the signals that end a command: a terminal that is closed interrupts it, unless it was started so that it outlives
+// the terminal (nohup), or that signal has another meaning.
+func endings(keys *keyFlags) []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) && (keys == nil || !keys.rereads()) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// signals ends the context at the first interrupt, and the process at the second: both lose nothing. keys may be nil.
+func (p *program) signals(parent context.Context, dir string, keys *keyFlags) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	c := make(chan os.Signal, 2)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(c, endings(keys)...)
 	ended := make(chan struct{})
 	go func() {
 		select {

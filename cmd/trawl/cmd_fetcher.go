@@ -72,7 +72,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 			return err
 		}
 		defer node.Close()
-		ctx, stop := p.signals(c.Context(), "")
+		ctx, stop := p.signals(c.Context(), "", &keys)
 		defer stop()
 		defer keys.hangups(ctx, o.Keys)()
 		if err := node.Run(ctx); err != nil {

@@ -77,16 +77,22 @@ func (p *program) addCommand() *cobra.Command {
 			if err := trawl.CheckSeeds(args[1:]); err != nil {
 				return err
 			}
+			var taken, not int64
 			for _, seed := range args[1:] {
-				if err := p.addSeeds(ctx, args[0], keys, seed); err != nil {
+				added, err := p.addSeeds(ctx, args[0], keys, seed)
+				if err != nil {
 					return err
 				}
+				taken, not = taken+added.New+added.Known, not+added.Refused+added.Bad
+			}
+			if taken == 0 && not > 0 {
+				p.status = exitFailed // nothing came of what was asked for
 			}
 			return nil
 		})
 }
 
-func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Keyring, seed string) error {
+func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Keyring, seed string) (crawler.Added, error) {
 	var list io.Reader = strings.NewReader(seed)
 	switch {
 	case seed == "-":
@@ -94,24 +100,29 @@ func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Key
 	case !strings.Contains(seed, "://"):
 		f, err := os.Open(seed)
 		if err != nil {
-			return fmt.Errorf("read seeds: %w", err)
+			return crawler.Added{}, fmt.Errorf("read seeds: %w", err)
 		}
 		defer f.Close()
 		list = f
 	}
 	added, err := trawl.Add(ctx, target, keys, list)
 	if err != nil {
-		return err
+		return added, err
 	}
 	for _, line := range added.Lines {
 		fmt.Fprintf(p.stderr, "trawl: %s: %s\n", seed, line)
 	}
-	fmt.Fprintf(p.stdout, "%s seeds added from %s", count(added.Seeds), seed)
-	if added.Bad > 0 {
-		fmt.Fprintf(p.stdout, ", %s lines could not be read", count(added.Bad))
+	told := []string{count(added.New) + " seeds added from " + seed}
+	for _, one := range []struct {
+		n    int64
+		word string
+	}{{added.Known, "were known"}, {added.Refused, "are refused by --exclude or for their length"}, {added.Bad, "lines could not be read"}} {
+		if one.n > 0 {
+			told = append(told, count(one.n)+" "+one.word)
+		}
 	}
-	fmt.Fprintln(p.stdout)
-	return nil
+	fmt.Fprintln(p.stdout, strings.Join(told, ", "))
+	return added, nil
 }
 
 func (p *program) setCommand() *cobra.Command {

@@ -44,10 +44,13 @@ func (k *keyFlags) ask(p *program) (*cluster.Keyring, error) {
 	return k.open(p.logger(&logFlags{quiet: true}, new(slog.LevelVar)))
 }
 
+// rereads reports whether there are files to be read again at SIGHUP.
+func (k *keyFlags) rereads() bool { return k.files.Secret != "" || k.files.Cert != "" }
+
 // hangups lets the keys be read anew at each SIGHUP, until the returned function is called. Keys without files leave
-// the signal what it is.
+// the signal to [endings].
 func (k *keyFlags) hangups(ctx context.Context, keys *cluster.Keyring) func() {
-	if k.files.Secret == "" && k.files.Cert == "" {
+	if !k.rereads() {
 		return func() {}
 	}
 	c := make(chan os.Signal, 1)

@@ -40,6 +40,7 @@ func TestCommands(t *testing.T) {
 			"await":     cmdAwait,
 			"interrupt": cmdInterrupt,
 			"ends":      cmdEnds,
+			"signal":    cmdSignal,
 		},
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -173,6 +174,16 @@ func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: interrupt NAME")
 	}
 	ts.Check(ts.Value(processesKey{}).(*processes).get(ts, args[0]).cmd.Process.Signal(os.Interrupt))
+}
+
+// cmdSignal sends a process another signal: HUP, KILL, STOP or CONT.
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	mustAbsent(ts, neg)
+	signals := map[string]os.Signal{"HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
+	if len(args) != 2 || signals[args[1]] == nil {
+		ts.Fatalf("usage: signal NAME HUP|KILL|STOP|CONT")
+	}
+	ts.Check(ts.Value(processesKey{}).(*processes).get(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 
 // cmdEnds waits for a process and wants an exit status. stdout and stderr look at what it printed.

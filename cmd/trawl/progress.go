@@ -164,6 +164,9 @@ func (l *lineClock) due(now time.Time, trouble string) bool {
 func progressLine(s crawler.Status) string {
 	b := fmt.Sprintf("%6s  %s fetched (%.1f/s, %s/s)  %s waiting  %s failed  %s hosts", s.Elapsed.Round(time.Second),
 		count(s.Fetched), s.PagesPerSecond, bytesText(int64(s.BytesPerSecond)), count(s.Waiting+s.Leased), count(s.Failed), count(s.Hosts))
+	if s.State == "paused" || s.State == "stopping" {
+		b += "  " + s.State
+	}
 	if s.WaitsFor != "" {
 		b += "  (" + s.WaitsFor + ")"
 	}
