@@ -400,7 +400,7 @@ func (w *web) user() {
 }
 
 func (w *web) seed(n int, last bool) {
-	e := seedEvent{last: last, done: make(chan struct{})}
+	e := seedEvent{last: last, done: make(chan struct{}), refused: new(error)}
 	for range n {
 		u := fmt.Sprintf("http://%s/0", webHost(w.rng.IntN(webHosts)))
 		e.seeds = append(e.seeds, Seed{URL: mustURL(u), Text: u})
