@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -39,10 +40,13 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 				for i := range c.after {
 					addrs = append(addrs, netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}))
 				}
+				var mu sync.Mutex // guards tried and open
 				open := 0
 				t0 := time.Now()
 				conn, at, err := race(ctx, addrs, func(ctx context.Context, a netip.Addr) (*leasedConn, error) {
-					tried = append(tried, a) // one after the other: each begins when the others wait
+					mu.Lock()
+					tried = append(tried, a)
+					mu.Unlock()
 					after := c.after[slices.Index(addrs, a)]
 					switch {
 					case after == refuses:
@@ -55,7 +59,9 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 					}
 					ours, theirs := net.Pipe()
 					theirs.Close()
+					mu.Lock()
 					open++
+					mu.Unlock()
 					return d.adopt(ours)
 				})
 				switch {
@@ -64,6 +70,8 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 				case c.won >= 0 && (err != nil || at != addrs[c.won]):
 					t.Errorf("%v at %v, want %v", err, at, addrs[c.won])
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				if took := time.Since(t0); took != c.took || len(tried) != c.tried {
 					t.Errorf("%v, %d tried; want %v, %d", took, len(tried), c.took, c.tried)
 				}

@@ -502,6 +502,9 @@ func (w *web) check() {
 
 func TestACrawlOfAWebThatPlaysEveryTrick(t *testing.T) {
 	for seed := range uint64(12) {
+		if raced && seed >= 2 {
+			break
+		}
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWeb(t, seed)
