@@ -65,7 +65,7 @@ func TestRobotsIsFetchedFirstOnceAndReportedAtOnce(t *testing.T) {
 		w.job.PerHost = 4
 		w.task(pages(3)...)
 		w.turn(time.Minute)
-		if got := w.paths(); got != "/robots.txt /0 /2" {
+		if got := w.paths(); got != "/robots.txt /0 /2" && got != "/robots.txt /2 /0" { // four lanes: whichever is first
 			t.Errorf("asked for %s", got)
 		}
 		if at, end := w.happened("stored 1")[0].at, w.asked()[0].end; at != end {

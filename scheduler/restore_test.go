@@ -130,14 +130,15 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 		defer mu.Unlock()
 		last = time.Now()
 	}, "a", "b", "c")
-	var copied *memLedger
+	copies := make(chan *memLedger, 1)
 	wg.Go(func() {
 		wait(ctx, time.Duration(4000+300*seed)*time.Millisecond)
-		copied = first.led.restored()
+		copies <- first.led.restored()
 	})
 	if first.run(t, ctx, 12*time.Second) {
 		t.Fatal("the crawl is too short to be copied")
 	}
+	copied := <-copies
 	if len(copied.turns) == 0 || copied.state.Tallies.Seen() == first.led.state.Tallies.Seen() {
 		t.Fatalf("the copy has %d turns, and nothing came after it", len(copied.turns))
 	}
