@@ -28,7 +28,7 @@ lint: ## format, vet, modernize, staticcheck, module file
 check: lint race ## everything that must hold before a change lands
 
 # Scripts that take less than a minute.
-QUICK_SCRIPTS := $(addprefix test/accept/,run.sh download.sh)
+QUICK_SCRIPTS := $(addprefix test/accept/,run.sh download.sh hub.sh)
 
 accept: build ## what a user must see, with real processes (an hour; QUICK=1 for those under a minute)
 	@for t in $(if $(QUICK),$(QUICK_SCRIPTS),test/accept/*.sh); do echo "== $$t"; bash $$t ./trawl || exit 1; done
