@@ -25,16 +25,16 @@ func seedsOf(t *testing.T, urls ...string) (seeds []Seed) {
 
 func TestTwoJobsOfOneMachineWithOneHostSaySo(t *testing.T) {
 	dir := t.TempDir()
-	living := exec.Command("sleep", "60")
-	if err := living.Start(); err != nil {
-		t.Skip("no sleep here")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { living.Process.Kill(); living.Wait() })
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Skip("no true here")
+	ended := exec.Command(self, "-test.run=^$")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
 	}
-	for _, pid := range []int{living.Process.Pid, dead.Process.Pid} {
+	living, dead := os.Getppid(), ended.Process.Pid
+	for _, pid := range []int{living, dead} {
 		note := fmt.Sprintf(`{"pid":%d,"crawl":"/elsewhere/%d","hosts":["a.example","b.example"]}`, pid, pid)
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.job", pid)), []byte(note), 0o600); err != nil {
 			t.Fatal(err)
@@ -53,10 +53,10 @@ func TestTwoJobsOfOneMachineWithOneHostSaySo(t *testing.T) {
 	}
 	n.seeds(seedsOf(t, "http://c.example/2", "https://b.example/"))
 	n.seeds(seedsOf(t, "http://a.example/"))
-	if want := fmt.Sprintf("[b.example /elsewhere/%d]", living.Process.Pid); fmt.Sprint(warned) != want {
+	if want := fmt.Sprintf("[b.example /elsewhere/%d]", living); fmt.Sprint(warned) != want {
 		t.Errorf("warned of %v, want %s, once", warned, want)
 	}
-	if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("%d.job", dead.Process.Pid))); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("%d.job", dead))); err == nil {
 		t.Error("the note of a dead process stays")
 	}
 	n.close()

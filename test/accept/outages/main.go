@@ -89,7 +89,13 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.first()
 	h.begin(r.URL.Path == "/robots.txt", time.Now())
 	defer func() { h.ended(time.Now()) }()
-	time.Sleep(h.late) // a server that works
+	late := time.NewTimer(h.late) // a server that works
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-r.Context().Done():
+		return
+	}
 	switch {
 	case r.URL.Path == "/robots.txt":
 		fmt.Fprintln(w, "User-agent: *\nAllow: /")
