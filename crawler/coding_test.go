@@ -11,10 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/zlib"
-	"github.com/klauspost/compress/zstd"
+	"trawl/crawler/codingtest"
 )
 
 func TestContentCodings(t *testing.T) {
@@ -39,30 +36,6 @@ func TestContentCodings(t *testing.T) {
 			}
 		})
 	}
-}
-
-// inCoding applies a coding; "raw" is deflate without the frame of zlib.
-func inCoding(t testing.TB, coding, text string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	var w io.WriteCloser
-	switch coding {
-	case "gzip":
-		w = gzip.NewWriter(&out)
-	case "deflate":
-		w = zlib.NewWriter(&out)
-	case "raw":
-		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
-	case "br":
-		w = brotli.NewWriter(&out)
-	case "zstd":
-		w, _ = zstd.NewWriter(&out)
-	}
-	io.WriteString(w, text)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
 }
 
 // plainTexts are beginnings of what servers label as coded and did not code.
@@ -96,7 +69,7 @@ func TestALabelThatHolds(t *testing.T) {
 	maps.Copy(texts, plainTexts)
 	for name, text := range texts {
 		for _, coding := range []string{"gzip", "zstd", "br", "deflate", "raw"} {
-			coded := inCoding(t, coding, text)
+			coded := codingtest.Encode(t, coding, []byte(text))
 			label := strings.Replace(coding, "raw", "deflate", 1)
 			head := coded[:min(len(coded), CodingLook)]
 			if !CodingHolds(label, head, len(head) == len(coded)) {
@@ -122,7 +95,7 @@ func noisy(n int) []byte {
 }
 
 func TestGunzipReadsWhatBrowsersRead(t *testing.T) {
-	one := inCoding(t, "gzip", "one ")
+	one := codingtest.Encode(t, "gzip", []byte("one "))
 	wrong := bytes.Clone(one)
 	wrong[len(wrong)-6] ^= 0xff
 	var named bytes.Buffer
@@ -164,7 +137,7 @@ func TestGunzipReadsWhatBrowsersRead(t *testing.T) {
 
 // FuzzGunzip compares with a reader that is strict: what that one reads to its end is read alike.
 func FuzzGunzip(f *testing.F) {
-	one := inCoding(f, "gzip", "some text, some text")
+	one := codingtest.Encode(f, "gzip", []byte("some text, some text"))
 	f.Add(one)
 	f.Add(slices.Concat(one, one))
 	f.Add(one[:len(one)-3])

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/codingtest"
 )
 
 // empties are empty gzip members, size bytes of them, which decode to nothing; coded once more, they take a thousandth.
@@ -28,7 +29,7 @@ func empties(t testing.TB, size int) []byte {
 
 // What one coding gives may vanish in the next one, so that nothing is ever too long at the end.
 func TestEachOfStackedCodingsIsBounded(t *testing.T) {
-	bomb := encode(t, "br", empties(t, 48*crawler.MiB))
+	bomb := codingtest.Encode(t, "br", empties(t, 48*crawler.MiB))
 	for _, c := range []struct {
 		name    string
 		limit   func(*crawler.FetchLimits)
@@ -60,7 +61,7 @@ func TestEachOfStackedCodingsIsBounded(t *testing.T) {
 func TestACodedBodyThatTheConnectionCutsIsAReset(t *testing.T) {
 	page := []byte(strings.Repeat("<p>some text with a <a href=/link>link</a>", 500))
 	for _, name := range []string{"gzip", "deflate", "raw", "br", "zstd"} {
-		coded := encode(t, name, page)
+		coded := codingtest.Encode(t, name, page)
 		label := strings.Replace(name, "raw", "deflate", 1)
 		for _, c := range []struct {
 			name, head string

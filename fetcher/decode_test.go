@@ -2,50 +2,23 @@ package fetcher
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
 
-	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 
 	"trawl/crawler"
+	"trawl/crawler/codingtest"
 )
-
-// encode applies a coding; "raw" is deflate without the frame of zlib.
-func encode(t testing.TB, coding string, b []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	var w io.WriteCloser
-	switch coding {
-	case "gzip":
-		w = gzip.NewWriter(&out)
-	case "deflate":
-		w = zlib.NewWriter(&out)
-	case "raw":
-		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
-	case "br":
-		w = brotli.NewWriter(&out)
-	case "zstd":
-		w, _ = zstd.NewWriter(&out)
-	}
-	w.Write(b)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
 
 func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 	body := []byte(strings.Repeat("some text, some more text. ", 10_000))
 	var d decoders
 	for _, coding := range []string{"gzip", "deflate", "raw", "br", "zstd"} {
-		coded := encode(t, coding, body)
+		coded := codingtest.Encode(t, coding, body)
 		name := coding
 		if coding == "raw" {
 			name = "deflate"
@@ -69,7 +42,7 @@ func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 
 func TestDecodersUndoCodingsInTheOrderApplied(t *testing.T) {
 	body := []byte(strings.Repeat("layers ", 1000))
-	coded := encode(t, "zstd", encode(t, "br", encode(t, "gzip", body)))
+	coded := codingtest.Encode(t, "zstd", codingtest.Encode(t, "br", codingtest.Encode(t, "gzip", body)))
 	var d decoders
 	dec := d.open([]string{"gzip", "br", "zstd"}, bytes.NewReader(coded), nil)
 	defer dec.close()
@@ -90,10 +63,10 @@ func TestACodingThatTheBytesAreNotInIsPassedOver(t *testing.T) {
 		{[]string{"br"}, []byte(text), 1},
 		{[]string{"deflate"}, []byte(text), 1},
 		{[]string{"zstd"}, []byte(text), 1},
-		{[]string{"gzip", "gzip"}, encode(t, "gzip", []byte(text)), 1},
-		{[]string{"gzip", "br"}, encode(t, "gzip", []byte(text)), 1},
+		{[]string{"gzip", "gzip"}, codingtest.Encode(t, "gzip", []byte(text)), 1},
+		{[]string{"gzip", "br"}, codingtest.Encode(t, "gzip", []byte(text)), 1},
 		{[]string{"gzip", "br"}, []byte(text), 2},
-		{[]string{"gzip"}, encode(t, "gzip", []byte(text)), 0},
+		{[]string{"gzip"}, codingtest.Encode(t, "gzip", []byte(text)), 0},
 		{[]string{"gzip"}, nil, 0},
 	} {
 		dec := d.open(c.codings, iotest.OneByteReader(bytes.NewReader(c.sent)), nil)
@@ -146,7 +119,7 @@ func (panicReader) Read([]byte) (int, error) { panic("index out of range") }
 // must be like the first, and what the first one left must not matter.
 func FuzzDecoders(f *testing.F) {
 	for i, coding := range []string{"gzip", "deflate", "raw", "br", "zstd"} {
-		coded := encode(f, coding, []byte("some text, some text"))
+		coded := codingtest.Encode(f, coding, []byte("some text, some text"))
 		f.Add(byte(i), coded)
 		f.Add(byte(i), coded[:len(coded)-3])
 	}
