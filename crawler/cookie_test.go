@@ -70,6 +70,19 @@ func TestSetCookieIsReadAsBrowsersReadIt(t *testing.T) {
 		{field: "a=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT", want: host("a", "1", "/dir"), age: MaxCookieAge},
 		{field: "a=1; Expires=Thu, 01 Jan 1970 00:00:01 GMT", want: host("a", "1", "/dir"), age: -1},
 		{field: "a=1; Expires=Mon, 31 Feb 2027 00:00:00 GMT", want: host("a", "1", "/dir")},
+		{field: "a=1; Expires=Sun, 29 Nov 2026 12:00:00 GMT", want: host("a", "1", "/dir"), age: -1}, // it is that time now
+		{field: "a=1; Expires=Sun, 29 Nov 2026 12:00:01 GMT", want: host("a", "1", "/dir"), age: time.Second},
+		{field: "a=1; Max-Age=1", want: host("a", "1", "/dir"), age: time.Second},
+		{field: "a=1; Max-Age=34559999", want: host("a", "1", "/dir"), age: MaxCookieAge - time.Second},
+		{field: "a=1; Max-Age=34560000", want: host("a", "1", "/dir"), age: MaxCookieAge},
+		{field: "a=1; Max-Age=34560001", want: host("a", "1", "/dir"), age: MaxCookieAge},
+		{field: "a=1; Max-Age=-", want: host("a", "1", "/dir")},
+		{field: "a=1; Max-Age=5; Max-Age=7", want: host("a", "1", "/dir"), age: 7 * time.Second},
+		{field: "a=1; Path=/x\x01", want: host("a", "1", "/dir")},
+		{field: "a\x1f=1", bad: true},
+		{field: "a=1\x7f", bad: true},
+		{field: "a\tb=\x80~!", want: host("a\tb", "\x80~!", "/dir")},
+		{field: "a=1; Domain=a.example:8080", bad: true},
 		{field: "a=1; Expires=tomorrow", want: host("a", "1", "/dir")},
 		{field: "a=1; Expires=0", want: host("a", "1", "/dir")},
 	} {
@@ -80,6 +93,14 @@ func TestSetCookieIsReadAsBrowsersReadIt(t *testing.T) {
 		}
 		if ok && !got.Fits("www.a.example:8443") {
 			t.Errorf("%q: is not taken for a cookie of its host: %+v", c.field, got)
+		}
+	}
+}
+
+func TestACookieWithoutPathIsForTheDirectoryOfThePage(t *testing.T) {
+	for page, want := range map[string]string{"/": "/", "/page": "/", "/dir/": "/dir", "/dir/page": "/dir", "/a/b/c": "/a/b", "/?q=/x/y": "/"} {
+		if c, ok := ParseCookie("a=1", urlOf(t, "http://a.example"+page), cookieNow); !ok || c.Path != want {
+			t.Errorf("%s: %q, want %q", page, c.Path, want)
 		}
 	}
 }
@@ -134,9 +155,91 @@ func TestWhereCookiesGo(t *testing.T) {
 		{Cookie{Domain: "a.example", Path: "/dir/"}, "http://a.example/dir", false},
 		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/directory", false},
 		{Cookie{Domain: "a.example", Path: "/dir"}, "http://a.example/dir?x", true},
+		{Cookie{Domain: "a.example", Path: "/dir/sub"}, "http://a.example/dir", false},
+		{Cookie{Domain: "b.example", Below: true, Path: "/"}, "http://a.example/", false},
+		{Cookie{Domain: "0.0.1", Below: true, Path: "/"}, "http://127.0.0.1/", false}, // an address has no names above it
 	} {
 		if got := c.cookie.GoesTo(urlOf(t, c.url)); got != c.want {
 			t.Errorf("%+v to %s: %v", c.cookie, c.url, got)
+		}
+	}
+}
+
+func TestCookiesFromElsewhereAreBelievedOnlyWhereAServerMaySetThem(t *testing.T) {
+	good := Cookie{Name: "a", Value: "1", Domain: "www.a.example", Path: "/"}
+	below := Cookie{Name: "a", Value: "1", Domain: "a.example", Below: true, Path: "/"}
+	with := func(c Cookie, change func(*Cookie)) Cookie { change(&c); return c }
+	for _, c := range []struct {
+		what   string
+		cookie Cookie
+		host   Host
+		want   bool
+	}{
+		{"the host's own", good, "www.a.example", true},
+		{"at another port", good, "www.a.example:8080", true},
+		{"of another host", good, "a.example", false},
+		{"of a host below it", good, "x.www.a.example", false},
+		{"of the domain above it", below, "www.a.example", true},
+		{"of its own domain", below, "a.example", true},
+		{"of another domain", below, "b.example", false},
+		{"of a domain that ends like it", below, "ba.example", false},
+		{"of a public suffix", with(below, func(c *Cookie) { c.Domain = "example" }), "a.example", false},
+		{"of a public suffix, from that name", with(below, func(c *Cookie) { c.Domain = "co.uk" }), "co.uk", false},
+		{"of an address", with(good, func(c *Cookie) { c.Domain = "127.0.0.1" }), "127.0.0.1:81", true},
+		{"of what is below an address", with(below, func(c *Cookie) { c.Domain = "127.0.0.1" }), "127.0.0.1", false},
+		{"of an IPv6 address", with(good, func(c *Cookie) { c.Domain = "[::1]" }), "[::1]:81", true},
+		{"of an IPv6 address without port", with(good, func(c *Cookie) { c.Domain = "[::1]" }), "[::1]", true},
+		{"of what is below an IPv6 address", with(below, func(c *Cookie) { c.Domain = "[::1]" }), "[::1]", false},
+		{"without a name", with(good, func(c *Cookie) { c.Name = "" }), "www.a.example", false},
+		{"without a value", with(good, func(c *Cookie) { c.Value = "" }), "www.a.example", true},
+		{"a line end in the name", with(good, func(c *Cookie) { c.Name = "a\n" }), "www.a.example", false},
+		{"a line end in the value", with(good, func(c *Cookie) { c.Value = "1\r" }), "www.a.example", false},
+		{"a ; in the name", with(good, func(c *Cookie) { c.Name = "a;b" }), "www.a.example", false},
+		{"a = in the name", with(good, func(c *Cookie) { c.Name = "a=b" }), "www.a.example", false},
+		{"a ; in the value", with(good, func(c *Cookie) { c.Value = "1;b" }), "www.a.example", false},
+		{"a = in the value", with(good, func(c *Cookie) { c.Value = "1=b" }), "www.a.example", true},
+		{"no path", with(good, func(c *Cookie) { c.Path = "" }), "www.a.example", false},
+		{"a path without slash", with(good, func(c *Cookie) { c.Path = "x" }), "www.a.example", false},
+		{"a line end in the path", with(good, func(c *Cookie) { c.Path = "/\n" }), "www.a.example", false},
+	} {
+		if got := c.cookie.Fits(c.host); got != c.want {
+			t.Errorf("%s: %v", c.what, got)
+		}
+	}
+}
+
+func TestCookiesOfOneNameDomainAndPathAreOne(t *testing.T) {
+	a := Cookie{Name: "n", Value: "1", Domain: "d", Path: "p", Secure: true}
+	for _, c := range []struct {
+		other Cookie
+		same  bool
+	}{
+		{Cookie{Name: "n", Value: "2", Domain: "d", Path: "p", Below: true}, true},
+		{Cookie{Name: "x", Domain: "d", Path: "p"}, false}, {Cookie{Name: "n", Domain: "x", Path: "p"}, false}, {Cookie{Name: "n", Domain: "d", Path: "x"}, false},
+	} {
+		if a.Same(&c.other) != c.same {
+			t.Errorf("%+v: same %v", c.other, !c.same)
+		}
+	}
+	if c := (Cookie{Name: "1", Value: "22", Domain: "4444", Path: "88888888"}); c.Size() != 15 {
+		t.Errorf("its size is %d, want that of name, value, domain and path", c.Size())
+	}
+}
+
+func TestNamesOfHosts(t *testing.T) {
+	for h, want := range map[Host]string{"a.test": "a.test", "a.test:81": "a.test", "[::1]": "[::1]", "[::1]:81": "[::1]", ":81": ""} {
+		if got := hostName(h); got != want {
+			t.Errorf("%s: %q, want %q", h, got, want)
+		}
+	}
+	for h, want := range map[Host]string{"www.a.co.uk:81": "a.co.uk", "localhost:81": "localhost", "127.0.0.1:81": "127.0.0.1", "[::1]:81": "[::1]"} {
+		if got := CookieDomain(h); got != want {
+			t.Errorf("cookies of %s are kept with %q, want %q", h, got, want)
+		}
+	}
+	for name, want := range map[string]bool{"127.0.0.1": true, "::1": true, "[::1]": true, "[": false, "]": false, "[]": false, "": false, "a.test": false, "[::1": false, "::1]": false} {
+		if isAddress(name) != want {
+			t.Errorf("%q: address %v", name, !want)
 		}
 	}
 }
@@ -175,6 +278,48 @@ func TestCookieFieldHasLongerPathsFirstAndThenTheOlderOnes(t *testing.T) {
 	}
 	if field, left = CookieField(d.Cookies, u, cookieNow); len(field) > MaxCookieHeader || left == 0 || left > 25 {
 		t.Errorf("%d bytes, %d left out", len(field), left)
+	}
+}
+
+func TestTheCookieFieldIsAsLongAsItMayBeAndNoLonger(t *testing.T) {
+	u := urlOf(t, "http://a.example/")
+	kept := func(name string, size int) KeptCookie { // that takes so many bytes, with "; " and "="
+		return KeptCookie{Cookie: Cookie{Name: name, Value: strings.Repeat("x", size-3-len(name)), Domain: "a.example", Path: "/"}}
+	}
+	for _, c := range []struct {
+		what      string
+		sizes     []int
+		want      int // bytes of the field
+		left      int
+		lastTaken bool
+	}{
+		{"one that just fits", []int{MaxCookieHeader}, MaxCookieHeader - 2, 0, true},
+		{"one byte more", []int{MaxCookieHeader + 1}, 0, 1, false},
+		{"two that just fit", []int{1002, MaxCookieHeader - 1000}, MaxCookieHeader, 0, true},
+		{"a byte more", []int{1002, MaxCookieHeader - 999}, 1000, 1, false},
+		{"a shorter one behind it", []int{1002, MaxCookieHeader, MaxCookieHeader, 12}, 1012, 2, true},
+	} {
+		var cookies []KeptCookie
+		for i, size := range c.sizes {
+			cookies = append(cookies, kept(fmt.Sprint(i), size))
+		}
+		field, left := CookieField(cookies, u, cookieNow)
+		if last := strings.Contains(field, fmt.Sprint(len(c.sizes)-1)+"="); len(field) != c.want || left != c.left || last != c.lastTaken {
+			t.Errorf("%s: %d bytes, %d left out, the last one taken: %v; want %d, %d, %v", c.what, len(field), left, last, c.want, c.left, c.lastTaken)
+		}
+	}
+}
+
+func TestACookieIsSentUntilItsEnd(t *testing.T) {
+	u := urlOf(t, "http://a.example/")
+	for at, want := range map[time.Duration]string{-1: "a=1", 0: "", 1: ""} {
+		c := []KeptCookie{{Cookie: Cookie{Name: "a", Value: "1", Domain: "a.example", Path: "/"}, Expires: cookieNow}}
+		if got, _ := CookieField(c, u, cookieNow.Add(at)); got != want {
+			t.Errorf("%v after its end: %q, want %q", at, got, want)
+		}
+		if digest := CookieDigest(c, u, cookieNow.Add(at)); digest != 0 != (want != "") {
+			t.Errorf("%v after its end: digest %d", at, digest)
+		}
 	}
 }
 
@@ -234,31 +379,6 @@ func TestCookiesOfADomainAreBounded(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	})
-}
-
-func TestReferer(t *testing.T) {
-	for _, c := range []struct {
-		policy         RefererPolicy
-		from, to, want string
-	}{
-		{RefererStrictOrigin, "https://a.example/p?q", "https://a.example/x", "https://a.example/p?q"},
-		{RefererStrictOrigin, "https://a.example/p?q", "https://a.example:8443/x", "https://a.example/"},
-		{RefererStrictOrigin, "https://a.example/p?q", "http://a.example/x", ""},
-		{RefererStrictOrigin, "http://a.example/p?q", "https://a.example/x", "http://a.example/"},
-		{RefererStrictOrigin, "http://a.example:81/p", "http://b.example/x", "http://a.example:81/"},
-		{RefererOrigin, "https://a.example/p", "https://a.example/x", "https://a.example/"},
-		{RefererOrigin, "https://a.example/p", "http://a.example/x", ""},
-		{RefererSameOrigin, "https://a.example/p", "https://a.example/x", "https://a.example/p"},
-		{RefererSameOrigin, "https://a.example/p", "https://b.example/x", ""},
-		{RefererNone, "https://a.example/p", "https://a.example/x", ""},
-	} {
-		if got := Referer(c.policy, urlOf(t, c.from), urlOf(t, c.to)); got != c.want {
-			t.Errorf("%s, %s to %s: %q, want %q", c.policy, c.from, c.to, got, c.want)
-		}
-	}
-	if got := Referer(RefererStrictOrigin, URL{}, urlOf(t, "https://a.example/")); got != "" {
-		t.Errorf("without a page: %q", got)
-	}
 }
 
 func FuzzParseCookie(f *testing.F) {

@@ -271,9 +271,8 @@ func (j *Job) SameAs(o *Job) error {
 // ProductToken is the name that a User-Agent announces to robots.txt (RFC 9309 section 2.2.1): its
 // leading letters, "-" and "_".
 func ProductToken(userAgent string) string {
-	for i := 0; i < len(userAgent); i++ {
-		c := userAgent[i]
-		if c != '-' && c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+	for i := range len(userAgent) {
+		if c := userAgent[i]; !isLetter(c) && c != '-' && c != '_' {
 			return userAgent[:i]
 		}
 	}

@@ -31,17 +31,6 @@ type robotsRule struct {
 	allow   bool
 }
 
-// RobotsToken is the product token of a user agent's name: everything up to the first character that
-// cannot be part of one (RFC 9309, section 2.2.1). It is "trawl" for "trawl/1 (+https://…)".
-func RobotsToken(userAgent string) string {
-	for i := range len(userAgent) {
-		if c := userAgent[i]; !isLetter(c) && c != '-' && c != '_' {
-			return userAgent[:i]
-		}
-	}
-	return userAgent
-}
-
 // Allowed decides for a path with query, as in a request line. The longest rule that matches wins, an
 // allow wins against a disallow of the same length, and /robots.txt itself is always allowed.
 func (r *Robots) Allowed(requestURI string) RobotsRule {

@@ -26,7 +26,7 @@ const (
 // groups for the token are merged; without one, all groups for "*". It never fails: what cannot be read is
 // passed over and listed. The time is linear in the body, but for one sort of the rules.
 func ParseRobots(body []byte, token string) *Robots {
-	p := robotsParser{token: RobotsToken(token), robots: &Robots{}}
+	p := robotsParser{token: ProductToken(token), robots: &Robots{}}
 	p.parse(string(body))
 	return p.result(len(body))
 }
@@ -147,7 +147,7 @@ func (p *robotsParser) agent(value string) {
 	g := &p.own
 	if value == "*" || strings.HasPrefix(value, "* ") || strings.HasPrefix(value, "*\t") {
 		g = &p.all
-	} else if name := RobotsToken(value); name == "" || !strings.EqualFold(name, p.token) {
+	} else if name := ProductToken(value); name == "" || !strings.EqualFold(name, p.token) {
 		return
 	}
 	g.seen, g.open, g.delayed = true, true, true

@@ -73,19 +73,13 @@ func (u URL) Scheme() string {
 }
 
 // Hostname is the host without port; IPv6 addresses are in brackets.
-func (u URL) Hostname() string {
-	h := u.text[u.host:u.path]
-	if i := strings.LastIndexByte(h, ':'); i >= 0 && !strings.HasSuffix(h, "]") {
-		return h[:i]
-	}
-	return h
-}
+func (u URL) Hostname() string { return hostName(Host(u.text[u.host:u.path])) }
 
 // Port is the port in force, the scheme's default where the URL has none.
 func (u URL) Port() uint16 {
 	h := u.text[u.host:u.path]
-	if i := strings.LastIndexByte(h, ':'); i >= 0 && !strings.HasSuffix(h, "]") {
-		p, _ := strconv.ParseUint(h[i+1:], 10, 16)
+	if name := u.Hostname(); len(name) < len(h) {
+		p, _ := strconv.ParseUint(h[len(name)+1:], 10, 16)
 		return uint16(p)
 	}
 	if u.Scheme() == "https" {
