@@ -2,7 +2,8 @@
 // with its reason taken away is no test.
 //
 // The mistakes are a seeded sample over the packages that decide what becomes of a URL. No file of the tree is changed: the
-// compiler is given the mutant in its place. Survivors that make no difference, or that are known and why, stand in
+// compiler is given others in their place. Most mutants of a package share one test binary, which is told the one that counts,
+// and of each only those tests are run that reach it, quick ones first. Survivors that make no difference, or that are known and why, stand in
 // survivors.txt; the others are printed, and the command fails when too few were killed.
 //
 //	go run ./test/mutants [-seed 1] [-n 200] [-time 55m] [-only scheduler]
@@ -10,48 +11,39 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
 // wanted is the part of the mutants, in percent, that must be killed.
 const wanted = 80
 
-// perMutant is how long the tests of one mutant may take; one that hangs them is noticed.
-const perMutant = 2 * time.Minute
-
-// target is a set of files and the packages whose tests should notice mistakes in them.
+// target is a set of files of one package, whose tests should notice mistakes in them.
 type target struct {
 	name  string
 	files []string // patterns, relative to the module
-	tests []string
+	pkg   string   // whose tests should notice
 }
 
 func targets() []target {
 	return []target{
-		{"scheduler", []string{"scheduler/*.go"}, []string{"./scheduler/..."}},
+		{"scheduler", []string{"scheduler/*.go"}, "scheduler"},
 		{"crawler", []string{
 			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/away*.go", "crawler/pace*.go",
 			"crawler/trap*.go", "crawler/cookie*.go", "crawler/robots*.go", "crawler/url*.go", "crawler/address.go", "crawler/change.go",
-		}, []string{"./crawler"}},
+		}, "crawler"},
 		{"storage", []string{
 			"storage/archive*.go", "storage/files*.go", "storage/depot.go", "storage/outbox.go", "storage/export_file.go", "storage/export_temp.go",
-		}, []string{"./storage"}},
+		}, "storage"},
 	}
 }
 
@@ -93,20 +85,32 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	b := &bench{root: ".", want: o.n, out: os.Stdout}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{root: ".", dir: dir, want: o.n, out: os.Stdout, all: make(map[string]*binary)}
+	for _, t := range targets() {
+		if of := slices.DeleteFunc(slices.Clone(sample), func(j *job) bool { return j.pkg != t.pkg }); len(of) > 0 {
+			if err := b.build(ctx, t.pkg, of); err != nil {
+				return err
+			}
+		}
+	}
 	b.work(ctx, sample)
 	return b.report(known)
 }
 
-// job is a mutant and the tests that should notice it.
+// job is a mutant and the package whose tests should notice it.
 type job struct {
 	mutant
-	tests []string
+	pkg string
 }
 
 // draw lists the mutants of all targets in a random order that the seed decides.
-func draw(o *options) ([]job, error) {
-	var all []job
+func draw(o *options) ([]*job, error) {
+	var all []*job
 	for _, t := range targets() {
 		if o.only != "" && o.only != t.name {
 			continue
@@ -125,7 +129,7 @@ func draw(o *options) ([]job, error) {
 					return nil, fmt.Errorf("%s: %w", f, err)
 				}
 				for _, m := range found {
-					all = append(all, job{m, t.tests})
+					all = append(all, &job{m, t.pkg})
 				}
 			}
 		}
@@ -136,106 +140,6 @@ func draw(o *options) ([]job, error) {
 	r := rand.New(rand.NewPCG(o.seed, o.seed))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all, nil
-}
-
-// bench runs the tests of mutants, as many at a time as there are cores.
-type bench struct {
-	root string
-	want int
-	out  io.Writer
-
-	mu        sync.Mutex
-	killed    int
-	survivors []mutant
-	invalid   int // did not compile
-}
-
-func (b *bench) work(ctx context.Context, sample []job) {
-	next := make(chan job)
-	var wg sync.WaitGroup
-	for range runtime.NumCPU() {
-		wg.Go(func() {
-			for j := range next {
-				b.one(ctx, j)
-			}
-		})
-	}
-	for _, j := range sample {
-		if ctx.Err() != nil || b.tried() >= b.want {
-			break
-		}
-		next <- j
-	}
-	close(next)
-	wg.Wait()
-}
-
-func (b *bench) tried() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.killed + len(b.survivors)
-}
-
-func (b *bench) one(ctx context.Context, j job) {
-	noticed, compiles, err := b.try(ctx, j)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		fmt.Fprintf(b.out, "?        %s:%d %s: %v\n", j.File, j.Line, j.What, err)
-	case !compiles:
-		b.invalid++
-	case noticed:
-		b.killed++
-		fmt.Fprintf(b.out, "killed   %s:%d %s\n", j.File, j.Line, j.What)
-	default:
-		b.survivors = append(b.survivors, j.mutant)
-		fmt.Fprintf(b.out, "SURVIVES %s:%d %s: %s\n", j.File, j.Line, j.Func, j.What)
-	}
-}
-
-// try builds and tests with the mutant in the place of its file.
-func (b *bench) try(ctx context.Context, j job) (noticed, compiles bool, err error) {
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return false, false, err
-	}
-	defer os.RemoveAll(dir)
-	overlay, err := b.overlay(dir, &j.mutant)
-	if err != nil {
-		return false, false, err
-	}
-	args := append([]string{"test", "-overlay", overlay, "-vet=off", "-failfast", "-timeout", perMutant.String()}, j.tests...)
-	c := exec.CommandContext(ctx, "go", args...)
-	c.WaitDelay = 5 * time.Second
-	out, err := c.CombinedOutput()
-	if bytes.Contains(out, []byte("[build failed]")) {
-		return false, false, nil
-	}
-	var failed *exec.ExitError
-	if err != nil && !errors.As(err, &failed) {
-		return false, false, err
-	}
-	return err != nil, true, nil
-}
-
-// overlay writes the file with the mutant and the list that tells the compiler of it.
-func (b *bench) overlay(dir string, m *mutant) (string, error) {
-	file, err := filepath.Abs(filepath.Join(b.root, m.File))
-	if err != nil {
-		return "", err
-	}
-	src, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	changed, list := filepath.Join(dir, filepath.Base(file)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {file: changed}})
-	if err != nil {
-		return "", err
-	}
-	return list, errors.Join(os.WriteFile(changed, m.apply(src), 0o600), os.WriteFile(list, text, 0o600))
 }
 
 // report prints the figures and the survivors that nobody has explained.
@@ -253,7 +157,7 @@ func (b *bench) report(known map[string]string) error {
 		}
 	}
 	percent := 100 * b.killed / tried
-	fmt.Fprintf(b.out, "%d of %d mutants killed (%d %%); %d did not compile\n", b.killed, tried, percent, b.invalid)
+	fmt.Fprintf(b.out, "%d of %d mutants killed (%d %%), %d of them by time; %d did not compile\n", b.killed, tried, percent, b.timedOut, b.invalid)
 	if tried < b.want {
 		fmt.Fprintf(b.out, "the sample ended early: %d of %d\n", tried, b.want)
 	}

@@ -21,6 +21,8 @@ type mutant struct {
 
 	start, end int // bytes of the file that are replaced
 	text       string
+	number     int  // in the binary that has all of them; 0 = it is built by itself
+	invalid    bool // does not compile
 }
 
 // name is what the list of survivors knows it by: no line number, which moves with every edit above it.

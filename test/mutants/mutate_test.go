@@ -71,3 +71,59 @@ func TestKnownSurvivorsNeedAReason(t *testing.T) {
 		t.Errorf("a reason without a mutant: %v", err)
 	}
 }
+
+func TestMutantsOfOneFileAreToldApartByNumber(t *testing.T) {
+	const source = `package p
+
+func f(a, b int) (n int) {
+	twice := a + 1
+	if a < b && g(func() bool { n = 1; return a == 2 }) {
+		n++ // counted
+	}
+	switch {
+	case n > 3:
+		return n * 2
+	}
+	return twice
+}
+
+func g(f func() bool) bool { return f() }
+`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "p.go"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := mutantsOf(dir, "p.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*mutant
+	for i := range found {
+		list = append(list, &found[i])
+	}
+	next := 10
+	all, err := together(dir, "p.go", list, &next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := format.Source(all); err != nil {
+		t.Fatalf("no Go: %v\n%s", err, all)
+	}
+	lines, numbers := strings.Split(string(all), "\n"), map[int]bool{}
+	for _, m := range list {
+		if alone := m.Line == 4; alone != (m.number == 0) {
+			t.Errorf("%s of line %d has number %d", m.What, m.Line, m.number)
+			continue
+		} else if alone {
+			continue
+		}
+		numbers[m.number] = true
+		at := slices.Index(lines, mark(m.number))
+		if at < 0 || blamed(all, at+2) != m.number || blamed(all, at) == m.number {
+			t.Errorf("an error in %s, below line %d, is not told to be its", m.What, at)
+		}
+	}
+	if len(numbers) != next-10 || numbers[10] || !numbers[next] {
+		t.Errorf("numbers %v, up to %d", numbers, next)
+	}
+}
