@@ -1,6 +1,9 @@
 package crawler
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // closed are the networks that no link and no redirect may reach: private, shared (RFC 6598), loopback,
 // link-local with the metadata services, documentation, benchmarking, multicast, reserved, and the IPv6
@@ -94,7 +97,7 @@ func SpelledAddresses(u URL) []netip.AddrPort {
 }
 
 func trimBrackets(s string) string {
-	if len(s) > 1 && s[0] == '[' && s[len(s)-1] == ']' {
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		return s[1 : len(s)-1]
 	}
 	return s

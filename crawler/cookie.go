@@ -79,7 +79,8 @@ func ParseCookie(field string, u URL, now time.Time) (CookieChange, bool) {
 	}
 	var given, path string
 	var expires time.Time
-	var maxAge, hasMaxAge = time.Duration(0), false
+	var maxAge time.Duration
+	hasMaxAge := false
 	for attributes != "" {
 		var one string
 		one, attributes, _ = strings.Cut(attributes, ";")
@@ -110,7 +111,7 @@ func ParseCookie(field string, u URL, now time.Time) (CookieChange, bool) {
 	}
 	switch {
 	case hasMaxAge:
-		c.Age, c.Gone = maxAge, maxAge <= 0
+		c.Age, c.Gone = maxAge, maxAge == 0
 	case !expires.IsZero():
 		c.Age = min(expires.Sub(now), MaxCookieAge)
 		c.Gone = c.Age <= 0

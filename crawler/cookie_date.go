@@ -13,16 +13,16 @@ func parseCookieDate(s string) (time.Time, bool) {
 		d.take(token)
 	}
 	switch {
-	case d.year >= 70 && d.year <= 99:
-		d.year += 1900
 	case d.year <= 69:
 		d.year += 2000
+	case d.year <= 99:
+		d.year += 1900
 	}
-	if !d.hasTime || !d.hasDay || d.month == 0 || !d.hasYear || d.year < 1601 || d.hour > 23 || d.minute > 59 || d.second > 59 {
+	if !d.hasTime || !d.hasDay || d.month == 0 || !d.hasYear || d.year < 1601 || d.minute > 59 || d.second > 59 {
 		return time.Time{}, false
 	}
 	at := time.Date(d.year, d.month, d.day, d.hour, d.minute, d.second, 0, time.UTC)
-	return at, at.Day() == d.day // the month has that day
+	return at, at.Day() == d.day // the month has that day, and the day that hour
 }
 
 // cookieDate is what was found of a date. Each part counts once: the first token that may be it.

@@ -44,6 +44,7 @@ func TestDatesOfCookies(t *testing.T) {
 		{"29 Nov 9999 13:00:00", "9999-11-29 13:00:00"},
 		{"29 Nov 10000 13:00:00", ""},
 		{"29 Nov 1 13:00:00", ""},
+		{"012 29 Nov 13:00:00", "2012-11-29 13:00:00"}, // three digits are no day
 
 		{"Nov 2026 13:00:00", ""}, // each part is needed
 		{"29 2026 13:00:00", ""},
@@ -70,6 +71,8 @@ func TestDatesOfCookies(t *testing.T) {
 		{"29 Nov 2026 13x:00:00", ""},
 		{"29 Nov 2026 13:00x:00", ""},
 		{"29 Nov 2026 13:00:00x", y2026},
+		{"7x:1:1 Nov 2026 13:00:00", "2026-11-07 13:00:00"}, // but it may be a day
+		{"29 Nov 2026 99:00:00", ""},
 		{"29 Nov 2026 x13:00:00", ""},
 	} {
 		at, ok := parseCookieDate(c.in)

@@ -43,6 +43,7 @@ func TestSetCookieIsReadAsBrowsersReadIt(t *testing.T) {
 		{field: "a=1\r\nX: y", bad: true},
 		{field: "a=1; Path=/x", want: host("a", "1", "/x")},
 		{field: "a=1; Path=x", want: host("a", "1", "/dir")},
+		{field: "a=1;\tPath =\t/x ; Secure ", want: Cookie{Name: "a", Value: "1", Domain: "www.a.example", Path: "/x", Secure: true}},
 		{field: "a=1; Path=/x; Path=", want: host("a", "1", "/dir")},
 		{field: "a=1; Path=/x; path=/y", want: host("a", "1", "/y")},
 		{field: "a=1; SECURE; HttpOnly=yes", want: Cookie{Name: "a", Value: "1", Domain: "www.a.example", Path: "/dir", Secure: true, HTTPOnly: true}},
@@ -93,6 +94,15 @@ func TestSetCookieIsReadAsBrowsersReadIt(t *testing.T) {
 		}
 		if ok && !got.Fits("www.a.example:8443") {
 			t.Errorf("%q: is not taken for a cookie of its host: %+v", c.field, got)
+		}
+	}
+}
+
+func TestACookieThatEndsAtOnceIsNotSetAtAll(t *testing.T) {
+	for ago, age := range map[time.Duration]time.Duration{-1: 1, 0: 0, 1: 0} {
+		c, ok := ParseCookie("a=1; Expires=Sun, 29 Nov 2026 12:00:00 GMT", urlOf(t, "http://a.example/"), cookieNow.Add(ago))
+		if !ok || c.Age != age || c.Gone != (age == 0) {
+			t.Errorf("%v after its end: %+v, %v", ago, c, ok)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (h *HostState) Due() (time.Time, bool) {
 		return time.Time{}, false
 	case h.Ready() > 0:
 		return h.Next, true
-	case h.Retry > 0 && h.Counts[Waiting] > h.Parked:
+	case h.Counts[Waiting] > h.Parked: // a retry waits, since nothing else is ready
 		return maxTime(h.Next, h.RetryAt), true
 	}
 	return time.Time{}, false

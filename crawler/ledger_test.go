@@ -65,6 +65,8 @@ func TestWhenAHostIsDue(t *testing.T) {
 
 func TestAHostIsIdleWhenNothingOfItIsLeft(t *testing.T) {
 	count := func(o Outcome) *HostState { h := &HostState{}; h.Counts[o] = 1; return h }
+	both := waiting(1)
+	both.Counts[Leased] = 1
 	for what, c := range map[string]struct {
 		h    *HostState
 		idle bool
@@ -72,6 +74,7 @@ func TestAHostIsIdleWhenNothingOfItIsLeft(t *testing.T) {
 		"a new one":            {&HostState{}, true},
 		"one URL waits":        {count(Waiting), false},
 		"one URL is leased":    {count(Leased), false},
+		"one of each":          {both, false},
 		"one URL was fetched":  {count(Fetched), true},
 		"an errand waits":      {&HostState{Errands: 1}, false},
 		"an answer is to hand": {&HostState{Handing: 1}, true},

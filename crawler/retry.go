@@ -59,10 +59,10 @@ const (
 func Penalty(now, delay time.Duration, r *Result) time.Duration {
 	delay = max(delay, BackoffBase)
 	switch {
-	case r.Fault() == FaultRefusal || StatusFault(r.Status) == FaultRefusal:
+	case StatusFault(r.Status) == FaultRefusal:
 		return max(delay, min(BackoffDivisor*max(now, delay), BackoffMax))
-	case now <= 0 || !r.Answered():
-		return max(now, 0)
+	case !r.Answered():
+		return now
 	}
 	// 1/now + 1/(steps × delay), turned over.
 	full := float64(BackoffSteps) * float64(delay)

@@ -31,6 +31,12 @@ func TestAgainTellsWhatIsTriedAgain(t *testing.T) {
 		{"500", failed(ReasonHTTPStatus, 500), 1, true},
 		{"599", failed(ReasonHTTPStatus, 599), 1, true},
 		{"not 404", failed(ReasonHTTPStatus, 404), 1, false},
+		{"not 407", failed(ReasonHTTPStatus, 407), 1, false},
+		{"not 409", failed(ReasonHTTPStatus, 409), 1, false},
+		{"not 428", failed(ReasonHTTPStatus, 428), 1, false},
+		{"not 430", failed(ReasonHTTPStatus, 430), 1, false},
+		{"not 499", failed(ReasonHTTPStatus, 499), 1, false},
+		{"not 600", failed(ReasonHTTPStatus, 600), 1, false},
 		{"not 410", failed(ReasonHTTPStatus, 410), 1, false},
 		{"not 403", failed(ReasonHTTPStatus, 403), 1, false},
 		{"not 304 that nobody asked for", failed(ReasonHTTPStatus, 304), 1, false},
@@ -47,6 +53,9 @@ func TestAgainTellsWhatIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			wait, again := p.Again(c.r, c.attempts, c.attempts, 0)
+			if c.r.MayRetry() != (c.want || c.attempts > p.Retries) {
+				t.Errorf("its kind is tried again: %v", c.r.MayRetry())
+			}
 			if again != c.want || again != (wait > 0) {
 				t.Errorf("%v after %v, want %v", again, wait, c.want)
 			}
@@ -79,6 +88,11 @@ func TestAgainTellsHowLongToWait(t *testing.T) {
 		{"up to an hour", p, 1, 0, 48 * time.Hour, time.Hour},
 		{"a base that large is not doubled", RetryPolicy{100, 100 * 24 * time.Hour, 200 * 24 * time.Hour}, 40, 0, 0, 200 * 24 * time.Hour},
 		{"no longest overflows", RetryPolicy{100, time.Hour, math.MaxInt64}, 22, 0, 0, math.MaxInt64},
+		{"doubled where that is less than the longest", RetryPolicy{100, 1, 5}, 2, 0, 0, 2},
+		{"the longest where another doubling would pass it", RetryPolicy{100, 1, 5}, 3, 0, 0, 5},
+		{"doubled nineteen times", RetryPolicy{100, 1, time.Hour}, 20, 0, 0, 1 << 19},
+		{"and no more", RetryPolicy{100, 1, time.Hour}, 21, 0, 0, time.Hour},
+		{"just an hour that the server asks for", p, 1, 0, time.Hour, time.Hour},
 		{"before any attempt it is the base", p, 0, 0, 0, 5 * time.Second},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -109,8 +123,11 @@ func TestPenalty(t *testing.T) {
 		{"whatever it says", 4 * s, s, 404, 10 * s / 3},
 		{"also a long back-off is soon over", 5 * time.Minute, s, 200, 18750 * time.Millisecond},
 		{"at the asked-for rate it is over", 1040 * time.Millisecond, s, 200, 0},
+		{"just then", 20 * s, 19 * s, 200, 0},
+		{"a little before it is not", 21 * s, 19 * s, 200, 19900498 * time.Microsecond},
 		{"a host that is well stays so", 0, s, 200, 0},
 		{"no answer changes nothing", 8 * s, s, 0, 8 * s},
+		{"nor does no answer of a host that is well", 0, s, 0, 0},
 		{"a gateway's word for none neither", 8 * s, s, 504, 8 * s},
 	} {
 		t.Run(c.what, func(t *testing.T) {

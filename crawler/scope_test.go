@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,76 @@ func TestIncludeAndExclude(t *testing.T) {
 		if _, err := NewScope(&bad); err == nil || !strings.Contains(err.Error(), `"("`) {
 			t.Errorf("a bad expression gives the error %v, want one that shows it", err)
 		}
+	}
+}
+
+func TestTheLongestURLBelongsToAJobAndALongerOneDoesNot(t *testing.T) {
+	s := newScope(t, crawlJob(ScopeAny))
+	for more, want := range map[int]string{0: "", 1: DropTooLong} {
+		u := mustURL(t, "http://"+strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more)+"/").RobotsURL() // no other way makes one that long
+		if d := s.Decide(u, LinkPage); d.Drop != want || d.In != (want == "") {
+			t.Errorf("%d bytes: %+v", len(u.String()), d)
+		}
+	}
+}
+
+func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
+	var stored []ScopeSeed
+	broken := errors.New("disk")
+	var fail error
+	s := newScope(t, crawlJob(ScopeHost))
+	s.Bound(2, false, func(seed ScopeSeed) (bool, error) { return slices.Contains(stored, seed), fail })
+	seed := func(name string) ScopeSeed { return s.SeedOf(mustURL(t, "http://"+name+"/")) }
+	for i, name := range []string{"a", "b", "c"} {
+		if s.Beyond() {
+			t.Errorf("%d seeds are too many for memory", i)
+		}
+		if !s.Add(seed(name)) || s.Add(seed(name)) {
+			t.Errorf("%s is not added once", name)
+		}
+	}
+	if s.Len() != 2 || !s.Beyond() || s.Add(seed("a")) {
+		t.Errorf("%d seeds in memory, others: %v", s.Len(), s.Beyond())
+	}
+	in := func(want string) {
+		t.Helper()
+		got := ""
+		for _, name := range []string{"a", "b", "c", "d"} {
+			if s.Decide(mustURL(t, "https://www."+name+"/x"), LinkPage).In {
+				got += name
+			}
+		}
+		if got != want || s.Err() != fail {
+			t.Errorf("in scope are %q, want %q; %v", got, want, s.Err())
+		}
+	}
+	in("abc") // c is fresh
+	s.Stored()
+	in("ab")
+	stored = []ScopeSeed{seed("c")}
+	in("abc")
+	if s.Add(seed("c")) {
+		t.Error("a seed that is stored is new")
+	}
+	fail = broken
+	in("abc") // the last one before the error is noticed
+	stored, fail = nil, nil
+	if s.Err() != broken || s.Decide(mustURL(t, "http://c/"), LinkPage).In {
+		t.Errorf("after an error: %v", s.Err())
+	}
+}
+
+func TestPrefixesBeyondThoseInMemoryAreLookedUpFromTheWidest(t *testing.T) {
+	s, looks := newScope(t, crawlJob(ScopePrefix)), 0
+	deep := "http://h" + strings.Repeat("/x", maxPrefixLooks-1) + "/"
+	opened := s.SeedOf(mustURL(t, deep))
+	s.Bound(0, true, func(seed ScopeSeed) (bool, error) { looks++; return seed == opened, nil })
+	if d := s.Decide(mustURL(t, deep+"page"), LinkPage); !d.In || looks != maxPrefixLooks {
+		t.Errorf("%+v after %d looks", d, looks)
+	}
+	looks, opened = 0, s.SeedOf(mustURL(t, deep+"x/"))
+	if d := s.Decide(mustURL(t, deep+"x/page"), LinkPage); d.In || looks != maxPrefixLooks {
+		t.Errorf("%+v after %d looks, and %d are the most", d, looks, maxPrefixLooks)
 	}
 }
 

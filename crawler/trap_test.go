@@ -5,6 +5,16 @@ import (
 	"testing"
 )
 
+func TestALongSegmentIsCutInTheReason(t *testing.T) {
+	j := NewJob(Crawl)
+	for n, want := range map[int]string{60: strings.Repeat("x", 60), 61: strings.Repeat("x", 60) + "…"} {
+		got := j.Trap(testURL(t, "http://a.test"+strings.Repeat("/"+strings.Repeat("x", n), 9)))
+		if !strings.Contains(got, `"`+want+`"`) {
+			t.Errorf("%d bytes: %q", n, got)
+		}
+	}
+}
+
 func TestTrapsArePathsThatRepeatOrGoTooDeep(t *testing.T) {
 	j := NewJob(Crawl)
 	for _, c := range []struct {
@@ -13,6 +23,12 @@ func TestTrapsArePathsThatRepeatOrGoTooDeep(t *testing.T) {
 		want       string
 	}{
 		{"a plain path", "/a/b/c?x/x/x/x/x/x/x/x/x/x", nil, ""},
+		{"one segment", "/x", nil, ""},
+		{"one of two that may be", "/x", func(j *Job) { j.TrapRepeat, j.TrapSegments = 1, 1 }, ""},
+		{"two of one", "/x/x", func(j *Job) { j.TrapRepeat = 1 }, "--trap-repeat 1"},
+		{"two segments where one may be", "/x/y", func(j *Job) { j.TrapSegments = 1 }, "--trap-segments 1"},
+		{"the other rule switched off", "/x/x/x", func(j *Job) { j.TrapRepeat, j.TrapSegments = 2, 0 }, "--trap-repeat 2"},
+		{"both ways", "/x/x/x", func(j *Job) { j.TrapRepeat, j.TrapSegments = 0, 2 }, "--trap-segments 2"},
 		{"the root", "/", nil, ""},
 		{"one segment as often as it may", strings.Repeat("/x", 8) + "/", nil, ""},
 		{"one segment once more", strings.Repeat("/x", 9) + "/", nil, `"x" more than 8 times in a row (--trap-repeat 8)`},
