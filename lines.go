@@ -12,51 +12,53 @@ import (
 	"trawl/crawler"
 )
 
-// listLines reads the lines of a list as editors and spreadsheets save them: in UTF-8 or UTF-16, with or without a
-// byte order mark, with line ends of any kind. A line is there as soon as its end is, also when the list
-// comes slowly.
-type listLines struct {
-	in     *bufio.Reader
-	number int // of the line read last, from 1
-	line   []byte
-	afterR bool // the last line ended in a carriage return: a newline belongs to it
-}
-
-func newListLines(r io.Reader) *listLines {
-	in := bufio.NewReader(r)
+// plainText reads text as editors and spreadsheets save it, in UTF-8 or UTF-16, with or without a byte order mark, which is
+// left in UTF-8.
+func plainText(in *bufio.Reader) *bufio.Reader {
 	head, _ := in.Peek(2)
 	if len(head) == 2 && (head[0] == 0 || head[1] == 0 || head[0] >= 0xfe) { // only then more is waited for
 		head, _ = in.Peek(8)
 	}
 	if wide := crawler.WideText(head); wide != nil {
-		in = bufio.NewReader(wide.NewDecoder().Reader(in))
+		return bufio.NewReader(wide.NewDecoder().Reader(in))
 	}
-	return &listLines{in: in}
+	return in
 }
 
-// next reads a line without its end. more is false at the end of the list; a list may end without a line end.
-// err is why reading ended early. long says that the line is cut, as it is longer than maxSeedLine.
-func (l *listLines) next() (line string, long, more bool, err error) {
+// listLines reads the lines of a list, with line ends of any kind. A line is there as soon as its end is, also when the list
+// comes slowly.
+type listLines struct {
+	in     *bufio.Reader
+	number int64 // of the line read last, from 1
+	line   []byte
+	afterR bool // the last line ended in a carriage return: a newline belongs to it
+}
+
+// next reads a line without its end; a list may end without a line end. A line that is longer than maxSeedLine is bad, and cut.
+func (l *listLines) next() (t listText, more bool, err error) {
 	l.line = l.line[:0]
 	l.number++
+	t.at = l.number
 	begun := false
 	for {
 		c, err := l.in.ReadByte()
 		switch {
 		case errors.Is(err, io.EOF):
-			return string(l.line), long, begun, nil
+			t.text = string(l.line)
+			return t, begun, nil
 		case err != nil:
-			return "", false, false, err
+			return t, false, err
 		case c == '\n' && l.afterR && !begun:
 			l.afterR = false
 			continue
 		case c == '\n' || c == '\r':
 			l.afterR = c == '\r'
-			return string(l.line), long, true, nil
+			t.text = string(l.line)
+			return t, true, nil
 		case len(l.line) < maxSeedLine:
 			l.line = append(l.line, c)
 		default:
-			long = true
+			t.bad = errLongLine
 		}
 		begun = true
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,116 +18,33 @@ const maxSeedLine = 64 << 10
 // Seed is a URL that the user gave.
 type Seed = scheduler.Seed
 
-// BadLine is a seed that could not be read. The others go on.
+// BadLine is a seed that could not be read, or where a list could not be read on. The others go on.
 type BadLine struct {
 	Place string // file:line, or the argument
-	Text  string // what stands there, cut
+	Text  string // what stands there, cut; "" where nothing can be told
 	Err   error
 }
 
-func (b *BadLine) Error() string { return fmt.Sprintf("%s: %q: %v", b.Place, b.Text, b.Err) }
+func (b *BadLine) Error() string {
+	if b.Text == "" {
+		return fmt.Sprintf("%s: %v", b.Place, b.Err)
+	}
+	return fmt.Sprintf("%s: %q: %v", b.Place, b.Text, b.Err)
+}
+
 func (b *BadLine) Unwrap() error { return b.Err }
 
-// CheckSeeds looks whether each argument is a URL that can be crawled, a file that can be opened, or - for standard input, and
-// reports every one that is not. What is no plain file is not opened: a pipe can be read once.
-func CheckSeeds(args []string) error {
-	var problems []error
-	for _, a := range args {
-		if a == "-" {
-			continue
-		}
-		if isURL(a) {
-			if _, err := parseSeed(a); err != nil {
-				problems = append(problems, fmt.Errorf("%s: %w", short(a), err))
-			}
-			continue
-		}
-		if info, err := os.Stat(a); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-			continue
-		}
-		f, err := os.Open(a)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s is neither a URL (write https://%s) nor a file that can be read: %w", a, a, errors.Unwrap(err)))
-			continue
-		}
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			problems = append(problems, fmt.Errorf("%s is a directory: give a URL, a file of URLs, or - for standard input", a))
-		}
-		f.Close()
-	}
-	if len(problems) > 0 {
-		return usageError(errors.Join(problems...))
-	}
-	return nil
+// CheckSeeds is [Lists.Check] of lists that are lines.
+func CheckSeeds(args []string) error { return Lists{}.Check(args) }
+
+// ReadSeeds is [Lists.Read] of lists that are lines.
+func ReadSeeds(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
+	return Lists{}.Read(args, stdin)
 }
 
 func isURL(s string) bool { return strings.Contains(s, "://") }
 
-// ReadSeeds streams the seeds of the arguments. A *[BadLine] is an error of one line, after which the
-// stream goes on; any other error ends it.
-func ReadSeeds(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
-	return func(yield func(Seed, error) bool) {
-		for _, a := range args {
-			switch {
-			case isURL(a):
-				if s, err := parseSeed(a); err != nil {
-					if !yield(Seed{}, &BadLine{Place: "argument", Text: short(a), Err: err}) {
-						return
-					}
-				} else if !yield(s, nil) {
-					return
-				}
-			case a == "-":
-				if !readLines("standard input", stdin, yield) {
-					return
-				}
-			default:
-				if !readFile(a, yield) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func readFile(name string, yield func(Seed, error) bool) bool {
-	f, err := os.Open(name)
-	if err != nil {
-		return yield(Seed{}, fmt.Errorf("read seeds: %w", err))
-	}
-	defer f.Close()
-	return readLines(name, f, yield)
-}
-
-// readLines reads a list: a URL a line, or URL<TAB>NAME; empty lines and lines that begin with # are
-// passed over.
-func readLines(name string, r io.Reader, yield func(Seed, error) bool) bool {
-	lines := newListLines(r)
-	for {
-		line, long, more, err := lines.next()
-		if err != nil {
-			return yield(Seed{}, fmt.Errorf("read seeds from %s: %w", name, err))
-		}
-		if !more {
-			return true
-		}
-		text := strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
-		if text == "" || text[0] == '#' {
-			continue
-		}
-		s, bad := parseLine(text)
-		if long {
-			bad = errLongLine
-		}
-		if bad != nil {
-			s, bad = Seed{}, &BadLine{Place: fmt.Sprintf("%s:%d", name, lines.number), Text: short(text), Err: bad}
-		}
-		if !yield(s, bad) {
-			return false
-		}
-	}
-}
-
+// parseLine reads a line of a list: a URL, or URL<TAB>NAME, or these and <TAB>DIGEST.
 func parseLine(line string) (Seed, error) {
 	url, rest, _ := strings.Cut(line, "\t")
 	url, err := listURL(strings.TrimSpace(url))
@@ -188,6 +104,9 @@ func DefaultDir(kind crawler.Kind, args []string) (string, error) {
 			}
 		case a != "-":
 			base := filepath.Base(a)
+			if packed := len(base) - len(gzipEnding); packed > 0 && strings.EqualFold(base[packed:], gzipEnding) {
+				base = base[:packed]
+			}
 			return "./" + strings.TrimSuffix(base, filepath.Ext(base)) + ".trawl", nil
 		}
 	}

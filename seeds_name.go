@@ -10,7 +10,7 @@ import (
 func nameSeed(s *Seed, name, digest string) (err error) {
 	if digest != "" {
 		if s.Want, err = crawler.ParseDigest(digest); err != nil {
-			return fmt.Errorf("third column: %w", err)
+			return fmt.Errorf("digest: %w", err)
 		}
 	}
 	if name == "" {

@@ -290,6 +290,8 @@ func TestTheDefaultDirectoryIsNamedAfterTheFirstSeed(t *testing.T) {
 		{[]string{"http://127.0.0.1:8080/"}, "./127.0.0.1_8080.trawl"},
 		{[]string{"http://[::1]:8080/"}, "./[__1]_8080.trawl"},
 		{[]string{"lists/images.txt"}, "./images.trawl"},
+		{[]string{"lists/images.txt.gz"}, "./images.trawl"},
+		{[]string{"lists/images.GZ"}, "./images.trawl"},
 		{[]string{"-"}, "./stdin.trawl"},
 		{[]string{"-", "more.txt"}, "./more.trawl"},
 		{[]string{"http://[", "https://example.com/"}, "./example.com.trawl"},

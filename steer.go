@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 
 	"trawl/cluster"
 	"trawl/crawler"
@@ -46,6 +47,51 @@ func Add(ctx context.Context, target string, keys *cluster.Keyring, list io.Read
 	}
 	defer client.Close()
 	return client.Add(ctx, list)
+}
+
+// Add gives a running job the seeds of an argument, as [Lists.Read] reads them; see [Add]. bad hears of each that cannot be
+// read. It returns when the job has them, or has failed to take them; a read of standard input that waits then ends with what
+// comes next.
+func (l Lists) Add(ctx context.Context, target string, keys *cluster.Keyring, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
+	lines, to := io.Pipe()
+	var notRead atomic.Int64
+	failed := make(chan error, 1)
+	go func() {
+		err := l.send(to, arg, stdin, func(err error) {
+			notRead.Add(1)
+			bad(err)
+		})
+		failed <- err
+		to.CloseWithError(err) // nil is the end
+	}()
+	added, err := Add(ctx, target, keys, lines)
+	lines.Close()
+	added.Bad += notRead.Load()
+	select {
+	case ours := <-failed:
+		if ours != nil && !errors.Is(ours, io.ErrClosedPipe) {
+			return added, ours
+		}
+	default:
+	}
+	return added, err
+}
+
+// send writes the seeds of an argument as lines of a list.
+func (l Lists) send(to io.Writer, arg string, stdin io.Reader, bad func(error)) error {
+	for s, err := range l.read([]string{arg}, stdin) {
+		if _, is := errors.AsType[*BadLine](err); is {
+			bad(err)
+			continue
+		}
+		if err == nil {
+			_, err = io.WriteString(to, s.line+"\n")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // running is a client of a job that runs.
@@ -90,7 +136,9 @@ func (r *run) setLevel(word string) {
 
 // Add admits seeds as they come, so that a list may be sent slowly.
 func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added, err error) {
-	seeds := func(yield func(Seed, error) bool) { readLines("line", list, yield) }
+	seeds := func(yield func(Seed, error) bool) {
+		Lists{}.list("line", list, func(s listed, err error) bool { return yield(s.Seed, err) })
+	}
 	bad := func(b *BadLine) {
 		if added.Bad++; len(added.Lines) < maxBadLines {
 			added.Lines = append(added.Lines, b.Error())

@@ -27,17 +27,25 @@ type Gunzip struct {
 	size  uint32
 	begun bool // the header of the first member was read
 	note  string
+	ended error // why nothing more is read
 }
 
 // Reset makes g read from in.
 func (g *Gunzip) Reset(in *bufio.Reader) {
-	g.in, g.begun, g.note = in, false, ""
+	g.in, g.begun, g.note, g.ended = in, false, "", nil
 }
 
 // Note tells what was wrong with a trailer, "" when nothing was.
 func (g *Gunzip) Note() string { return g.note }
 
-func (g *Gunzip) Read(p []byte) (int, error) {
+func (g *Gunzip) Read(p []byte) (n int, err error) {
+	if g.ended == nil {
+		n, g.ended = g.read(p)
+	}
+	return n, g.ended
+}
+
+func (g *Gunzip) read(p []byte) (int, error) {
 	if !g.begun {
 		if err := g.next(); err != nil {
 			return 0, err

@@ -38,8 +38,8 @@ func (p *program) downloadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "download [flags] LIST…",
 		Short:   "Fetch each listed URL once, follow nothing, keep the files",
-		Long:    "Fetch each listed URL (files of URLs, URLs, or - for standard input) once, and keep the files in DIR/files/.\nA line is a URL, or URL<TAB>NAME.",
-		Example: "  trawl download list.txt --dir images",
+		Long:    "Fetch each listed URL (files of URLs, URLs, or - for standard input) once, and keep the files in DIR/files/.\nA line is a URL, or URL<TAB>NAME. Lists may be in gzip, and with --column tables.",
+		Example: "  trawl download list.txt --dir images\n  trawl download rows.csv --column url",
 		RunE:    func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, false) },
 	}
 	f.add(c, crawler.Download)
@@ -101,7 +101,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	}
 	f.private.warn(o.Logger)
 	o.ClockOffset = f.clock.source()
-	if err := p.seeds(&job, &o, args); err != nil {
+	if err := p.seeds(&job, &o, f.lists, args); err != nil {
 		return err
 	}
 	o.Seeds = show.seeds.count(o.Seeds)
@@ -172,8 +172,8 @@ func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, s
 }
 
 // seeds opens the seeds as a stream. Bad lines are told and the rest goes on.
-func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error {
-	if err := trawl.CheckSeeds(args); err != nil {
+func (p *program) seeds(job *crawler.Job, o *trawl.Options, lists trawl.Lists, args []string) error {
+	if err := lists.Check(args); err != nil {
 		return err
 	}
 	if o.Dir == "" {
@@ -186,7 +186,7 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, args []string) error
 	if len(args) == 0 && !o.Stay && (o.Fresh || !trawl.HoldsCrawl(o.Dir)) {
 		return usage("no seeds: give URLs, files of URLs, or - for standard input")
 	}
-	o.Seeds = trawl.ReadSeeds(args, p.stdin)
+	o.Seeds = lists.Read(args, p.stdin)
 	o.BadSeed = p.tellBadSeeds()
 	return nil
 }

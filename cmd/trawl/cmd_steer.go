@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -72,17 +70,20 @@ func (p *program) addCommand() *cobra.Command {
 		}
 		return nil
 	}
-	return p.steerCommand("add TARGET SEED…", "Give a running job more seeds (URLs, files of URLs, or - for standard input)", "  trawl add example.com.trawl more.txt", args,
+	var lists trawl.Lists
+	c := p.steerCommand("add TARGET SEED…", "Give a running job more seeds (URLs, files of URLs, or - for standard input)", "  trawl add example.com.trawl more.txt", args,
 		func(ctx context.Context, keys *cluster.Keyring, args []string) error {
-			if err := trawl.CheckSeeds(args[1:]); err != nil {
+			if err := lists.Check(args[1:]); err != nil {
 				return err
 			}
 			var taken, not int64
+			bad := p.tellBadSeeds()
 			for _, seed := range args[1:] {
-				added, err := p.addSeeds(ctx, args[0], keys, seed)
+				added, err := lists.Add(ctx, args[0], keys, seed, p.stdin, bad)
 				if err != nil {
 					return err
 				}
+				p.tellAdded(seed, &added)
 				taken, not = taken+added.New+added.Known, not+added.Refused+added.Bad
 			}
 			if taken == 0 && not > 0 {
@@ -90,25 +91,12 @@ func (p *program) addCommand() *cobra.Command {
 			}
 			return nil
 		})
+	addColumn(c.Flags(), &lists)
+	return c
 }
 
-func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Keyring, seed string) (crawler.Added, error) {
-	var list io.Reader = strings.NewReader(seed)
-	switch {
-	case seed == "-":
-		list = p.stdin
-	case !strings.Contains(seed, "://"):
-		f, err := os.Open(seed)
-		if err != nil {
-			return crawler.Added{}, fmt.Errorf("read seeds: %w", err)
-		}
-		defer f.Close()
-		list = f
-	}
-	added, err := trawl.Add(ctx, target, keys, list)
-	if err != nil {
-		return added, err
-	}
+// tellAdded tells what came of the seeds of an argument.
+func (p *program) tellAdded(seed string, added *crawler.Added) {
 	for _, line := range added.Lines {
 		fmt.Fprintf(p.stderr, "trawl: %s: %s\n", seed, line)
 	}
@@ -122,7 +110,6 @@ func (p *program) addSeeds(ctx context.Context, target string, keys *cluster.Key
 		}
 	}
 	fmt.Fprintln(p.stdout, strings.Join(told, ", "))
-	return added, nil
 }
 
 func (p *program) setCommand() *cobra.Command {

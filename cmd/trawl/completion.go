@@ -23,6 +23,7 @@ func addCompletion(commands []*cobra.Command) error {
 		"compress":     {"gzip", "none"},
 		"referer":      {string(crawler.RefererNone), string(crawler.RefererOrigin), string(crawler.RefererSameOrigin), string(crawler.RefererStrictOrigin)},
 		"log-format":   {"text", "json"},
+		columnFlag:     {"url\tof exports of trawl", "redirect_to"},
 		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),
 	}
 	for _, c := range commands {

@@ -183,7 +183,7 @@ func (r *configReader) nearest(key string) string {
 	if !r.withJob {
 		names = r.names("kind", "seeds", "hosts")
 	}
-	if name := nearestName(key, names); name != "" {
+	if name := crawler.Nearest(key, names); name != "" {
 		return ": did you mean " + name + "?"
 	}
 	return "; see " + r.command + " --help"
@@ -240,7 +240,7 @@ func (r *configReader) readHost(item ast.Node) {
 		key, line := keyOf(e), lineOf(e.Key)
 		fl := fs.Lookup(key)
 		if fl == nil {
-			near := nearestName(key, hostKeys)
+			near := crawler.Nearest(key, hostKeys)
 			if near != "" {
 				near = ": did you mean " + near + "?"
 			}

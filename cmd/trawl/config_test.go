@@ -295,23 +295,6 @@ func TestTheSettingsInACrawlDirectoryAreAConfiguration(t *testing.T) {
 	}
 }
 
-func TestTheNearestNameIsTheOneThatWasMeant(t *testing.T) {
-	names := []string{"delay", "depth", "max-pages", "max-per-host", "per-host", "ignore-robots", "header"}
-	for word, want := range map[string]string{
-		"dealy": "delay", "dely": "delay", "Delay": "delay", "headers": "header", "max_pages": "max-pages", "maxPages": "max-pages",
-		"perhost": "per-host", "robots": "", "x": "", "": "", "ignore-robot": "ignore-robots",
-	} {
-		if got := nearestName(word, names); got != want {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
-	}
-	for pair, want := range map[[2]string]int{{"", ""}: 0, {"", "ab"}: 2, {"ab", ""}: 2, {"kitten", "sitting"}: 3, {"abc", "abc"}: 0, {"flaw", "lawn"}: 2} {
-		if got := editDistance(pair[0], pair[1]); got != want {
-			t.Errorf("%q: %d, want %d", pair, got, want)
-		}
-	}
-}
-
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
 		"", "depth: 1", "hosts:\n  - match: a\n    headers: {A: b}", "include: [a, b]", "header:\n  - A: b", "a: &x [*x]", "{}", "- a", "? a\n: b", "hosts: [{}]",

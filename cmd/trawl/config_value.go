@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -168,37 +166,4 @@ func lineOf(node ast.Node) int {
 		return t.Position.Line
 	}
 	return 1
-}
-
-// nearestName is the name that was most likely meant, "" when none is near.
-func nearestName(word string, names []string) string {
-	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
-	best, least := "", 2+len(word)/3
-	for _, n := range slices.Sorted(slices.Values(names)) {
-		if d := editDistance(word, n); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// editDistance counts the bytes to insert, remove or replace (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -33,10 +33,14 @@ type jobFlags struct {
 	maxTime                              time.Duration
 	download                             bool
 	exports                              []string
+	lists                                trawl.Lists
 }
 
 // firstByteFlag is the longest time until an answer begins. Who gives only a longer --timeout means that too.
 const firstByteFlag = "first-byte-timeout"
+
+// columnFlag names the columns of lists that are tables.
+const columnFlag = "column"
 
 // defaultMinFree is the room that a crawl leaves on its disk, in bytes.
 const defaultMinFree = 512 << 20
@@ -83,6 +87,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	fs.StringVar(&f.archive, "archive", string(j.Archive), "where bodies go: warc, files or none")
 	fs.StringVar(&f.compress, "compress", string(j.Compress), "compression of WARC records: gzip or none")
 	fs.StringArrayVar(&f.exports, "export", nil, "write all rows to FILE.jsonl, FILE.csv or FILE.parquet at the end; - streams them to standard output (repeatable)")
+	addColumn(fs, &f.lists)
 	f.log.add(fs, "no progress, only problems and the summary")
 	f.clock.add(fs)
 	fs.StringVar(&f.retryFailed, "retry-failed", "", "take up URLs again that failed, all or those with this reason")
@@ -92,6 +97,11 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	addNATS(fs, &f.node)
 	addBackups(fs, &f.node)
 	addProtocolFlags(fs, j)
+}
+
+// addColumn is the flag of commands that read lists.
+func addColumn(fs *pflag.FlagSet, l *trawl.Lists) {
+	fs.StringSliceVar(&l.Columns, columnFlag, nil, "lists are tables, CSV with a header or Parquet, with their URLs in this column; URL,NAME and URL,NAME,DIGEST name those of file names and digests, too")
 }
 
 // addNATS is the flag of nodes that use a queue which is there already. How to log in there may stand in the URL; then it

@@ -33,6 +33,7 @@ func TestCommands(t *testing.T) {
 			"requests":  cmdRequests,
 			"rows":      cmdRows,
 			"lines":     cmdLines,
+			"pack":      cmdPack,
 			"ports":     cmdPorts,
 			"exits":     cmdExits,
 			"until":     cmdUntil,

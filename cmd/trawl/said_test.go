@@ -16,7 +16,7 @@ import (
 // remember them.
 var ofTheRun = []string{
 	"dir", "export", "max-time", "workers", "min-free", "quiet", "log-format", "log-level", "retry-failed", "fresh", "config", "print-config",
-	"cookies", "auth-file", "nats", "backup-every", "backup-to", "wall-clock",
+	"cookies", "auth-file", "nats", "backup-every", "backup-to", "wall-clock", "column",
 	"bind", "advertise", "join", "control", "secret-file", "tls-cert", "tls-key", "tls-ca", "stay", "download",
 }
 

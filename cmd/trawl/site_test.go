@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -47,7 +51,7 @@ type site struct {
 
 // cmdSite serves a directory until the script ends. It sets $SITE to the URL without a slash at its end,
 // $HOST to name:port and $PORT_OF_SITE; with a second argument N, $SITEN and so on. In the files seeds.txt,
-// list.txt, list2.txt and auth.txt of the script, $SITE stands for the URL and $HOST for its host.
+// list.txt, list2.txt, list.csv and auth.txt of the script, $SITE stands for the URL and $HOST for its host.
 func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	mustAbsent(ts, neg)
 	if len(args) < 1 || len(args) > 2 {
@@ -66,7 +70,7 @@ func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
 	defer all.mu.Unlock()
 	all.all = append(all.all, s)
 	// Files of the script may name the site.
-	for _, name := range []string{"seeds.txt", "list.txt", "list2.txt", "auth.txt"} {
+	for _, name := range []string{"seeds.txt", "list.txt", "list2.txt", "list.csv", "auth.txt"} {
 		b, err := os.ReadFile(ts.MkAbs(name))
 		if err != nil {
 			continue
@@ -217,4 +221,17 @@ func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: lines FILE")
 	}
 	fmt.Fprintln(ts.Stdout(), strings.Count(ts.ReadFile(args[0]), "\n"))
+}
+
+// cmdPack makes FILE.gz of a file.
+func cmdPack(ts *testscript.TestScript, neg bool, args []string) {
+	mustAbsent(ts, neg)
+	if len(args) != 1 {
+		ts.Fatalf("usage: pack FILE")
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, ts.ReadFile(args[0]))
+	ts.Check(errors.Join(err, w.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".gz"), b.Bytes(), 0o666))
 }
