@@ -207,8 +207,12 @@ func TestAFetcherIsKilledAtEachStep(t *testing.T) {
 			others := []*nodeProcess{c.fetcher(2, "", 0), c.fetcher(3, "", 0)}
 			c.killed(victim, step)
 			// It comes back with what it had stored and not shipped.
-			others = append(others, c.fetcher(1, "", 0))
+			again := c.fetcher(1, "", 0)
+			others = append(others, again)
 			said := scheduler.succeeds()
+			if again.logged("another fetcher with this name") {
+				t.Error("it gave its name up to the process that was killed")
+			}
 			for _, f := range others {
 				f.succeeds()
 			}

@@ -3,12 +3,8 @@ package trawl
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trawl/cluster"
+	"trawl/crawler"
 	"trawl/fetcher"
 	"trawl/storage"
 )
@@ -28,6 +25,8 @@ const (
 	drainLimit = 10 * time.Minute
 	// reconnectWait is the pause between two tries to reach the scheduler's queue.
 	reconnectWait = time.Second
+	// maxName is how long a fetcher's name may be, in bytes.
+	maxName = 64
 	// defaultFetcherDir is where a fetcher keeps bodies on their way, when nothing else is said.
 	defaultFetcherDir = "./fetcher.trawl"
 )
@@ -37,13 +36,17 @@ const (
 type Fetcher struct {
 	o       Options
 	dir     *storage.Dir
-	name    string
+	name    atomic.Pointer[string]
 	members *cluster.Members
 	control *cluster.Control
 	pages   atomic.Int64
 	working atomic.Pointer[fetcher.Fetcher] // nil while there is no job
 
 	unshipped atomic.Bool // files stayed here when it left
+
+	// What follows is owned by serveJobs.
+	named    bool         // nobody else has the name
+	finished crawler.Life // the ledger whose job was done, and worked for last
 
 	leaving context.Context // ends with Drain
 	leave   context.CancelFunc
@@ -79,12 +82,15 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	if n.dir, err = openFetcherDir(o.Dir); err != nil {
 		return nil, err
 	}
-	if n.name, err = fetcherName(n.dir.Path(), o.Name); err != nil {
+	name, drawn, err := fetcherName(n.dir.Path(), o.Name)
+	if err != nil {
 		return nil, errors.Join(err, n.dir.Close())
 	}
+	n.name.Store(&name)
+	n.named = drawn // nobody else can have it
 	n.members, err = cluster.NewMembers(cluster.MembersOptions{
 		Bind: bind, Advertise: o.Advertise, Join: o.Join, Keys: o.Keys, Logger: o.Logger,
-		Meta: cluster.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: n.name, Slots: o.Workers},
+		Meta: cluster.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: name, Started: time.Now().UnixMilli(), Slots: o.Workers},
 	})
 	if err != nil {
 		return nil, errors.Join(usageError(err), n.dir.Close())
@@ -106,28 +112,6 @@ func openFetcherDir(path string) (*storage.Dir, error) {
 	return dir, err
 }
 
-// fetcherName is the name that this directory's fetcher has in rows and in the names of its WARC files. It
-// outlives the process, so that a fetcher that is started again knows the files it left.
-func fetcherName(dir, given string) (string, error) {
-	file := filepath.Join(dir, "name")
-	if given == "" {
-		if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
-			return strings.TrimSpace(string(b)), nil
-		}
-		host, err := os.Hostname()
-		if err != nil {
-			host = "fetcher"
-		}
-		random := make([]byte, 3)
-		rand.Read(random) // never fails since Go 1.24
-		given = fileName(host) + "-" + hex.EncodeToString(random)
-	}
-	if err := os.WriteFile(file, []byte(given+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("store the fetcher's name: %w", err)
-	}
-	return given, nil
-}
-
 // fileName keeps of a name what can begin a file's name.
 func fileName(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -137,14 +121,14 @@ func fileName(s string) string {
 		}
 		return '-'
 	}, s)
-	return s[:min(len(s), 64)]
+	return s[:min(len(s), maxName)]
 }
 
 // Close gives the directory up. It must not be called while Run runs.
 func (n *Fetcher) Close() error { return n.dir.Close() }
 
-// Name is the fetcher's name in rows.
-func (n *Fetcher) Name() string { return n.name }
+// Name is the fetcher's name in rows. It changes when another fetcher of the cluster turns out to have it.
+func (n *Fetcher) Name() string { return *n.name.Load() }
 
 // Unshipped reports whether files stayed in the fetcher's directory when Run ended: rows point to them.
 func (n *Fetcher) Unshipped() bool { return n.unshipped.Load() }
@@ -182,6 +166,10 @@ func (n *Fetcher) serveJobs(ctx, life context.Context) error {
 		if !ok {
 			return nil
 		}
+		if err := n.settleName(waiting); err != nil {
+			return err
+		}
+		n.tell(m.Meta.Life, false)
 		done, err := n.serveJob(ctx, life, m)
 		if errors.Is(err, cluster.ErrRefused) {
 			return err
@@ -191,6 +179,10 @@ func (n *Fetcher) serveJobs(ctx, life context.Context) error {
 		}
 		if done && !n.o.Stay {
 			return nil
+		}
+		if done {
+			n.finished = m.Meta.Life
+			n.tell(m.Meta.Life, !n.unshipped.Load())
 		}
 		pause(waiting, reconnectWait)
 	}
@@ -223,15 +215,15 @@ func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bo
 func (n *Fetcher) connect(ctx context.Context, g *guide) (*cluster.Conn, error) {
 	m := g.at.Load()
 	if url := cmp.Or(n.o.NATS, m.Meta.QueueURL); url != "" {
-		return cluster.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.name, n.o.Logger))
+		return cluster.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.Name(), n.o.Logger))
 	}
-	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Keys: n.o.Keys, Role: cluster.RoleFetcher, Name: n.name, Logger: n.o.Logger}
+	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Keys: n.o.Keys, Role: cluster.RoleFetcher, Name: n.Name(), Logger: n.o.Logger}
 	return cluster.Connect(ctx, o)
 }
 
 // fetch runs the fetcher and ships what it stores; when the job is done, all of it.
 func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide, job *Job) (done bool, err error) {
-	a, err := openArchive(job, n.dir.Path(), n.name, n.o.Logger)
+	a, err := openArchive(job, n.dir.Path(), n.Name(), n.o.Logger)
 	if err != nil {
 		return false, err
 	}
@@ -241,8 +233,10 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	}
 	hard, kill := context.WithCancel(life)
 	defer kill()
+	working, stop := context.WithCancel(ctx)
+	defer stop()
 	f, err := fetcher.New(fetcher.Options{
-		Name: n.name, Workers: fittedWorkers(n.o.Workers, job.PerHost, false, n.o.Logger), Tasks: conn, Scheduler: conn, Reports: conn,
+		Name: n.Name(), Workers: fittedWorkers(n.o.Workers, job.PerHost, false, n.o.Logger), Tasks: conn, Scheduler: forArchive{conn, job, stop}, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: hard,
 	})
 	if err != nil {
@@ -257,8 +251,6 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	if err != nil {
 		return false, errors.Join(err, a.Close())
 	}
-	working, stop := context.WithCancel(ctx)
-	defer stop()
 	defer context.AfterFunc(conn.Refused(), func() { stop(); kill() })() // what it holds cannot be delivered
 	over := func(superseded bool) {
 		if stop(); superseded {
@@ -293,8 +285,9 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	}
 	draining, cancel := context.WithTimeout(life, limit)
 	defer cancel()
-	if drained := shipper.Drain(draining); drained != nil {
-		n.unshipped.Store(true)
+	drained := shipper.Drain(draining)
+	n.unshipped.Store(drained != nil)
+	if drained != nil {
 		n.o.Logger.Warn("not everything was shipped; start this fetcher again with the same --dir", "dir", n.dir.Path(), "error", drained)
 	}
 	return done, err
@@ -307,7 +300,7 @@ func (n *Fetcher) openOutbox(a archive) (*storage.Outbox, error) {
 
 // ship starts shipping in the background; the returned function ends it and waits.
 func (n *Fetcher) ship(life context.Context, outbox *storage.Outbox, g *guide) (*fetcher.Shipper, func(), error) {
-	client, err := followControl(g.control, n.o.Keys, n.name)
+	client, err := followControl(g.control, n.o.Keys, n.Name())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -359,6 +352,14 @@ func watchCondition(ctx context.Context, f *fetcher.Fetcher, changed func(fetche
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// tell says for whose ledger the fetcher works, and whether nothing of its job is left here. A scheduler whose job is done
+// does not wait for a fetcher that stays and has shipped all.
+func (n *Fetcher) tell(life crawler.Life, shipped bool) {
+	if err := n.members.Update(func(m *cluster.Meta) { m.Life, m.Done = life, shipped }); err != nil {
+		n.o.Logger.Warn("for whom this fetcher works could not be announced", "error", err)
 	}
 }
 

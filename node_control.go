@@ -20,7 +20,7 @@ func (n *Fetcher) newControl() (*cluster.Control, error) {
 	o := cluster.ControlOptions{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
 	if n.o.Control != "" && !n.o.Keys.IsZero() {
 		o.Keys = n.o.Keys
-		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.name); err != nil {
+		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.Name()); err != nil {
 			return nil, err
 		}
 	}
@@ -48,8 +48,8 @@ func (n *Fetcher) Drained() bool { return n.leaving.Err() != nil }
 
 // Status tells what this fetcher is at.
 func (n *Fetcher) Status() Status {
-	s := Status{Job: n.name, Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
-	me := crawler.FetcherStatus{Name: n.name, Slots: n.o.Workers, Pages: n.Pages()}
+	s := Status{Job: n.Name(), Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
+	me := crawler.FetcherStatus{Name: n.Name(), Slots: n.o.Workers, Pages: n.Pages()}
 	if f := n.working.Load(); f != nil {
 		c, _ := f.Condition()
 		s.State, s.WaitsFor, me.Turns = "running", "", f.Busy()

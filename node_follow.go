@@ -2,10 +2,13 @@ package trawl
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 
 	"trawl/cluster"
+	"trawl/crawler"
 	"trawl/fetcher"
 )
 
@@ -24,12 +27,16 @@ func newGuide(m cluster.Member) *guide {
 func (g *guide) queue() string   { return g.at.Load().Queue() }
 func (g *guide) control() string { return g.at.Load().Control() }
 
-// scheduler waits until the gossip knows a scheduler whose job is not done.
+// scheduler waits until the gossip knows a scheduler whose job is not done. One that stays also goes once to a scheduler
+// whose job is done, to ship what it may have of it.
 func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
 	for {
 		changed := n.members.Changed()
 		for _, m := range n.schedulers() {
-			if !(n.o.Stay && m.Meta.Done) {
+			if n.o.Stay && m.Meta.Done && m.Meta.Life == n.finished {
+				continue
+			}
+			if m, ok := n.inCharge(ctx, nil, &m); ok {
 				return m, true
 			}
 		}
@@ -41,37 +48,68 @@ func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
 	}
 }
 
-// schedulers are those that the gossip knows, the one that came last first: of two with one ledger, the other is a
-// process that ended and is not missed yet.
+// schedulers are those that the gossip knows, the one that came last first. Of two at one address, the one that was started
+// first has ended and is not missed yet.
 func (n *Fetcher) schedulers() []cluster.Member {
-	all := slices.DeleteFunc(inForce(n.members.List()), func(m cluster.Member) bool {
-		return !m.Meta.Role.Schedules() || m.Meta.QueuePort == 0 && m.Meta.QueueURL == ""
-	})
+	all := slices.DeleteFunc(inForce(n.members.List()), func(m cluster.Member) bool { return !m.Meta.Role.Schedules() || !m.Serves() })
 	slices.SortStableFunc(all, func(a, b cluster.Member) int { return b.Joined.Compare(a.Joined) })
-	return all
+	newest := make(map[netip.AddrPort]cluster.Member)
+	for _, m := range all {
+		if before, known := newest[m.Address]; !known || m.Meta.Started > before.Meta.Started {
+			newest[m.Address] = m
+		}
+	}
+	return slices.DeleteFunc(all, func(m cluster.Member) bool { return newest[m.Address].Name != m.Name })
+}
+
+// inCharge is the scheduler that counts for a ledger's life: the one that is followed, as long as it lives; else, of several,
+// the one that takes precedence and lives. ok is false when there is none. When none answers, the one that came last is
+// tried: the gossip will tell.
+func (n *Fetcher) inCharge(ctx context.Context, followed *cluster.Member, like *cluster.Member) (cluster.Member, bool) {
+	all := slices.DeleteFunc(n.schedulers(), func(m cluster.Member) bool { return !sameCrawl(like, &m) })
+	if len(all) == 0 {
+		return cluster.Member{}, false
+	}
+	if len(all) == 1 {
+		return all[0], true
+	}
+	newest := all[0]
+	slices.SortFunc(all, func(a, b cluster.Member) int {
+		switch {
+		case a.Name == b.Name:
+			return 0
+		case followed != nil && a.Name == followed.Name, (followed == nil || b.Name != followed.Name) && a.Precedes(&b):
+			return -1
+		}
+		return 1
+	})
+	for _, m := range all {
+		if n.members.Answers(ctx, m) {
+			return m, true
+		}
+	}
+	return newest, true
 }
 
 // follow lets the fetcher look when its scheduler says that the job is done, connects anew when the scheduler came back
 // at another address, and ends the work when there is only another job's, or another life of this one that goes on in its
-// place; over is told which.
+// place; over is told which. It never leaves a scheduler that lives for one that works on a copy of its directory.
 func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *guide, conn *cluster.Conn, f *fetcher.Fetcher) {
 	for {
 		changed := n.members.Changed()
-		at, alive, others, superseded := g.at.Load(), false, false, false
+		at, others, superseded := g.at.Load(), false, false
 		for _, m := range n.schedulers() {
 			if !sameCrawl(at, &m) {
 				others, superseded = true, superseded || m.Meta.Supersedes(&at.Meta)
-				continue
-			}
-			if !alive { // the first is the newest
-				n.lead(g, &m, conn)
-			}
-			alive = true
-			if m.Meta.Done {
-				f.Look()
 			}
 		}
-		if others && !alive {
+		m, alive := n.inCharge(ctx, at, at)
+		if alive {
+			n.lead(g, &m, conn)
+			if m.Meta.Done || m.Name != at.Name { // another process may have other settings
+				f.Look()
+			}
+		} else if others {
 			over(superseded)
 			return
 		}
@@ -96,6 +134,26 @@ func (n *Fetcher) lead(g *guide, m *cluster.Member, conn *cluster.Conn) {
 	if err := conn.Reconnect(); err != nil {
 		n.o.Logger.Warn("the queue is connected again later", "error", err)
 	}
+}
+
+// errOtherArchive: the scheduler came back with another --archive or --compress.
+var errOtherArchive = errors.New("the job keeps its bodies otherwise now")
+
+// forArchive asks a scheduler for a fetcher whose archive is opened as the job wants it. When the job wants another one, which
+// takes a new start of its scheduler, the work ends and begins anew with that.
+type forArchive struct {
+	fetcher.Scheduler
+	job *Job
+	end func()
+}
+
+func (s forArchive) Notice(ctx context.Context) (crawler.JobNotice, error) {
+	n, err := s.Scheduler.Notice(ctx)
+	if err == nil && (n.Job.Archive != s.job.Archive || n.Job.Compress != s.job.Compress) {
+		s.end()
+		return crawler.JobNotice{}, errOtherArchive
+	}
+	return n, err
 }
 
 // sameCrawl reports whether two schedulers work on one ledger.

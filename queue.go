@@ -22,8 +22,10 @@ const queueDrop = 5 * time.Second
 // startQueue starts the embedded broker and connects to it in process, or to the servers that the options name.
 func (r *run) startQueue(life crawler.Life) (err error) {
 	if r.queueOf = life; r.o.NATS != "" {
-		r.conn, err = cluster.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler"))
-		return err
+		if r.conn, err = cluster.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler")); err != nil {
+			return err
+		}
+		return r.refuseTwin(life)
 	}
 	return r.startBroker()
 }

@@ -134,10 +134,13 @@ func (n *schedulerNode) join() (err error) {
 		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Keys: n.r.o.Keys, Logger: n.r.o.Logger,
 		Meta: cluster.Meta{
 			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life, Origin: n.r.origin, Restored: unixSeconds(n.r.restored),
-			QueuePort: n.r.queuePort(), QueueURL: publicNATS(n.r.o.NATS), ControlPort: portOf(n.control.Addr()),
+			Started: time.Now().UnixMilli(), ControlPort: portOf(n.control.Addr()),
 		},
 	})
-	return err
+	if err != nil || n.acquainted() {
+		return err
+	}
+	return n.open()
 }
 
 func portOf(addr string) int {
@@ -157,6 +160,10 @@ func (n *schedulerNode) watch(ctx context.Context) error {
 	if err := n.listen(ctx); err != nil {
 		return err
 	}
+	if err := n.open(); err != nil {
+		return err
+	}
+	n.r.services.Go(func() error { return n.watchTwins(ctx) })
 	for {
 		changed := n.members.Changed()
 		if err := n.superseded(); err != nil {
@@ -189,7 +196,8 @@ func (n *schedulerNode) fetchers() []crawler.FetcherStatus {
 	return all
 }
 
-// drain tells the fetchers that the job is done and waits until they have shipped what they hold and left.
+// drain tells the fetchers that the job is done and waits until they have shipped what they hold, and left unless
+// they stay for the next job.
 func (n *schedulerNode) drain(ctx context.Context) {
 	if err := n.members.Update(func(m *cluster.Meta) { m.Done = true }); err != nil {
 		n.r.o.Logger.Warn("the end of the job could not be announced", "error", err)
@@ -197,7 +205,7 @@ func (n *schedulerNode) drain(ctx context.Context) {
 	t := time.NewTicker(drainCheck)
 	defer t.Stop()
 	n.depot.touch()
-	for n.peers.awaited() || n.depot.idle() < drainIdle && (len(n.fetchers()) > 0 || n.incomplete(ctx)) {
+	for n.peers.awaited() || n.depot.idle() < drainIdle && (len(n.unfinished()) > 0 || n.incomplete(ctx)) {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -209,9 +217,21 @@ func (n *schedulerNode) drain(ctx context.Context) {
 	if len(n.fetchers()) == 0 {
 		n.peers.forget()
 	}
-	for _, f := range n.fetchers() {
-		n.r.o.Logger.Warn("a fetcher did not leave; what it has not shipped comes when it is started again with its directory while this job's scheduler runs", "fetcher", f.Name)
+	for _, name := range n.unfinished() {
+		n.r.o.Logger.Warn("a fetcher did not leave; what it has not shipped comes when it is started again with its directory while this job's scheduler runs", "fetcher", name)
 	}
+}
+
+// unfinished are the fetchers that are there and have not said that they shipped all of this job. One that stays for the
+// next job says so; others leave.
+func (n *schedulerNode) unfinished() (names []string) {
+	own := n.members.Meta()
+	for _, m := range n.members.List() {
+		if m.Meta.Role == cluster.RoleFetcher && (!m.Meta.Done || m.Meta.Life != own.Life) {
+			names = append(names, m.Meta.Name)
+		}
+	}
+	return names
 }
 
 // incomplete reports whether a body is missing that a row points to: its fetcher may come back with it.

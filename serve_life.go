@@ -1,16 +1,11 @@
 package trawl
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"trawl/cluster"
 )
-
-// firstGossip is how long a scheduler that knew fetchers in an earlier run listens, from when it meets the first member,
-// before it gives credit: a member tells of all others, and among them may be a scheduler that goes on in its place.
-const firstGossip = 300 * time.Millisecond
 
 // superseded tells of a scheduler that goes on with this crawl from a backup, and what to do; nil when there is none. It
 // is a refusal by the cluster: this ledger is not the one that counts any more.
@@ -24,40 +19,6 @@ func (n *schedulerNode) superseded() error {
 			cluster.ErrRefused, m.Address, time.Unix(m.Meta.Restored, 0).UTC().Format(time.RFC3339), n.r.o.Dir)
 	}
 	return nil
-}
-
-// listen waits, at a start that knew members before, until the gossip has had the time to tell of a scheduler that goes
-// on in this one's place. Without members there is nobody to be told by, and nobody to give credit for.
-func (n *schedulerNode) listen(ctx context.Context) error {
-	if len(n.peers.last) == 0 {
-		return nil
-	}
-	for {
-		changed := n.members.Changed()
-		if len(n.members.List()) > 1 {
-			break
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	t := time.NewTimer(firstGossip)
-	defer t.Stop()
-	for {
-		changed := n.members.Changed()
-		if err := n.superseded(); err != nil {
-			return err
-		}
-		select {
-		case <-t.C:
-			return nil
-		case <-changed:
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // unixSeconds is 0 for the zero time.

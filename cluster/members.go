@@ -102,6 +102,7 @@ type Members struct {
 	refused, full, vetoed, clash *tally
 
 	started  atomic.Bool
+	list     atomic.Pointer[memberlist.Memberlist] // nil before Run
 	ready    chan struct{}
 	announce chan struct{} // one slot: what is told has changed
 
@@ -169,6 +170,7 @@ func (m *Members) Run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	m.list.Store(list)
 	close(m.ready)
 
 	var wg sync.WaitGroup

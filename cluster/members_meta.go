@@ -44,10 +44,11 @@ type Meta struct {
 	Role             Role
 	Name             string       // under which it reports, where that outlives the process
 	Job              string       // bound to this job: members bound to different jobs refuse each other
-	Life             crawler.Life // of the ledger, told by schedulers
+	Life             crawler.Life // of the ledger; a fetcher tells that of its newest scheduler
 	Origin           crawler.Life // the first life of that ledger, told by schedulers
 	Restored         int64        // when that ledger was restored last, in unix seconds; 0: never
-	Done             bool         // the job is done
+	Started          int64        // when the process was, in unix milliseconds; 0: it is not told
+	Done             bool         // the job is done; a fetcher tells that nothing of it is left to be shipped
 	Draining         bool         // takes no more turns, and will leave
 	QueuePort        int          // 0: no queue here
 	QueueURL         string       // of servers that are not this node's, without how to log in there
@@ -76,8 +77,9 @@ const (
 	tagRestored = 13
 	tagQueueURL = 14
 	tagSilent   = 15
+	tagStarted  = 16
 
-	mostSeconds = 1 << 40 // since 1970; more is no time
+	mostTime = 1 << 50 // seconds or milliseconds since 1970; more is no time
 
 	flagDone     = 1
 	flagDraining = 2
@@ -124,8 +126,8 @@ func (m *Meta) encode() ([]byte, error) {
 	if m.Origin != (crawler.Life{}) {
 		field(tagOrigin, m.Origin[:])
 	}
-	if m.Restored < 0 || m.Restored > mostSeconds {
-		return nil, fmt.Errorf("a restore at %d cannot be told to the members: set the clock", m.Restored)
+	if m.Restored < 0 || m.Restored > mostTime || m.Started < 0 || m.Started > mostTime {
+		return nil, fmt.Errorf("a restore at %d or a start at %d cannot be told to the members: set the clock", m.Restored, m.Started)
 	}
 	number(tagRestored, int(m.Restored))
 	if flags != 0 {
@@ -137,6 +139,7 @@ func (m *Meta) encode() ([]byte, error) {
 	number(tagSlots, m.Slots)
 	number(tagFree, m.Free)
 	number(tagSilent, m.Silent)
+	number(tagStarted, int(m.Started))
 	if len(b) > MaxMeta {
 		return nil, fmt.Errorf("what this node tells about itself has %d bytes, the gossip carries %d: use a shorter name or job name", len(b), MaxMeta)
 	}
@@ -174,6 +177,11 @@ func decodeMeta(b []byte) (Meta, error) {
 // set reads one field, and reports whether it could be read. Unknown tags can.
 func (m *Meta) set(tag byte, value []byte) bool {
 	ok := true
+	since := func(n *int64) {
+		v, k := binary.Uvarint(value)
+		ok = k == len(value) && v <= mostTime
+		*n = int64(v)
+	}
 	text := func(s *string) {
 		*s = string(value)
 		ok = plain(*s)
@@ -208,9 +216,9 @@ func (m *Meta) set(tag byte, value []byte) bool {
 		ok = len(value) == len(m.Origin)
 		copy(m.Origin[:], value)
 	case tagRestored:
-		var n int
-		number(&n, mostSeconds)
-		m.Restored = int64(n)
+		since(&m.Restored)
+	case tagStarted:
+		since(&m.Started)
 	case tagFlags:
 		ok = len(value) > 0
 		m.Done = ok && value[0]&flagDone != 0
@@ -226,7 +234,7 @@ func (m *Meta) set(tag byte, value []byte) bool {
 	case tagFree:
 		number(&m.Free, mostSlots)
 	case tagSilent:
-		number(&m.Silent, mostSeconds)
+		number(&m.Silent, mostTime)
 	}
 	return ok
 }

@@ -11,7 +11,7 @@ import (
 func fullMeta() Meta {
 	return Meta{
 		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: RoleBoth, Name: "fetcher-7", Job: "example.org",
-		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023, Silent: 12,
+		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023, Silent: 12,
 	}
 }
 
@@ -95,6 +95,7 @@ func TestMetaThatCannotBeTold(t *testing.T) {
 		"a job name with a newline": {Role: RoleFetcher, Job: "a\nb"},
 		"a version that is no text": {Role: RoleFetcher, Version: "\xff"},
 		"restored before 1970":      {Role: RoleScheduler, Restored: -1},
+		"started before 1970":       {Role: RoleScheduler, Started: -1},
 	} {
 		if b, err := m.encode(); err == nil {
 			t.Errorf("%s was encoded in %d bytes", name, len(b))
@@ -116,6 +117,7 @@ func TestMetaThatCannotBeRead(t *testing.T) {
 		"a life of 3 bytes":             {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagLife, 3, 1, 2, 3},
 		"an origin of 3 bytes":          {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagOrigin, 3, 1, 2, 3},
 		"restored in the far future":    {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagRestored, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"started in the far future":     {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagStarted, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 		"a port above 65535":            {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagQueue, 3, 0xff, 0xff, 0x7f},
 		"a control character in a name": {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagName, 1, 7},
 		"more than the gossip carries":  append(bytes.Clone(good), bytes.Repeat([]byte{200, 0}, 300)...),

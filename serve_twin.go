@@ -1,0 +1,140 @@
+package trawl
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"trawl/cluster"
+	"trawl/crawler"
+)
+
+const (
+	// firstGossip is how long a node listens, from when it meets the first member, before it tells what it wants to be: a
+	// member tells of all others, and among them may be one that is it already.
+	firstGossip = 300 * time.Millisecond
+	// twinCheck is how often a scheduler asks whether another one of its life lives that did not answer.
+	twinCheck = time.Second
+)
+
+// acquainted reports whether this scheduler was told of members: fetchers of an earlier run, or addresses to join. Then it
+// tells where its queue is only when nothing that they know of speaks against it.
+func (n *schedulerNode) acquainted() bool { return len(n.peers.last) > 0 || len(n.r.o.Join) > 0 }
+
+// listen waits, where this node was told of members, until the gossip has had the time to tell of a scheduler that goes on
+// in this one's place, or is of the same life. Without members there is nobody to be told by, and nobody to give credit for.
+func (n *schedulerNode) listen(ctx context.Context) error {
+	if !n.acquainted() || !awaitGossip(ctx, n.members) {
+		return nil
+	}
+	if err := n.superseded(); err != nil {
+		return err
+	}
+	_, err := n.twin(ctx)
+	return err
+}
+
+// awaitGossip waits until somebody else is there and has had the time to tell of all others. It reports whether it did
+// before ctx ended.
+func awaitGossip(ctx context.Context, members *cluster.Members) bool {
+	for {
+		changed := members.Changed()
+		if len(members.List()) > 1 {
+			pause(ctx, firstGossip)
+			return ctx.Err() == nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// open tells where the queue is.
+func (n *schedulerNode) open() error {
+	return n.members.Update(func(m *cluster.Meta) { m.QueuePort, m.QueueURL = n.r.queuePort(), publicNATS(n.r.o.NATS) })
+}
+
+// watchTwins ends with a refusal when this scheduler has to give way to another one of the same life. The one that stays
+// says so once; the other one stops by itself.
+func (n *schedulerNode) watchTwins(ctx context.Context) error {
+	told := make(map[string]bool)
+	again := time.NewTicker(twinCheck)
+	defer again.Stop()
+	for {
+		changed := n.members.Changed()
+		living, err := n.twin(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range living {
+			if !told[m.Name] {
+				told[m.Name] = true
+				n.r.o.Logger.Warn("another scheduler works on a copy of this crawl's directory; it is to stop, and this one goes on", "address", m.Address.String())
+			}
+		}
+		var asked <-chan time.Time
+		if len(n.twins()) > 0 { // one that did not answer may live, and one that is to stop may not
+			asked = again.C
+		}
+		select {
+		case <-changed:
+		case <-asked:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// twins are the schedulers of this one's life that the gossip tells of. Most often it is this one's predecessor, which was
+// killed and is not missed yet.
+func (n *schedulerNode) twins() (found []cluster.Member) {
+	all := n.members.List()
+	own := self(all)
+	for _, m := range all {
+		if m.Twin(&own) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// twin asks the twins whether they live. One to which this scheduler has to give way is a refusal: two ledgers of one life
+// would both let fetchers ask the same hosts.
+func (n *schedulerNode) twin(ctx context.Context) (living []cluster.Member, err error) {
+	for _, m := range n.twins() {
+		if !n.members.Answers(ctx, m) {
+			continue
+		}
+		if own := self(n.members.List()); m.Precedes(&own) {
+			return nil, errTwin(m.Address.String(), n.r.o.Dir)
+		}
+		living = append(living, m)
+	}
+	return living, nil
+}
+
+func errTwin(at, dir string) error {
+	return fmt.Errorf("%w: a scheduler at %s works on this crawl already, and one of the two directories is a copy: stop that one before %s goes on in its place; for a second crawl beside it, make a backup and restore it, with another secret",
+		cluster.ErrRefused, at, dir)
+}
+
+// self is this process among the members.
+func self(all []cluster.Member) (own cluster.Member) {
+	for _, m := range all {
+		if m.Self {
+			own = m
+		}
+	}
+	return own
+}
+
+// refuseTwin asks, on servers that others use too, whether a scheduler of this ledger's life listens there already. It comes
+// before anything is changed there.
+func (r *run) refuseTwin(life crawler.Life) error {
+	if notice, err := r.conn.Notice(r.life); err == nil && notice.Life == life {
+		return errTwin(publicNATS(r.o.NATS), r.o.Dir)
+	}
+	return nil // nobody answers, as it should be
+}
