@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -154,7 +155,7 @@ func New(o Options) (*Fetcher, error) {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
 	if o.PartialDir != "" {
-		if kit.partials, err = newPartials(o.PartialDir, o.Logger); err != nil {
+		if kit.partials, err = newPartials(o.PartialDir, o.Logger, (*os.File).Sync); err != nil {
 			return nil, fmt.Errorf("fetcher: %w", err)
 		}
 	}

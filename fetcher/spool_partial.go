@@ -62,6 +62,7 @@ type partials struct {
 	log   *slog.Logger
 	bytes int64 // kept at most; partialBytes but in tests
 	every int64 // bytes between syncs; partialSync but in tests
+	fsync func(*os.File) error
 
 	mu   sync.Mutex
 	idle map[string]partialInfo // by key: kept, and not lent
@@ -82,15 +83,21 @@ type partialInfo struct {
 
 // newPartials makes the directory (0700) if need be and reads what an earlier process left. A sidecar that
 // makes no sense is removed with its body.
-func newPartials(dir string, log *slog.Logger) (*partials, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+//
+// fsync makes a file durable, or the names in a directory; it is (*os.File).Sync but in tests.
+func newPartials(dir string, log *slog.Logger, fsync func(*os.File) error) (*partials, error) {
+	ps := &partials{dir: dir, log: log, bytes: partialBytes, every: partialSync, fsync: fsync, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = ps.syncNames(filepath.Dir(dir))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("make the directory of unfinished bodies: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of unfinished bodies: %w", err)
 	}
-	ps := &partials{dir: dir, log: log, bytes: partialBytes, every: partialSync, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
 	known := make(map[string]bool)
 	for _, e := range entries {
 		if key, ok := strings.CutSuffix(e.Name(), sidecarSuffix); ok {
@@ -281,7 +288,7 @@ func (p *partial) due(now time.Time) bool {
 
 // sync makes what came durable, and then says so in the sidecar.
 func (p *partial) sync() error {
-	if err := p.file.Sync(); err != nil {
+	if err := p.from.fsync(p.file); err != nil {
 		return fmt.Errorf("sync an unfinished body: %w", err)
 	}
 	p.synced = time.Now()
@@ -289,7 +296,7 @@ func (p *partial) sync() error {
 	info.Size, info.Saved = p.size, p.synced.UTC()
 	text, err := json.Marshal(info)
 	if err == nil {
-		err = replaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), text)
+		err = p.from.replaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), text)
 	}
 	if err != nil {
 		return fmt.Errorf("note an unfinished body: %w", err)
@@ -298,17 +305,29 @@ func (p *partial) sync() error {
 	return nil
 }
 
-// replaceFile gives a file a new content: all of it or, after a crash, the old one.
-func replaceFile(name string, text []byte) error {
+// replaceFile gives a file a new content: all of it or, after a crash, the old one. It is durable then, with all names in the
+// directory.
+func (ps *partials) replaceFile(name string, text []byte) error {
 	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, ps.fsync(f), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(name+".tmp", name)
+	if err := os.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	return ps.syncNames(ps.dir)
+}
+
+func (ps *partials) syncNames(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(ps.fsync(d), d.Close())
 }
 
 // forget drops what is there.

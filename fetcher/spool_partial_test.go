@@ -14,7 +14,7 @@ import (
 
 func testPartials(t testing.TB, dir string) *partials {
 	t.Helper()
-	ps, err := newPartials(dir, slog.New(slog.DiscardHandler))
+	ps, err := newPartials(dir, slog.New(slog.DiscardHandler), (*os.File).Sync)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 func TestTheOldestBodiesGoWhenThereAreTooMany(t *testing.T) {
 	var log strings.Builder
 	dir := t.TempDir()
-	ps, err := newPartials(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	ps, err := newPartials(dir, slog.New(slog.NewTextHandler(&log, nil)), (*os.File).Sync)
 	if err != nil {
 		t.Fatal(err)
 	}

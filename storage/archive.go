@@ -72,6 +72,7 @@ func (o *WARCOptions) validate() error {
 type WARC struct {
 	dir     string // the crawl directory
 	process string // random, last in file names: two fetchers of one name never write one file's name
+	fsync   fsyncer
 	o       WARCOptions
 	encoder *warc.Encoder
 	buffers sync.Pool                              // of *bytes.Buffer
@@ -96,20 +97,23 @@ type WARC struct {
 
 // NewWARC opens the archive below dir, which is made where it is missing. Files that an earlier run of
 // the same name left open are recovered.
-func NewWARC(dir string, o WARCOptions) (*WARC, error) {
+func NewWARC(dir string, o WARCOptions) (*WARC, error) { return newWARC(dir, o, osFsync) }
+
+func newWARC(dir string, o WARCOptions, fsync fsyncer) (*WARC, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("archive options: %w", err)
 	}
-	w := &WARC{dir: dir, o: o, process: strings.ToLower(rand.Text()[:10]), encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip),
-		create: createArchiveFile, syncing: make(chan struct{}, 1)}
+	w := &WARC{dir: dir, o: o, process: strings.ToLower(rand.Text()[:10]), fsync: fsync,
+		encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip), syncing: make(chan struct{}, 1)}
+	w.create = w.createFile
 	w.buffers.New = func() any { return new(bytes.Buffer) }
-	if err := makeDirs(dir, archiveDir); err != nil {
+	if err := fsync.makeDirs(dir, archiveDir); err != nil {
 		return nil, fmt.Errorf("make archive directory: %w", err)
 	}
 	if err := os.RemoveAll(w.scratch()); err != nil {
 		return nil, fmt.Errorf("remove unfinished records: %w", err)
 	}
-	number, err := recoverWARCs(dir, o.Logger, func(n warcName) bool { return n.prefix == o.Prefix })
+	number, err := recoverWARCs(dir, o.Logger, fsync, func(n warcName) bool { return n.prefix == o.Prefix })
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +207,7 @@ func (w *WARC) syncOnce(target uint64) error {
 	}
 	err := w.syncFile(f)
 	if err == nil && made {
-		err = syncDirectory(filepath.Join(w.dir, archiveDir))
+		err = w.fsync.directory(filepath.Join(w.dir, archiveDir))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

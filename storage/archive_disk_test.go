@@ -78,7 +78,7 @@ func TestAFullDiskCostsTheExchangeAndNothingElse(t *testing.T) {
 	}
 	mustVerify(t, dir, one, digestOf("one"))
 	mustVerify(t, dir, three, digestOf("three"))
-	if cut, err := warc.Recover(filepath.Join(dir, one.File)); cut != 0 || err != nil {
+	if cut, err := warc.Recover(filepath.Join(dir, one.File), osFsync); cut != 0 || err != nil {
 		t.Errorf("the file is not whole: %d, %v", cut, err)
 	}
 }

@@ -42,9 +42,22 @@ func makeFinal(f archiveFile) error {
 // isFinal reports whether makeFinal was called.
 func isFinal(info fs.FileInfo) bool { return info.Mode().Perm()&0o222 == 0 }
 
-func createArchiveFile(path string) (archiveFile, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+// createFile is how files are made but in tests.
+func (w *WARC) createFile(path string) (archiveFile, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return &syncedFile{f, w.fsync}, nil
 }
+
+// syncedFile is synced as its archive says.
+type syncedFile struct {
+	*os.File
+	fsync fsyncer
+}
+
+func (f *syncedFile) Sync() error { return f.fsync(f.File) }
 
 // append adds n encoded bytes whose first length bytes are the record to be pointed to.
 func (w *WARC) append(src io.Reader, n, length int64) (crawler.Locator, error) {
@@ -171,7 +184,7 @@ func (w *WARC) finishFile() error {
 	err := w.broken
 	if err == nil {
 		if err = w.syncFile(f); err == nil {
-			err = syncDirectory(filepath.Join(w.dir, archiveDir))
+			err = w.fsync.directory(filepath.Join(w.dir, archiveDir))
 		}
 	}
 	if err != nil {
@@ -252,7 +265,7 @@ func (w *WARC) putOwnFile(ctx context.Context, x *crawler.Exchange) (l crawler.L
 	if err != nil {
 		return l, err
 	}
-	if err := errors.Join(tmp.Sync(), makeFinal(tmp), tmp.Close()); err != nil {
+	if err := errors.Join(w.fsync(tmp), makeFinal(tmp), tmp.Close()); err != nil {
 		return l, err
 	}
 	target := filepath.Join(w.dir, archiveDir, name)
@@ -263,7 +276,7 @@ func (w *WARC) putOwnFile(ctx context.Context, x *crawler.Exchange) (l crawler.L
 		return l, err
 	}
 	l = crawler.Locator{File: archiveDir + "/" + name, Offset: at, Length: length}
-	if err := syncDirectory(filepath.Join(w.dir, archiveDir)); err != nil {
+	if err := w.fsync.directory(filepath.Join(w.dir, archiveDir)); err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.broken = fmt.Errorf("sync archive: %w", err)
@@ -296,7 +309,7 @@ func isWARCPrefix(s string) bool {
 // recoverWARCs cuts torn ends off the files that were left open, of those that mine picks, and makes them
 // final. It returns the highest number of such a file. A file that is broken elsewhere than at its end is
 // reported and left: its other records can be read.
-func recoverWARCs(dir string, log *slog.Logger, mine func(warcName) bool) (number int, err error) {
+func recoverWARCs(dir string, log *slog.Logger, fsync fsyncer, mine func(warcName) bool) (number int, err error) {
 	entries, err := os.ReadDir(filepath.Join(dir, archiveDir))
 	if err != nil {
 		return 0, fmt.Errorf("list archive: %w", err)
@@ -307,14 +320,14 @@ func recoverWARCs(dir string, log *slog.Logger, mine func(warcName) bool) (numbe
 			continue
 		}
 		number = max(number, n.number)
-		if err := recoverWARC(filepath.Join(dir, archiveDir, e.Name()), log); err != nil {
+		if err := recoverWARC(filepath.Join(dir, archiveDir, e.Name()), log, fsync); err != nil {
 			return 0, err
 		}
 	}
 	return number, nil
 }
 
-func recoverWARC(path string, log *slog.Logger) error {
+func recoverWARC(path string, log *slog.Logger, fsync fsyncer) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("recover archive: %w", err)
@@ -323,7 +336,7 @@ func recoverWARC(path string, log *slog.Logger) error {
 		return nil
 	}
 	start := time.Now()
-	cut, err := warc.Recover(path)
+	cut, err := warc.Recover(path, fsync)
 	if _, broken := errors.AsType[*warc.Error](err); broken {
 		log.Error("WARC file is broken and left as it is", "file", path, "error", err)
 		return nil
@@ -338,13 +351,4 @@ func recoverWARC(path string, log *slog.Logger) error {
 		return os.Remove(path)
 	}
 	return os.Chmod(path, info.Mode().Perm()&^0o222)
-}
-
-// syncDirectory makes the names in a directory durable.
-func syncDirectory(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

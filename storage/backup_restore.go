@@ -48,7 +48,7 @@ func ReadBackupInfo(r io.Reader) (BackupInfo, error) {
 func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info BackupInfo, err error) {
 	_, statErr := os.Lstat(path)
 	made := errors.Is(statErr, fs.ErrNotExist)
-	if err := os.MkdirAll(path, 0o777); err != nil {
+	if err := fsyncer(osFsync).makeDir(path, dirMode); err != nil {
 		return info, fmt.Errorf("make crawl directory: %w", err)
 	}
 	if err := restorable(path); err != nil {
@@ -58,7 +58,7 @@ func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info
 	if err != nil {
 		return info, err
 	}
-	d := &Dir{path: path, lock: lock}
+	d := &Dir{path: path, lock: lock, fsync: osFsync}
 	staging := filepath.Join(path, restoringName)
 	if err = d.forgetRestore(); err == nil {
 		info, err = d.restore(ctx, r, staging, now)
@@ -117,7 +117,7 @@ func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time
 	if err := os.MkdirAll(filepath.Join(staging, "ledger"), 0o700); err != nil {
 		return BackupInfo{}, fmt.Errorf("make room for the backup: %w", err)
 	}
-	info, err := unpack(ctx, r, staging)
+	info, err := unpack(ctx, r, staging, d.fsync)
 	if err != nil {
 		return info, err
 	}
@@ -134,7 +134,7 @@ func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time
 			return info, fmt.Errorf("put the backup in its place: %w", err)
 		}
 	}
-	if err := syncDir(d.path + "/"); err != nil {
+	if err := d.fsync.directory(d.path); err != nil {
 		return info, err
 	}
 	if err := d.furnish(true); err != nil { // from here on it is a crawl
@@ -144,7 +144,7 @@ func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time
 }
 
 // unpack writes the files of a backup into a directory. When it returns nil they are durable and whole.
-func unpack(ctx context.Context, r io.Reader, dir string) (info BackupInfo, err error) {
+func unpack(ctx context.Context, r io.Reader, dir string, fsync fsyncer) (info BackupInfo, err error) {
 	b, err := newBackupReader(ctx, r)
 	if err != nil {
 		return info, err
@@ -156,6 +156,7 @@ func unpack(ctx context.Context, r io.Reader, dir string) (info BackupInfo, err 
 	if err := enoughRoom(dir, info.Bytes); err != nil {
 		return info, err
 	}
+	b.fsync = fsync
 	if b.root, err = os.OpenRoot(dir); err != nil {
 		return info, fmt.Errorf("unpack the backup: %w", err)
 	}
@@ -172,7 +173,7 @@ func unpack(ctx context.Context, r io.Reader, dir string) (info BackupInfo, err 
 	if b.files != info.Files || b.bytes != info.Bytes {
 		return info, damagedBackup(fmt.Errorf("it has %d files of %d bytes in place of %d of %d", b.files, b.bytes, info.Files, info.Bytes))
 	}
-	return info, errors.Join(syncDir(filepath.Join(dir, "ledger")+"/"), syncDir(dir+"/"))
+	return info, errors.Join(fsync.directory(filepath.Join(dir, "ledger")), fsync.directory(dir))
 }
 
 func enoughRoom(dir string, need int64) error {
@@ -193,7 +194,8 @@ type backupReader struct {
 	tar   *tar.Reader
 	sum   *backupSum
 	root  *os.Root // where to
-	files int      // of the ledger, so far
+	fsync fsyncer
+	files int // of the ledger, so far
 	bytes int64
 }
 
@@ -309,7 +311,7 @@ func (b *backupReader) file(h *tar.Header, name string, most int64) error {
 	if from.err != nil {
 		return errors.Join(b.wrong(from.err), f.Close())
 	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, b.fsync(f), f.Close()); err != nil {
 		return fmt.Errorf("unpack the backup: %w", err)
 	}
 	return nil

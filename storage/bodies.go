@@ -27,15 +27,17 @@ type Bodies struct {
 }
 
 // NewBodies opens the directory.
-func NewBodies(dir string) (*Bodies, error) {
-	if err := makeDirs(dir, filesDir, incomingDir); err != nil {
+func NewBodies(dir string) (*Bodies, error) { return newBodies(dir, osFsync) }
+
+func newBodies(dir string, fsync fsyncer) (*Bodies, error) {
+	if err := fsync.makeDirs(dir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open files: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open files: %w", err)
 	}
-	return &Bodies{root: root, fsync: osFsync, dirs: map[string]bool{}}, nil
+	return &Bodies{root: root, fsync: fsync, dirs: map[string]bool{}}, nil
 }
 
 // Close closes the directory.

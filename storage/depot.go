@@ -41,21 +41,43 @@ type Depot struct {
 }
 
 // NewDepot opens the depot below dir.
-func NewDepot(dir string) (*Depot, error) {
-	if err := makeDirs(dir, archiveDir, filesDir, incomingDir); err != nil {
+func NewDepot(dir string) (*Depot, error) { return newDepot(dir, osFsync) }
+
+func newDepot(dir string, fsync fsyncer) (*Depot, error) {
+	if err := fsync.makeDirs(dir, archiveDir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open depot: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open depot: %w", err)
 	}
+	d := &Depot{root: root, fsync: fsync, busy: map[string]chan struct{}{}}
 	if err = root.MkdirAll(bodiesDir, privateDir); err == nil {
-		err = fsyncer(osFsync).name(root, incomingDir)
+		err = d.syncLeft()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open depot: %w", err), root.Close())
 	}
-	return &Depot{root: root, fsync: osFsync, busy: map[string]chan struct{}{}}, nil
+	return d, nil
+}
+
+// syncLeft syncs the files that grow, and their names: a process that was killed may not have come to it, and Size
+// tells the sender that they are here.
+func (d *Depot) syncLeft() error {
+	left := map[string]bool{incomingDir: true, archiveDir: true}
+	for _, dir := range []string{incomingDir, archiveDir} {
+		entries, err := fs.ReadDir(d.root.FS(), dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err == nil && info.Mode().IsRegular() && !isFinal(info) {
+				left[dir+"/"+e.Name()] = true
+			}
+		}
+	}
+	return d.fsync.names(d.root, left)
 }
 
 // Close closes the depot.
@@ -201,8 +223,8 @@ func (d *Depot) finishWARC(ctx context.Context, name string, size int64, digest 
 		return err
 	case isFinal(info) && !same:
 		return ErrTaken
-	case isFinal(info):
-		return nil
+	case isFinal(info): // a crash may have come between this and the sync
+		return d.fsync.name(d.root, name)
 	case info.Size() < size:
 		return fmt.Errorf("%d of %d bytes have arrived: %w", info.Size(), size, ErrOffset)
 	case !same:

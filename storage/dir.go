@@ -59,16 +59,19 @@ const (
 // The lock is the operating system's (flock), so it ends with the process however that ends, and a lock
 // file that lies around means nothing. Methods are safe for concurrent use.
 type Dir struct {
-	path string
-	lock *os.File
+	path  string
+	lock  *os.File
+	fsync fsyncer
 }
 
 // OpenDir opens a crawl directory and locks it. With create it is made when it is missing or empty.
 // Otherwise a directory that holds no crawl is refused with ErrNotCrawl, one that another trawl works in
 // with ErrInUse (commands then go to its [ControlSocket]), one of a newer trawl with ErrNewer.
-func OpenDir(path string, create bool) (*Dir, error) {
+func OpenDir(path string, create bool) (*Dir, error) { return openDirOn(osFsync, path, create) }
+
+func openDirOn(fsync fsyncer, path string, create bool) (*Dir, error) {
 	if create {
-		if err := os.MkdirAll(path, dirMode); err != nil {
+		if err := fsync.makeDir(path, dirMode); err != nil {
 			return nil, fmt.Errorf("make crawl directory: %w", err)
 		}
 	}
@@ -80,7 +83,7 @@ func OpenDir(path string, create bool) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, lock: lock}
+	d := &Dir{path: path, lock: lock, fsync: fsync}
 	if create {
 		err = d.furnish(version == 0)
 	}
@@ -237,7 +240,7 @@ func (d *Dir) furnish(fresh bool) error {
 	if !fresh {
 		return nil
 	}
-	err := replaceFile(filepath.Join(d.path, versionName), fileMode, func(f *os.File) error {
+	err := d.fsync.replaceFile(filepath.Join(d.path, versionName), fileMode, func(f *os.File) error {
 		_, err := fmt.Fprintf(f, "%d\n", dirVersion)
 		return err
 	})

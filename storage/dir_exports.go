@@ -26,7 +26,7 @@ func (d *Dir) LeaveExports(files []string) error {
 			return fmt.Errorf("note exports: %w", err)
 		}
 	}
-	err := replaceFile(note, 0o600, func(f *os.File) error { return json.NewEncoder(f).Encode(whole) })
+	err := d.fsync.replaceFile(note, 0o600, func(f *os.File) error { return json.NewEncoder(f).Encode(whole) })
 	if err != nil {
 		return fmt.Errorf("note exports: %w", err)
 	}

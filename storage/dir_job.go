@@ -7,7 +7,7 @@ import (
 
 // WriteJob replaces the file with the settings in force, for people. A crash leaves the old file or the new one.
 func (d *Dir) WriteJob(text []byte) error {
-	err := replaceFile(d.JobFile(), privateFile, func(f *os.File) error {
+	err := d.fsync.replaceFile(d.JobFile(), privateFile, func(f *os.File) error {
 		_, err := f.Write(text)
 		return err
 	})

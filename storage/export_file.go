@@ -70,7 +70,7 @@ func writeFile(ctx context.Context, path string, mode fs.FileMode, write func(*o
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return writeDirectly(ctx, path, write)
 	}
-	return replaceFile(path, mode, write)
+	return fsyncer(osFsync).replaceFile(path, mode, write)
 }
 
 func compressed(w io.Writer, compress bool, write func(io.Writer) (int64, error)) (int64, error) {
@@ -121,7 +121,7 @@ func openPipe(ctx context.Context, path string) (*os.File, error) {
 // directory. After an error the temporary file is gone, and an older file of that name is as it was (unless
 // it is the last sync that failed). A crash may leave a temporary file, whose name begins with a dot and
 // the name meant; see removeStale.
-func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
+func (s fsyncer) replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
 	path = linkTarget(path) // replace what the link names, not the link
 	dir, base := filepath.Split(path)
 	f, err := createTemp(dir, base, mode)
@@ -137,13 +137,13 @@ func replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := s(f); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return s.directory(orHere(dir))
 }
 
 func linkTarget(path string) string {
@@ -151,18 +151,6 @@ func linkTarget(path string) string {
 		return target
 	}
 	return path
-}
-
-// syncDir makes a rename in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(orHere(dir))
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	return nil
 }
 
 // orHere is the directory that filepath.Split gave.

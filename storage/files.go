@@ -40,15 +40,17 @@ type Files struct {
 
 // NewFiles opens the archive below dir, which is made where it is missing. What an earlier run left
 // without a name is removed: no row tells of it.
-func NewFiles(dir string, o FilesOptions) (*Files, error) {
-	if err := makeDirs(dir, filesDir, incomingDir); err != nil {
+func NewFiles(dir string, o FilesOptions) (*Files, error) { return newFiles(dir, o, osFsync) }
+
+func newFiles(dir string, o FilesOptions, fsync fsyncer) (*Files, error) {
+	if err := fsync.makeDirs(dir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("make files directory: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open files directory: %w", err)
 	}
-	f := &Files{dir: dir, root: root, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), fsync: osFsync,
+	f := &Files{dir: dir, root: root, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), fsync: fsync,
 		syncing: make(chan struct{}, 1), pending: map[string]string{}}
 	err = root.RemoveAll(f.scratch())
 	for _, d := range []string{f.scratch(), bodiesDir} {

@@ -2,10 +2,12 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +19,47 @@ type fsyncer func(*os.File) error
 
 // osFsync is the operating system's.
 func osFsync(f *os.File) error { return f.Sync() }
+
+// directory makes durable which names stand in a directory.
+func (s fsyncer) directory(dir string) error {
+	d, err := os.Open(dir)
+	if err == nil {
+		err = errors.Join(s(d), d.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}
+
+// makeDir makes a directory, and those that lead to it, where they are missing; the names of those are durable then.
+func (s fsyncer) makeDir(dir string, mode fs.FileMode) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	above := filepath.Dir(filepath.Clean(dir))
+	err := os.Mkdir(dir, mode)
+	if errors.Is(err, fs.ErrNotExist) && above != dir {
+		if err = s.makeDir(above, mode); err == nil {
+			err = os.Mkdir(dir, mode)
+		}
+	}
+	if err != nil {
+		return unless(err, fs.ErrExist) // another process was quicker; what is no directory will be noticed
+	}
+	return unless(s.directory(above), fs.ErrPermission) // nobody can sync what he may not read
+}
+
+// makeDirs is [makeDirs], and the names are durable then, also those that an earlier process made and did not sync.
+func (s fsyncer) makeDirs(dir string, names ...string) error {
+	if err := s.makeDir(dir, dirMode); err != nil {
+		return err
+	}
+	if err := makeDirs(dir, names...); err != nil {
+		return err
+	}
+	return s.directory(dir)
+}
 
 // name syncs a file or directory by its name.
 func (s fsyncer) name(root *os.Root, name string) error {

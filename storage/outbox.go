@@ -26,13 +26,17 @@ type Outbox struct {
 // NewOutbox opens the directory of a fetcher whose archive is already open: w, or nil when it
 // is not a [WARC]. WARC files that an earlier run left, under whatever name, are recovered and final.
 func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
+	return newOutbox(dir, w, log, osFsync)
+}
+
+func newOutbox(dir string, w *WARC, log *slog.Logger, fsync fsyncer) (*Outbox, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	if err := makeDirs(dir, archiveDir, incomingDir); err != nil {
+	if err := fsync.makeDirs(dir, archiveDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	// Those of w's own name were recovered when w was opened, and one of them may be growing by now.
 	others := func(n warcName) bool { return w == nil || n.prefix != w.o.Prefix }
-	if _, err := recoverWARCs(dir, log, others); err != nil {
+	if _, err := recoverWARCs(dir, log, fsync, others); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	root, err := os.OpenRoot(dir)

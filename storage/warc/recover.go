@@ -12,15 +12,26 @@ import (
 	"strings"
 )
 
-// Recover cuts a torn end off the file, back to the end of its last whole record, and makes that durable. It
-// tells how many bytes were cut, 0 for a file that is whole. A broken record that whole ones follow is
-// no torn end: the file is left as it is, and the error tells where. The file must not be written to meanwhile.
-func Recover(path string) (cut int64, err error) {
+// Recover cuts a torn end off the file, back to the end of its last whole record, and makes what is left durable with
+// fsync: a process that was killed may not have come to it. It tells how many bytes were cut, 0 for a file that is whole. A
+// broken record that whole ones follow is no torn end: the file is left as it is, and the error tells where. The file must
+// not be written to meanwhile.
+func Recover(path string, fsync func(*os.File) error) (cut int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return 0, fmt.Errorf("recover WARC file: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if cut, err = cutTorn(f, path); err != nil {
+		return 0, err
+	}
+	if err := fsync(f); err != nil {
+		return 0, fmt.Errorf("recover WARC file: %w", err)
+	}
+	return cut, nil
+}
+
+func cutTorn(f *os.File, path string) (cut int64, err error) {
 	err = scan(f)
 	if err == nil {
 		return 0, nil
@@ -43,9 +54,6 @@ func Recover(path string) (cut int64, err error) {
 		return 0, fmt.Errorf("recover WARC file: %w", err)
 	}
 	if err := f.Truncate(bad.Offset); err != nil {
-		return 0, fmt.Errorf("recover WARC file: %w", err)
-	}
-	if err := f.Sync(); err != nil {
 		return 0, fmt.Errorf("recover WARC file: %w", err)
 	}
 	return end - bad.Offset, nil

@@ -194,7 +194,7 @@ func TestATornEndIsCutAtEveryByte(t *testing.T) {
 			if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cut, err := Recover(path)
+			cut, err := Recover(path, (*os.File).Sync)
 			info, statErr := os.Stat(path)
 			if err != nil || statErr != nil || cut != size-want || info.Size() != want {
 				t.Fatalf("gzip %v, %d bytes: cut %d, %v, %v; want %d left", gz, size, cut, err, info.Size(), want)
@@ -215,7 +215,7 @@ func TestAnEndOfZerosOrGarbageIsCut(t *testing.T) {
 			if err := os.WriteFile(path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if cut, err := Recover(path); err != nil || cut != ends[1]-ends[0] {
+			if cut, err := Recover(path, (*os.File).Sync); err != nil || cut != ends[1]-ends[0] {
 				t.Errorf("gzip %v, filled with %d: cut %d, %v; want %d", gz, fill, cut, err, ends[1]-ends[0])
 			}
 		}
@@ -230,7 +230,7 @@ func TestABrokenRecordBeforeWholeOnesIsNotCut(t *testing.T) {
 		if err := os.WriteFile(path, whole, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cut, err := Recover(path)
+		cut, err := Recover(path, (*os.File).Sync)
 		bad, ok := errors.AsType[*Error](err)
 		if !ok || cut != 0 || bad.Offset != ends[0] || bad.Torn {
 			t.Errorf("gzip %v: cut %d, %v; want a broken record at %d", gz, cut, err, ends[0])
@@ -248,7 +248,7 @@ func TestATornPlainRecordWhoseBodyIsAnArchiveIsCutWhole(t *testing.T) {
 	if err := os.WriteFile(path, whole[:ends[1]-3], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if cut, err := Recover(path); err != nil || cut != ends[1]-3-ends[0] {
+	if cut, err := Recover(path, (*os.File).Sync); err != nil || cut != ends[1]-3-ends[0] {
 		t.Errorf("cut %d, %v", cut, err)
 	}
 }

@@ -1,0 +1,51 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"trawl/crawler"
+)
+
+// syncedBodies notes whether what was done is durable.
+type syncedBodies struct {
+	err    error
+	synced bool
+}
+
+func (b *syncedBodies) Place(context.Context, crawler.URL, crawler.Digest, int64, string) error {
+	return nil
+}
+func (b *syncedBodies) Link(context.Context, string, string) error { return nil }
+func (b *syncedBodies) Sync() error {
+	b.synced = b.err == nil
+	return b.err
+}
+
+func TestNamesAreDurableBeforeTheLedgerSaysThatTheyAreThere(t *testing.T) {
+	bodies := &syncedBodies{}
+	s := &Scheduler{o: Options{Bodies: bodies}, placed: make(chan placed)}
+	b := &placeBatch{s: s, ctx: t.Context(), placed: placed{done: []crawler.Unplaced{{Version: 1}}}}
+	end := make(chan error)
+	go func() { end <- b.flush() }()
+	p := <-s.placed
+	if !bodies.synced || len(p.done) != 1 {
+		t.Errorf("the ledger hears of %d rows; the names are durable: %v", len(p.done), bodies.synced)
+	}
+	close(p.reply)
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamesThatCannotBeSyncedAreNotNoted(t *testing.T) {
+	full := errors.New("the disk is full")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody waits for an answer
+	s := &Scheduler{o: Options{Bodies: &syncedBodies{err: full}}, placed: make(chan placed, 1)}
+	b := &placeBatch{s: s, ctx: ctx, placed: placed{done: []crawler.Unplaced{{Version: 1}}}}
+	if err := b.flush(); !errors.Is(err, full) || len(s.placed) > 0 {
+		t.Errorf("%v; the ledger hears of it: %v", err, len(s.placed) > 0)
+	}
+}

@@ -1,0 +1,441 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"trawl/crawler"
+	"trawl/crawler/disktest"
+	"trawl/storage/warc"
+)
+
+// forgetfulDir is a directory on a disk that forgets what is not synced.
+func forgetfulDir(t *testing.T) (*disktest.Disk, string) {
+	root := t.TempDir()
+	return disktest.New(t, root), filepath.Join(root, "new", "crawl")
+}
+
+// cut runs a check on what a power cut leaves of the directory.
+func cut(t *testing.T, disk *disktest.Disk, check func(t *testing.T, dir string)) {
+	t.Helper()
+	disk.Cut(t, func(t *testing.T, root string) { check(t, filepath.Join(root, "new", "crawl")) })
+}
+
+func TestTheOperatingSystemIsAskedToSync(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if osFsync(w) == nil {
+		t.Error("a pipe was synced, which no system does")
+	}
+}
+
+func TestRecordsThatWereSyncedOutliveAPowerCut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    WARCOptions
+		end  func(*WARC) error
+	}{
+		{"in one file", WARCOptions{}, func(w *WARC) error { return w.Sync(context.Background()) }},
+		{"in files of an exchange each", WARCOptions{MaxSize: 1}, func(w *WARC) error { return w.Sync(context.Background()) }},
+		{"in a file that was closed", WARCOptions{}, (*WARC).Close},
+		{"not compressed", WARCOptions{Compress: crawler.CompressNone}, func(w *WARC) error { return w.Sync(context.Background()) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			disk, dir := forgetfulDir(t)
+			c.o.Prefix = "f1"
+			w, err := newWARC(dir, c.o, disk.Fsync)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			kept := make(map[string]crawler.Locator)
+			for n := range 3 {
+				body := fmt.Sprint("body ", n)
+				kept[body] = mustPut(t, w, exchangeOf(t, fmt.Sprint("http://a.example/", n), body))
+			}
+			if err := c.end(w); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.usable(); err == nil { // what nobody synced stands in nobody's way
+				mustPut(t, w, exchangeOf(t, "http://a.example/last", "not synced"))
+			}
+			cut(t, disk, func(t *testing.T, dir string) {
+				openWARC(t, dir, WARCOptions{})
+				for body, l := range kept {
+					mustVerify(t, dir, l, digestOf(body))
+				}
+			})
+		})
+	}
+}
+
+func TestALargeBodyOutlivesAPowerCut(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	w, err := newWARC(dir, WARCOptions{Prefix: "f1", MaxSize: 10}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	l := mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/", "a large body")))
+	mustSync(t, w)
+	cut(t, disk, func(t *testing.T, dir string) {
+		openWARC(t, dir, WARCOptions{})
+		mustVerify(t, dir, l, digestOf("a large body"))
+	})
+}
+
+// What a process that was killed left is recovered and final: nobody looks at it again after the power cut.
+func TestARecoveredFileIsWholeAfterAPowerCut(t *testing.T) {
+	for _, torn := range []string{"", "a torn end"} {
+		disk, dir := forgetfulDir(t)
+		w, err := newWARC(dir, WARCOptions{Prefix: "f1"}, disk.Fsync)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+		mustSync(t, w)
+		mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+		if _, err := w.file.WriteAt([]byte(torn), w.size); err != nil {
+			t.Fatal(err)
+		}
+		if torn != "" {
+			if err := w.file.Sync(); err != nil { // as much as the system wrote by itself
+				t.Fatal(err)
+			}
+		}
+		if err := w.file.Close(); err != nil { // killed: the file is neither synced nor final
+			t.Fatal(err)
+		}
+		next, err := newWARC(dir, WARCOptions{Prefix: "f1"}, disk.Fsync)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		cut(t, disk, func(t *testing.T, dir string) {
+			openWARC(t, dir, WARCOptions{})
+			mustVerify(t, dir, l, digestOf("one"))
+			if cut, err := warc.Recover(filepath.Join(dir, l.File), osFsync); cut != 0 || err != nil {
+				t.Errorf("left with a torn end %q: %d bytes of it are there again, %v", torn, cut, err)
+			}
+		})
+	}
+}
+
+func TestPlainFilesThatWereSyncedOutliveAPowerCut(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	mustPut(t, f, exchangeOf(t, "http://h/a", "one"))
+	mustPut(t, f, spooled(t, exchangeOf(t, "http://h/b", "two")))
+	mustSync(t, f)
+	mustPut(t, f, exchangeOf(t, "http://h/c", "not synced"))
+	cut(t, disk, func(t *testing.T, dir string) {
+		openFileArchive(t, dir)
+		wantTree(t, dir, map[string]string{bodyAt(t, "http://h/a", "one"): "one", bodyAt(t, "http://h/b", "two"): "two"})
+	})
+}
+
+func TestWhatTheDepotAcknowledgedOutlivesAPowerCut(t *testing.T) {
+	const content = "the whole content of the file"
+	for _, name := range []string{warcName1, fileName1} {
+		for _, c := range []struct {
+			name     string
+			sent     int64
+			finished bool
+		}{{"the beginning of a file", 7, false}, {"a file in pieces", 14, false}, {"a finished file", int64(len(content)), true}} {
+			t.Run(c.name+": "+name, func(t *testing.T) {
+				disk, dir := forgetfulDir(t)
+				d, err := newDepot(dir, disk.Fsync)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				err = upload(t.Context(), d, name, content[:c.sent], 7)
+				if err == nil && c.finished {
+					err = d.Finish(t.Context(), name, c.sent, digestOf(content))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				cut(t, disk, func(t *testing.T, dir string) {
+					d := openDepot(t, dir)
+					if n, err := d.Size(t.Context(), name); err != nil || n != c.sent {
+						t.Fatalf("%d of %d acknowledged bytes are there, %v", n, c.sent, err)
+					}
+					if c.finished {
+						wantFinished(t, dir, name, content)
+					}
+					if err := deliver(t.Context(), d, name, content); err != nil {
+						t.Errorf("the rest: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// wantFinished checks a file whose sender has removed its own.
+func wantFinished(t *testing.T, dir, name, content string) {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(dir, name))
+	if err != nil || isArchive(name) && !isFinal(info) {
+		t.Errorf("not final: %v", err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(dir, name)); string(text) != content {
+		t.Errorf("holds %q", text)
+	}
+}
+
+// The next one learns from the files themselves what has arrived, and the sender removes its own after Finish.
+func TestADepotSyncsWhatAKilledOneLeft(t *testing.T) {
+	const content = "xx"
+	for _, name := range []string{warcName1, fileName1} {
+		for n, when := range []string{"not killed", "at the first byte", "at all bytes", "at the final name"} {
+			t.Run(when+": "+name, func(t *testing.T) {
+				disk, dir := forgetfulDir(t)
+				var d *Depot
+				open := func() {
+					var err error
+					if d, err = newDepot(dir, disk.Fsync); err != nil {
+						t.Fatal(err)
+					}
+					opened := d
+					t.Cleanup(func() { opened.Close() })
+				}
+				appendOne := func() error {
+					at, err := d.Size(t.Context(), name)
+					if err == nil && at < int64(len(content)) {
+						err = d.Append(t.Context(), name, at, strings.NewReader("x"), 1)
+					}
+					return err
+				}
+				finish := func() error {
+					return d.Finish(t.Context(), name, int64(len(content)), digestOf(content))
+				}
+				steps := []func() error{appendOne, appendOne, finish}
+				for _, step := range steps[:n] {
+					open()
+					d.fsync = func(*os.File) error { return nil } // it is killed before it syncs
+					if err := step(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				open()
+				for _, step := range steps { // the sender asks again for what it has no answer to
+					if err := step(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				cut(t, disk, func(t *testing.T, dir string) { wantFinished(t, dir, name, content) })
+			})
+		}
+	}
+}
+
+// The sender goes on where Size says, whatever becomes of this process.
+func TestWhatADepotFindsIsDurable(t *testing.T) {
+	for _, name := range []string{warcName1, fileName1} {
+		disk, dir := forgetfulDir(t)
+		d, err := newDepot(dir, disk.Fsync)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		d.fsync = func(*os.File) error { return nil } // it is killed before it synced anything
+		if err := d.Append(t.Context(), name, 0, strings.NewReader("x"), 1); err != nil {
+			t.Fatal(err)
+		}
+		next, err := newDepot(dir, disk.Fsync)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		if n, err := next.Size(t.Context(), name); n != 1 || err != nil {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		cut(t, disk, func(t *testing.T, dir string) {
+			if text, err := os.ReadFile(filepath.Join(dir, growingName(name))); string(text) != "x" {
+				t.Errorf("holds %q, %v", text, err)
+			}
+		})
+	}
+}
+
+func TestWhatAnOutboxListsOutlivesAPowerCut(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	older, err := newWARC(dir, WARCOptions{Prefix: "older"}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, older, exchangeOf(t, "http://a.example/0", "by another name"))
+	mustSync(t, older)
+	mustPut(t, older, exchangeOf(t, "http://a.example/1", "not synced"))
+	if err := older.file.Close(); err != nil { // killed
+		t.Fatal(err)
+	}
+	w, err := newWARC(dir, WARCOptions{Prefix: "f1"}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	o, err := newOutbox(dir, w, nil, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+	mustSync(t, w)
+	mustPut(t, w, exchangeOf(t, "http://a.example/3", "not synced"))
+	list := pendingOf(t, o)
+	if len(list) != 2 {
+		t.Fatalf("pending: %v", list)
+	}
+	for _, s := range list {
+		want := readPending(t, o, s.Name)
+		cut(t, disk, func(t *testing.T, dir string) {
+			text, err := os.ReadFile(filepath.Join(dir, s.Name))
+			if err != nil || !bytes.HasPrefix(text, want) {
+				t.Errorf("%s: %d of %d bytes are there, %v", s.Name, len(text), len(want), err)
+			}
+		})
+	}
+}
+
+func TestNamesOfBodiesThatWereSyncedOutliveAPowerCut(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	mustPut(t, f, exchangeOf(t, "http://h/a", "body"))
+	mustSync(t, f)
+	b, err := newBodies(dir, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	steps := []func() error{
+		func() error { return place(t, b, "http://h/a", "body", "files/x/own") },
+		func() error { return b.Link(t.Context(), "files/x/own", "files/y/z/other") },
+		func() error { return b.copy(t.Context(), "files/x/own", "files/copy") }, // where there are no links
+		func() error { b.changed("files/copy"); return b.Sync() },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut(t, disk, func(t *testing.T, dir string) {
+		wantTree(t, dir, map[string]string{"files/x/own": "body", "files/y/z/other": "body", "files/copy": "body"})
+	})
+}
+
+// A crash may come after a body got its name and before that was synced. The ledger has it as unplaced, so it is placed again.
+func TestANameThatIsFoundInItsPlaceIsSyncedToo(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	mustPut(t, f, exchangeOf(t, "http://h/a", "body"))
+	mustSync(t, f)
+	for _, sync := range []bool{false, true} {
+		b, err := newBodies(dir, disk.Fsync)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		err = place(t, b, "http://h/a", "body", "files/x/own")
+		if err == nil {
+			err = b.Link(t.Context(), "files/x/own", "files/y/other")
+		}
+		if err == nil && sync {
+			err = b.Sync()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut(t, disk, func(t *testing.T, dir string) {
+		for _, name := range []string{"files/x/own", "files/y/other"} {
+			if text, err := os.ReadFile(filepath.Join(dir, name)); string(text) != "body" {
+				t.Errorf("%s holds %q, %v", name, text, err)
+			}
+		}
+	})
+}
+
+func TestAFileThatWasReplacedOutlivesAPowerCut(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "rows.jsonl")
+	if err := os.WriteFile(file, []byte("the older rows"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	disk := disktest.New(t, root)
+	err := fsyncer(disk.Fsync).replaceFile(file, 0o666, func(f *os.File) error {
+		_, err := f.WriteString("rows")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Cut(t, func(t *testing.T, root string) { wantTree(t, root, map[string]string{"rows.jsonl": "rows"}) })
+}
+
+func TestWhatACrawlDirectorySaysOfItselfOutlivesAPowerCut(t *testing.T) {
+	disk, dir := forgetfulDir(t)
+	d, err := openDirOn(disk.Fsync, dir, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.WriteJob([]byte("kind: crawl\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.LeaveExports([]string{"/x/rows.csv"}); err != nil {
+		t.Fatal(err)
+	}
+	cut(t, disk, func(t *testing.T, dir string) {
+		d := openDir(t, dir, false)
+		if text, _ := os.ReadFile(d.JobFile()); string(text) != "kind: crawl\n" {
+			t.Errorf("job %q", text)
+		}
+		if left, err := d.LeftExports(); err != nil || len(left) != 1 || left[0] != "/x/rows.csv" {
+			t.Errorf("left exports: %q, %v", left, err)
+		}
+		for _, path := range []string{d.Ledger(), d.Queue(), d.Archive(), d.Files(), d.incoming(), d.Exports()} {
+			if _, err := os.Stat(path); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestABackupThatWasUnpackedOutlivesAPowerCut(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 3)
+	file, _ := backupOf(t, d, l)
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "ledger"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	disk := disktest.New(t, root)
+	if _, err := unpack(t.Context(), bytes.NewReader(file), root, disk.Fsync); err != nil {
+		t.Fatal(err)
+	}
+	want := tree(t, root)
+	disk.Cut(t, func(t *testing.T, root string) { wantTree(t, root, want) })
+}
