@@ -207,6 +207,7 @@ func TestTallies(t *testing.T) {
 		{"one is leased", 0, 0, 1, false},
 		{"all that wait are parked", 2, 2, 0, true},
 		{"one of them is not", 2, 1, 0, false},
+		{"one waits, one is parked, one is leased", 2, 1, 1, false},
 		{"parked ones and one that is leased", 2, 2, 1, false},
 	} {
 		var y Tallies
