@@ -190,12 +190,11 @@ func parseIPv4Number(s string) (n uint64, ok bool) {
 // appendIPv6 appends an IPv6 literal with its brackets: hexadecimal pieces throughout, the longest run of
 // zeros left out.
 func appendIPv6(b []byte, raw string) (_ []byte, ok bool) {
-	if raw[len(raw)-1] != ']' || len(raw) < 2 {
+	if raw[len(raw)-1] != ']' {
 		return b, false
 	}
-	text := raw[1 : len(raw)-1]
-	a, err := netip.ParseAddr(text)
-	if err != nil || !a.Is6() || a.Zone() != "" || strings.IndexByte(text, '%') >= 0 {
+	a, err := netip.ParseAddr(raw[1 : len(raw)-1])
+	if err != nil || !a.Is6() || a.Zone() != "" {
 		return b, false
 	}
 	b = append(b, '[')

@@ -1,6 +1,9 @@
 package crawler
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAStoredURLKeepsItsTextThoughTheParserReadsItOtherwise(t *testing.T) {
 	for _, s := range []string{"http://example.com/", "https://EXAMPLE.com:443/a?", "http://h/a/../b", "http://xn--/x?y"} {
@@ -13,7 +16,13 @@ func TestAStoredURLKeepsItsTextThoughTheParserReadsItOtherwise(t *testing.T) {
 	if err != nil || u.Hostname() != "Old.example" || u.Port() != 8080 || u.RequestURI() != "/a/../b?q" {
 		t.Errorf("%v, %v: parts %q %d %q", u, err, u.Hostname(), u.Port(), u.RequestURI())
 	}
-	for _, s := range []string{"", "http://", "http:///", "http://h", "ftp://h/", "h/", "http://u@h/", "http://h/#f", "http://h/a b", "http://h?/", "http://h/\x00"} {
+	for more, taken := range map[int]bool{0: true, 1: false} {
+		s := "http://H/" + strings.Repeat("a", MaxURLBytes-len("http://H/")+more)
+		if u, err := StoredURL(s); taken != (err == nil) || taken && u.String() != s {
+			t.Errorf("%d bytes: %.20q, %v", len(s), u, err)
+		}
+	}
+	for _, s := range []string{"", "http://", "http:///", "http://h", "ftp://h/", "h/", "http://u@h/", "http://h/#f", "http://h/a b", "http://h?/", "http://h/\x00", "http://h/\x7f", "http://h\\x/", "http:h/A/../", "HTTP://h/"} {
 		if u, err := StoredURL(s); err == nil {
 			t.Errorf("%q is read as %v", s, u)
 		}
