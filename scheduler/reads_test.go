@@ -1,0 +1,153 @@
+package scheduler
+
+import (
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+// damaged is a ledger of which one kind of reading fails.
+type damaged struct {
+	*memLedger
+	what string
+	err  error
+}
+
+func (d *damaged) of(what string) error {
+	if d.what == what {
+		return d.err
+	}
+	return nil
+}
+
+func (d *damaged) Host(h crawler.Host) (crawler.HostState, bool, error) {
+	s, found, _ := d.memLedger.Host(h)
+	return s, found, d.of("host")
+}
+func (d *damaged) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) {
+	if err := d.of("rows"); err != nil {
+		return nil, err
+	}
+	return d.memLedger.Rows(keys)
+}
+func (d *damaged) Queue(h crawler.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error) {
+	rows, next, _ := d.memLedger.Queue(h, now, maxDepth, n)
+	return rows, next, d.of("queue")
+}
+func (d *damaged) Beyond(crawler.Host, int) (int64, error) { return 0, d.of("beyond") }
+func (d *damaged) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
+	files, _ := d.memLedger.Robots(h)
+	return files, d.of("robots")
+}
+func (d *damaged) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) {
+	errands, _ := d.memLedger.Errands(h, n)
+	return errands, d.of("errands")
+}
+func (d *damaged) Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error) {
+	waiters, _ := d.memLedger.Waiters(u, n)
+	return waiters, d.of("waiters")
+}
+func (d *damaged) Waits(hop crawler.RobotsHop) (bool, error) {
+	waits, _ := d.memLedger.Waits(hop)
+	return waits, d.of("waits")
+}
+func (d *damaged) Answer(u crawler.URL) (crawler.HopAnswer, bool, error) {
+	a, found, _ := d.memLedger.Answer(u)
+	return a, found, d.of("answer")
+}
+func (d *damaged) Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error) {
+	answers, _ := d.memLedger.Handing(h, n)
+	return answers, d.of("handing")
+}
+func (d *damaged) Domain(name string) (crawler.DomainState, bool, error) {
+	s, found, _ := d.memLedger.Domain(name)
+	return s, found, d.of("domain")
+}
+func (d *damaged) Due(n int) ([]crawler.DueHost, error) {
+	due, _ := d.memLedger.Due(n)
+	return due, d.of("due")
+}
+func (d *damaged) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+	if err := d.of("hosts"); err != nil {
+		return func(yield func(crawler.HostState, error) bool) { yield(crawler.HostState{}, err) }
+	}
+	return d.memLedger.HostsFrom(from)
+}
+func (d *damaged) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
+	if err := d.of("rows from"); err != nil {
+		return func(yield func(*crawler.Row, error) bool) { yield(&crawler.Row{}, err) }
+	}
+	return d.memLedger.RowsFrom(from)
+}
+
+// TestALedgerThatCannotBeReadEndsTheStep: nothing of the step is committed, whatever could not be read.
+func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
+	h, u := crawler.Host("a.test"), mustURL("http://a.test/1")
+	hop := crawler.RobotsHop{For: "b.test", Scheme: "http", URL: u, Count: 1}
+	known := func() *crawler.HostState {
+		return &crawler.HostState{Host: h, Errands: 1, Handing: 1, Counts: [7]int64{crawler.Waiting: 1}}
+	}
+	for name, tt := range map[string]struct {
+		what string
+		do   func(st *step, d *damaged)
+	}{
+		"a host that is edited":        {"host", func(st *step, _ *damaged) { st.host(h) }},
+		"a host that is looked at":     {"host", func(st *step, _ *damaged) { st.peekHost(h) }},
+		"rows":                         {"rows", func(st *step, _ *damaged) { st.load([]crawler.URLKey{u.Key()}) }},
+		"rows of links":                {"rows", func(st *step, _ *damaged) { st.links = []candidate{{url: u}}; st.admit() }},
+		"the queue of a turn":          {"queue", func(st *step, _ *damaged) { st.fillTurn(known(), &turn{}) }},
+		"the queue of one given up":    {"queue", func(st *step, _ *damaged) { st.giveUpBatch(&crawler.HostState{Host: h}) }},
+		"URLs that are too deep":       {"beyond", func(st *step, _ *damaged) { st.s.job.Job.Depth = 1; st.countDeep(known()) }},
+		"robots.txt":                   {"robots", func(st *step, _ *damaged) { st.robotsOf(h) }},
+		"errands of a turn":            {"errands", func(st *step, _ *damaged) { st.errandsFor(known()) }},
+		"errands of one given up":      {"errands", func(st *step, _ *damaged) { st.failErrands(known()) }},
+		"those who wait for an answer": {"waiters", func(st *step, _ *damaged) { st.handOut(known(), &crawler.HopAnswer{URL: u}) }},
+		"whether an errand waits":      {"waits", func(st *step, _ *damaged) { st.putErrand(known(), hop) }},
+		"an answer":                    {"answer", func(st *step, _ *damaged) { st.answerOf(u) }},
+		"answers that are handed on":   {"handing", func(st *step, _ *damaged) { st.handOn(known()) }},
+		"a domain that is looked at":   {"domain", func(st *step, _ *damaged) { st.peekDomain("a.test") }},
+		"a domain that is edited": {"domain", func(st *step, _ *damaged) {
+			st.s.domains.put(&crawler.DomainState{Domain: "a.test"})
+			st.domain("a.test")
+		}},
+		"hosts that are counted":        {"hosts", func(st *step, d *damaged) { st.recount(d, &crawler.Work{Recount: &crawler.RecountWork{}}) }},
+		"rows that are taken up":        {"rows from", func(st *step, d *damaged) { st.retryFailed(d, &crawler.Work{Retry: make([]crawler.RetryWork, 1)}) }},
+		"a repaired row, and its files": {"robots", func(st *step, _ *damaged) { st.robotsInForce(h) }},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			led := &damaged{memLedger: newMemLedger(), err: errors.New("damaged")}
+			s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st := s.newStep(); st.err == nil {
+				if tt.do(st, led); st.err != nil {
+					t.Fatalf("of a sound ledger: %v", st.err)
+				}
+			}
+			led.what = tt.what
+			st := s.newStep()
+			s.state.domains = newDomainCache()
+			tt.do(st, led)
+			if !errors.Is(st.err, led.err) {
+				t.Errorf("the step says %v", st.err)
+			}
+			if err := s.seal(st); !errors.Is(err, led.err) {
+				t.Errorf("it was committed: %v", err)
+			}
+		})
+	}
+	inBubble(t, "the order of hosts, and the loop ends with it", func(t *testing.T) {
+		led := &damaged{memLedger: newMemLedger(), err: errors.New("damaged"), what: "due"}
+		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(t.Context()); !errors.Is(err, led.err) {
+			t.Errorf("it ends with %v", err)
+		}
+	})
+}
