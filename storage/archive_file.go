@@ -30,17 +30,20 @@ type archiveFile interface {
 	Close() error
 }
 
+// anyoneWrites is the permission that a file that grows has, and a final one has not.
+const anyoneWrites fs.FileMode = 0o222
+
 // makeFinal marks a WARC file that will not grow any more: nobody may write to it.
 func makeFinal(f archiveFile) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	return f.Chmod(info.Mode().Perm() &^ 0o222)
+	return f.Chmod(info.Mode().Perm() &^ anyoneWrites)
 }
 
 // isFinal reports whether makeFinal was called.
-func isFinal(info fs.FileInfo) bool { return info.Mode().Perm()&0o222 == 0 }
+func isFinal(info fs.FileInfo) bool { return info.Mode().Perm()&anyoneWrites == 0 }
 
 // createFile is how files are made but in tests.
 func (w *WARC) createFile(path string) (archiveFile, error) {
@@ -350,5 +353,5 @@ func recoverWARC(path string, log *slog.Logger, fsync fsyncer) error {
 	if cut == info.Size() {
 		return os.Remove(path)
 	}
-	return os.Chmod(path, info.Mode().Perm()&^0o222)
+	return os.Chmod(path, info.Mode().Perm()&^anyoneWrites)
 }

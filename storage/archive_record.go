@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func readHTTPHead(r *bufio.Reader) ([]byte, error) {
 		if len(head) > maxHTTPHead {
 			return head, fmt.Errorf("HTTP head in record is over %d bytes", maxHTTPHead)
 		}
-		if strings.HasSuffix(string(head[max(0, len(head)-4):]), "\r\n\r\n") {
+		if bytes.HasSuffix(head, []byte("\r\n\r\n")) {
 			return head, nil
 		}
 	}

@@ -120,6 +120,27 @@ func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 	mustVerify(t, dir, mustPut(t, w, x), digestOf(part.String()))
 }
 
+func TestABodyIsTheRowsIfItsStoredBytesHaveTheDigest(t *testing.T) {
+	dir := t.TempDir()
+	w := openWARC(t, dir, WARCOptions{})
+	x := codedExchange(t, "http://a.example/", "gzip", "some text")
+	l := mustPut(t, w, x)
+	mustVerify(t, dir, l, digestOf("some text"))
+	mustVerify(t, dir, l, digestOf(string(x.Body.Bytes)))
+	mustVerify(t, dir, l, crawler.Digest{})
+	if err := VerifyRecord(dir, l, digestOf("another")); !errors.Is(err, ErrDigest) {
+		t.Errorf("another digest: %v", err)
+	}
+	for limit, want := range map[int64]string{0: "", 4: "some", 100: "some text"} {
+		if err := VerifyCut(dir, l, digestOf(want), limit); err != nil {
+			t.Errorf("cut after %d bytes: %v", limit, err)
+		}
+	}
+	if err := VerifyCut(dir, l, digestOf("some text"), 4); !errors.Is(err, ErrDigest) {
+		t.Errorf("the whole digest of a body that was cut: %v", err)
+	}
+}
+
 func TestABombIsNotDecodedToItsEnd(t *testing.T) {
 	d, err := decodeBody(bytes.NewReader(codingtest.Encode(t, "br", bytes.Repeat([]byte("0"), 64<<20))), []string{"br"}, nil)
 	if err != nil {

@@ -230,7 +230,7 @@ func (d *Depot) finishWARC(ctx context.Context, name string, size int64, digest 
 	case !same:
 		return d.setAside(name, name)
 	}
-	if err := d.root.Chmod(name, info.Mode().Perm()&^0o222); err != nil {
+	if err := d.root.Chmod(name, info.Mode().Perm()&^anyoneWrites); err != nil {
 		return err
 	}
 	return d.fsync.name(d.root, name)
