@@ -1,0 +1,434 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"trawl/crawler"
+)
+
+func TestHowManyTurnsMayBeMade(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(d *desk)
+		want   int
+	}{
+		"as many as there are slots":            {nil, 5},
+		"none without fetchers":                 {func(d *desk) { d.s.SetFetchers(nil) }, 0},
+		"none while stopping":                   {func(d *desk) { d.s.state.stopping = true }, 0},
+		"none while paused":                     {func(d *desk) { d.s.state.job.Paused = true }, 0},
+		"none when it is over":                  {func(d *desk) { d.s.state.decided = true }, 0},
+		"none in the quiet after a restore":     {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(1 - time.Second) }, 0},
+		"as ever after it":                      {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(-time.Second) }, 5},
+		"none while rows are not taken":         {func(d *desk) { d.s.o.Stream = &along{full: true} }, 0},
+		"as ever while they are":                {func(d *desk) { d.s.o.Stream = &along{} }, 5},
+		"none beyond the pages of the job":      {func(d *desk) { d.s.state.job.Job.MaxPages = 3; d.s.state.tallies.Counts[crawler.Fetched] = 3 }, 0},
+		"as ever for the last page":             {func(d *desk) { d.s.state.job.Job.MaxPages = 3; d.s.state.tallies.Counts[crawler.Fetched] = 2 }, 5},
+		"less what is in force":                 {func(d *desk) { d.s.state.turns["a.test"] = &turn{}; d.s.state.turns["b.test"] = &turn{} }, 3},
+		"none when more are":                    {func(d *desk) { d.s.state.turns["a.test"] = &turn{}; d.s.SetFetchers(nil) }, 0},
+		"one while careful":                     {func(d *desk) { d.s.state.job.Careful = 1 }, 1},
+		"none while careful without fetchers":   {func(d *desk) { d.s.state.job.Careful = 1; d.s.SetFetchers(nil) }, 0},
+		"no more for each than the job says":    {func(d *desk) { d.s.state.job.Job.Workers = 1 }, 2},
+		"no more for each than it has":          {func(d *desk) { d.s.state.job.Job.Workers = 3 }, 5},
+		"none for one that never asks":          {func(d *desk) { d.s.state.members = map[string]*member{"f": {mute: true}} }, 2},
+		"as many for one that asks":             {func(d *desk) { d.s.state.members = map[string]*member{"f": {}} }, 5},
+		"less one that the step makes":          {func(d *desk) { d.s.state.turns["a.test"] = &turn{} }, 4},
+		"as many when the step ends one of two": {func(d *desk) { d.s.state.turns["end.test"] = &turn{} }, 5},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			d := newDesk(t, crawlJob(), newMemLedger())
+			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
+			if tt.change != nil {
+				tt.change(d)
+			}
+			st := d.s.newStep()
+			st.turns["end.test"] = nil // of a host that has none, or ends
+			if got := d.s.credit(st); got != tt.want {
+				t.Errorf("%d, want %d", got, tt.want)
+			}
+			st.turns["new.test"], st.turns["a.test"] = &turn{}, &turn{}
+			if before, now := len(d.s.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.state.turns), func(h crawler.Host) bool { return h == "end.test" || h == "a.test" })) {
+				t.Errorf("%d turns became %d", before, now)
+			}
+		})
+	}
+}
+
+func keysOf[V any](m map[crawler.Host]V) (keys []crawler.Host) {
+	for k := range m {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+func TestHowLongTheLoopMaySleep(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(d *desk)
+		want   time.Duration
+	}{
+		"until the next host is due":           {nil, 3 * time.Second},
+		"not at all when one is":               {func(d *desk) { d.s.state.front.set("b.test", d.s.clock.now().Add(-time.Hour), crawler.Rank{}) }, 0},
+		"long while stopping":                  {func(d *desk) { d.s.state.stopping = true }, time.Hour},
+		"long while paused":                    {func(d *desk) { d.s.state.job.Paused = true }, time.Hour},
+		"long without slots":                   {func(d *desk) { d.s.SetFetchers(nil) }, time.Hour},
+		"long when all slots have turns":       {func(d *desk) { d.s.state.turns["x.test"], d.s.state.turns["y.test"] = &turn{}, &turn{} }, time.Hour},
+		"as ever when one slot has none":       {func(d *desk) { d.s.state.turns["x.test"] = &turn{} }, 3 * time.Second},
+		"long while the queue is full":         {func(d *desk) { d.s.state.unsent = maxUnsent }, time.Hour},
+		"as ever while it is not quite":        {func(d *desk) { d.s.state.unsent = maxUnsent - 1 }, 3 * time.Second},
+		"long while rows are not taken":        {func(d *desk) { d.s.o.Stream = &along{full: true} }, time.Hour},
+		"long when no page is left":            {func(d *desk) { d.s.state.job.Job.MaxPages = 1; d.s.state.tallies.Counts[crawler.Fetched] = 1 }, time.Hour},
+		"as ever for the last page":            {func(d *desk) { d.s.state.job.Job.MaxPages = 1 }, 3 * time.Second},
+		"not at all with work on the ledger":   {func(d *desk) { d.s.state.work.Recount = &crawler.RecountWork{} }, 0},
+		"long with such work while stopping":   {func(d *desk) { d.s.state.work.Recount = &crawler.RecountWork{}; d.s.state.stopping = true }, time.Hour},
+		"not at all when the ledger has more":  {func(d *desk) { d.s.state.front = newFront(1) }, 0},
+		"long when nothing is left":            {func(d *desk) { d.s.state.front.remove("a.test") }, time.Hour},
+		"to the end of the quiet of a restore": {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(9 * time.Second) }, 10 * time.Second},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			d := newDesk(t, crawlJob(), newMemLedger())
+			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 2}})
+			d.s.state.front.fill(nil, 1)
+			d.s.state.front.set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
+			if tt.change != nil {
+				tt.change(d)
+			}
+			if got := d.s.untilDue(); got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestFetchersThatNeverAskAreMute(t *testing.T) {
+	inBubble(t, "after a minute, where turns wait, and until they ask", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
+		begin := d.s.clock.now()
+		mute := func(after time.Duration) string {
+			d.s.listen(begin.Add(after))
+			var names []string
+			for name, m := range d.s.state.members {
+				if m.mute {
+					names = append(names, name)
+				}
+			}
+			slices.Sort(names)
+			return strings.Join(names, " ")
+		}
+		offered := &turn{offered: begin}
+		for _, tt := range []struct {
+			after time.Duration
+			turn  *turn
+			want  string
+		}{
+			{0, offered, ""}, {muteAfter - 1, offered, ""}, {muteAfter, nil, ""}, {muteAfter, &turn{offered: begin, TurnState: crawler.TurnState{Held: true}}, ""},
+			{muteAfter, &turn{offered: begin.Add(1)}, ""}, {muteAfter, offered, "f g"}, {muteAfter + 1, nil, "f g"},
+		} {
+			if delete(d.s.state.turns, "a.test"); tt.turn != nil {
+				d.s.state.turns["a.test"] = tt.turn
+			}
+			if got := mute(tt.after); got != tt.want {
+				t.Errorf("after %v with %+v: %q", tt.after, tt.turn, got)
+			}
+		}
+		if text := d.s.state.muteWord(); !strings.HasPrefix(text, "f, g never asked") {
+			t.Errorf("it says %q", text)
+		}
+		d.s.state.turns["a.test"] = offered
+		d.s.state.heard("f")
+		if got := mute(2 * muteAfter); got != "g" {
+			t.Errorf("when f has asked: %q", got)
+		}
+		d.s.state.looked = begin.Add(2 * muteAfter)
+		d.s.state.heard("a stranger") // may be any of them
+		if got := mute(3*muteAfter - 1); got != "" {
+			t.Errorf("when a stranger has asked: %q", got)
+		}
+		if got := mute(3 * muteAfter); got != "g" {
+			t.Errorf("a minute later: %q", got)
+		}
+		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}})
+		if got := mute(3 * muteAfter); got != "" || len(d.s.state.members) != 1 || d.s.state.muteWord() != "" {
+			t.Errorf("when g has left: %q, %d members, %q", got, len(d.s.state.members), d.s.state.muteWord())
+		}
+	})
+}
+
+// asked is a queue that says how many messages it holds, and counts how often it was asked.
+type asked struct {
+	*queues
+	holds, times int
+	err          error
+}
+
+func (a *asked) Queued(context.Context) (int, error) { a.times++; return a.holds, a.err }
+
+func TestTurnsArePublishedAgain(t *testing.T) {
+	inBubble(t, "those that the queue does not hold, the oldest first, each time later", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/", "http://b.test/", "http://c.test/")
+		q := &asked{queues: d.q}
+		d.s.o.Tasks = q
+		begin := d.s.clock.now()
+		published := func(after time.Duration) string {
+			st := d.s.newStep()
+			st.now = begin.Add(after)
+			d.s.republish(t.Context(), st)
+			var hosts []string
+			for _, one := range st.tasks {
+				if hosts = append(hosts, string(one.Host[:1])); len(one.task.URLs) != 1 || one.task.Turn != one.ID || one.task.Host != one.Host {
+					t.Errorf("%+v", one.task)
+				}
+				one.task = crawler.Task{}
+			}
+			return strings.Join(hosts, "")
+		}
+		for h, at := range map[crawler.Host]time.Duration{"a.test": 2, "b.test": 1, "c.test": 3} {
+			d.s.state.turns[h].published = begin.Add(at)
+		}
+		minute := republishAfter
+		for n, tt := range []struct {
+			after time.Duration
+			holds int
+			err   error
+			want  string
+			times int
+		}{
+			{minute, 0, nil, "", 0},                                 // none is overdue
+			{minute + 3, 0, errors.New("no"), "", 1},                // it does not answer
+			{minute + 3 + countEvery - 1, 0, nil, "", 1},            // and is not asked so soon again
+			{minute + 3 + countEvery, 3, nil, "", 2},                // it holds all
+			{minute + 3 + 2*countEvery, 2, nil, "b", 3},             // all but one: the oldest is gone, most likely
+			{minute + 3 + 3*countEvery, 9, nil, "", 4},              // more than that
+			{minute + 3 + 4*countEvery, 0, nil, "ac", 5},            // the first has time
+			{2*minute + 3 + 5*countEvery, 0, nil, "", 5},            // twice as long now
+			{3*minute + 3 + 2*countEvery - 1, 0, nil, "", 5},        //
+			{3*minute + 3 + 2*countEvery, 0, nil, "b", 6},           //
+			{3*minute + 3 + 4*countEvery, 0, nil, "ac", 7},          //
+			{100 * minute, 0, nil, "abc", 8},                        //
+			{100*minute + minute<<mostRepublish - 1, 0, nil, "", 8}, // never longer than this
+			{100*minute + minute<<mostRepublish, 0, nil, "abc", 9},  // in whatever order
+		} {
+			q.holds, q.err = tt.holds, tt.err
+			if n >= 12 {
+				for _, one := range d.s.state.turns {
+					one.tries = max(one.tries, 40)
+				}
+			}
+			got := published(tt.after)
+			if len(tt.want) > 1 { // at one time
+				got = strings.Join(slices.Sorted(strings.SplitSeq(got, "")), "")
+			}
+			if got != tt.want || q.times != tt.times {
+				t.Errorf("%d: %q, asked %d times; want %q and %d", n, got, q.times, tt.want, tt.times)
+			}
+		}
+		d.s.state.unsent = maxUnsent
+		if got := published(1000 * minute); got != "" {
+			t.Errorf("to a queue that is full: %q", got)
+		}
+		d.s.state.unsent = 0
+		if got := published(1000 * minute); len(got) != 3 {
+			t.Errorf("when it is not, at once: %q", got)
+		}
+		d.s.state.turns["a.test"].Held = true
+		if got := published(5000 * minute); strings.Contains(got, "a") || len(got) != 2 {
+			t.Errorf("with one that is held: %q", got)
+		}
+	})
+}
+
+func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
+	inBubble(t, "each kind of step, once it is committed", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		var told []string
+		d.s.o.Fault = func(step string) { told = append(told, step) }
+		expect := func(when string, want ...string) {
+			t.Helper()
+			if !slices.Equal(told, want) {
+				t.Errorf("%s: %q, want %q", when, told, want)
+			}
+			told = nil
+		}
+		d.step(events{})
+		expect("nothing")
+		d.seed("http://a.test/1", "http://a.test/2")
+		expect("seeds", "offer")
+		task := d.take()
+		d.ask(task, 1)
+		expect("an ask", "grant")
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/1")} })
+		expect("a part", "settle")
+		d.pass(30 * time.Second)
+		if len(told) == 0 || told[0] != "lapse" {
+			t.Errorf("a lapse: %q", told)
+		}
+	})
+	inBubble(t, "tasks once, and what of the result log is settled", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		st := d.s.newStep()
+		one := &turn{task: crawler.Task{Host: "a.test"}}
+		st.tasks, st.taskBytes, st.changes.Position = []*turn{one}, 77, 5
+		if e := st.effects(); len(e.tasks) != 1 || e.tasks[0].Host != "a.test" || e.bytes != 77 || e.purge != 5 || one.task.Host != "" {
+			t.Errorf("%+v, left %+v", e, one.task)
+		}
+	})
+	inBubble(t, "a part that cannot be read is counted and passed over", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.step(events{parts: []crawler.LoggedPart{{Position: 1, Err: errors.New("garbled")}, {Position: 2, Err: errors.New("garbled")}}})
+		if d.led.state.Tallies.LateParts != 2 || d.led.state.Position != 2 || d.s.state.position != 2 {
+			t.Errorf("%d late parts, position %d", d.led.state.Tallies.LateParts, d.led.state.Position)
+		}
+	})
+	inBubble(t, "asks and parts that came meanwhile go into one step, so many and no more", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		for range maxAsks {
+			d.s.asks <- askEvent{}
+		}
+		e := events{asks: []askEvent{{}}}
+		if d.s.gather(&e); len(e.asks) != maxAsks || len(d.s.asks) != 1 || e.parts != nil || e.seeds != nil {
+			t.Errorf("%d asks, %d left", len(e.asks), len(d.s.asks))
+		}
+		go func() { d.s.parts <- []crawler.LoggedPart{{Position: 7}} }()
+		go func() { d.s.seeds <- seedEvent{} }()
+		synctest.Wait()
+		mine := []crawler.LoggedPart{{Position: 1}}
+		e = events{parts: mine}
+		if d.s.gather(&e); len(e.asks) != 1 || len(e.seeds) != 1 || e.parts[0].Position != 1 {
+			t.Errorf("%+v", e)
+		}
+		e = events{}
+		if d.s.gather(&e); len(e.parts) != 1 || e.parts[0].Position != 7 {
+			t.Errorf("parts %+v", e.parts)
+		}
+	})
+}
+
+func TestAStoppingSchedulerIsQuietWhenNoTurnIsHeld(t *testing.T) {
+	inBubble(t, "but not before, and not without being told", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		quiet := func() bool {
+			select {
+			case <-d.s.Quiet():
+				return true
+			default:
+				return false
+			}
+		}
+		d.seed("http://a.test/1", "http://b.test/1")
+		task := d.take()
+		d.ask(task, 1)
+		d.s.Stop()
+		if d.step(events{}); quiet() {
+			t.Error("quiet while a turn is held")
+		}
+		d.part(task, 1, 1, func(p *crawler.Part) { p.End = true })
+		if !quiet() || d.s.Status().HostsHeld != 0 || len(d.led.turns) != 1 {
+			t.Errorf("quiet %v, status says %d are held", quiet(), d.s.Status().HostsHeld)
+		}
+		idle := newDesk(t, crawlJob(), newMemLedger())
+		idle.step(events{})
+		d = idle
+		if quiet() {
+			t.Error("quiet without being told to stop")
+		}
+	})
+}
+
+// failing is a queue that takes nothing at first.
+type failing struct {
+	*queues
+	times  int
+	offers int
+	reads  int
+	purges []uint64
+}
+
+func (f *failing) Offer(ctx context.Context, tasks []crawler.Task) error {
+	if f.offers++; f.offers <= f.times {
+		return errors.New("not yet")
+	}
+	return f.queues.Offer(ctx, tasks)
+}
+func (f *failing) Read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
+	if f.reads++; f.reads <= f.times {
+		return nil, errors.New("not yet")
+	}
+	return f.queues.Read(ctx, after, most)
+}
+func (f *failing) Purge(ctx context.Context, upTo uint64) error {
+	f.purges = append(f.purges, upTo)
+	return f.queues.Purge(ctx, upTo)
+}
+
+func TestTheLoopOutlivesItsQueues(t *testing.T) {
+	inBubble(t, "what they do not take or give is tried again", func(t *testing.T) {
+		led, q := newMemLedger(), &failing{queues: newQueues(1), times: 2}
+		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 9}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		if err := s.Seed(ctx, []Seed{{URL: mustURL("http://a.test/"), Text: "a"}}, true); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Minute)
+		task, ok := q.take()
+		if !ok || q.offers < 2 || q.reads != 3 {
+			t.Fatalf("offered %v after %d times, read %d times", ok, q.offers, q.reads)
+		}
+		holder := crawler.HolderID{1}
+		if a, err := s.Ask(ctx, crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: holder, Fetcher: "f"}); err != nil || a.Verdict != crawler.Granted {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		q.send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{fetched("http://a.test/")}, End: true})
+		<-s.Done()
+		synctest.Wait()
+		if !slices.Equal(q.purges, []uint64{1}) || !led.state.State.Running {
+			t.Errorf("purged up to %v; running %v", q.purges, led.state.State.Running)
+		}
+		cancel()
+		if err := <-ended; err != nil || led.state.State.Running {
+			t.Errorf("it ends with %v, running %v", err, led.state.State.Running)
+		}
+	})
+	inBubble(t, "whoever asks hears the end of its own patience", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for name, err := range map[string]error{
+			"an ask":   func() error { _, err := d.s.Ask(ctx, crawler.Ask{}); return err }(),
+			"a seed":   d.s.Seed(ctx, nil, false),
+			"a change": d.s.Change(ctx, crawler.Change{}),
+		} {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	for _, without := range []string{"Ledger", "Index", "Tasks", "Results"} {
+		led, q := newMemLedger(), newQueues(1)
+		o := Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q}
+		switch without {
+		case "Ledger":
+			o.Ledger = nil
+		case "Index":
+			o.Index = nil
+		case "Tasks":
+			o.Tasks = nil
+		case "Results":
+			o.Results = nil
+		}
+		if _, err := New(t.Context(), o); err == nil || !strings.Contains(fmt.Sprint(err), "needed") {
+			t.Errorf("without %s: %v", without, err)
+		}
+	}
+}
