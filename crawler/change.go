@@ -15,6 +15,18 @@ type Change struct {
 	HostPatience *time.Duration `json:"host_patience,omitempty"`
 	Workers      *int           `json:"workers,omitempty"`   // turns at once on each fetcher, 0 = as it announces
 	LogLevel     *string        `json:"log_level,omitempty"` // debug, info, warn or error
+
+	// Those of requests and pages; turns that begin later have them.
+	Connect      *time.Duration `json:"connect,omitempty"`
+	FirstByte    *time.Duration `json:"first_byte,omitempty"` // nil = at least Idle, where that is changed
+	Idle         *time.Duration `json:"idle,omitempty"`
+	Total        *time.Duration `json:"total,omitempty"`
+	Redirects    *int           `json:"redirects,omitempty"`
+	Links        *int           `json:"links,omitempty"`
+	Referer      *RefererPolicy `json:"referer,omitempty"`
+	LazyImages   *bool          `json:"lazy_images,omitempty"`
+	TrapRepeat   *int           `json:"trap_repeat,omitempty"`
+	TrapSegments *int           `json:"trap_segments,omitempty"`
 }
 
 // Apply changes the state; it does not validate the job that comes out.
@@ -29,6 +41,21 @@ func (c *Change) Apply(s *JobState) {
 	set(&s.Job.Workers, c.Workers)
 	set(&s.Job.HostPatience, c.HostPatience)
 	set(&s.LogLevel, c.LogLevel)
+
+	f := &s.Job.Fetch
+	set(&f.Connect, c.Connect)
+	if c.Idle != nil && c.FirstByte == nil { // as for a command that says only this one
+		f.FirstByte = max(f.FirstByte, *c.Idle)
+	}
+	set(&f.FirstByte, c.FirstByte)
+	set(&f.Idle, c.Idle)
+	set(&f.Total, c.Total)
+	set(&f.Redirects, c.Redirects)
+	set(&f.Links, c.Links)
+	set(&s.Job.Referer, c.Referer)
+	set(&s.Job.LazyImages, c.LazyImages)
+	set(&s.Job.TrapRepeat, c.TrapRepeat)
+	set(&s.Job.TrapSegments, c.TrapSegments)
 }
 
 func set[T any](field *T, value *T) {

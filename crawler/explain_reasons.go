@@ -65,7 +65,7 @@ func (f *Facts) whyReason() Why {
 		return Why{
 			Rule: fmt.Sprintf("--timeout %v without a byte; --connect-timeout %v, --first-byte-timeout %v, --total-timeout %v (0s: no limit)",
 				limits.Idle, limits.Connect, limits.FirstByte, limits.Total),
-			Place:  f.place("--timeout", false),
+			Place:  f.place("--timeout", limits.times() != f.Job.Given.Fetch.times()),
 			Change: []string{"a longer --timeout (no byte), --connect-timeout (no connection), --first-byte-timeout (no answer) or --total-timeout (not done); a longer --delay, if the server is slow"},
 		}
 	case ReasonHTTPStatus:
@@ -80,7 +80,7 @@ func (f *Facts) whyReason() Why {
 		}
 		return Why{
 			Rule:   fmt.Sprintf("--max-redirects %d: a chain has so many at most", limits.Redirects),
-			Place:  f.place("--max-redirects", false),
+			Place:  f.place("--max-redirects", limits.Redirects != f.Job.Given.Fetch.Redirects),
 			Change: []string{"a higher --max-redirects, unless it is a loop, or a site that wants cookies or a login"},
 		}
 	}
@@ -121,7 +121,7 @@ func (f *Facts) whyExcluded() Why {
 	}
 	if f.Row.Reason == ReasonTrap {
 		return Why{
-			Rule: "it looks like one of endlessly many made-up pages: " + f.Row.Detail, Place: f.place("--trap-repeat and --trap-segments", false),
+			Rule: "it looks like one of endlessly many made-up pages: " + f.Row.Detail, Place: f.place("--trap-repeat and --trap-segments", f.Job.Job.TrapRepeat != f.Job.Given.TrapRepeat || f.Job.Job.TrapSegments != f.Job.Given.TrapSegments),
 			Change: append([]string{"raise the limit, with 0 it is off"}, f.again(ReasonTrap)...),
 		}
 	}

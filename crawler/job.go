@@ -127,6 +127,10 @@ type FetchLimits struct {
 	Robots      int64         `json:"robots_bytes"` // robots.txt is read up to here
 }
 
+func (l *FetchLimits) times() [4]time.Duration {
+	return [...]time.Duration{l.Connect, l.FirstByte, l.Idle, l.Total}
+}
+
 // MaxRedirects is the most redirects in a chain that a job may ask for.
 const MaxRedirects = 1000
 

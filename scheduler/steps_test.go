@@ -650,6 +650,42 @@ func TestChange(t *testing.T) {
 			t.Errorf("delay %v after a start with another command, want 2s", got)
 		}
 	})
+	inBubble(t, "limits of requests and pages are told to fetchers, and outlive a start with the same command", func(t *testing.T) {
+		led := newMemLedger()
+		d := newDesk(t, crawlJob(), led)
+		epoch := d.s.notice.Load().ScopeEpoch
+		c := crawler.Change{
+			Connect: new(11 * time.Second), FirstByte: new(12 * time.Second), Idle: new(13 * time.Second), Total: new(14 * time.Second),
+			Redirects: new(15), Links: new(16), Referer: new(crawler.RefererNone), LazyImages: new(false), TrapRepeat: new(17), TrapSegments: new(18),
+		}
+		change(d, c)
+		n := d.s.notice.Load()
+		if n.ScopeEpoch == epoch {
+			t.Error("no fetcher would ask for it")
+		}
+		want := crawlJob()
+		want.Fetch.Connect, want.Fetch.FirstByte, want.Fetch.Idle, want.Fetch.Total = *c.Connect, *c.FirstByte, *c.Idle, *c.Total
+		want.Fetch.Redirects, want.Fetch.Links, want.Referer, want.LazyImages = *c.Redirects, *c.Links, *c.Referer, *c.LazyImages
+		want.TrapRepeat, want.TrapSegments = *c.TrapRepeat, *c.TrapSegments
+		after := newDesk(t, crawlJob(), led).s.state.job.Job
+		for when, got := range map[string]*crawler.Job{"to fetchers": &n.Job, "after a start": &after} {
+			if got.Fetch != want.Fetch || got.Referer != want.Referer || got.LazyImages != want.LazyImages || got.TrapRepeat != want.TrapRepeat || got.TrapSegments != want.TrapSegments {
+				t.Errorf("%s: %+v", when, got)
+			}
+		}
+	})
+	inBubble(t, "a longer time without a byte is one for the first byte too, as for commands", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		change(d, crawler.Change{Idle: new(2 * time.Minute)})
+		change(d, crawler.Change{Total: new(time.Hour)})
+		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != 2*time.Minute {
+			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
+		}
+		change(d, crawler.Change{Idle: new(time.Second)})
+		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != time.Second {
+			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
+		}
+	})
 	inBubble(t, "a raised depth lets deep URLs go on at once", func(t *testing.T) {
 		job := crawlJob()
 		job.Delay, job.Depth = 0, 0
