@@ -110,19 +110,26 @@ func (l *Ledger) aliases(r pebble.Reader, of crawler.URLKey, after uint64, n int
 	}
 	defer it.Close()
 	for ok := it.SeekGE(appendAlias(nil, of, after+1)); ok && len(list) < n; ok = it.Next() {
-		key, value := it.Key(), it.Value()
-		a := crawler.Alias{Of: of}
-		if len(key) != rowBytes+8 || len(value) <= len(a.Want) {
-			return nil, l.damage(fmt.Sprintf("alias %x", key), errors.New("is too short"))
+		a, err := l.aliasOf(it.Key(), it.Value())
+		if err != nil {
+			return nil, err
 		}
-		a.Sequence = binary.BigEndian.Uint64(key[rowBytes:])
-		a.Name = string(value[copy(a.Want[:], value):])
 		list = append(list, a)
 	}
 	if err := it.Error(); err != nil {
 		return nil, l.readError("names", err)
 	}
 	return list, l.failure()
+}
+
+func (l *Ledger) aliasOf(key, value []byte) (a crawler.Alias, err error) {
+	if len(key) != rowBytes+8 || len(value) <= len(a.Want) {
+		return a, l.damage(fmt.Sprintf("alias %x", key), errors.New("is too short"))
+	}
+	a.Of = crawler.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	a.Sequence = binary.BigEndian.Uint64(key[rowBytes:])
+	a.Name = string(value[copy(a.Want[:], value):])
+	return a, nil
 }
 
 // Awaiting reads up to n of the lines that wait for the body of a URL.

@@ -34,14 +34,14 @@ type Balance struct {
 // OK reports whether the ledger balances.
 func (b *Balance) OK() bool { return len(b.Differences) == 0 }
 
-// Verify recounts everything, as of the moment it begins: rows against hosts, turns and tallies, and the queue and
-// due entries against the rows and hosts they are made from. Memory stays flat but for the turns' URLs. What
+// Verify recounts everything, as of the moment it begins: rows against hosts, turns and tallies, and the queue,
+// due entries and names of files against the rows and hosts they are made from. Memory stays flat but for the turns' URLs. What
 // is wrong with the ledger is in the Balance; an error means that it could not be read to its end.
 func (l *Ledger) Verify(ctx context.Context) (Balance, error) {
 	v := verifier{l: l, ctx: ctx, snap: l.db.NewSnapshot()}
 	v.Tallies.Reasons = make(map[crawler.Reason]int64)
 	defer v.close()
-	for _, step := range []func() error{v.open, v.allHosts, v.allDue, v.unknown, v.tallies} {
+	for _, step := range []func() error{v.open, v.allHosts, v.allDue, v.allNames, v.unknown, v.tallies} {
 		if err := step(); err != nil {
 			return v.Balance, fmt.Errorf("verify: %w", err)
 		}
@@ -62,6 +62,7 @@ type verifier struct {
 	rows, hosts, turns, queue, robots, errands, answers, domains *cursor
 
 	due      keySet // due entries that the hosts should have
+	names    nameSets
 	withRows int64  // hosts that have a row
 	waiters  int64  // hosts that wait for an errand
 	sequence uint64 // highest of a row

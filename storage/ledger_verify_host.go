@@ -124,6 +124,7 @@ func (v *verifier) oneRow(h *hostCount) {
 		v.differ("row of %s: lies among those of host %s", r.URL, h.host.Host)
 	}
 	v.sequence = max(v.sequence, r.Sequence)
+	v.rowName(r)
 	o := r.Outcome
 	if o == crawler.Leased {
 		v.differ("row of %s: is stored as leased, which only a turn can say", r.URL)

@@ -42,18 +42,23 @@ func plant(t *testing.T) *planted {
 	p.busy.Counts = [outcomes]int64{crawler.Waiting: 1, crawler.Leased: 1, crawler.Fetched: 1}
 	p.idle = crawler.HostState{Host: "idle.example", Next: at, Errands: 1}
 	p.idle.Counts = [outcomes]int64{crawler.Waiting: 1, crawler.Failed: 1}
+	p.got.Name, p.got.Aliases = "given.html", 1
+	p.got.Archive = crawler.Locator{File: filesDir + "/given.html", Length: 100}
 	p.tallies.Counts = [outcomes]int64{crawler.Waiting: 2, crawler.Leased: 1, crawler.Fetched: 1, crawler.Failed: 1}
 	p.tallies.Reasons = map[crawler.Reason]int64{crawler.ReasonDNS: 1}
 	p.tallies.Bytes, p.tallies.Hosts = 100, 2
-	c := &crawler.Changes{Now: at, Sequence: 5, Position: 1, Tallies: &p.tallies,
+	c := &crawler.Changes{Now: at, Sequence: 6, Position: 1, Tallies: &p.tallies,
 		Turns:   []crawler.TurnState{p.turn},
 		Errands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: mustURL(t, "https://idle.example/robots.txt"), Count: 1}},
-		State:   &crawler.JobState{Job: crawler.NewJob(crawler.Crawl)},
+		State:   &crawler.JobState{Job: crawler.NewJob(crawler.Crawl), Names: &crawler.NameRule{Case: true}},
 		Hosts:   []crawler.HostChange{{New: &p.busy}, {New: &p.idle}},
 	}
 	for _, r := range []*crawler.Row{p.waiting, p.leased, p.got, failed, due} {
 		c.Rows = append(c.Rows, crawler.RowChange{New: r})
+		c.Names.Given = append(c.Names.Given, crawler.GivenName{Key: strings.ToLower(r.FileOf()), URL: r.URL})
 	}
+	c.Names.Given = append(c.Names.Given, crawler.GivenName{Key: "further", URL: p.got.URL})
+	c.Names.Aliases = []crawler.Alias{{Of: p.got.Key(), Sequence: 6, Name: "FURTHER"}}
 	commit(t, p.Ledger, c)
 	return p
 }
@@ -227,6 +232,38 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) { commit(p.t, p.Ledger, &crawler.Changes{Sequence: 4}) },
 			"sequence 5 was used, but the last one noted is 4",
 		},
+		"a name is damaged": {
+			func(p *planted) { p.set(appendName(nil, "given.html"), []byte("no URL")) },
+			`name "given.html": is damaged`,
+		},
+		"a name is noted as that of another URL": {
+			func(p *planted) { p.set(appendName(nil, "given.html"), []byte(p.waiting.URL.String())) },
+			`row of https://busy.example/got: its name "given.html" is noted as that of https://busy.example/waiting`,
+		},
+		"a URL is noted with a name that it has not": {
+			func(p *planted) { p.set(appendName(nil, "more"), []byte(p.waiting.URL.String())) },
+			`name "more": is noted as that of https://busy.example/waiting, which has another`,
+		},
+		"a name is noted as that of no row": {
+			func(p *planted) { p.set(appendName(nil, "more"), []byte("https://busy.example/nowhere")) },
+			`name "more": is noted as that of https://busy.example/nowhere, which has no row`,
+		},
+		"a row's name is not noted": {
+			func(p *planted) { p.remove(appendName(nil, "given.html")) },
+			`row of https://busy.example/got: its name "given.html" is not noted`,
+		},
+		"a further name is not noted": {
+			func(p *planted) { p.remove(appendName(nil, "further")) },
+			`its name "FURTHER" is not noted`,
+		},
+		"a further name is gone": {
+			func(p *planted) { p.remove(appendAlias(nil, p.got.Key(), 6)) },
+			"names: rows count 1 beside their own, but there are 0",
+		},
+		"a further name is damaged": {
+			func(p *planted) { p.set(appendAlias(nil, p.got.Key(), 6), []byte("short")) },
+			"beside a row's own: is damaged",
+		},
 		"a key is of no kind": {
 			func(p *planted) { p.set([]byte{0, 7, 99, 1}, nil) },
 			"is of no kind that this trawl knows",
@@ -255,6 +292,15 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 				t.Errorf("none of the differences says %q:\n%s", c.says, strings.Join(b.Differences, "\n"))
 			}
 		})
+	}
+}
+
+// A job may begin with another archive and go on with files.
+func TestRowsOfATimeWithoutFilesNeedNoNames(t *testing.T) {
+	p := plant(t)
+	p.remove(appendName(nil, p.waiting.FileOf()))
+	if b, err := p.Verify(t.Context()); err != nil || !b.OK() {
+		t.Errorf("%v, %v", b.Differences, err)
 	}
 }
 
