@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -82,6 +85,33 @@ func TestALabelThatHolds(t *testing.T) {
 	}
 	if !CodingHolds("br", []byte(";"), true) {
 		t.Error("an empty body in br is not taken for it")
+	}
+}
+
+func TestADeflateBodyThatIsCutIsTakenForItsLabel(t *testing.T) {
+	const from = 8 // fewer bytes may be a text as well
+	for level := zlib.HuffmanOnly; level <= zlib.BestCompression; level++ {
+		for n := range 50 { // each has other tables
+			page := fmt.Sprintf("<html><title>page %d</title><a href=%q>%x</a> and some other words", n, strings.Repeat("/a", n), noisy(n))
+			var b bytes.Buffer
+			w, err := zlib.NewWriterLevel(&b, level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write([]byte(page)); errors.Join(err, w.Close()) != nil {
+				t.Fatal(err)
+			}
+			for cut := from; cut < b.Len(); cut++ {
+				if !CodingHolds("deflate", b.Bytes()[:cut], true) {
+					t.Errorf("level %d, page %d: %d of %d bytes are not taken for it: %q", level, n, cut, b.Len(), b.Bytes()[:cut])
+				}
+			}
+		}
+	}
+	for _, text := range []string{"x", "x^", "x^2 + y^2", "x^n + y^n = z^n hat f\u00fcr n > 2 keine L\u00f6sung", "x\x9c, which is no text and nothing else"} {
+		if CodingHolds("deflate", []byte(text), true) {
+			t.Errorf("%q is taken for deflate", text)
+		}
 	}
 }
 
