@@ -38,6 +38,8 @@ type timedBackups struct {
 	dir   string               // where to, or else
 	at    *url.URL             // below which
 	store *cluster.BackupStore // of at
+	// remove removes an old backup, as [os.Remove] does.
+	remove func(path string) error
 
 	last atomic.Pointer[backupTold]
 }
@@ -86,7 +88,7 @@ func (r *run) startBackups() error {
 	if r.o.BackupEvery == 0 {
 		return nil
 	}
-	b := &timedBackups{r: r, every: r.o.BackupEvery, name: backupName(r.dir.Path())}
+	b := &timedBackups{r: r, every: r.o.BackupEvery, name: backupName(r.dir.Path()), remove: os.Remove}
 	b.last.Store(&backupTold{})
 	var err error
 	if b.dir, b.at, err = backupPlace(r.o.BackupTo); err != nil {
@@ -211,7 +213,7 @@ func (b *timedBackups) prune() error {
 			continue
 		}
 		if kept++; kept > KeepBackups {
-			problems = append(problems, os.Remove(path))
+			problems = append(problems, b.remove(path))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

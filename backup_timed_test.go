@@ -1,8 +1,12 @@
 package trawl
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +97,7 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "job-20240101T000000Z.trawl-backup"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := &timedBackups{r: &run{origin: origin}, name: "job", dir: dir}
+	b := &timedBackups{r: &run{origin: origin}, name: "job", dir: dir, remove: os.Remove}
 	if err := b.prune(); err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +112,48 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 	want := []string{"20240101T000000Z", "20250101T000000Z", "20260103T000000Z", "20260104T000000Z", "20260105T000000Z", "20260106T000000Z", "by-hand"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left: %v, want %v", left, want)
+	}
+}
+
+// The copy that was made is good, whatever becomes of the old ones.
+func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
+	d, err := storage.OpenDir(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	l, err := storage.OpenLedger(d.Ledger(), storage.LedgerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := l.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	r := &run{
+		Crawl: &Crawl{dir: d, ledger: l, o: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}, origin: s.Origin, copies: make(chan struct{}, backupsAtOnce),
+	}
+	refused := 0
+	b := &timedBackups{r: r, name: "job", dir: t.TempDir(), remove: func(path string) error {
+		refused++
+		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrPermission}
+	}}
+	b.last.Store(&backupTold{})
+	for i := range KeepBackups { // the oldest has to go
+		old := filepath.Join(b.dir, fmt.Sprintf("job-2026010%dT000000Z.trawl-backup", i+1))
+		if err := storage.WriteFile(t.Context(), old, func(w io.Writer) error { return r.backup(t.Context(), w) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.once(t.Context())
+	told := b.last.Load()
+	if refused != 1 || told.at.IsZero() || told.problem != "" {
+		t.Errorf("an old backup stayed (%d), and status says that the newest is of %v: %q", refused, told.at, told.problem)
+	}
+	if text := log.String(); !strings.Contains(text, "backed up") || !strings.Contains(text, "an old backup could not be removed") || strings.Contains(text, "the backup failed") {
+		t.Errorf("logged:\n%s", text)
 	}
 }
 

@@ -165,6 +165,11 @@ func (c *checker) repair(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	r := &c.report
+	if r.LeftToRepair == 0 { // no row needs them any more
+		if c.lost.Files, err = unshipped(c.dir.Path(), ledger); err != nil {
+			return err
+		}
+	}
 	if r.WaitAgain, err = scheduler.Repair(ctx, ledger, c.lost); err != nil {
 		return err
 	}

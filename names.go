@@ -92,24 +92,36 @@ func (r *run) findMissing(ctx context.Context) ([]Missing, error) {
 			count(row.Fetcher, 1)
 		}
 	}
-	for f, err := range r.ledger.ShippedFiles() {
-		if err != nil {
-			return nil, err
-		}
-		info, err := os.Stat(filepath.Join(r.dir.Path(), filepath.FromSlash(f.Name)))
-		switch {
-		case err == nil && info.Size() >= f.End:
-		case err == nil || errors.Is(err, fs.ErrNotExist):
-			count(f.Fetcher, f.Rows)
-		default:
-			return nil, err
-		}
+	files, err := unshipped(r.dir.Path(), r.ledger)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		count(f.Fetcher, f.Rows)
 	}
 	var list []Missing
 	for _, name := range slices.Sorted(maps.Keys(by)) {
 		list = append(list, *by[name])
 	}
 	return list, nil
+}
+
+// unshipped lists the files that rows point into and of which bytes are missing that a row needs.
+func unshipped(dir string, l *storage.Ledger) (files []crawler.ShippedFile, err error) {
+	for f, err := range l.ShippedFiles() {
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(f.Name)))
+		switch {
+		case err == nil && info.Size() >= f.End:
+		case err == nil || errors.Is(err, fs.ErrNotExist):
+			files = append(files, f)
+		default:
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // complete looks whether every body is there that a row points to, once the job is done; bodies that no row waits for

@@ -279,12 +279,9 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	if !done && ctx.Err() == nil {
 		return false, err
 	}
-	limit := drainLimit
-	if ctx.Err() != nil {
-		limit = stopWait
-	}
-	draining, cancel := context.WithTimeout(life, limit)
+	draining, cancel := context.WithTimeout(life, drainLimit)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { pause(draining, stopWait); cancel() })()
 	drained := shipper.Drain(draining)
 	n.unshipped.Store(drained != nil)
 	if drained != nil {

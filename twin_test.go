@@ -18,7 +18,7 @@ import (
 	"trawl/internal/webfarm/webfarmtest"
 )
 
-// staying is a cluster in this process whose scheduler and fetchers stay.
+// staying is a cluster in this process whose fetchers stay, as most of its schedulers do.
 type staying struct {
 	t      *testing.T
 	job    trawl.Job
@@ -89,10 +89,18 @@ func (r *running) end() error {
 	return err
 }
 
+// scheduler stays after its job is done.
 func (s *staying) scheduler(o trawl.Options) *running {
 	s.t.Helper()
+	o.Stay = true
+	return s.ending(o)
+}
+
+// ending is a scheduler that ends with its job, unless the options say that it stays.
+func (s *staying) ending(o trawl.Options) *running {
+	s.t.Helper()
 	join := make(chan string, 1)
-	o.Serve, o.Stay, o.Secret = true, true, s.secret
+	o.Serve, o.Secret = true, s.secret
 	o.Logger = slog.New(joinHandler{s.logger().Handler(), join})
 	if o.Bind == "" {
 		o.Bind = "127.0.0.1:0"
@@ -109,6 +117,15 @@ func (s *staying) scheduler(o trawl.Options) *running {
 		s.t.Fatalf("the scheduler ended before it could be joined: %v", err)
 	}
 	return r
+}
+
+// done waits for the end of a scheduler's job.
+func (r *running) done() trawl.Ending {
+	err := <-r.ended
+	if r.ended <- err; err != nil {
+		return trawl.Ending(err.Error())
+	}
+	return r.crawl.Ending()
 }
 
 func (s *staying) fetcher(name, dir string, join ...string) *running {

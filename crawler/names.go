@@ -150,7 +150,7 @@ type (
 	ShippedFile struct {
 		Name    string
 		Fetcher string
-		Rows    int64 // that point into it
+		Rows    int64 // that point into it; 0: it is not waited for any more
 		End     int64 // the last byte that a row needs
 	}
 )

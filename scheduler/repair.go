@@ -14,6 +14,7 @@ import (
 type Lost struct {
 	Rows   []crawler.URLKey
 	Robots map[crawler.Host][]string
+	Files  []crawler.ShippedFile // that nobody is to ship: of what they lack, no row but these needs anything
 }
 
 // retryBatch is how many rows wait again in one commit.
@@ -31,6 +32,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 	s.state = &state{
 		job: loaded.State, work: loaded.Work, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
 		away: make(map[crawler.Host]struct{}), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
+		shipped: &shipped{files: make(map[string]crawler.ShippedFile)},
 	}
 	var again int64
 	for keys := range slices.Chunk(sorted(lost.Rows), retryBatch) {
@@ -47,7 +49,21 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 			return again, fmt.Errorf("repair robots of %s: %w", h, err)
 		}
 	}
+	for files := range slices.Chunk(lost.Files, retryBatch) {
+		if err := s.forgetFiles(files); err != nil {
+			return again, fmt.Errorf("forget files that were not shipped: %w", err)
+		}
+	}
 	return again, s.takeUpJob()
+}
+
+// forgetFiles comes after the rows that point into the files, so that one whose repair was cut off is still missed.
+func (s *Scheduler) forgetFiles(files []crawler.ShippedFile) error {
+	st := s.newStep()
+	for _, f := range files {
+		st.changes.Names.Shipped = append(st.changes.Names.Shipped, crawler.ShippedFile{Name: f.Name})
+	}
+	return s.seal(st)
 }
 
 func (s *Scheduler) repairRows(keys []crawler.URLKey) (again int64, err error) {

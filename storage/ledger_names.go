@@ -63,6 +63,10 @@ func (w *changeWriter) names(n *crawler.NameChanges) {
 		w.set(appendURLKey(w.key[:0], kindUnplaced, u.Key))
 	}
 	for _, f := range n.Shipped {
+		if f.Rows == 0 {
+			w.delete(appendShipped(w.key[:0], f.Name))
+			continue
+		}
 		w.value = binary.AppendUvarint(w.value[:0], uint64(f.Rows))
 		w.value = append(binary.AppendUvarint(w.value, uint64(f.End)), f.Fetcher...)
 		w.set(appendShipped(w.key[:0], f.Name))

@@ -207,7 +207,7 @@ func (p *program) summary(c *trawl.Crawl, begun time.Time) int {
 		fmt.Fprintln(p.stderr, "  go on with the same command")
 		return exitInterrupted
 	case trawl.Incomplete:
-		p.tellMissing(c)
+		p.tellMissing(c.Missing(), c.Dir())
 		return exitInterrupted
 	case trawl.Limited:
 		if s.Parked == 0 {
@@ -226,12 +226,12 @@ func (p *program) summary(c *trawl.Crawl, begun time.Time) int {
 }
 
 // tellMissing names the bodies that did not arrive, and both ways on.
-func (p *program) tellMissing(c *trawl.Crawl) {
-	for _, m := range c.Missing() {
+func (p *program) tellMissing(missing []trawl.Missing, dir string) {
+	for _, m := range missing {
 		fmt.Fprintf(p.stderr, "  fetcher %s has not shipped %s files that %s rows point to\n", cmp.Or(m.Fetcher, "(unknown)"), count(m.Files), count(m.Rows))
 	}
 	fmt.Fprintf(p.stderr, "  either run the same command again and start these fetchers again with their directories, which ship the files;\n")
-	fmt.Fprintf(p.stderr, "  or, where they are lost for good, let the URLs be fetched again: trawl check --repair %s, then the same command\n", c.Dir())
+	fmt.Fprintf(p.stderr, "  or, where they are lost for good, let the URLs be fetched again: trawl check --repair %s, then the same command\n", dir)
 }
 
 // balance is the equation that every ledger satisfies.
