@@ -135,7 +135,7 @@ func TestPenalty(t *testing.T) {
 			if c.status >= 400 {
 				r = failed(ReasonHTTPStatus, c.status)
 			}
-			if got := Penalty(c.now, c.delay, r); got.Round(time.Millisecond) != c.want.Round(time.Millisecond) {
+			if got := Penalty(c.now, c.delay, r); got.Round(time.Millisecond) != c.want.Round(time.Millisecond) || (got == 0) != (c.want == 0) {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})

@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,6 +188,23 @@ func TestEachOctetOfARobotsPath(t *testing.T) {
 	if got := robotsNormalise("/a*%2A*", true); got != "/a\x00*\x00" {
 		t.Errorf("stars of a pattern become %q", got)
 	}
+}
+
+func TestAFewRulesDoNotKeepALargeFileInMemory(t *testing.T) {
+	body := []byte("User-agent: *\nDisallow: /a%20b\n#" + strings.Repeat("x", 500*KiB))
+	var before, after runtime.MemStats
+	kept := make([]*Robots, 40)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range kept {
+		kept[i] = ParseRobots(body, "trawl")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > int64(len(kept)*len(body)/2) {
+		t.Errorf("%d files of %d bytes keep %d bytes", len(kept), len(body), grown)
+	}
+	runtime.KeepAlive(kept)
 }
 
 func TestFieldsOfRobotsMayBeginWithTheirNames(t *testing.T) {

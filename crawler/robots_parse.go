@@ -66,10 +66,11 @@ func (p *robotsParser) parse(text string) {
 			more = false
 		} else {
 			line = text[:i]
-			if text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n' {
-				i++
+			if text[i] == '\n' {
+				text = text[i+1:]
+			} else {
+				text = strings.TrimPrefix(text[i+1:], "\n")
 			}
-			text = text[i+1:]
 		}
 		p.line++
 		p.read(line)
@@ -84,9 +85,7 @@ func (p *robotsParser) skipMark(text string) string {
 		n++
 	}
 	if n > 0 && n < len(mark) {
-		p.line = 1
 		p.odd("part of a byte order mark", "")
-		p.line = 0
 	}
 	return text[n:]
 }

@@ -79,6 +79,8 @@ func TestRobotsAllowed(t *testing.T) {
 		{"allow wins a tie", "User-agent: *\nDisallow: /a\nAllow: /a", "/a", true},
 		{"a star counts for the length", "User-agent: *\nAllow: /page\nDisallow: /*.htm", "/page.htm", false},
 		{"a star matches nothing too", "User-agent: *\nDisallow: /a*b", "/ab", false},
+		{"a rule may begin with a star", "User-agent: *\nDisallow: *b", "/ab", false},
+		{"and be nothing but one", "User-agent: *\nDisallow: *", "/ab", false},
 		{"pieces between stars must not overlap", "User-agent: *\nDisallow: /a*aba*ba$", "/aaba", true},
 		{"the last piece is the end when a dollar follows", "User-agent: *\nDisallow: /*.gif$", "/a.gif.gif", false},
 		{"a dollar ends the path and not the query", "User-agent: *\nDisallow: /*.gif$", "/a.gif?x", true},
@@ -199,6 +201,10 @@ func TestInspectRobotsTakesAnyURL(t *testing.T) {
 		{"a.test/b/c", false},
 		{"http://[bad/b/c", false},
 		{"", true},
+		{"/b/c", false},
+		{"?q", false},
+		{"/b#/", true},
+		{"//a.test", true},
 	}
 	for _, tt := range tests {
 		if got := InspectRobots(robots, "Trawl/1 (+http://a.test)", tt.url); got != tt.want {

@@ -26,7 +26,8 @@ func (j *Job) Trap(u URL) string {
 	if j.TrapRepeat <= 0 {
 		return ""
 	}
-	last, run := "", 0
+	var last string
+	var run int
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment != last {
 			last, run = segment, 0

@@ -156,7 +156,7 @@ func parseIPv4(host string) (ip [4]byte, ok bool) {
 			host = rest
 			continue
 		}
-		if count == 4 || n >= 1<<(8*(4-count)) {
+		if n >= 1<<(8*(4-count)) {
 			return ip, false
 		}
 		for i := 3; i >= count; i-- {

@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,10 @@ func TestEachCharacterOfAHost(t *testing.T) {
 		want := "a" + strings.ToLower(string(c)) + "b.test"
 		if bad := c < ' ' || strings.ContainsRune(forbidden, c); ok == bad || ok && string(got) != "x"+want || !ok && string(got) != "x" {
 			t.Errorf("%q: %q, %v", c, got, ok)
+		}
+		plain, plainOK := appendHost(nil, "a"+string(c)+"b.test")
+		if got, ok := appendHost(nil, fmt.Sprintf("a%%%02xb.test", c)); ok != plainOK || string(got) != string(plain) {
+			t.Errorf("%q encoded: %q, %v, and plain %q, %v", c, got, ok, plain, plainOK)
 		}
 		// Behind a character beyond ASCII the same ones are forbidden.
 		got, ok = appendHost(nil, "é."+string(c)+"b.test")
@@ -111,7 +116,7 @@ func TestEachCharacterOfAPathAndAQuery(t *testing.T) {
 			t.Errorf("%q is decoded to %q, want %q", in, got, want)
 		}
 	}
-	for in, want := range map[string]int{"": 0, ".": 1, "..": 2, "...": 0, "%2e": 1, "%2E.": 2, ".%2e": 2, "%2e%2e": 2, "%2e%2e.": 0, "a": 0, ".a": 0, "%2": 0, "%3e": 0, "%2f": 0, "x2e": 0} {
+	for in, want := range map[string]int{"": 0, ".": 1, "..": 2, "...": 0, "%2e": 1, "%2E.": 2, ".%2e": 2, "%2e%2e": 2, "%2e%2e.": 0, "a": 0, ".a": 0, "%2": 0, "%3e": 0, "%2d": 0, "%2D": 0, "%2f": 0, "x2e": 0} {
 		if got := dots(in); got != want {
 			t.Errorf("%q is a dot segment of %d, want %d", in, got, want)
 		}

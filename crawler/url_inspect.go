@@ -60,7 +60,7 @@ func encodeLastSpace(u *whatwg.Url) string {
 		return href
 	}
 	end := len(u.Protocol()) + len(u.Pathname())
-	if end < len(href) && strings.HasSuffix(href[:end], " ") {
+	if strings.HasSuffix(href[:end], " ") { // at the very end none is left
 		return href[:end-1] + "%20" + href[end:]
 	}
 	return href

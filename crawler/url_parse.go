@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -62,7 +63,7 @@ func parseURL(s string, base URL, query *Charset) (u URL, userinfo string, err e
 			return URL{}, "", ErrURLTooLong
 		}
 		u.host, u.path = uint16(len(scheme)+3), uint16(len(b))
-		b = appendPath(append(b, '/'), len(b), strings.TrimPrefix(path, "/"))
+		b = appendPath(append(b, '/'), len(b), path)
 	}
 	if hasQuery {
 		b = query.appendQuery(append(b, '?'), asked)
@@ -83,19 +84,8 @@ func parseURL(s string, base URL, query *Charset) (u URL, userinfo string, err e
 // cleanInput takes away what the standard does not see: C0 controls and spaces around, tabs and line ends
 // within. It also makes the text valid UTF-8.
 func cleanInput(s string) string {
-	for len(s) > 0 && s[0] <= ' ' {
-		s = s[1:]
-	}
-	for len(s) > 0 && s[len(s)-1] <= ' ' {
-		s = s[:len(s)-1]
-	}
-	odd, wide := false, false
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		odd = odd || c == '\t' || c == '\n' || c == '\r'
-		wide = wide || c >= utf8.RuneSelf
-	}
-	if odd {
+	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
+	if strings.ContainsAny(s, "\t\n\r") {
 		s = strings.Map(func(r rune) rune { // also replaces bytes that are not UTF-8
 			if r == '\t' || r == '\n' || r == '\r' {
 				return -1
@@ -103,7 +93,7 @@ func cleanInput(s string) string {
 			return r
 		}, s)
 	}
-	if wide && !utf8.ValidString(s) {
+	if !utf8.ValidString(s) {
 		s = string([]rune(s))
 	}
 	return s
@@ -132,10 +122,7 @@ func splitScheme(s string) (scheme, rest string, err error) {
 // appendOrigin appends scheme, host and port, given what follows the slashes of an absolute URL, and
 // returns what is left.
 func appendOrigin(b []byte, scheme, hier string) (_ []byte, userinfo, path string, err error) {
-	authority := hier
-	if i := strings.IndexByte(hier, '/'); i >= 0 {
-		authority, path = hier[:i], hier[i:]
-	}
+	authority, path, _ := strings.Cut(hier, "/")
 	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
 		userinfo, authority = authority[:i], authority[i+1:]
 	}
@@ -232,14 +219,7 @@ func appendPath(b []byte, root int, path string) []byte {
 
 // parentOf takes the last segment from b, which ends in a slash; it never goes above root.
 func parentOf(b []byte, root int) []byte {
-	i := len(b) - 1
-	for i > root && b[i-1] != '/' {
-		i--
-	}
-	if i <= root {
-		return b[:root+1]
-	}
-	return b[:i]
+	return b[:root+1+max(0, bytes.LastIndexByte(b[root:len(b)-1], '/'))]
 }
 
 // dots tells a dot segment: 1 for ".", 2 for "..", also spelled "%2e"; 0 for every other segment.

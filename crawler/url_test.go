@@ -37,6 +37,7 @@ func TestParseURLMakesURLsCanonical(t *testing.T) {
 		{"the scheme's own port is cut", "http://h:80/", "http://h/"},
 		{"also with https", "https://h:443/", "https://h/"},
 		{"the other scheme's port is not", "https://h:80/", "https://h:80/"},
+		{"empty credentials", "http://@h/", "http://h/"},
 		{"an empty port is none", "http://h:/", "http://h/"},
 		{"zeros before a port are cut", "http://h:0008080/", "http://h:8080/"},
 		{"port zero is a port", "http://h:0/", "http://h:0/"},
@@ -160,6 +161,8 @@ func TestResolve(t *testing.T) {
 	const base = "http://example.com:8080/dir/sub/page?q=1"
 	for _, c := range []struct{ what, ref, want string }{
 		{"nothing is the page itself", "", base},
+		{"a space", " ", base},
+		{"a control character", "\x00", base},
 		{"a fragment too", "#top", base},
 		{"a name", "other", "http://example.com:8080/dir/sub/other"},
 		{"a name with query", "other?x#y", "http://example.com:8080/dir/sub/other?x"},
@@ -267,6 +270,8 @@ func TestInspectURL(t *testing.T) {
 		{"its IPv6 address is shortened", "x-y://[0:0::1]/", "", "x-y://[::1]/"},
 		{"and needs one bracket", "x-y://[::1]]/", "", ""},
 		{"a space before a query in a path without slash", "data:a  ?b", "", "data:a %20?b"},
+		{"no space before a query", "data:a?b", "", "data:a?b"},
+		{"none at the end", "data:a ", "", "data:a"},
 		{"also in the base", "#b", "data:a  #c", "data:a %20#b"},
 		{"a caret in a path", "x-y:/^", "", "x-y:/%5E"},
 		{"a relative reference without base", "a", "", ""},
