@@ -2,11 +2,13 @@ package trawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"trawl/crawler"
 	"trawl/scheduler"
+	"trawl/storage"
 )
 
 // goOn completes the job by what the directory's job has, and refuses another one.
@@ -15,6 +17,33 @@ func (c *Crawl) goOn() error {
 	if err != nil {
 		return err
 	}
+	return c.continues(&l)
+}
+
+// Remembered completes a job as [New] would in the directory of o, and refuses what it refuses; nothing else is done. A
+// directory that is in use is an error, as it is for New.
+func Remembered(job Job, o Options) (Job, error) {
+	if o.Fresh || !HoldsCrawl(o.Dir) {
+		return job, nil
+	}
+	ledger, done, err := openAtRest(o.Dir)
+	if errors.Is(err, storage.ErrInUse) {
+		return job, fmt.Errorf("%w: job.yaml there has the settings in force", err)
+	} else if err != nil {
+		return job, err
+	}
+	defer done()
+	l, err := ledger.Load(context.Background())
+	if err != nil {
+		return job, err
+	}
+	c := Crawl{job: job, o: o}
+	err = c.continues(&l)
+	return c.job, err
+}
+
+// continues completes the job by what a ledger has.
+func (c *Crawl) continues(l *crawler.LedgerState) (err error) {
 	before := &l.State.Job
 	if before.Kind == "" {
 		return nil

@@ -161,12 +161,18 @@ func (f *jobFlags) takeKind(c *cobra.Command) error {
 	return nil
 }
 
-// printJob prints the settings in force and does nothing else.
+// printJob prints the settings in force, those that the directory remembers among them, and does nothing else.
 func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, seeds []string) error {
 	if dir, err := trawl.DefaultDir(job.Kind, seeds); err == nil && o.Dir == "" {
 		if err := c.Flags().Set("dir", dir); err != nil {
 			return err
 		}
+		o.Dir = dir
+	}
+	o.Serve = c.Flags().Lookup("stay") != nil
+	job, err := trawl.Remembered(job, o)
+	if err != nil {
+		return err
 	}
 	return printConfig(p.stdout, c.Flags(), &job, seeds)
 }
