@@ -49,6 +49,7 @@ type LinkCounts struct {
 	Invalid  int  // references that are no URL
 	Cut      int  // attributes and CSS values longer than MaxLinkCarry: their links are lost
 	LateBase bool // a base element came too late for the links before it
+	Forgot   int  // links handed over that were forgotten: one that stands there again is handed over again (Forget)
 }
 
 // LinkScanner finds the links of a document that is written to it in pieces of any size, and hands each
@@ -187,6 +188,13 @@ func (s *LinkScanner) Header(h http.Header) {
 // Title is the text of the document's title, white space folded, cut at MaxTitleBytes on a rune border.
 // It is whole after Close.
 func (s *LinkScanner) Title() string { return s.html.title.text }
+
+// Forget forgets which links were handed over, so that their memory is free: a word for each. Those that come again are
+// handed over again, and count again; the limit is twice as high from then on.
+func (s *LinkScanner) Forget() {
+	s.counts.Forgot += len(s.seen)
+	s.seen = make(map[uint64]struct{})
+}
 
 // Counts tells what was found and left out so far.
 func (s *LinkScanner) Counts() LinkCounts { return s.counts }

@@ -113,16 +113,26 @@ func (s *LinkScanner) hand(l Link) {
 	if _, known := s.seen[k]; known {
 		return
 	}
-	if s.limit > 0 && s.counts.Found >= s.limit {
+	if s.full() {
 		l.Kind ^= LinkPage ^ LinkRequisite
 		if _, known := s.seen[seenKey(l)]; !known {
 			s.counts.TooMany++
 		}
 		return
 	}
-	s.seen[k] = struct{}{}
 	s.counts.Found++
 	s.emit(l)
+	s.seen[k] = struct{}{} // after emit, which may let us forget the others
+}
+
+// full reports whether the page has had its links. One that forgot some may count a link twice and gets as many again, so
+// that it loses none to that.
+func (s *LinkScanner) full() bool {
+	limit := s.limit
+	if s.counts.Forgot > 0 {
+		limit *= 2
+	}
+	return limit > 0 && s.counts.Found >= limit
 }
 
 // seenKey stands for a link among those of its page: their texts would be most of what a page with many links needs.

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -222,6 +223,23 @@ script:x"><a href="http://["><a href="/`+strings.Repeat("x", MaxURLBytes)+`">`)
 	s.Close()
 	if len(*links) != 3 || (*links)[2].URL.String() != "http://b.test/1" || s.Title() != "" || s.Counts() != (LinkCounts{Found: 1}) {
 		t.Errorf("after Reset: links %v, title %q, counts %+v", *links, s.Title(), s.Counts())
+	}
+}
+
+func TestAScannerThatForgetsHandsOverAllLinksOfThePage(t *testing.T) {
+	var got []string
+	var s *LinkScanner
+	s = NewLinkScanner(testURL(t, "http://a.test/"), LinkHTML, 3, func(l Link) {
+		if got = append(got, l.URL.Path()); len(got) == 2 {
+			s.Forget()
+		}
+	})
+	for _, name := range strings.Fields("a b a b c c a d e f") {
+		fmt.Fprintf(s, "<a href=%s>", name)
+	}
+	s.Close()
+	if n := s.Counts(); strings.Join(got, "") != "/a/b/a/c/d/e" || n.Found != 6 || n.Forgot != 1 || n.TooMany != 1 {
+		t.Errorf("%q, %+v", got, n)
 	}
 }
 

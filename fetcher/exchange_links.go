@@ -20,6 +20,8 @@ type pageScan struct {
 	counted int                        // of these, those that are counted in the fetcher's backlog
 	early   func(links []crawler.Link) // takes links before the page is read to its end; nil = none leave before
 	all     *backlog                   // of the fetcher
+	known   int                        // links that the scanner remembers
+	steps   int                        // of freeLinks, that were counted for them
 	page    io.Writer                  // the scanner, nil when only the header is looked at
 	decoder *transform.Writer          // before the scanner, nil when it reads the bytes as they are
 }
@@ -67,6 +69,7 @@ const (
 
 // take takes a link from the scanner. While links leave, the page is not read.
 func (s *pageScan) take(l crawler.Link) {
+	s.remember()
 	s.found = append(s.found, l)
 	s.held += linkMemory + len(l.URL.String())
 	if s.early == nil || s.held < s.counted+countedLinks {
@@ -81,7 +84,20 @@ func (s *pageScan) take(l crawler.Link) {
 	}
 }
 
-// release forgets the links.
+// remember counts a link that the scanner remembers, or lets it forget them all where there is no room for more.
+func (s *pageScan) remember() {
+	if s.known++; s.all == nil || s.known <= freeLinks*(1+s.steps) {
+		return
+	}
+	if s.all.remember() {
+		s.steps++
+		return
+	}
+	s.scanner.Forget()
+	s.known = 1 // this one
+}
+
+// release gives the links that were found away.
 func (s *pageScan) release() {
 	if s.counted > 0 {
 		s.all.give(s.counted)
@@ -112,8 +128,14 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	if x.counts.TooMany > 0 {
 		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page (--max-links) passed over", x.counts.TooMany, s.limit))
 	}
+	if x.counts.Forgot > 0 {
+		x.remark(fmt.Sprintf("%d links were forgotten while the page was read, since the fetcher's pages remember %d MiB of links at once: those that stand there again count again", x.counts.Forgot, maxRemembered>>20))
+	}
 	s.release()
-	s.page, s.decoder, s.early, s.all = nil, nil, nil, nil
+	if s.steps > 0 {
+		s.all.forget(s.steps)
+	}
+	s.page, s.decoder, s.early, s.all, s.known, s.steps = nil, nil, nil, nil, 0, 0
 	k.scans.Put(s)
 }
 

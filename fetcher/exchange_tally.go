@@ -31,6 +31,7 @@ func (x *exchange) bounds() (t tally) {
 	}
 	if x.result.Outcome == crawler.Fetched {
 		t.add(crawler.BoundLinks, min(x.counts.TooMany, 1))
+		t.add(crawler.BoundForgot, min(x.counts.Forgot, 1))
 		t.add(crawler.BoundCarry, x.counts.Cut)
 		if x.counts.LateBase {
 			t.add(crawler.BoundLateBase, 1)

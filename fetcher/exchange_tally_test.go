@@ -62,9 +62,9 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 }
 
 func TestLinksCountOnPagesThatAreReportedWithThem(t *testing.T) {
-	x := &exchange{counts: crawler.LinkCounts{TooMany: 3, Cut: 2, LateBase: true, NotHTTP: 1}}
+	x := &exchange{counts: crawler.LinkCounts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}
 	x.result.Outcome = crawler.Fetched
-	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
+	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundForgot: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
 		t.Errorf("bounds %v", b)
 	}
 	if d := x.droppedLinks(); !maps.Equal(d, tally{crawler.DropTooMany: 3, crawler.DropNotHTTP: 1}) {

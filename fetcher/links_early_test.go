@@ -61,6 +61,35 @@ func TestLinksOfAPageLeaveEarlierWhenTheFetcherHoldsMuch(t *testing.T) {
 	}
 }
 
+func TestAPageRemembersItsLinksAsLongAsTheFetcherHasRoomForThem(t *testing.T) {
+	const n = 2*freeLinks + 10
+	page := listing(n, 1)
+	page += page[:strings.Index(page, "\n")] // the first link once more
+	for _, c := range []struct {
+		name          string
+		before, links int
+		mark          int64
+	}{
+		{"with room", 0, n, 0},
+		{"with room for one step", maxRemembered - freeLinks*rememberedLink, n + 1, 1},
+		{"without room", maxRemembered, n + 1, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := testExchange(t, serveBody(t, []byte(page), "Content-Type", "text/html"))
+			all := backlog{remembered: c.before}
+			x.unsent, x.early = &all, func([]crawler.Link) {}
+			ask(t, testTransport(t, nil), x)
+			wantOutcome(t, x, crawler.Fetched, "")
+			if x.result.Links != c.links || x.bounds()[crawler.BoundForgot] != c.mark || strings.Contains(x.result.Detail, "forgotten") != (c.mark > 0) {
+				t.Errorf("%d links, want %d; limits hit %v, detail %q", x.result.Links, c.links, x.bounds(), x.result.Detail)
+			}
+			if all.remembered != c.before {
+				t.Errorf("%d bytes stay counted", all.remembered-c.before)
+			}
+		})
+	}
+}
+
 func TestWaitingForTheQueueIsNotTheServersTime(t *testing.T) {
 	clock, stood := &exchangeClock{}, false
 	p := &bodyPass{wire: &wireBody{clock: clock}}
