@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"trawl/crawler"
@@ -40,7 +41,7 @@ func (st *step) lapse(name crawler.Host) {
 		fresh := *row
 		if fresh.Lapses++; fresh.Lapses >= 2*aloneLapses {
 			fresh.Outcome, fresh.Reason, fresh.RetryAt = crawler.Failed, crawler.ReasonLost, time.Time{}
-			fresh.Detail = "lost with its fetcher " + itoa(fresh.Lapses) + " times"
+			fresh.Detail = "lost with its fetcher " + strconv.Itoa(fresh.Lapses) + " times"
 		}
 		st.put(row, &fresh, false)
 	}

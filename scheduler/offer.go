@@ -209,3 +209,11 @@ func (st *step) giveUpBatch(h *crawler.HostState) {
 		st.put(r, &fresh, false)
 	}
 }
+
+func taskURL(r *crawler.Row) crawler.TaskURL {
+	u := crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
+	if via := referrer(r); via != "" {
+		u.Via, _ = crawler.ParseURL(via) // it was one
+	}
+	return u
+}

@@ -59,6 +59,12 @@ func partKeys(p *crawler.Part) []crawler.URLKey {
 	return slices.Compact(keys)
 }
 
+func sorted(keys []crawler.URLKey) []crawler.URLKey {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, crawler.URLKey.Compare)
+	return slices.Compact(keys)
+}
+
 // result records how a URL's fetch ended, if the URL is leased to the turn.
 func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[crawler.URLKey]*crawler.Row) {
 	k := r.URL.Key()

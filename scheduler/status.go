@@ -3,78 +3,11 @@ package scheduler
 import (
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"trawl/crawler"
 )
-
-// over reports whether the job was found done, that was committed, and no more seeds are read. It stays so: who raises a limit
-// after that does it for the next start.
-func (s *state) over() bool {
-	return s.decided || s.seeded && !s.job.Finished.IsZero() && !s.work.Pending()
-}
-
-// held counts turns that a fetcher holds.
-func (s *state) held() int {
-	n := 0
-	for _, t := range s.turns {
-		if t.Held {
-			n++
-		}
-	}
-	return n
-}
-
-// finish ends the job when nothing is left that may be asked for, by the ledger's own counts.
-func (st *step) finish(stay bool) {
-	state := st.s.job
-	if st.changes.State != nil {
-		state = *st.changes.State
-	}
-	t := st.tallies
-	t.Parked = st.parkedAfter()
-	full := state.Job.Full(&t) && t.Counts[crawler.Leased] == 0
-	switch done := t.Done() || full; {
-	case done && state.Finished.IsZero() && !stay && st.s.seeded && !st.workPending():
-		st.jobState().Finished = st.now
-	case !done && !state.Finished.IsZero(): // more seeds came, or failed URLs were taken up again
-		st.jobState().Finished = time.Time{}
-	}
-}
-
-// parkedAfter is the tally of parked URLs as it will be when the step is sealed.
-func (st *step) parkedAfter() int64 {
-	n := st.tallies.Parked
-	for _, e := range st.hosts {
-		h := *e.new
-		h.Park(&st.s.job.Job)
-		n += h.Parked
-		if e.old != nil {
-			n -= e.old.Parked
-		}
-	}
-	return n
-}
-
-// pages counts what a fetcher did, for status.
-func (s *state) pages(fetcher string, r *crawler.Result) {
-	if r.Outcome == crawler.Excluded {
-		return
-	}
-	if _, known := s.settled[fetcher]; !known && len(s.settled) >= maxNames {
-		fetcher = otherFetchers
-	}
-	s.settled[fetcher]++
-}
-
-func (s *Scheduler) publishNotice() {
-	n := crawler.JobNotice{Job: s.state.job.Job, Life: s.state.life, Done: s.state.over(), ScopeEpoch: s.state.epoch}
-	if s.state.scope.Len() <= maxNoticeSeeds && !s.state.scope.Beyond() {
-		n.ScopeKeys, n.ScopeWhole = s.state.scope.Keys(), true
-	}
-	s.notice.Store(&n)
-}
 
 func (s *Scheduler) publishStatus() {
 	st, now := s.state, s.clock.now()
@@ -197,7 +130,7 @@ func (s *Scheduler) fetcherStatus() []crawler.FetcherStatus {
 			all = append(all, crawler.FetcherStatus{Name: name, Pages: pages, Turns: turns[name]})
 		}
 	}
-	slices.SortFunc(all, func(a, b crawler.FetcherStatus) int { return compareText(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b crawler.FetcherStatus) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -232,30 +165,4 @@ func (r *rates) perSecond() (pages, bytes float64) {
 		return 0, 0
 	}
 	return float64(b.pages-a.pages) / d, float64(b.bytes-a.bytes) / d
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func sorted(keys []crawler.URLKey) []crawler.URLKey {
-	c := slices.Clone(keys)
-	slices.SortFunc(c, crawler.URLKey.Compare)
-	return slices.Compact(c)
-}
-
-func taskURL(r *crawler.Row) crawler.TaskURL {
-	u := crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
-	if via := referrer(r); via != "" {
-		u.Via, _ = crawler.ParseURL(via) // it was one
-	}
-	return u
 }
