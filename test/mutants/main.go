@@ -48,7 +48,9 @@ func targets() []target {
 }
 
 // told are files of texts for people, where most mistakes are matters of taste.
-func told() []string { return []string{"scheduler/status.go", "scheduler/trace.go", "scheduler/waits.go"} }
+func told() []string {
+	return []string{"scheduler/status.go", "scheduler/trace.go", "scheduler/waits.go"}
+}
 
 func main() {
 	if err := run(); err != nil {
