@@ -213,8 +213,16 @@ func TestASchedulerOfACopiedDirectoryIsRefused(t *testing.T) {
 			if !met.members && !met.join {
 				s.fetcher("g", filepath.Join(t.TempDir(), "g"), second.at, again.at)
 			}
-			err := <-second.ended
-			second.ended <- err
+			var err error
+			until(t, func() bool {
+				select {
+				case err = <-second.ended:
+					second.ended <- err
+					return true
+				default:
+					return false
+				}
+			})
 			if !errors.Is(err, trawl.ErrRefused) || !strings.Contains(err.Error(), again.at) || !strings.Contains(err.Error(), twin) {
 				t.Errorf("the copy ended with %v, want a refusal that names both", err)
 			}
