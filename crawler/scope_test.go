@@ -176,14 +176,14 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	}
 	in := func(want string) {
 		t.Helper()
-		got := ""
+		var got strings.Builder
 		for _, name := range []string{"a", "b", "c", "d"} {
 			if s.Decide(mustURL(t, "https://www."+name+"/x"), LinkPage).In {
-				got += name
+				got.WriteString(name)
 			}
 		}
-		if got != want || s.Err() != fail {
-			t.Errorf("in scope are %q, want %q; %v", got, want, s.Err())
+		if got.String() != want || s.Err() != fail {
+			t.Errorf("in scope are %q, want %q; %v", got.String(), want, s.Err())
 		}
 	}
 	in("abc") // c is fresh

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,24 @@ func TestACodedBodyThatWasCutIsKeptAsFarAsItCanBeDecoded(t *testing.T) {
 		got := tree(t, dir)[l.File]
 		if len(got) < 1000 || !strings.HasPrefix(long.String(), got) || l.Length != int64(len(got)) || l.File != bodyAt(t, "http://a.example/", got) {
 			t.Errorf("%s: %d bytes of %d, %+v", what, len(got), long.Len(), l)
+		}
+	}
+}
+
+func TestACodedBodyOfWhichNothingCanBeDecodedIsStoredAsItCame(t *testing.T) {
+	for _, spool := range []bool{false, true} {
+		dir := t.TempDir()
+		f := openFileArchive(t, dir)
+		x := codedExchange(t, "http://a.example/", "gzip", "some text")
+		x.Body.Bytes, x.Digest = append(slices.Clone(x.Body.Bytes[:10]), 0xff, 0xff, 0xff, 0xff), crawler.Digest{} // the head of a gzip file, and no block
+		stored := string(x.Body.Bytes)
+		if spool {
+			spooled(t, x)
+		}
+		l := mustPut(t, f, x)
+		mustSync(t, f)
+		if got := tree(t, dir); len(got) != 1 || got[l.File] != stored || l.Length != int64(len(stored)) {
+			t.Errorf("in a spool file: %v: %q, %+v", spool, got, l)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -135,9 +134,6 @@ func (f *Files) writeFile(name string, from io.Reader) (int64, error) {
 // isCoded reports whether the body still has its content coding: one whose bytes have the digest of the
 // decoded body was decoded before.
 func isCoded(ctx context.Context, x *crawler.Exchange) (bool, error) {
-	if x.Body.File == "" {
-		return crawler.Digest(sha256.Sum256(x.Body.Bytes)) != x.Digest, nil
-	}
 	body, closeBody, err := openBody(ctx, x)
 	if err != nil {
 		return false, err
