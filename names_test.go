@@ -18,6 +18,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/storage"
 )
 
 // listed serves bodies by path, "=> PATH" for a redirect, and runs a download of a list in which $ stands for the server.
@@ -150,6 +151,69 @@ func TestNamesThatStandInEachOthersWayAreMarkedLaterOnesFirst(t *testing.T) {
 		files[name] = body
 	}
 	l.want(files)
+}
+
+// remembers stores in a new directory that its file system takes names for one by the rule, as the first start stores what it
+// found.
+func (l *listed) remembers(job trawl.Job, rule crawler.NameRule) {
+	l.t.Helper()
+	dir, err := storage.OpenDir(l.dir, true)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{})
+	if err != nil {
+		l.t.Fatal(errors.Join(err, dir.Close()))
+	}
+	err = ledger.Commit(&crawler.Changes{Now: time.Now().UTC().Round(0), State: &crawler.JobState{Job: job, Given: job, Names: &rule}})
+	if err = errors.Join(err, ledger.Close(), dir.Close()); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func TestNamesThatTheFileSystemTakesForOneAreMarked(t *testing.T) {
+	t.Parallel()
+	names := []string{"Readme", "README", "pic.JPG", "pic.jpg", "Dir/x", "dir/X", "stra\u00dfe", "STRASSE", "\u00e4.txt", "a\u0308.txt", "A\u0308.txt"}
+	pages, lines := map[string]string{"/Own/page": "own", "/own/page": "of its own"}, []string{"$/Own/page", "$/own/page"}
+	for i, name := range names {
+		url := fmt.Sprint("/", i)
+		pages[url], lines = name, append(lines, "$"+url+"\t"+name)
+	}
+	for rule, marked := range map[crawler.NameRule]int{{}: 0, {Form: true}: 1, {Case: true}: 6, {Case: true, Form: true}: 7} {
+		t.Run(fmt.Sprintf("%+v", rule), func(t *testing.T) {
+			l := newListed(t, pages)
+			job, _ := l.options()
+			l.remembers(job, rule)
+			taken := map[string]string{}
+			look := func(rows map[string]*crawler.Row) (n int) {
+				clear(taken)
+				for url, body := range pages {
+					r := rows[url]
+					if r == nil {
+						continue
+					}
+					got, err := os.ReadFile(filepath.Join(l.dir, r.Archive.File))
+					if err != nil || string(got) != body {
+						t.Errorf("%s of %s has %q, %v; want %q", r.Archive.File, url, got, err, body)
+					}
+					key := rule.Key(r.Archive.File)
+					if other, is := taken[key]; is {
+						t.Errorf("%s and %s are one file", r.Archive.File, other)
+					}
+					if taken[key] = r.Archive.File; strings.Contains(r.Archive.File, "{") {
+						n++
+					}
+				}
+				return n
+			}
+			if n := look(l.download(lines[:8]...)); n > marked {
+				t.Errorf("%d names are marked", n)
+			}
+			if n := look(l.download(lines...)); n != marked || len(taken) != len(pages) { // as it was stored, over starts
+				t.Errorf("%d names of %d are marked, want %d", n, len(taken), marked)
+			}
+		})
+	}
 }
 
 func TestAThousandLinesThatLeadToOneTargetHaveTheirFiles(t *testing.T) {

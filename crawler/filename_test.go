@@ -3,6 +3,7 @@ package crawler
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,4 +118,27 @@ func FuzzFileName(f *testing.F) {
 			checkName(t, name)
 		}
 	})
+}
+
+func TestNamesAreOneByTheRuleOfTheirFileSystem(t *testing.T) {
+	cased, formed, both := NameRule{Case: true}, NameRule{Form: true}, NameRule{Case: true, Form: true}
+	for _, c := range []struct {
+		a, b string
+		one  []NameRule
+	}{
+		{"a/Readme", "a/README", []NameRule{cased, both}},
+		{"\u00c4", "\u00e4", []NameRule{cased, both}},
+		{"\u00df", "SS", []NameRule{cased, both}},
+		{"\u03c3", "\u03c2", []NameRule{cased, both}},
+		{"a\u0308", "\u00e4", []NameRule{formed, both}},
+		{"A\u0308", "\u00e4", []NameRule{both}},
+		{"a", "b", nil},
+		{"\ufb01", "fi", []NameRule{cased, both}}, // the ligature, as macOS has it
+	} {
+		for _, rule := range []NameRule{{}, cased, formed, both} {
+			if is := rule.Key(c.a) == rule.Key(c.b); is != slices.Contains(c.one, rule) {
+				t.Errorf("%q and %q by %+v: one is %v", c.a, c.b, rule, is)
+			}
+		}
+	}
 }
