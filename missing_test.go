@@ -3,6 +3,7 @@ package trawl_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"trawl"
@@ -105,47 +106,62 @@ func TestTheEndOfAJobDoesNotWaitForFetchersThatStay(t *testing.T) {
 	}
 }
 
-// Nothing that is fetched for the scheduler of the new start is kept as the old one wanted it.
+// Seeds come when the fetcher has begun anew: a turn that it took at that moment would be offered again a minute later.
 func TestAFetcherKeepsBodiesAsARestartedSchedulerWantsThem(t *testing.T) {
-	t.Parallel()
-	f := webfarmtest.Start(t, webfarm.Options{Hosts: 2, PagesPerHost: 5})
-	s, dir, bind := newStaying(t), t.TempDir(), freeBind(t)
-	run := func(seed string) *running {
-		return s.scheduler(trawl.Options{Dir: dir, Bind: bind, Seeds: trawl.ReadSeeds([]string{seed}, nil)})
-	}
-	idle := func(r *running, seeds int64) func() bool {
-		return func() bool {
-			st := r.crawl.Status()
-			return st.Hosts >= seeds && st.Fetched >= seeds && st.Waiting+st.Leased == 0
-		}
-	}
-	first := run(f.Seeds()[0])
-	worker := s.fetcher("f", filepath.Join(t.TempDir(), "f"), first.at)
-	until(t, idle(first, 1))
-	if err := first.end(); err != nil {
-		t.Fatal(err)
-	}
-	before := make(map[crawler.URL]bool)
-	for _, r := range kept(t, dir) {
-		if before[r.URL] = true; r.Outcome == crawler.Fetched && r.Archive.File == "" {
-			t.Errorf("%s is in no WARC file", r.URL)
-		}
-	}
-	s.job.Archive = crawler.ArchiveNone
-	again := run(f.Seeds()[1])
-	until(t, idle(again, 2))
-	for _, r := range []*running{worker, again} {
-		if err := r.end(); err != nil {
-			t.Error(err)
-		}
-	}
-	rows := kept(t, dir)
-	if len(rows) == len(before) {
-		t.Error("nothing was fetched after the restart")
-	}
-	for _, r := range rows {
-		if !before[r.URL] && r.Archive.File != "" {
-			t.Errorf("%s is in %s, though bodies are not kept any more", r.URL, r.Archive.File)
-		}
+	for name, tt := range map[string]struct {
+		archive  crawler.ArchiveKind // at first; then warc
+		compress crawler.Compression // then
+		ending   string              // of the files then
+	}{
+		"which wants them now":       {crawler.ArchiveNone, crawler.CompressGzip, ".warc.gz"},
+		"which wants another coding": {crawler.ArchiveWARC, crawler.CompressNone, ".warc"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := webfarmtest.Start(t, webfarm.Options{Hosts: 2, PagesPerHost: 5})
+			s, dir, bind := newStaying(t), t.TempDir(), freeBind(t)
+			run := func(seeds ...string) *running {
+				return s.scheduler(trawl.Options{Dir: dir, Bind: bind, Seeds: trawl.ReadSeeds(seeds, nil)})
+			}
+			idle := func(r *running, seeds int64) func() bool {
+				return func() bool {
+					st := r.crawl.Status()
+					return st.Hosts >= seeds && st.Fetched >= seeds && st.Waiting+st.Leased == 0
+				}
+			}
+			s.job.Archive = tt.archive
+			first := run(f.Seeds()[0])
+			worker := s.fetcher("f", filepath.Join(t.TempDir(), "f"), first.at)
+			until(t, idle(first, 1))
+			if err := first.end(); err != nil {
+				t.Fatal(err)
+			}
+			before := make(map[crawler.URL]bool)
+			for _, r := range kept(t, dir) {
+				before[r.URL] = true
+			}
+			s.job.Archive, s.job.Compress = crawler.ArchiveWARC, tt.compress
+			again := run()
+			until(t, func() bool { return s.lines.count("working for") == 2 })
+			if err := again.end(); err != nil {
+				t.Fatal(err)
+			}
+			again = run(f.Seeds()[1])
+			until(t, idle(again, 2))
+			for _, r := range []*running{worker, again} {
+				if err := r.end(); err != nil {
+					t.Error(err)
+				}
+			}
+			rows := kept(t, dir)
+			if len(rows) == len(before) {
+				t.Error("nothing was fetched after the restart")
+			}
+			for _, r := range rows {
+				if !before[r.URL] && r.Outcome == crawler.Fetched && !strings.HasSuffix(r.Archive.File, tt.ending) {
+					t.Errorf("%s is in %q, want a file with the ending %s", r.URL, r.Archive.File, tt.ending)
+				}
+			}
+		})
 	}
 }

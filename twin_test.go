@@ -55,6 +55,13 @@ func (l *lines) have(text string) bool {
 	return strings.Contains(strings.Join(l.text, ""), text)
 }
 
+// count is how many lines have the text.
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(strings.Join(l.text, ""), text)
+}
+
 // queue is that of the scheduler whose gossip is at an address.
 func (l *lines) queue(at string) string {
 	l.mu.Lock()
