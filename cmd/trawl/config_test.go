@@ -157,7 +157,7 @@ func TestEveryProblemOfAFileIsToldWithItsPlace(t *testing.T) {
 	}{
 		"an unknown key near one":                {"depth: 1\ndealy: 2s", []string{`2: unknown key "dealy" for trawl crawl: did you mean delay?`}},
 		"a key with underscores":                 {"max_per_host: 2", []string{`1: unknown key "max_per_host" for trawl crawl: did you mean max-per-host?`}},
-		"an unknown key far from all":            {"colour: red", []string{`1: unknown key "colour" for trawl crawl; see trawl crawl --help`}},
+		"an unknown key far from all":            {"zoology: red", []string{`1: unknown key "zoology" for trawl crawl; see trawl crawl --help`}},
 		"an act":                                 {"fresh: true\nretry-failed: dns", []string{"1: fresh: only on the command line", "2: retry-failed: only on the command line"}},
 		"a list for one value":                   {"depth: [1, 2]", []string{"1: depth: one value is needed"}},
 		"a mapping for one value":                {"scope: {a: b}", []string{"1: scope: one value is needed"}},
