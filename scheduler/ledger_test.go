@@ -423,7 +423,10 @@ func (l *memLedger) scopeSeeds() []crawler.ScopeSeed {
 	return slices.Sorted(maps.Keys(l.scope))
 }
 
-// nameChange: a row that is final may still get its file, a further name, or fail for what became of its body.
+// nameChange: a row that is final may still get its file, a further name, or fail for what became of its body, until a line takes it.
 func nameChange(old, new *crawler.Row) bool {
-	return old.Outcome == new.Outcome || new.Reason == crawler.ReasonArchive || new.Reason == crawler.ReasonDigest
+	forBody := func(r *crawler.Row) bool {
+		return r.Reason == crawler.ReasonArchive || r.Reason == crawler.ReasonDigest
+	}
+	return old.Outcome == new.Outcome || forBody(new) || forBody(old) && new.Outcome == crawler.Fetched
 }

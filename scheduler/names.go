@@ -168,10 +168,12 @@ func (st *step) unplaced(k crawler.URLKey) {
 	*list = append(*list, crawler.Unplaced{Key: k, Version: binary.BigEndian.Uint64(id[:])})
 }
 
-// nameResult gives a fetched body its file, and fails it when the list asks for another one.
+// nameResult gives a fetched body its file, and fails it when the list asks for another one. Where a line was redirected it
+// is looked at with its name whether another line takes what came.
 func (st *step) nameResult(row *crawler.Row) {
+	judgedLater := st.s.names != nil && !row.Listed() && isBody(row)
 	switch {
-	case row.Outcome == crawler.Fetched && !row.Want.IsZero() && row.Want != row.Digest:
+	case row.Outcome == crawler.Fetched && otherBody(row.Want, row.Digest) && !judgedLater:
 		refuseDigest(row, row.Digest)
 	case st.s.names == nil:
 	case row.Outcome == crawler.Fetched && isBody(row):
@@ -187,6 +189,9 @@ func isBody(row *crawler.Row) bool {
 	k, digest, ok := crawler.ParseBodyName(row.Archive.File)
 	return ok && k == row.Key() && digest == row.Digest
 }
+
+// otherBody reports whether a line asks for another body than the one that came.
+func otherBody(want, came crawler.Digest) bool { return !want.IsZero() && want != came }
 
 // refuseDigest fails a row whose body is not the one that its list asks for.
 func refuseDigest(row *crawler.Row, came crawler.Digest) {

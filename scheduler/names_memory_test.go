@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"trawl/crawler"
@@ -106,6 +107,7 @@ func (m *memNames) ShippedFile(name string) (crawler.ShippedFile, bool, error) {
 
 // memBodies are bodies that arrived, and the names that they have.
 type memBodies struct {
+	sync.Mutex
 	there  map[string]bool           // by crawler.BodyName
 	files  map[string]crawler.Digest // by name
 	refuse map[string]bool           // names that the file system does not take
@@ -118,17 +120,27 @@ func newMemBodies() *memBodies {
 }
 
 func (m *memBodies) Place(_ context.Context, u crawler.URL, digest crawler.Digest, _ int64, to string) error {
-	switch {
-	case !m.there[crawler.BodyName(u, digest)]:
+	m.Lock()
+	defer m.Unlock()
+	body := crawler.BodyName(u, digest)
+	switch has, is := m.files[to]; {
+	case !m.there[body] && is && has == digest:
+		return m.broken
+	case !m.there[body]:
 		return crawler.ErrNoBody
 	case m.refuse[to]:
 		return &crawler.NameRefused{Name: to, Err: context.Canceled}
 	}
 	m.files[to] = digest
+	if m.broken == nil {
+		delete(m.there, body)
+	}
 	return m.broken
 }
 
 func (m *memBodies) Link(_ context.Context, from, to string) error {
+	m.Lock()
+	defer m.Unlock()
 	if m.refuse[to] {
 		return &crawler.NameRefused{Name: to, Err: context.Canceled}
 	}
@@ -136,7 +148,12 @@ func (m *memBodies) Link(_ context.Context, from, to string) error {
 	return m.broken
 }
 
-func (m *memBodies) Sync() error { m.synced++; return m.broken }
+func (m *memBodies) Sync() error {
+	m.Lock()
+	defer m.Unlock()
+	m.synced++
+	return m.broken
+}
 
 // nameDesk is a desk whose bodies get names.
 type nameDesk struct {
@@ -208,7 +225,7 @@ func (d *nameDesk) fetch(leads map[string]string) {
 					r.Outcome, r.Status, r.RedirectTo = crawler.Redirected, 302, mustURL(to)
 					p.Links = append(p.Links, crawler.PageLinks{Page: u.URL, Links: []crawler.Link{{URL: r.RedirectTo, Kind: crawler.LinkRedirect}}})
 				} else {
-					r.Digest = digestOf(u.URL.String())
+					r.Digest, r.Bytes = digestOf(u.URL.String()), 10
 					r.Archive = crawler.Locator{File: crawler.BodyName(u.URL, r.Digest), Length: 10}
 				}
 				p.Results = append(p.Results, r)

@@ -204,6 +204,9 @@ func (st *step) placedRow(p *placedRow, rows map[crawler.URLKey]*crawler.Row) {
 	fresh.Archive = p.file
 	switch p.reason {
 	case "":
+		if p.was == crawler.Failed { // a line takes what the others did not
+			fresh.Outcome, fresh.Reason, fresh.Detail = crawler.Fetched, "", ""
+		}
 	case crawler.ReasonDigest:
 		refuseDigest(&fresh, p.came)
 	default:

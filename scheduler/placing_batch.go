@@ -74,6 +74,8 @@ func (b *placeBatch) one(u crawler.Unplaced) error {
 	case row == nil:
 	case row.Outcome == crawler.Fetched && !row.Archive.IsZero():
 		finished, err = b.fetched(row)
+	case failedForALine(row):
+		finished, err = b.again(row)
 	case row.Outcome == crawler.Redirected:
 		err = b.redirected(row)
 	}
@@ -96,18 +98,16 @@ func (b *placeBatch) fetched(row *crawler.Row) (finished bool, err error) {
 	if errors.Is(err, crawler.ErrNoBody) {
 		return false, nil
 	}
+	if errors.Is(err, errOtherBody) {
+		b.otherBody(row, row.Digest)
+		return true, nil
+	}
 	if refused, ok := errors.AsType[*crawler.NameRefused](err); ok {
 		b.rows = append(b.rows, failedRow(row, crawler.ReasonArchive, refused.Error()))
 		return true, nil
 	}
 	if err != nil {
 		return false, err
-	}
-	if !row.Want.IsZero() && row.Want != row.Digest { // a line asked for it later
-		r := failedRow(row, crawler.ReasonDigest, "")
-		r.came = row.Digest
-		b.rows = append(b.rows, r)
-		return true, nil
 	}
 	if err := b.aliases(row, from, row.Digest); err != nil {
 		return false, err
@@ -123,34 +123,80 @@ func (b *placeBatch) fetched(row *crawler.Row) (finished bool, err error) {
 	}
 }
 
-// body puts the body under its row's own name. Where redirects led and the first line's name is refused, another line's
-// will do: that line is the one that fails.
+// failedForALine reports whether a body came, and only the line that led to it did not take it: another one may.
+func failedForALine(row *crawler.Row) bool {
+	why := row.Reason == crawler.ReasonArchive || row.Reason == crawler.ReasonDigest
+	return row.Outcome == crawler.Failed && why && !row.Listed() && !row.Digest.IsZero()
+}
+
+// again tries the lines that were redirected to a URL since it failed for one of them. Its body is kept until the job is done.
+func (b *placeBatch) again(row *crawler.Row) (finished bool, err error) {
+	fresh := *row
+	fresh.Archive = crawler.Locator{File: file(row), Length: row.Bytes}
+	return b.fetched(&fresh)
+}
+
+// errOtherBody says that a line asks for another body.
+var errOtherBody = errors.New("the line asks for another body")
+
+// body puts the body under its row's own name. Where redirects led and the line that was the first does not take it, since its
+// name is refused or it asks for another body, another line's name will do: that line is the one that fails.
 func (b *placeBatch) body(row *crawler.Row) (from string, err error) {
-	place := func(to string) error {
+	place := func(to string, want crawler.Digest) error {
+		if otherBody(want, row.Digest) {
+			return errOtherBody
+		}
 		return b.s.o.Bodies.Place(b.ctx, row.URL, row.Digest, row.Archive.Length, to)
 	}
-	first := place(row.Archive.File)
-	if _, refused := errors.AsType[*crawler.NameRefused](first); !refused || row.Listed() {
-		return row.Archive.File, first
+	want := row.Want
+	if row.Archive.File != file(row) { // it has that of another line already
+		want = crawler.Digest{}
+	}
+	took := func(to string) (string, error) {
+		if to != row.Archive.File || row.Outcome == crawler.Failed {
+			b.rows = append(b.rows, placedRow{key: row.Key(), was: row.Outcome, digest: row.Digest, file: crawler.Locator{File: to, Length: row.Archive.Length}})
+		}
+		return to, nil
+	}
+	first := place(row.Archive.File, want)
+	switch {
+	case first == nil:
+		return took(row.Archive.File)
+	case !mayHaveAnother(first) || row.Listed():
+		return "", first
 	}
 	lines, err := b.lineRows(row)
 	if err != nil {
 		return "", err
 	}
 	for _, line := range lines {
-		if line == nil || file(line) == row.Archive.File {
+		if line == nil || line.Outcome != crawler.Redirected || file(line) == row.Archive.File {
 			continue
 		}
-		err := place(file(line))
-		if err == nil {
-			b.rows = append(b.rows, placedRow{key: row.Key(), was: row.Outcome, digest: row.Digest, file: crawler.Locator{File: file(line), Length: row.Archive.Length}})
-			return file(line), nil
-		}
-		if _, refused := errors.AsType[*crawler.NameRefused](err); !refused {
+		switch err := place(file(line), line.Want); {
+		case err == nil:
+			return took(file(line))
+		case !mayHaveAnother(err):
 			return "", err
+		case errors.Is(err, crawler.ErrNoBody):
+			first = err
 		}
 	}
 	return "", first
+}
+
+// mayHaveAnother reports whether another line's name may do: this line does not take the body, or a crash came after it got
+// another's name, and so it is not there.
+func mayHaveAnother(err error) bool {
+	_, refused := errors.AsType[*crawler.NameRefused](err)
+	return refused || errors.Is(err, errOtherBody) || errors.Is(err, crawler.ErrNoBody)
+}
+
+// otherBody fails a row that asks for another body than the one that came.
+func (b *placeBatch) otherBody(row *crawler.Row, came crawler.Digest) {
+	r := failedRow(row, crawler.ReasonDigest, "")
+	r.came = came
+	b.rows = append(b.rows, r)
 }
 
 func (b *placeBatch) lineRows(row *crawler.Row) ([]*crawler.Row, error) {
@@ -181,10 +227,8 @@ func (b *placeBatch) lines(row *crawler.Row, from string, lines []crawler.URLKey
 }
 
 func (b *placeBatch) line(row *crawler.Row, from string, line *crawler.Row) error {
-	if !line.Want.IsZero() && line.Want != row.Digest {
-		r := failedRow(line, crawler.ReasonDigest, "")
-		r.came = row.Digest
-		b.rows = append(b.rows, r)
+	if otherBody(line.Want, row.Digest) {
+		b.otherBody(line, row.Digest)
 		return nil
 	}
 	if to := file(line); to != from {
@@ -217,7 +261,7 @@ func (b *placeBatch) aliases(row *crawler.Row, from string, digest crawler.Diges
 		}
 		for _, a := range list {
 			after = a.Sequence
-			if !a.Want.IsZero() && a.Want != digest {
+			if otherBody(a.Want, digest) {
 				b.s.log.Warn("a further name of a URL asks for another body, and gets no file", "url", row.URL, "name", a.Name, "asked", a.Want, "came", digest)
 				continue
 			}

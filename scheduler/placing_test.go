@@ -149,29 +149,89 @@ func TestBodiesGetAllTheirNames(t *testing.T) {
 	}
 }
 
-func TestWhereOneNameIsRefusedABodyGetsThatOfAnotherLine(t *testing.T) {
-	const a, b, c = "http://a.test/f", "http://b.test/f", "http://c.test/f"
-	inBubble(t, "that waits for it", func(t *testing.T) {
-		d := newNameDesk(t, crawler.NameRule{})
-		d.bodies.refuse["files/n"] = true
-		d.lines(a+" n", b+" m")
-		d.fetch(map[string]string{a: c, b: c})
-		if err := d.place(); err != nil {
-			t.Fatal(err)
-		}
-		d.arrive(c)
-		if err := d.place(); err != nil || !slices.Equal(d.files(), []string{"m " + c}) || len(d.names.unplaced)+len(d.names.awaits) != 0 {
-			t.Errorf("%v, files %q", err, d.files())
-		}
-		for url, want := range map[string]string{b: "files/m", c: "files/m"} {
-			if r := d.row(url); r.Archive != (crawler.Locator{File: want, Length: 10}) || r.Reason != "" {
-				t.Errorf("%s: %+v", url, r)
+// A URL that lines were redirected to has the name, and the wished body, of the line that led there first.
+func TestABodyThatOneLineDoesNotTakeGoesToAnother(t *testing.T) {
+	const a, b = "http://a.test/f", "http://b.test/f"
+	lines := map[string][2]string{ // of the first line, and what it fails with
+		"whose name is refused":      {a + " n", "archive"},
+		"that asks for another body": {a + " n other", "digest"},
+	}
+	come := map[string]func(d *nameDesk, c, line string){
+		"and both wait for it": func(d *nameDesk, c, line string) {
+			d.lines(line, "http://wait.test/")
+			d.fetch(map[string]string{a: c})
+			d.lines(b + " m")
+			d.fetch(map[string]string{b: c})
+			if err := d.place(); err != nil {
+				d.t.Fatal(err)
+			}
+			d.arrive(c)
+		},
+		"and it is looked at before them": func(d *nameDesk, c, line string) {
+			d.arrive(c)
+			d.lines(line, "http://wait.test/")
+			d.fetch(map[string]string{a: c})
+			d.lines(b + " m")
+			d.fetch(map[string]string{b: c})
+			d.start(d.t, d.led)
+		},
+		"and the other line comes later": func(d *nameDesk, c, line string) {
+			d.arrive(c)
+			d.lines(line, "http://wait.test/")
+			d.fetch(map[string]string{a: c})
+			if err := d.place(); err != nil || d.row(c).Outcome != crawler.Failed || len(d.bodies.files) != 0 {
+				d.t.Fatalf("%v, %+v, files %q", err, d.row(c), d.files())
+			}
+			d.lines(b + " m")
+			d.fetch(map[string]string{b: c})
+		},
+		"and the body comes later still": func(d *nameDesk, c, line string) {
+			d.lines(line, "http://wait.test/")
+			d.fetch(map[string]string{a: c})
+			if err := d.place(); err != nil {
+				d.t.Fatal(err)
+			}
+			d.lines(b + " m")
+			d.fetch(map[string]string{b: c})
+			if err := d.place(); err != nil {
+				d.t.Fatal(err)
+			}
+			d.arrive(c)
+		},
+		"and a crash came before the ledger heard of it": func(d *nameDesk, c, line string) {
+			d.lines(line, "http://wait.test/")
+			d.fetch(map[string]string{a: c})
+			d.lines(b + " m")
+			d.fetch(map[string]string{b: c})
+			d.bodies.files["files/m"] = digestOf(c)
+			d.start(d.t, d.led)
+		},
+	}
+	for why, line := range lines {
+		for when, f := range come {
+			for _, c := range []string{"http://e.test/f", "http://g.test/f"} { // the ledger has one between the lines, and one before them
+				inBubble(t, why+", "+when+", at "+c, func(t *testing.T) {
+					d := newNameDesk(t, crawler.NameRule{})
+					d.bodies.refuse["files/n"] = line[1] == "archive"
+					f(d, c, line[0])
+					if err := d.place(); err != nil || !d.s.Placed() || !slices.Equal(d.files(), []string{"m " + c}) {
+						t.Errorf("%v, files %q", err, d.files())
+					}
+					if len(d.names.awaits) != 0 || len(d.names.unplaced) > 1 {
+						t.Errorf("left: %v, %v", d.names.unplaced, d.names.awaits)
+					}
+					for url, want := range map[string]crawler.Outcome{b: crawler.Redirected, c: crawler.Fetched} {
+						if r := d.row(url); r.Outcome != want || r.Archive != (crawler.Locator{File: "files/m", Length: 10}) || r.Reason != "" || r.Detail != "" {
+							t.Errorf("%s: %+v", url, r)
+						}
+					}
+					if r := d.row(a); r.Outcome != crawler.Failed || string(r.Reason) != line[1] || r.Detail == "" {
+						t.Errorf("%s: %+v", a, r)
+					}
+				})
 			}
 		}
-		if r := d.row(a); r.Reason != crawler.ReasonArchive || !strings.Contains(r.Detail, "files/n") {
-			t.Errorf("%s: %+v", a, r)
-		}
-	})
+	}
 }
 
 func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
@@ -282,7 +342,9 @@ func TestTroubleWithTheDiskIsTriedAgain(t *testing.T) {
 		if synctest.Wait(); d.s.Placed() || d.bodies.synced != 0 {
 			t.Errorf("placed %v, %d syncs", d.s.Placed(), d.bodies.synced)
 		}
+		d.bodies.Lock()
 		d.bodies.broken = nil
+		d.bodies.Unlock()
 		time.Sleep(2 * time.Millisecond)
 		if synctest.Wait(); !d.s.Placed() || d.bodies.synced != 1 || !slices.Equal(d.files(), []string{"n " + a}) || !slices.Contains(steps, "place") {
 			t.Errorf("placed %v, %d syncs, %v, %v", d.s.Placed(), d.bodies.synced, d.files(), steps)
