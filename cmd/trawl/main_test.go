@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,6 +17,10 @@ func TestMain(m *testing.M) {
 // site in this one. site_test.go and process_test.go have the commands that scripts know beside the usual
 // ones.
 func TestCommands(t *testing.T) {
+	// A signal that is ignored here would be ignored by the commands too, as nohup means it; one that is listened to is not.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
