@@ -234,7 +234,7 @@ func TestAScannerThatForgetsHandsOverAllLinksOfThePage(t *testing.T) {
 			s.Forget()
 		}
 	})
-	for _, name := range strings.Fields("a b a b c c a d e f") {
+	for name := range strings.FieldsSeq("a b a b c c a d e f") {
 		fmt.Fprintf(s, "<a href=%s>", name)
 	}
 	s.Close()

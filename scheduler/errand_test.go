@@ -134,6 +134,9 @@ func TestErrands(t *testing.T) {
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.State.Hops, p.End = []crawler.RobotsAnswer{{Hop: task.Errands[0], Next: mustURL("http://far.test/r.txt")}}, true
 		})
+		if hub := d.led.hosts["hub.test"]; !hub.Answered.Has("http") {
+			t.Errorf("the host that leads on counts as one that never answered: %+v", hub)
+		}
 		far := d.takeAt("far.test")
 		if len(far.Errands) != 1 {
 			t.Fatalf("%+v", far)
@@ -256,6 +259,38 @@ func TestErrands(t *testing.T) {
 			if s := led.hosts[h]; s.RobotsWait || s.RobotsTries != 1 {
 				t.Errorf("%s: %+v", h, s)
 			}
+		}
+	})
+	inBubble(t, "errands of a host that was given up fail, in batches", func(t *testing.T) {
+		const hosts = 2*maxHanding + 3
+		led := newMemLedger()
+		d := wide(t, led)
+		var seeds []string
+		for i := range hosts {
+			seeds = append(seeds, fmt.Sprintf("http://h%d.test/", i))
+		}
+		d.seed(seeds...)
+		for i := range hosts {
+			d.redirected(d.take(), fmt.Sprintf("http://hub.test/%d", i))
+		}
+		d.out = nil
+		st := d.s.newStep()
+		hub := st.host("hub.test")
+		st.giveUp(hub, crawler.ReasonConnect, "gone")
+		if st.failErrands(hub); hub.Errands != hosts-maxHanding {
+			t.Errorf("%d errands are left", hub.Errands)
+		}
+		if err := d.s.seal(st); err != nil {
+			t.Fatal(err)
+		}
+	})
+	inBubble(t, "counts of answers and errands that are not there mend themselves", func(t *testing.T) {
+		st := wide(t, newMemLedger()).s.newStep()
+		h := st.host("hub.test")
+		h.Errands, h.Handing = 3, 3
+		st.handOn(h)
+		if st.failErrands(h); h.Errands != 0 || h.Handing != 0 {
+			t.Errorf("%d errands, %d answers", h.Errands, h.Handing)
 		}
 	})
 	inBubble(t, "a stored turn that no message can carry is taken back at a start", func(t *testing.T) {

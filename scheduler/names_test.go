@@ -272,13 +272,3 @@ func TestNamesAndBodiesGoTogether(t *testing.T) {
 		t.Error("bodies without names are taken")
 	}
 }
-
-func TestTheRuleOfNamesIsThatOfTheFirstStart(t *testing.T) {
-	inBubble(t, "wherever the directory is now", func(t *testing.T) {
-		d := newNameDesk(t, crawler.NameRule{Form: true})
-		d.rule = crawler.NameRule{Case: true}
-		if d.start(t, d.led); d.s.state.names.rule != (crawler.NameRule{Form: true}) || *d.led.state.State.Names != d.s.state.names.rule {
-			t.Errorf("rule %+v", d.s.state.names.rule)
-		}
-	})
-}

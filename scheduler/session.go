@@ -6,12 +6,9 @@ import (
 	"trawl/crawler"
 )
 
-// maxCachedDomains and maxCachedDomainBytes bound the domains kept in memory; those without a record are among them, so
+// maxCachedDomainBytes bounds the domains kept in memory; those without a record are among them, with 256 bytes at least, so
 // that grants of hosts without cookies read nothing.
-const (
-	maxCachedDomains     = 1 << 16
-	maxCachedDomainBytes = 16 << 20
-)
+const maxCachedDomainBytes = 16 << 20
 
 // domainCache keeps domains as they were last committed. Values are never changed in place.
 type domainCache struct {
@@ -30,7 +27,7 @@ func (c *domainCache) put(d *crawler.DomainState) {
 	c.m[d.Domain] = d
 	c.bytes += d.Bytes()
 	for name, victim := range c.m { // any: map order is random enough for a cache
-		if len(c.m) <= maxCachedDomains && c.bytes <= maxCachedDomainBytes {
+		if c.bytes <= maxCachedDomainBytes {
 			break
 		}
 		delete(c.m, name)

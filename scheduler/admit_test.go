@@ -1,0 +1,119 @@
+package scheduler
+
+import (
+	"testing"
+
+	"trawl/crawler"
+)
+
+func TestWhatBecomesOfASeedIsCounted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		url  string
+		want Admitted
+		word string // why it was dropped
+	}{
+		"a new one":                              {"http://a.test/new", Admitted{New: 1}, ""},
+		"one that is there":                      {"http://a.test/", Admitted{Known: 1}, ""},
+		"one that is excluded":                   {"http://a.test/secret", Admitted{Refused: 1}, crawler.DropExclude},
+		"one with the hash of another URL":       {"http://a.test/clash", Admitted{Refused: 1}, crawler.DropCollision},
+		"one of a host with the hash of another": {"http://strange.test/", Admitted{Refused: 1}, crawler.DropCollision},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			job, led := crawlJob(), newMemLedger()
+			job.Exclude = []string{"secret"}
+			d := newDesk(t, job, led)
+			d.seed("http://a.test/")
+			led.lenient = true
+			led.rows[mustURL("http://a.test/clash").Key()] = &crawler.Row{Result: crawler.Result{URL: mustURL("http://a.test/first"), Outcome: crawler.Waiting}}
+			led.hosts["strange.test"] = crawler.HostState{Host: "first.test"} // what a look-up by the hash gives
+			var got Admitted
+			d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL(tt.url), Text: tt.url}}, admitted: &got, done: make(chan struct{})}}})
+			dropped := d.s.state.tallies.Dropped
+			if got != tt.want || len(dropped) > 1 || tt.word == "" && len(dropped) != 0 || tt.word != "" && dropped[tt.word] != 1 {
+				t.Errorf("%+v, dropped %v", got, dropped)
+			}
+		})
+	}
+}
+
+func TestFetchersHearOfEachPrivateAddressOfASeed(t *testing.T) {
+	inBubble(t, "once", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		epoch := d.s.state.epoch
+		for _, tt := range []struct {
+			url string
+			new uint64
+		}{{"http://10.0.0.1/", 1}, {"http://10.0.0.1/other", 0}, {"http://10.0.0.2/", 1}, {"http://a.test/", 0}} {
+			if d.s.newStep().openAddresses(mustURL(tt.url)); d.s.state.epoch != epoch+tt.new {
+				t.Errorf("%s raised the epoch by %d", tt.url, d.s.state.epoch-epoch)
+			}
+			epoch = d.s.state.epoch
+		}
+	})
+}
+
+func TestTheLastSeedsAreNotedOnce(t *testing.T) {
+	inBubble(t, "in the ledger", func(t *testing.T) {
+		led, noted := newMemLedger(), 0
+		d := newDesk(t, crawlJob(), led)
+		led.watch = func(c *crawler.Changes) {
+			if c.State != nil {
+				noted++
+			}
+		}
+		if d.seed("http://a.test/"); noted != 1 || !led.state.State.Seeded {
+			t.Errorf("noted %d times, seeded: %v", noted, led.state.State.Seeded)
+		}
+		if d.seed("http://a.test/2"); noted != 1 {
+			t.Errorf("noted %d times at the second time", noted)
+		}
+	})
+}
+
+func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
+	const a, b = "http://a.test/1", "http://b.test/"
+	for name, tt := range map[string]struct {
+		url  string
+		made func(led *memLedger, t *turn)
+		want int64
+	}{
+		"not where it is leased": {a, func(*memLedger, *turn) {}, 0},
+		"without a row":          {"http://a.test/none", func(_ *memLedger, t *turn) { t.URLs = append(t.URLs, mustURL("http://a.test/none").Key().URL) }, 1},
+		"of another host":        {b, func(_ *memLedger, t *turn) { t.URLs = append(t.URLs, mustURL(b).Key().URL) }, 1},
+		"of another turn":        {"http://a.test/2", func(_ *memLedger, t *turn) { t.URLs = []uint64{mustURL(a).Key().URL} }, 1},
+		"whose hash is that of another one": {a, func(led *memLedger, _ *turn) {
+			led.rows[mustURL(a).Key()].URL = mustURL("http://a.test/first")
+		}, 1},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			led := newMemLedger()
+			d := newDesk(t, crawlJob(), led)
+			d.seed(a, "http://a.test/2", b)
+			task := d.takeAt("a.test")
+			d.ask(task, 1)
+			led.lenient = true
+			tt.made(led, d.s.state.turns["a.test"])
+			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched(tt.url)} })
+			if n := d.s.state.tallies.Dropped["result_without_lease"]; n != tt.want || led.state.Tallies.Counts[crawler.Fetched] != 1-tt.want {
+				t.Errorf("%d dropped, counts %v", n, led.state.Tallies.Counts)
+			}
+		})
+	}
+}
+
+func TestWhatAPageNeedsIsTold(t *testing.T) {
+	inBubble(t, "from what it links to", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{
+				{URL: mustURL("http://a.test/page")}, {URL: mustURL("http://a.test/image"), Kind: crawler.LinkRequisite},
+			}}}
+		})
+		if d.row("http://a.test/page").Requisite || !d.row("http://a.test/image").Requisite {
+			t.Errorf("%+v, %+v", d.row("http://a.test/page"), d.row("http://a.test/image"))
+		}
+	})
+}

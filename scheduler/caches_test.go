@@ -1,0 +1,123 @@
+package scheduler
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+)
+
+func TestHostsInMemoryAreBounded(t *testing.T) {
+	c := &hostCache{m: make(map[crawler.Host]*crawler.HostState)}
+	for n := range maxCachedHosts - 1 {
+		c.m[crawler.Host(fmt.Sprint(n))] = nil
+	}
+	for _, h := range []crawler.Host{"last", "last", "further", "last"} {
+		if c.put(&crawler.HostState{Host: h}); len(c.m) != maxCachedHosts || c.get(h) == nil {
+			t.Errorf("%s: %d hosts, there: %v", h, len(c.m), c.get(h) != nil)
+		}
+	}
+	if c.clear(); len(c.m) != 0 {
+		t.Errorf("%d hosts after all were forgotten", len(c.m))
+	}
+}
+
+func TestDomainsInMemoryAreBoundedByTheirBytes(t *testing.T) {
+	domain := func(name string, value int) *crawler.DomainState {
+		return &crawler.DomainState{Domain: name, Logins: []crawler.Login{{Credentials: string(make([]byte, value))}}}
+	}
+	c := newDomainCache()
+	most := maxCachedDomainBytes - domain("a", 0).Bytes()
+	for range 2 {
+		if c.put(domain("a", most)); c.bytes != maxCachedDomainBytes || len(c.m) != 1 {
+			t.Errorf("%d domains with %d bytes", len(c.m), c.bytes)
+		}
+	}
+	if c.put(domain("b", 0)); len(c.m) != 1 {
+		t.Errorf("%d domains beyond the limit", len(c.m))
+	}
+	for _, left := range c.m { // either of them
+		if c.bytes != left.Bytes() {
+			t.Errorf("%d bytes are counted as %d", left.Bytes(), c.bytes)
+		}
+	}
+}
+
+func TestHostsThatAreAwayAreNamedUpToALimit(t *testing.T) {
+	s := &state{away: make(map[crawler.Host]struct{})}
+	for n := range maxAwayNamed + 1 {
+		s.nameAway(&crawler.HostState{Host: crawler.Host(fmt.Sprint(n)), Away: crawler.ReasonConnect})
+	}
+	if len(s.away) != maxAwayNamed {
+		t.Errorf("%d are named", len(s.away))
+	}
+}
+
+func TestCountsOfReasonsThatAreNoneAreLeftOut(t *testing.T) {
+	var m map[crawler.Reason]int64
+	if addCount(&m, "x", 2); m["x"] != 2 {
+		t.Errorf("%v", m)
+	}
+	if addCount(&m, "x", -2); len(m) != 0 {
+		t.Errorf("%v", m)
+	}
+}
+
+func TestTheEarliestHostIsNamedWhetherItIsDueOrNot(t *testing.T) {
+	begin := time.Unix(1000, 0)
+	f := newFront(4)
+	f.fill(nil, 4)
+	if h, ok := f.first(); ok {
+		t.Errorf("%q of none", h)
+	}
+	f.set("a", begin, crawler.Rank{Lag: crawler.NoLag})
+	if h, ok := f.first(); h != "a" || !ok {
+		t.Errorf("%q, %v", h, ok)
+	}
+	f.set("b", begin, crawler.Rank{Lag: crawler.NoLag})
+	one, _ := f.pop(begin)
+	if h, ok := f.first(); h == one || !ok {
+		t.Errorf("%q, %v, and %q was taken", h, ok, one)
+	}
+}
+
+func TestSettingsOfTwoStartsAreJoined(t *testing.T) {
+	if got := fmt.Sprint(union([]string{"a", "b"}, []string{"b", "c"})); got != "[a b c]" {
+		t.Error(got)
+	}
+}
+
+func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
+	s := &state{}
+	if w := s.workWord(); w != "" {
+		t.Error(w)
+	}
+	s.work.Retry = []crawler.RetryWork{{}}
+	if s.workWord() == "" {
+		t.Error("nothing is said of failed URLs that are taken up")
+	}
+}
+
+func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
+	inBubble(t, "in this step and for those that follow", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.seed("http://a.test/")
+		d.ask(d.take(), 1)
+		for _, edited := range []bool{false, true} {
+			st := d.s.newStep()
+			committed := d.s.state.turns["a.test"]
+			committed.lapsing, committed.spared = true, true
+			now := committed
+			if edited {
+				now = st.editTurn("a.test")
+			}
+			st.renew("a.test", now)
+			for _, turn := range []*turn{committed, now} {
+				if turn.lapsing || turn.spared || !turn.until.Equal(st.now.Add(d.s.state.job.Job.Lease)) {
+					t.Errorf("edited %v: lapsing %v, spared %v, until %v", edited, turn.lapsing, turn.spared, turn.until)
+				}
+			}
+		}
+	})
+}
