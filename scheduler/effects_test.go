@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"trawl/crawler"
 )
@@ -60,4 +64,97 @@ func TestAJobThatIsDoneStaysSoAtAStart(t *testing.T) {
 			t.Errorf("done at %v, after a start at %v", done, led.state.State.Finished)
 		}
 	})
+}
+
+// failing is a queue that takes nothing at first.
+type failing struct {
+	*queues
+	times  int
+	offers int
+	reads  int
+	purges []uint64
+}
+
+func (f *failing) Offer(ctx context.Context, tasks []crawler.Task) error {
+	if f.offers++; f.offers <= f.times {
+		return errors.New("not yet")
+	}
+	return f.queues.Offer(ctx, tasks)
+}
+func (f *failing) Read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
+	if f.reads++; f.reads <= f.times {
+		return nil, errors.New("not yet")
+	}
+	return f.queues.Read(ctx, after, most)
+}
+func (f *failing) Purge(ctx context.Context, upTo uint64) error {
+	f.purges = append(f.purges, upTo)
+	return f.queues.Purge(ctx, upTo)
+}
+
+func TestTheLoopOutlivesItsQueues(t *testing.T) {
+	inBubble(t, "what they do not take or give is tried again", func(t *testing.T) {
+		led, q := newMemLedger(), &failing{queues: newQueues(1), times: 2}
+		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 9}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		if err := s.Seed(ctx, []Seed{{URL: mustURL("http://a.test/"), Text: "a"}}, true); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Minute)
+		task, ok := q.take()
+		if !ok || q.offers < 2 || q.reads != 3 {
+			t.Fatalf("offered %v after %d times, read %d times", ok, q.offers, q.reads)
+		}
+		holder := crawler.HolderID{1}
+		if a, err := s.Ask(ctx, crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: holder, Fetcher: "f"}); err != nil || a.Verdict != crawler.Granted {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		q.send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{fetched("http://a.test/")}, End: true})
+		<-s.Done()
+		synctest.Wait()
+		if !slices.Equal(q.purges, []uint64{1}) || !led.state.State.Running {
+			t.Errorf("purged up to %v; running %v", q.purges, led.state.State.Running)
+		}
+		cancel()
+		if err := <-ended; err != nil || led.state.State.Running {
+			t.Errorf("it ends with %v, running %v", err, led.state.State.Running)
+		}
+	})
+	inBubble(t, "whoever asks hears the end of its own patience", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for name, err := range map[string]error{
+			"an ask":   func() error { _, err := d.s.Ask(ctx, crawler.Ask{}); return err }(),
+			"a seed":   d.s.Seed(ctx, nil, false),
+			"a change": d.s.Change(ctx, crawler.Change{}),
+		} {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	for _, without := range []string{"Ledger", "Index", "Tasks", "Results"} {
+		led, q := newMemLedger(), newQueues(1)
+		o := Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q}
+		switch without {
+		case "Ledger":
+			o.Ledger = nil
+		case "Index":
+			o.Index = nil
+		case "Tasks":
+			o.Tasks = nil
+		case "Results":
+			o.Results = nil
+		}
+		if _, err := New(t.Context(), o); err == nil || !strings.Contains(fmt.Sprint(err), "needed") {
+			t.Errorf("without %s: %v", without, err)
+		}
+	}
 }
