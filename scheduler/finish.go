@@ -25,10 +25,7 @@ func (s *state) held() int {
 
 // finish ends the job when nothing is left that may be asked for, by the ledger's own counts.
 func (st *step) finish(stay bool) {
-	state := st.s.job
-	if st.changes.State != nil {
-		state = *st.changes.State
-	}
+	state := &st.s.job
 	t := st.tallies
 	t.Parked = st.parkedAfter()
 	full := state.Job.Full(&t) && t.Counts[crawler.Leased] == 0

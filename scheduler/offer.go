@@ -134,11 +134,8 @@ func (st *step) fillTurn(h *crawler.HostState, t *turn) {
 	}
 	if len(t.URLs) > 0 {
 		h.Depth = rest
-	}
-	if len(t.URLs) == 0 {
-		if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
-			st.holdBack(h, st.now.Add(idleRecheck))
-		}
+	} else if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
+		st.holdBack(h, st.now.Add(idleRecheck))
 	}
 }
 

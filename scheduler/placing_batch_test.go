@@ -34,8 +34,8 @@ func TestNamesAreDurableBeforeTheLedgerSaysThatTheyAreThere(t *testing.T) {
 		t.Errorf("the ledger hears of %d rows; the names are durable: %v", len(p.done), bodies.synced)
 	}
 	close(p.reply)
-	if err := <-end; err != nil {
-		t.Error(err)
+	if err := <-end; err != nil || b.size() != 0 {
+		t.Errorf("%v, %d are left to be done", err, b.size())
 	}
 }
 

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -51,6 +52,10 @@ func TestWhoReadsAlongGetsEachFinalRowWithItsNumber(t *testing.T) {
 	a.delivered = 2
 	if err := d.s.noteDelivered(); err != nil || len(d.led.owed) != 0 {
 		t.Errorf("the end of the loop leaves %v, %v", d.led.owed, err)
+	}
+	d.led.refuse = errors.New("the disk is full")
+	if err := d.s.noteDelivered(); err != nil {
+		t.Errorf("it is noted again: %v", err)
 	}
 }
 
