@@ -46,6 +46,7 @@ func TestPatienceStandsStillWhileNoFetcherHasANetwork(t *testing.T) {
 		}{
 			{"both are away", []crawler.FetcherStatus{silent, silent}, false},
 			{"one is away", []crawler.FetcherStatus{silent, {Slots: 4}}, true},
+			{"one has a single place", []crawler.FetcherStatus{silent, {Slots: 1}}, true},
 			{"one is away and the other leaves", []crawler.FetcherStatus{silent, {Slots: 0}}, false},
 			{"there is none", nil, false},
 		} {

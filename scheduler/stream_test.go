@@ -1,9 +1,11 @@
 package scheduler
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"trawl/crawler"
 )
@@ -82,4 +84,25 @@ func newStreamDesk(t *testing.T, a *along) *desk {
 	d := newDesk(t, crawler.NewJob(crawler.Crawl), newMemLedger())
 	d.s.o.Stream, d.s.state.streams = a, true
 	return d
+}
+
+func TestWhatWasDeliveredIsNotedAtTheEnd(t *testing.T) {
+	full := errors.New("the disk is full")
+	for _, want := range []error{context.Canceled, full} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &along{}
+			d := newStreamDesk(t, a)
+			ctx, cancel := context.WithCancel(t.Context())
+			end := make(chan error, 1)
+			go func() { end <- d.s.loop(ctx) }()
+			synctest.Wait()
+			if a.delivered = 1; want == full {
+				d.led.refuse = full
+			}
+			cancel()
+			if err := <-end; !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		})
+	}
 }
