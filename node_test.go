@@ -181,8 +181,9 @@ func (p *nodeProcess) logged(text string) bool {
 	return slices.ContainsFunc(p.log, func(line string) bool { return strings.Contains(line, text) })
 }
 
-// nodePatience is how long a node has for what it must do.
-const nodePatience = time.Minute
+// nodePatience is how long a node has for what it must do. A turn that a killed fetcher had taken and not asked for comes again after
+// half a minute, and the end waits as long for bodies that only the dead one had.
+const nodePatience = 2 * time.Minute
 
 // wait waits for the end, and returns what the node printed and whether it was killed by a signal.
 func (p *nodeProcess) wait() (out string, killed bool) {
