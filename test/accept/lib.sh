@@ -2,7 +2,8 @@
 # $trawl set.
 tmp=$(mktemp -d)
 export XDG_RUNTIME_DIR="$tmp" # notes of running jobs stay in there
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+# Nothing in it may fail: with set -e that would be the script's status, and leave the folder behind.
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$tmp"' EXIT
 fail() { echo "FAIL: $*"; exit 1; }
 
 # web OPTIONS…: starts the synthetic web; sets $control, and writes $tmp/seeds.txt.

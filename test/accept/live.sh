@@ -67,7 +67,7 @@ ref=${PREVIOUS:-$(git rev-parse -q --verify refs/remotes/origin/main || git rev-
 if [ -z "$ref" ] || ! git worktree add -q --detach "$tmp/before" "$ref" 2>/dev/null; then
   echo "the version before is not there to be built: no upgrade was tried"; exit 0
 fi
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; git worktree remove --force "$tmp/before"; rm -rf "$tmp"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; git worktree remove --force "$tmp/before" || true; rm -rf "$tmp"' EXIT
 (cd "$tmp/before" && CGO_ENABLED=0 go build -o "$tmp/old" ./cmd/trawl)
 echo "upgrading from $(git rev-parse --short "$ref")"
 reset_audit

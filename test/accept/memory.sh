@@ -5,7 +5,7 @@ set -euo pipefail
 trawl=$(realpath "$1"); pages=${2:-1000}; curve=${3:-}
 cd "$(dirname "$0")/../.."
 tmp=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$tmp"' EXIT
 fail() { echo "FAIL: $*"; exit 1; }
 
 go build -o "$tmp/webfarm" ./internal/webfarm/cmd/webfarm

@@ -6,7 +6,7 @@ trawl=$(realpath "$1"); docs=/usr/share/doc/postgresql-doc-15/html
 [ -d "$docs" ] || { echo "skipped: $docs is missing (Debian package postgresql-doc-15)"; exit 0; }
 command -v wget >/dev/null || { echo "skipped: wget is missing"; exit 0; }
 tmp=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$tmp"' EXIT
 fail() { echo "FAIL: $*"; exit 1; }
 
 port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
