@@ -117,3 +117,32 @@ func TestWhatAPageNeedsIsTold(t *testing.T) {
 		}
 	})
 }
+
+func TestAShorterWayCountsOnlyForAURLThatWaitsAndIsTooDeep(t *testing.T) {
+	const limit = 2
+	for name, tt := range map[string]struct {
+		outcome   crawler.Outcome
+		depth, by int
+		want      int
+	}{
+		"into the limit":                  {crawler.Waiting, limit + 1, limit, limit},
+		"to one that is too deep as well": {crawler.Waiting, limit + 3, limit + 2, limit + 2},
+		"one as long":                     {crawler.Waiting, limit + 1, limit + 1, limit + 1},
+		"a longer one":                    {crawler.Waiting, limit + 1, limit + 2, limit + 1},
+		"to one within the limit":         {crawler.Waiting, limit, limit - 1, limit},
+		"to a page that was fetched":      {crawler.Fetched, limit + 1, limit, limit + 1},
+		"to one that is excluded":         {crawler.Excluded, limit + 3, limit, limit + 3},
+	} {
+		inBubble(t, name, func(t *testing.T) {
+			job := crawlJob()
+			job.Depth = limit
+			st := newDesk(t, job, newMemLedger()).s.newStep()
+			row := &crawler.Row{Result: crawler.Result{URL: mustURL("http://a.test/1"), Outcome: tt.outcome}, Depth: tt.depth, Via: "http://a.test/long"}
+			st.shorten(row, &candidate{url: row.URL, depth: tt.by, via: "http://a.test/short"})
+			now := st.current(row)
+			if now.Depth != tt.want || (now.Via == "http://a.test/short") != (tt.want != tt.depth) {
+				t.Errorf("depth %d by %s, want %d", now.Depth, now.Via, tt.want)
+			}
+		})
+	}
+}

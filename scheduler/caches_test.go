@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +99,12 @@ func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
 	if s.workWord() == "" {
 		t.Error("nothing is said of failed URLs that are taken up")
 	}
+	for from, want := range map[crawler.HostKey]string{0: " 0 %", 1 << 63: " 50 %", math.MaxUint64: " 99 %"} {
+		s.work.Retry[0].From.Host = from
+		if w := s.workWord(); !strings.Contains(w, want) {
+			t.Errorf("at %x it says %q", from, w)
+		}
+	}
 }
 
 func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
@@ -120,4 +128,55 @@ func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestURLsKnownOfLateAreRemembered(t *testing.T) {
+	r := newRecent(4)
+	a := mustURL("http://a.test/1").Key()
+	b := a
+	for n := 2; a == b || r.place(a) != r.place(b); n++ {
+		b = mustURL(fmt.Sprintf("http://a.test/%d", n)).Key()
+	}
+	if r.has(a) || r.has(crawler.URLKey{}) {
+		t.Error("one is known at the beginning")
+	}
+	if r.add(a); !r.has(a) || r.has(b) {
+		t.Errorf("the first: %v, another at its place: %v", r.has(a), r.has(b))
+	}
+	if r.add(b); r.has(a) || !r.has(b) {
+		t.Errorf("the first: %v, the one that took its place: %v", r.has(a), r.has(b))
+	}
+}
+
+func TestCachesAreAsLargeAsIsAskedFor(t *testing.T) {
+	for _, tt := range []struct{ front, links, wantFront, wantLinks int }{
+		{0, 0, DefaultFrontHosts, DefaultRecentLinks}, {3, 8, 3, 8},
+	} {
+		led, q := newMemLedger(), newQueues(1)
+		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q, FrontHosts: tt.front, RecentLinks: tt.links})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if front, links := s.state.front.size, len(s.state.recent.keys); front != tt.wantFront || links != tt.wantLinks {
+			t.Errorf("%+v: %d hosts, %d links", tt, front, links)
+		}
+	}
+}
+
+func TestAFrontThatIsJustFullGivesUpNoHost(t *testing.T) {
+	const size = 4
+	begin := time.Unix(1000, 0)
+	rank := crawler.Rank{Lag: crawler.NoLag}
+	f := newFront(size)
+	f.fill(nil, size)
+	for n := range 9 * size { // each makes an entry that is stale soon
+		f.set(crawler.Host(fmt.Sprint("h", n%size)), begin.Add(time.Duration(n)*time.Second), rank)
+	}
+	if n := f.later.Len(); n >= 8*size {
+		t.Fatalf("%d entries, stale ones among them", n)
+	}
+	f.set("late", begin.Add(time.Hour), rank)
+	if _, known := f.at["late"]; !known {
+		t.Error("a later host is left to the ledger")
+	}
 }

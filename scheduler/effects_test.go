@@ -92,6 +92,38 @@ func (f *failing) Purge(ctx context.Context, upTo uint64) error {
 	return f.queues.Purge(ctx, upTo)
 }
 
+func TestAResultQueueThatGivesNothingIsAskedAgainAfterAWhile(t *testing.T) {
+	inBubble(t, "and that is said, but not at the end", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var log bytes.Buffer
+		reads, begin := 0, time.Now()
+		q := &silentQueue{newQueues(1), func() {
+			if reads++; reads == 3 {
+				cancel()
+			}
+		}}
+		s := &Scheduler{o: Options{Results: q}, log: slog.New(slog.NewTextHandler(&log, nil))}
+		if err := s.readResults(ctx); !errors.Is(err, context.Canceled) || reads != 3 {
+			t.Errorf("%v after %d times", err, reads)
+		}
+		if took, lines := time.Since(begin), strings.Count(log.String(), "\n"); took != 2*time.Second || lines != 2 {
+			t.Errorf("in %v, %d lines: %s", took, lines, log.String())
+		}
+	})
+}
+
+// silentQueue gives no results.
+type silentQueue struct {
+	*queues
+	called func()
+}
+
+func (q *silentQueue) Read(context.Context, uint64, int) ([]crawler.LoggedPart, error) {
+	q.called()
+	return nil, errors.New("no route")
+}
+
 func TestTheLoopOutlivesItsQueues(t *testing.T) {
 	inBubble(t, "what they do not take or give is tried again", func(t *testing.T) {
 		led, q := newMemLedger(), &failing{queues: newQueues(1), times: 2}

@@ -261,6 +261,25 @@ func TestFilesThatFetchersShipAreNoted(t *testing.T) {
 	})
 }
 
+func TestAResultCountsTheRowsOfTheFileThatItsFetcherShips(t *testing.T) {
+	inBubble(t, "with the row itself", func(t *testing.T) {
+		const url = "http://a.test/f"
+		d := newNameDesk(t, crawler.NameRule{})
+		d.lines(url)
+		task := d.take()
+		d.ask(task, 1)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			r := fetched(url)
+			r.Archive = crawler.Locator{File: "archive/x", Offset: 20, Length: 10}
+			p.Results, p.End = []crawler.Result{r}, true
+		})
+		want := crawler.ShippedFile{Name: "archive/x", Fetcher: "f", Rows: 1, End: 30}
+		if f := d.names.files; len(f) != 1 || f["archive/x"] != want || d.row(url).Archive.File != "archive/x" {
+			t.Errorf("%+v, want %+v; row %+v", f, want, d.row(url))
+		}
+	})
+}
+
 func TestNamesAndBodiesGoTogether(t *testing.T) {
 	led := newMemLedger()
 	o := Options{Job: crawler.NewJob(crawler.Download), Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1), Names: newMemNames()}

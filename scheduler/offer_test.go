@@ -122,6 +122,49 @@ func TestWhichURLsATurnHas(t *testing.T) {
 			t.Errorf("an errand is counted as %d bytes", st.taskBytes-before)
 		}
 	})
+	inBubble(t, "with the names of their files and what leads to them counted", func(t *testing.T) {
+		const each = 4000
+		long := func(begin string) string { return begin + strings.Repeat("x", each/2-len(begin)) }
+		for name, more := range map[string]func(*crawler.Row){
+			"names":     func(r *crawler.Row) { r.Name = long("n") },
+			"referrers": func(r *crawler.Row) { r.Via = long("http://a.test/via/") },
+		} {
+			job := crawlJob()
+			job.Delay = 0
+			d := newDesk(t, job, newMemLedger())
+			d.s.SetFetchers(nil)
+			var urls []string
+			for i := range 100 {
+				urls = append(urls, long(fmt.Sprintf("http://a.test/%03d/", i)))
+			}
+			d.seed(urls...)
+			for _, row := range d.led.rows {
+				more(row)
+			}
+			st := d.s.newStep()
+			made := &turn{}
+			st.host("a.test").MeanTime = time.Millisecond
+			st.fillTurn(st.host("a.test"), made)
+			if want := crawler.MaxTaskBytes / (each + taskOverhead); len(made.URLs) != want {
+				t.Errorf("%s: %d URLs, want %d", name, len(made.URLs), want)
+			}
+		}
+	})
+	inBubble(t, "none that the same step settled", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), newMemLedger())
+		d.s.SetFetchers(nil)
+		d.seed(urlsOf("a.test", 3)...)
+		st := d.s.newStep()
+		old := d.row("http://a.test/1")
+		fresh := *old
+		fresh.Outcome, fresh.Reason = crawler.Failed, crawler.ReasonLost
+		st.put(old, &fresh, false)
+		made := &turn{}
+		st.fillTurn(st.host("a.test"), made)
+		if want := []uint64{mustURL("http://a.test/0").Key().URL, mustURL("http://a.test/2").Key().URL}; !slices.Equal(made.URLs, want) {
+			t.Errorf("%v", made.task.URLs)
+		}
+	})
 	inBubble(t, "one alone that was lost often", func(t *testing.T) {
 		for lapses, want := range map[int]int{aloneLapses - 1: 3, aloneLapses: 1} {
 			for _, which := range []int{0, 1, 2} {

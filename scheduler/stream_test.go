@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -105,4 +106,26 @@ func TestWhatWasDeliveredIsNotedAtTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestARowThatIsFinalAtOnceIsOwed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &along{}
+		d := newStreamDesk(t, a)
+		d.seed("http://h.example/")
+		task := d.take()
+		d.ask(task, 1)
+		trap := "http://h.example" + strings.Repeat("/x", 9) + "/"
+		page := crawler.PageLinks{Page: mustURL("http://h.example/"), Links: []crawler.Link{{URL: mustURL(trap)}, {URL: mustURL("http://h.example/waits")}}}
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Links = []crawler.PageLinks{page} })
+		if want := []string{trap}; !slices.Equal(a.urls, want) || len(d.led.owed) != 1 {
+			t.Errorf("got %v, owed %v; want %v", a.urls, d.led.owed, want)
+		}
+		final := *d.row(trap)
+		st := d.s.newStep()
+		st.put(d.row(trap), &final, false) // and once only
+		if st.owe(); len(st.changes.Owed) != 0 {
+			t.Errorf("owed again: %v", st.changes.Owed)
+		}
+	})
 }

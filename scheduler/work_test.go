@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,4 +199,29 @@ func TestAFetcherThatNeverAsksHasNoCredit(t *testing.T) {
 			t.Errorf("%d slots when it has asked", n)
 		}
 	})
+}
+
+func TestWhichRowsAreTakenUpAgain(t *testing.T) {
+	trap := "http://a.test" + strings.Repeat("/x", 9) + "/"
+	for _, tt := range []struct {
+		url     string
+		outcome crawler.Outcome
+		reason  crawler.Reason
+		taken   []crawler.Reason // when these are named
+	}{
+		{"http://a.test/", crawler.Failed, crawler.ReasonTimeout, []crawler.Reason{"", crawler.ReasonTimeout}},
+		{"http://a.test/", crawler.Excluded, crawler.ReasonTrap, []crawler.Reason{"", crawler.ReasonTrap}}, // under a limit that is no more
+		{trap, crawler.Excluded, crawler.ReasonTrap, nil},
+		{"http://a.test/", crawler.Excluded, crawler.ReasonRobots, nil},
+		{"http://a.test/", crawler.Fetched, "", nil},
+		{"http://a.test/", crawler.Waiting, crawler.ReasonTimeout, nil},
+	} {
+		st := &step{s: &state{job: crawler.JobState{Job: crawlJob()}}}
+		row := &crawler.Row{Result: crawler.Result{URL: mustURL(tt.url), Outcome: tt.outcome, Reason: tt.reason}}
+		for _, why := range []crawler.Reason{"", crawler.ReasonTimeout, crawler.ReasonConnect, crawler.ReasonTrap, crawler.ReasonRobots} {
+			if got := st.retries(row, why); got != slices.Contains(tt.taken, why) {
+				t.Errorf("%s, %v %s, when %q is named: %v", tt.url, tt.outcome, tt.reason, why, got)
+			}
+		}
+	}
 }

@@ -141,6 +141,19 @@ func TestABodyIsTheRowsIfItsStoredBytesHaveTheDigest(t *testing.T) {
 	}
 }
 
+func TestATextWithTheLabelOfACodingIsReadAsItIs(t *testing.T) {
+	for _, text := range []string{"Sorry, we are closed", "ready", "zero"} { // each is the beginning of a body in deflate, cut off
+		d, err := decodeBody(strings.NewReader(text), []string{"deflate"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(d); string(got) != text || err != nil {
+			t.Errorf("%q, %v; want %q", got, err, text)
+		}
+		d.Close()
+	}
+}
+
 func TestABombIsNotDecodedToItsEnd(t *testing.T) {
 	d, err := decodeBody(bytes.NewReader(codingtest.Encode(t, "br", bytes.Repeat([]byte("0"), 64<<20))), []string{"br"}, nil)
 	if err != nil {
