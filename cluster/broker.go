@@ -118,7 +118,7 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	}
 	b := &Broker{
 		o: o, log: o.Logger, ready: make(chan struct{}),
-		refused: &tally{log: o.Logger, level: slog.LevelWarn, text: "queue: refused what a member may not do", now: time.Now},
+		refused: newTally(o.Logger, "queue: refused what a member may not do"),
 	}
 	if !o.Keys.IsZero() {
 		if err := b.secure(); err != nil {

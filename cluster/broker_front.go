@@ -47,13 +47,10 @@ func listenFront(listen string, conf *tls.Config, behind func() (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	counter := func(text string) *tally {
-		return &tally{log: log, level: slog.LevelWarn, text: text, now: time.Now}
-	}
 	return &front{
 		listener: l, conf: conf, behind: behind, log: log,
-		door:    newDoor(MaxQueueStrangers, 0, counter("queue: too many connections that prove nothing, the oldest of those that have the most is cut")),
-		refused: counter("queue: refused a connection"),
+		door:    newDoor(MaxQueueStrangers, 0, newTally(log, "queue: too many connections that prove nothing, the oldest of those that have the most is cut")),
+		refused: newTally(log, "queue: refused a connection"),
 	}, nil
 }
 
@@ -75,7 +72,7 @@ func (f *front) run(ctx context.Context) {
 			return
 		case err != nil:
 			f.log.Warn("queue: a connection could not be accepted", "error", err) // out of files, say
-			pause(ctx, retryWait)
+			Pause(ctx, retryWait)
 		default:
 			e := f.door.enter(conn)
 			wg.Go(func() { f.serve(ctx, e) })

@@ -34,7 +34,7 @@ func (b *Broker) users() ([]*server.NkeyUser, error) {
 	if b.o.outside != "" {
 		all = append(all, &server.NkeyUser{Nkey: b.o.outside})
 	}
-	fetchers, err := b.o.Keys.state().users(RoleFetcher)
+	fetchers, err := b.o.Keys.QueueUsers(RoleFetcher)
 	if err != nil {
 		return nil, err
 	}

@@ -119,13 +119,10 @@ func NewControl(opts ControlOptions) (*Control, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	counter := func(text string) *tally {
-		return &tally{log: opts.Logger, level: slog.LevelWarn, text: text, now: time.Now}
-	}
 	return &Control{
 		opts:    opts,
-		refused: counter("control: refused a connection"),
-		door:    newDoor(MaxControlStrangers, 0, counter("control: too many connections that ask nothing, the oldest of those that have the most is cut")),
+		refused: newTally(opts.Logger, "control: refused a connection"),
+		door:    newDoor(MaxControlStrangers, 0, newTally(opts.Logger, "control: too many connections that ask nothing, the oldest of those that have the most is cut")),
 		ready:   make(chan struct{}),
 	}, nil
 }

@@ -80,6 +80,12 @@ func FollowControl(address func() string, tlsConfig *tls.Config) *ControlClient 
 	return c
 }
 
+// ProveWith lets every request bring what proves the secret. It returns the client, and is called before its first use.
+func (c *ControlClient) ProveWith(keys *Keyring) *ControlClient {
+	c.http.Transport = keys.Bearer(c.http.Transport)
+	return c
+}
+
 // isSocket tells a path from HOST:PORT.
 func isSocket(target string) bool {
 	_, _, err := net.SplitHostPort(target)

@@ -78,7 +78,7 @@ func (c *Control) foreign(r *http.Request) string {
 		if len(r.TLS.VerifiedChains) == 0 {
 			return "no certificate of this cluster was shown"
 		}
-		if c.opts.Keys.OwnPKI() && !c.opts.Keys.proves(r.Header) {
+		if c.opts.Keys.OwnPKI() && !c.opts.Keys.Proves(r.Header) {
 			return "a certificate alone does not prove the cluster's secret: give --secret-file or TRAWL_SECRET as well"
 		}
 		return ""

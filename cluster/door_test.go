@@ -44,7 +44,7 @@ func (c *from) Close() error {
 }
 
 func silentDoor(most, budget int) *door {
-	return newDoor(most, budget, &tally{log: slog.New(slog.DiscardHandler), now: time.Now})
+	return newDoor(most, budget, newTally(slog.New(slog.DiscardHandler), ""))
 }
 
 func TestTheDoorCutsTheOldestOfTheLargestCrowd(t *testing.T) {

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,19 +38,11 @@ type login struct {
 	mu      sync.Mutex
 	c       *Conn // nil before begin
 	try     int   // the secret of the next try
-	used    proof // of the last try
+	used    Proof // of the last try
 	pair    nkeys.KeyPair
 	public  string
 	refused time.Time // of the first refusal since the last success
 }
-
-// proof is what a try was made with.
-type proof struct {
-	secret Secret
-	pki    *pki
-}
-
-func (p proof) equal(o proof) bool { return bytes.Equal(p.secret, o.secret) && p.pki == o.pki }
 
 func newLogin(o *ConnectOptions) (*login, error) {
 	id, err := newIdentity(o.Keys, o.Role, o.Name, time.Now)
@@ -59,11 +50,10 @@ func newLogin(o *ConnectOptions) (*login, error) {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	l := &login{o: o, id: id}
-	k := o.Keys.state()
-	if l.pair, l.public, err = k.user(o.Role, 0); err != nil {
+	l.used = o.Keys.Proofs()[0]
+	if l.pair, l.public, err = l.used.User(o.Role); err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
-	l.used = proof{k.secrets[0], k.pki}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l, nil
 }
@@ -109,17 +99,17 @@ func (l *login) Dial(network, address string) (net.Conn, error) {
 
 // prepare chooses the secret of this try.
 func (l *login) prepare() (secret int, err error) {
-	k := l.o.Keys.state()
+	proofs := l.o.Keys.Proofs()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	secret = l.try % len(k.secrets)
+	secret = l.try % len(proofs)
 	if l.c == nil { // the first connection has the key that its options name
 		return 0, nil
 	}
-	if l.pair, l.public, err = k.user(l.o.Role, secret); err != nil {
+	l.used = proofs[secret]
+	if l.pair, l.public, err = l.used.User(l.o.Role); err != nil {
 		return 0, err
 	}
-	l.used = proof{k.secrets[secret], k.pki}
 	l.c.nc.Opts.Nkey = l.public // see Dial
 	return secret, nil
 }
@@ -196,10 +186,10 @@ func (l *login) follow() {
 }
 
 func (l *login) current() bool {
-	k := l.o.Keys.state()
+	current := l.o.Keys.Proofs()[0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.used.equal(proof{k.secrets[0], k.pki})
+	return l.used.Equal(current)
 }
 
 // renew makes the connection anew with the current keys. Exchanges under way end before, and requests for tasks are

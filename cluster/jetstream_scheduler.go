@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -155,7 +154,7 @@ func (c *Conn) ServeAsks(ctx context.Context, h Asker) error {
 		defer func() { _ = sub.Unsubscribe() }()
 	}
 	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log, unread: rate.Sometimes{Interval: logEvery}}
-	astray := &tally{log: c.log, level: slog.LevelWarn, text: "queue: dropped an ask that wants its answer elsewhere than in an inbox", now: time.Now}
+	astray := newTally(c.log, "queue: dropped an ask that wants its answer elsewhere than in an inbox")
 	defer astray.flush()
 	serve(served, requests, func(m *nats.Msg) {
 		if !strings.HasPrefix(m.Reply, c.names.inbox0+".") {

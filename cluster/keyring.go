@@ -123,6 +123,22 @@ func (r *Keyring) state() *keys {
 	return r.now
 }
 
+// GossipKeys gives the keys of the gossip, the current one first.
+func (r *Keyring) GossipKeys() ([][]byte, error) { return r.state().gossip() }
+
+// QueueUsers gives the public keys with which a role may log in to the queue.
+func (r *Keyring) QueueUsers(role Role) ([]string, error) { return r.state().users(role) }
+
+// Proofs gives what this node can prove itself with, the current one first.
+func (r *Keyring) Proofs() []Proof {
+	k := r.state()
+	all := make([]Proof, len(k.secrets))
+	for i, s := range k.secrets {
+		all[i] = Proof{s, k.pki}
+	}
+	return all
+}
+
 func (r *Keyring) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 func (r *Keyring) LogValue() slog.Value       { return slog.StringValue(redacted) }
 
@@ -199,9 +215,18 @@ func (k *keys) users(role Role) ([]string, error) {
 	return all, nil
 }
 
-// user is the key pair of one of the secrets for a role.
-func (k *keys) user(role Role, secret int) (nkeys.KeyPair, string, error) {
-	pair, err := k.secrets[secret].UserKey(role)
+// Proof is a secret, with the certificate that goes with it. The zero value proves nothing.
+type Proof struct {
+	secret Secret
+	pki    *pki
+}
+
+// Equal reports whether both prove the same.
+func (p Proof) Equal(o Proof) bool { return bytes.Equal(p.secret, o.secret) && p.pki == o.pki }
+
+// User is the secret's key pair of a role for the queue, and its public half.
+func (p Proof) User(role Role) (nkeys.KeyPair, string, error) {
+	pair, err := p.secret.UserKey(role)
 	if err != nil {
 		return nil, "", err
 	}

@@ -26,9 +26,6 @@ const (
 	DefaultAnnounce     = 500 * time.Millisecond
 )
 
-// ErrRefused: the cluster that was to be joined does not let this node in, and trying again will not help.
-var ErrRefused = errors.New("refused by the cluster")
-
 // MembersOptions says who a node is and whom it joins. The zero value of a field is its default.
 type MembersOptions struct {
 	Bind      Bind             // where to listen for gossip, TCP and UDP
@@ -141,15 +138,12 @@ func NewMembers(opts MembersOptions) (*Members, error) {
 	for _, a := range opts.Last {
 		m.roll.lose(a)
 	}
-	counter := func(text string) *tally {
-		return &tally{log: m.log, level: slog.LevelWarn, text: text, now: time.Now}
-	}
 	m.lines = &gossipLog{log: m.log, suspects: m.roll.suspect}
-	m.refused = counter("refused somebody who is not of this cluster")
+	m.refused = newTally(m.log, "refused somebody who is not of this cluster")
 	m.lines.refused = m.refused
-	m.full = counter("gossip: too many connections at once, the oldest of those that have the most is cut")
-	m.vetoed = counter("not let in by an address to join")
-	m.clash = counter("two members have the same name")
+	m.full = newTally(m.log, "gossip: too many connections at once, the oldest of those that have the most is cut")
+	m.vetoed = newTally(m.log, "not let in by an address to join")
+	m.clash = newTally(m.log, "two members have the same name")
 	return m, nil
 }
 

@@ -41,10 +41,10 @@ func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) err
 		case r.refused != nil && !met:
 			return r.refused
 		case r.refused != nil:
-			m.vetoed.hit(slog.String("err", oneLine(r.refused)))
+			m.vetoed.hit(slog.String("err", OneLine(r.refused)))
 		case r.failed != nil && !met && time.Since(told) >= waitingEvery:
 			told = time.Now()
-			m.log.Info("waiting for a scheduler at "+strings.Join(m.opts.Join, ", "), "why", oneLine(r.failed))
+			m.log.Info("waiting for a scheduler at "+strings.Join(m.opts.Join, ", "), "why", OneLine(r.failed))
 		}
 		wait := m.opts.Rejoin*3/4 + rand.N(m.opts.Rejoin/2+1)
 		met = met || m.roll.metOthers()
@@ -54,7 +54,7 @@ func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) err
 		} else {
 			retry = firstRetry
 		}
-		pause(ctx, wait)
+		Pause(ctx, wait)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (m *Members) joinAll(ctx context.Context, list *memberlist.Memberlist) join
 	for _, a := range m.roll.missing(lostTries) {
 		if ctx.Err() == nil && !m.roll.there(a) {
 			if err := m.joinOne(list, a); err != nil {
-				m.log.Debug("gossip", "text", oneLine(err))
+				m.log.Debug("gossip", "text", OneLine(err))
 			}
 		}
 	}
@@ -135,7 +135,7 @@ func refusalReason(text string) string {
 		}
 	}
 	if _, why, ok := strings.Cut(text, vetoMark); ok {
-		return oneLine(errors.New(why))
+		return OneLine(errors.New(why))
 	}
 	return ""
 }
@@ -168,15 +168,3 @@ func (m *Members) isSelf(a netip.AddrPort) bool {
 	}
 	return m.addr.Addr().IsUnspecified() && a.Addr().IsLoopback() && a.Port() == m.addr.Port()
 }
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// oneLine folds the library's lists of errors.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -14,7 +14,7 @@ func newRing(keys *Keyring) (*memberlist.Keyring, error) {
 	if keys.IsZero() {
 		return nil, nil
 	}
-	all, err := keys.state().gossip()
+	all, err := keys.GossipKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (m *Members) followKeys(ctx context.Context) {
 // hands out its list of keys unguarded, and RemoveKey would move keys inside of it: so only the last one is ever
 // removed, and one that is wanted and stood behind one that is not is added again.
 func (m *Members) takeKeys() error {
-	want, err := m.opts.Keys.state().gossip()
+	want, err := m.opts.Keys.GossipKeys()
 	if err != nil {
 		return err
 	}

@@ -5,64 +5,8 @@ import (
 	"log"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 )
-
-// logEvery is how often the same kind of event is logged; what happened in between is counted.
-const logEvery = time.Minute
-
-// tally counts events of one kind, logs the first at once, and then at most one line in [logEvery]. Safe
-// for concurrent use.
-type tally struct {
-	log   *slog.Logger
-	level slog.Level
-	text  string
-	now   func() time.Time
-
-	mu     sync.Mutex
-	total  int64
-	silent int64 // since the last line
-	last   time.Time
-}
-
-// hit counts an event. The attributes tell about it alone.
-func (t *tally) hit(attrs ...slog.Attr) {
-	t.mu.Lock()
-	t.total++
-	t.silent++
-	now := t.now()
-	speak := t.last.IsZero() || now.Sub(t.last) >= logEvery
-	n := t.silent
-	if speak {
-		t.last, t.silent = now, 0
-	}
-	t.mu.Unlock()
-	if speak {
-		t.log.LogAttrs(context.Background(), t.level, t.text, append(attrs, slog.Int64("count", n))...)
-	}
-}
-
-// flush logs what has not been told yet.
-func (t *tally) flush() {
-	t.mu.Lock()
-	n := t.silent
-	t.silent = 0
-	if n > 0 {
-		t.last = t.now()
-	}
-	t.mu.Unlock()
-	if n > 0 {
-		t.log.LogAttrs(context.Background(), t.level, t.text+" (more of the same)", slog.Int64("count", n))
-	}
-}
-
-func (t *tally) count() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.total
-}
 
 // gossipLog takes the lines of the gossip library, gives them their level, and reads from them the two
 // things that it tells nowhere else: who was refused, and who is suspected.

@@ -12,20 +12,6 @@ import (
 	"trawl/crawler"
 )
 
-// Role is what a member does.
-type Role string
-
-const (
-	RoleScheduler Role = "scheduler"
-	RoleFetcher   Role = "fetcher"
-	RoleBoth      Role = "both"
-)
-
-func (r Role) valid() bool { return r == RoleScheduler || r == RoleFetcher || r == RoleBoth }
-
-// Schedules reports whether a member with this role has a frontier and a queue.
-func (r Role) Schedules() bool { return r == RoleScheduler || r == RoleBoth }
-
 // Versions of what nodes say to each other. Two nodes understand each other when each speaks a version
 // that is not older than the oldest the other understands.
 const (

@@ -109,7 +109,7 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 			w.offered = n
 			w.mu.Unlock()
 			for w.count() < n-100 && ctx.Err() == nil {
-				pause(ctx, time.Millisecond)
+				Pause(ctx, time.Millisecond)
 			}
 		}
 	})
@@ -126,7 +126,7 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 	ending, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	for !w.complete() && ending.Err() == nil {
-		pause(ending, 10*time.Millisecond)
+		Pause(ending, 10*time.Millisecond)
 	}
 	stop()
 	wg.Wait()
@@ -406,7 +406,7 @@ func TestTheGossipsKeysFollow(t *testing.T) {
 		} {
 			must(t, keys.Set(secrets...))
 			must(t, m.takeKeys())
-			want, err := keys.state().gossip()
+			want, err := keys.GossipKeys()
 			must(t, err)
 			have := m.ring.GetKeys()
 			if len(have) != len(want) || string(have[0]) != string(want[0]) {

@@ -23,12 +23,12 @@ func adviceOf(keys *Keyring) string {
 // tlsAdvice says in a line why TLS with another node failed, and what to look at.
 func tlsAdvice(err error, advice string) string {
 	if why := refusedThere(err); why != "" {
-		return fmt.Sprintf("%s: %s (%s)", why, advice, oneLine(err))
+		return fmt.Sprintf("%s: %s (%s)", why, advice, OneLine(err))
 	}
 	if verify, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return refusedHere(verify, advice)
 	}
-	return fmt.Sprintf("%s (%s)", advice, oneLine(err))
+	return fmt.Sprintf("%s (%s)", advice, OneLine(err))
 }
 
 // refusedThere tells what the other side said about this node's certificate, "" when it said nothing.
@@ -62,10 +62,10 @@ func refusedHere(err *tls.CertificateVerificationError, advice string) string {
 		return fmt.Sprintf("its certificate is valid from %s to %s: it needs a new one there, or a clock is wrong",
 			c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
 	case errors.As(err, &name):
-		return fmt.Sprintf("its certificate is for another name: it must be valid for %s or for the address (%s)", ServerName, oneLine(name))
+		return fmt.Sprintf("its certificate is for another name: it must be valid for %s or for the address (%s)", ServerName, OneLine(name))
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return "its certificate is not of this cluster: " + advice
 	}
-	return fmt.Sprintf("its certificate is not accepted: %s (%s)", advice, oneLine(err.Err))
+	return fmt.Sprintf("its certificate is not accepted: %s (%s)", advice, OneLine(err.Err))
 }

@@ -10,10 +10,9 @@ import (
 // others too. So with an own PKI each request brings a token that follows from the secret, in the form of RFC 6750.
 const bearer = "Bearer "
 
-// ProveWith lets every request bring what proves the secret. It returns the client, and is called before its first use.
-func (c *ControlClient) ProveWith(keys *Keyring) *ControlClient {
-	c.http.Transport = &tokenBearer{keys: keys, next: c.http.Transport}
-	return c
+// Bearer brings with every request what proves the current secret, where certificates do not prove it.
+func (r *Keyring) Bearer(next http.RoundTripper) http.RoundTripper {
+	return &tokenBearer{keys: r, next: next}
 }
 
 // tokenBearer adds the current secret's token to requests. Safe for concurrent use.
@@ -35,8 +34,8 @@ func (b *tokenBearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(r)
 }
 
-// proves reports whether a request brings the token of one of the secrets that are accepted.
-func (r *Keyring) proves(h http.Header) bool {
+// Proves reports whether a request brings the token of one of the secrets that are accepted.
+func (r *Keyring) Proves(h http.Header) bool {
 	given, ok := strings.CutPrefix(h.Get("Authorization"), bearer)
 	if !ok {
 		return false
