@@ -45,17 +45,18 @@ type AddressGuard struct {
 	Spelled  map[netip.AddrPort]bool // opened by a seed that spells it
 }
 
-// NewAddressGuard reads the job's rules; Validate has checked them.
-func NewAddressGuard(j *Job) AddressGuard {
+// NewAddressGuard reads the networks that the user allows ("all" for any), and the addresses with their ports that seeds spell. What
+// cannot be read opens nothing.
+func NewAddressGuard(allow, spelled []string) AddressGuard {
 	g := AddressGuard{Spelled: make(map[netip.AddrPort]bool)}
-	for _, n := range j.AllowPrivate {
+	for _, n := range allow {
 		if n == "all" {
 			g.All = true
 		} else if p, err := netip.ParsePrefix(n); err == nil {
 			g.Networks = append(g.Networks, p)
 		}
 	}
-	for _, s := range j.SeedPrivate {
+	for _, s := range spelled {
 		if ap, err := netip.ParseAddrPort(s); err == nil {
 			g.Spelled[netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())] = true
 		}

@@ -79,7 +79,7 @@ func TestAddressGuard(t *testing.T) {
 		{"what is no network opens nothing", []string{"nonsense"}, []string{"nonsense"}, "127.0.0.1:80", true, false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			g := NewAddressGuard(&Job{AllowPrivate: c.allow, SeedPrivate: c.seeds})
+			g := NewAddressGuard(c.allow, c.seeds)
 			if got := g.Allows(netip.MustParseAddrPort(c.address), c.spelled); got != c.want {
 				t.Errorf("%s is %v, want %v", c.address, got, c.want)
 			}

@@ -79,20 +79,20 @@ func (c Charset) decode(b []byte) []byte {
 // latin is what a document without any word about its charset is in when its bytes are no UTF-8.
 var latin = &Charset{"windows-1252", charmap.Windows1252}
 
-// appendQuery appends a query to b: its characters in the document's encoding, percent-encoded where they must
+// AppendQuery appends a query to b: its characters in the document's encoding, percent-encoded where they must
 // be (URL standard, "percent-encode after encoding"). What the encoding lacks is written as a character
-// reference, as forms are sent. nil is UTF-8.
-func (c *Charset) appendQuery(b []byte, query string) []byte {
-	if c == nil || isASCII(query) {
-		return appendEncoded(b, query, inQuery)
+// reference, as forms are sent.
+func (c *Charset) AppendQuery(b []byte, query string) []byte {
+	if isASCII(query) {
+		return AppendQuery(b, query)
 	}
 	switch c.name { // their output encoding is UTF-8
 	case "utf-16be", "utf-16le", "replacement":
-		return appendEncoded(b, query, inQuery)
+		return AppendQuery(b, query)
 	}
 	encoder := c.encoding.NewEncoder()
 	if whole, err := encoder.Bytes([]byte(query)); err == nil {
-		return appendEncoded(b, string(whole), inQuery)
+		return AppendQuery(b, string(whole))
 	}
 	for _, r := range query {
 		encoder.Reset()
@@ -102,7 +102,7 @@ func (c *Charset) appendQuery(b []byte, query string) []byte {
 			b = append(strconv.AppendInt(b, int64(r), 10), "%3B"...)
 			continue
 		}
-		b = appendEncoded(b, string(one), inQuery)
+		b = AppendQuery(b, string(one))
 	}
 	return b
 }

@@ -12,7 +12,7 @@ import (
 
 // maxGzipHead is the longest header of a gzip member that is read, in bytes: its name and comment have no limit
 // of their own.
-const maxGzipHead = 128 * KiB
+const maxGzipHead = 128 << 10
 
 // ErrGzip: bytes that are no gzip member.
 var ErrGzip = errors.New("gzip: invalid header")

@@ -1,26 +1,24 @@
 package crawler
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
-	"golang.org/x/net/publicsuffix"
 )
 
 // Limits of cookies. Those that do not fit are left out, and counted ([BoundCookiesHost] and its kin).
 const (
 	// MaxHostCookies and MaxHostCookieBytes bound what one host may set; its oldest go first.
 	MaxHostCookies     = 32
-	MaxHostCookieBytes = 3 * KiB
+	MaxHostCookieBytes = 3 << 10
 	// MaxDomainCookies and MaxDomainCookieBytes bound the cookies of a registrable domain; the oldest go first, and
 	// those that the user gave last.
 	MaxDomainCookies     = 64
-	MaxDomainCookieBytes = 8 * KiB
+	MaxDomainCookieBytes = 8 << 10
 	// MaxCookieHeader is the longest Cookie field that is sent, in bytes.
-	MaxCookieHeader = 4 * KiB
+	MaxCookieHeader = 4 << 10
 	// MaxCookieAge caps how long a cookie with an end is kept.
 	MaxCookieAge = 400 * 24 * time.Hour
 )
@@ -57,16 +55,7 @@ type KeptCookie struct {
 
 // CookieDomain is the name under which the cookies of a host are kept together: its registrable domain, or its own
 // name where it has none. Cookies do not know ports.
-func CookieDomain(h Host) string { return domain(hostName(h)) }
-
-// hostName is the host without its port.
-func hostName(h Host) string {
-	name := string(h)
-	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
-		return name[:i]
-	}
-	return name
-}
+func CookieDomain(h Host) string { return domain(h.Name()) }
 
 // ParseCookie reads a Set-Cookie field of an answer from u (RFC 6265 sections 5.2 and 5.3). It is false for what is
 // no cookie, or one that u's host may not set. By is left to the caller.
@@ -148,20 +137,10 @@ func covers(domain, host string) bool {
 	return host == domain || strings.HasSuffix(host, domain) && host[len(host)-len(domain)-1] == '.' && !isAddress(host)
 }
 
-func isAddress(name string) bool {
-	_, err := netip.ParseAddr(trimBrackets(name))
-	return err == nil
-}
-
-func isPublicSuffix(name string) bool {
-	suffix, _ := publicsuffix.PublicSuffix(name)
-	return suffix == name
-}
-
 // Fits reports whether the cookie is one that a host may have set, or be sent: what comes from elsewhere is believed
 // only then.
 func (c *Cookie) Fits(h Host) bool {
-	host := hostName(h)
+	host := h.Name()
 	switch {
 	case c.Name == "" || hasControls(c.Name) || hasControls(c.Value) || strings.ContainsAny(c.Name, ";=") || strings.Contains(c.Value, ";"):
 		return false

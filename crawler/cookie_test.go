@@ -238,7 +238,7 @@ func TestCookiesOfOneNameDomainAndPathAreOne(t *testing.T) {
 
 func TestNamesOfHosts(t *testing.T) {
 	for h, want := range map[Host]string{"a.test": "a.test", "a.test:81": "a.test", "[::1]": "[::1]", "[::1]:81": "[::1]", ":81": ""} {
-		if got := hostName(h); got != want {
+		if got := h.Name(); got != want {
 			t.Errorf("%s: %q, want %q", h, got, want)
 		}
 	}

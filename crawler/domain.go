@@ -3,10 +3,15 @@ package crawler
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+)
+
+// Words of limits that were hit, of the same kind and contract as those of a job's other limits.
+const (
+	BoundCookiesHost   = "cookies-host"   // a host's cookie went because the host set more than MaxHostCookies or MaxHostCookieBytes
+	BoundCookiesDomain = "cookies-domain" // a cookie went because its domain has more than MaxDomainCookies or MaxDomainCookieBytes
 )
 
 // MaxDomainLogins is how many logins a user may give for the hosts of one domain.
@@ -128,7 +133,7 @@ func (d *DomainState) drop(may func(*KeptCookie) bool, not *KeptCookie) bool {
 
 // For lists the cookies that may go to a host, with what is left of their time.
 func (d *DomainState) For(h Host, now time.Time) []CookieChange {
-	host := hostName(h)
+	host := h.Name()
 	var going []CookieChange
 	for i := range d.Cookies {
 		c := &d.Cookies[i]
@@ -213,15 +218,4 @@ func (c Credentials) For(scheme string) string {
 		return c.HTTP
 	}
 	return ""
-}
-
-// OtherSpelling is the host with the leading "www." that it lacks, or without: both spell one site. "" for addresses.
-func (h Host) OtherSpelling() Host {
-	if isAddress(hostName(h)) {
-		return ""
-	}
-	if bare, ok := strings.CutPrefix(string(h), "www."); ok {
-		return Host(bare)
-	}
-	return "www." + h
 }

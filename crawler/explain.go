@@ -2,8 +2,6 @@ package crawler
 
 import (
 	"fmt"
-	"iter"
-	"strings"
 	"time"
 )
 
@@ -219,7 +217,7 @@ func (f *Facts) whyLeased() Why {
 	if f.Turn == nil {
 		return Why{Rule: "it is in a turn of its host", Place: "host " + string(f.URL.Host())}
 	}
-	w := Why{Rule: f.Turn.text(), Place: "turn " + f.Turn.ID.String()}
+	w := Why{Rule: f.Turn.String(), Place: "turn " + f.Turn.ID.String()}
 	if f.resting() {
 		w.Rule += "; the job is not running"
 		w.Change = []string{"run the same command to go on"}
@@ -228,15 +226,6 @@ func (f *Facts) whyLeased() Why {
 }
 
 func (f *Facts) resting() bool { return f.State == "stopped" || f.State == "done" }
-
-// text says who has the turn.
-func (t *TurnState) text() string {
-	n := fmt.Sprintf("a turn of %d URLs of %s", len(t.URLs), t.Host)
-	if !t.Held {
-		return "it is in " + n + " that is offered, and no fetcher has taken it yet"
-	}
-	return "it is in " + n + " that fetcher " + t.Fetcher + " works on"
-}
 
 func (f *Facts) whyDone() Why {
 	r := f.Row
@@ -263,33 +252,4 @@ func (f *Facts) serverPlace() string {
 		return "the answer of " + string(f.URL.Host())
 	}
 	return "the answer of " + string(f.URL.Host()) + " at " + f.Row.IP
-}
-
-// Openers are the seeds that put u in scope, if they were opened, the widest first; none when the rule takes
-// everything anyway.
-func (s *Scope) Openers(u URL) iter.Seq[ScopeSeed] {
-	return func(yield func(ScopeSeed) bool) {
-		switch s.rule {
-		case ScopeAny:
-		case ScopePrefix:
-			path := u.Path()
-			for i := range len(path) {
-				if path[i] == '/' && !yield(prefixSeed(u, i+1)) {
-					return
-				}
-			}
-		default:
-			yield(s.SeedOf(u))
-		}
-	}
-}
-
-// shortText cuts a text for people, on one line.
-func shortText(s string) string {
-	const most = 200
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

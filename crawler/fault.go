@@ -121,13 +121,23 @@ func FaultText(h Host, why Reason, detail string) string {
 	case strings.Contains(low, "connection refused"):
 		return "connection refused by " + string(h)
 	case why == ReasonDNS && strings.Contains(low, "no such host"):
-		return "the name " + hostName(h) + " does not exist"
+		return "the name " + h.Name() + " does not exist"
 	case why == ReasonDNS:
-		return "the name " + hostName(h) + " cannot be resolved (" + shortText(detail) + ")"
+		return "the name " + h.Name() + " cannot be resolved (" + shortText(detail) + ")"
 	case why == ReasonTLS:
 		return "no TLS with " + string(h) + " (" + shortText(detail) + ")"
 	case why == ReasonConnect:
 		return "no connection to " + string(h) + " (" + shortText(detail) + ")"
 	}
 	return "no answer of " + string(h) + " (" + shortText(detail) + ")"
+}
+
+// shortText cuts a text for people, on one line.
+func shortText(s string) string {
+	const most = 200
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -26,7 +26,7 @@ func TestFileName(t *testing.T) {
 		{"slashes of a query make no directories", `http://h/a?/../b\c`, "h/a?%2f..%2fb%5cc"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			got := FileName(mustURL(t, c.in))
+			got := FileName(MustParse(c.in))
 			if got != c.want {
 				t.Errorf("FileName(%q) = %q, want %q", c.in, got, c.want)
 			}
@@ -48,14 +48,14 @@ func TestLongNamesAreCutAndStayDifferent(t *testing.T) {
 		"http://h/" + deep + a300, "http://h/a?/", "http://h/a?%2f", "http://h/a?%2F", "http://h/a", "http://h/a?", "http://h/a/",
 		"http://h//", "http://h//a", "http://" + strings.Repeat("long.", 100) + "1x/", "http://" + strings.Repeat("long.", 100) + "2x/",
 	} {
-		name := FileName(mustURL(t, in))
+		name := FileName(MustParse(in))
 		checkName(t, name)
 		if other, ok := seen[name]; ok {
 			t.Errorf("%.60q and %.60q have one name %q", in, other, name)
 		}
 		seen[name] = in
 	}
-	if name := FileName(mustURL(t, "http://h/"+a300+".html")); !strings.HasSuffix(name, "}.html") || len(name) != len("h/")+MaxSegmentBytes {
+	if name := FileName(MustParse("http://h/" + a300 + ".html")); !strings.HasSuffix(name, "}.html") || len(name) != len("h/")+MaxSegmentBytes {
 		t.Errorf("a cut name is %q, want it to be as long as it may and keep its ending", name)
 	}
 }

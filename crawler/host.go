@@ -1,6 +1,13 @@
 package crawler
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"math"
+	"net/netip"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/net/publicsuffix"
+)
 
 // Partitions is the number of shares the hosts are divided into. It is part of the ledger's format.
 const Partitions = 256
@@ -46,4 +53,59 @@ func (k URLKey) Compare(o URLKey) int {
 		return 1
 	}
 	return 0
+}
+
+// After is the key behind k; more is false when there can be none.
+func (h HostKey) After() (next HostKey, more bool) { return h + 1, h != math.MaxUint64 }
+
+// After is the key behind k; more is false when there can be none.
+func (k URLKey) After() (next URLKey, more bool) {
+	if k.URL != math.MaxUint64 {
+		return URLKey{Host: k.Host, URL: k.URL + 1}, true
+	}
+	h, more := k.Host.After()
+	return URLKey{Host: h}, more
+}
+
+// OtherSpelling is the host with the leading "www." that it lacks, or without: both spell one site. "" for addresses.
+func (h Host) OtherSpelling() Host {
+	if isAddress(h.Name()) {
+		return ""
+	}
+	if bare, ok := strings.CutPrefix(string(h), "www."); ok {
+		return Host(bare)
+	}
+	return "www." + h
+}
+
+// Name is the host without its port.
+func (h Host) Name() string {
+	name := string(h)
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
+		return name[:i]
+	}
+	return name
+}
+
+func isAddress(name string) bool {
+	_, err := netip.ParseAddr(trimBrackets(name))
+	return err == nil
+}
+
+func isPublicSuffix(name string) bool {
+	suffix, _ := publicsuffix.PublicSuffix(name)
+	return suffix == name
+}
+
+// domain is the registrable domain, or the name itself where there is none (an address, localhost, a public
+// suffix). A dot at the end makes no other domain.
+func domain(name string) string {
+	name = strings.TrimSuffix(name, ".")
+	if _, err := netip.ParseAddr(name); err == nil {
+		return name // the public suffix list would take 10.0.0.1 for a name in "0.1"
+	}
+	if d, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
+		return d
+	}
+	return name
 }

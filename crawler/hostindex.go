@@ -43,7 +43,7 @@ func (j *Job) ruleOf(h Host) *HostRule {
 	if i, ok := find(string(h)); ok {
 		return &j.Hosts[i]
 	}
-	name := hostName(h)
+	name := h.Name()
 	for {
 		if i, ok := find(name); ok {
 			return &j.Hosts[i]
@@ -100,8 +100,8 @@ func canonicalMatch(match string) (string, error) {
 	if !below {
 		return h, nil
 	}
-	if h != hostName(u.Host()) {
-		return "", fmt.Errorf("hosts: %q: names below a domain are matched on every port; write *.%s, or one name with its port", match, hostName(u.Host()))
+	if h != u.Host().Name() {
+		return "", fmt.Errorf("hosts: %q: names below a domain are matched on every port; write *.%s, or one name with its port", match, u.Host().Name())
 	}
 	return "*." + h, nil
 }

@@ -123,15 +123,15 @@ func (j *Job) Accepts(contentType string) bool {
 	if len(j.Accept) == 0 {
 		return true
 	}
-	media := extractMediaType([]string{contentType}).Kind
-	if media == "" { // as written, then
-		media, _, _ = strings.Cut(contentType, ";")
-		media = strings.ToLower(strings.TrimSpace(media))
+	said := extractMediaType([]string{contentType}).Kind
+	if said == "" { // as written, then
+		said, _, _ = strings.Cut(contentType, ";")
+		said = strings.ToLower(strings.TrimSpace(said))
 	}
-	kind, _, _ := strings.Cut(media, "/")
+	kind, _, _ := strings.Cut(said, "/")
 	for _, a := range j.Accept {
 		a = strings.ToLower(a)
-		if a == media || a == kind+"/*" || a == "*/*" {
+		if a == said || a == kind+"/*" || a == "*/*" {
 			return true
 		}
 	}

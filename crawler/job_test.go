@@ -118,3 +118,16 @@ func TestProductToken(t *testing.T) {
 		}
 	}
 }
+
+func TestAcceptReadsContentTypesAsBrowsersDo(t *testing.T) {
+	j := NewJob(Crawl)
+	j.Accept = []string{"text/html", "image/*"}
+	for said, want := range map[string]bool{
+		"text/html, text/html": true, "text/plain, Text/HTML; charset=x": true, "image/png;q=1": true,
+		"text/html, text/plain": false, "video/mp4": false, "text/html charset=utf-8": false,
+	} {
+		if got := j.Accepts(said); got != want {
+			t.Errorf("%q: %v", said, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -339,4 +340,13 @@ type DueHost struct {
 	Due  time.Time
 	Rank Rank // see [HostState.Rank]
 	Host Host
+}
+
+// String says who has the turn.
+func (t *TurnState) String() string {
+	n := fmt.Sprintf("a turn of %d URLs of %s", len(t.URLs), t.Host)
+	if !t.Held {
+		return "it is in " + n + " that is offered, and no fetcher has taken it yet"
+	}
+	return "it is in " + n + " that fetcher " + t.Fetcher + " works on"
 }

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"bytes"
 	"cmp"
 	"net/http"
 	"strings"
@@ -228,4 +229,25 @@ func InspectLinks(base string, content []byte, header http.Header, kind string) 
 	s.scan(content, true)
 	s.release()
 	return links
+}
+
+// LinkFormatOf tells how a body of the kind that begins with head is read, and false when it has no links for us.
+func LinkFormatOf(kind string, head []byte) (LinkFormat, bool) {
+	switch kind {
+	case "text/html":
+		return LinkHTML, true
+	case "application/xhtml+xml", "image/svg+xml":
+		return LinkXML, true
+	case "text/css":
+		return LinkCSS, true
+	}
+	if kind != "text/xml" && kind != "application/xml" && !strings.HasSuffix(kind, "+xml") {
+		return 0, false
+	}
+	for _, space := range []string{"http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg"} {
+		if bytes.Contains(head, []byte(space)) {
+			return LinkXML, true
+		}
+	}
+	return 0, false
 }

@@ -3,6 +3,8 @@ package crawler
 import (
 	"slices"
 	"testing"
+
+	"trawl/crawler/corpustest"
 )
 
 // TestLinksCorpus wants all of the corpus; a case that trawl is to decide otherwise would be named here
@@ -16,7 +18,7 @@ func TestLinksCorpus(t *testing.T) {
 		Content  string   `json:"content"`
 		Expected []string `json:"expected"`
 	}
-	readCorpus(t, "links.json", &cases)
+	corpustest.Read(t, "links.json", &cases)
 	passed := 0
 	for _, c := range cases {
 		got := slices.Sorted(slices.Values(InspectLinks(c.Base, []byte(c.Content), nil, c.Kind)))

@@ -95,17 +95,6 @@ func appendNumericReference(b, v []byte) ([]byte, int) {
 	return append(b, html.UnescapeString(string(text)+";")...), end
 }
 
-// trimHTML cuts ASCII white space at both ends.
-func trimHTML(b []byte) []byte {
-	for len(b) > 0 && isSpace(b[0]) {
-		b = b[1:]
-	}
-	for len(b) > 0 && isSpace(b[len(b)-1]) {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
 // foldTitle decodes the text of a title element, folds its white space and cuts it on a rune border.
 func foldTitle(raw []byte) string {
 	text := strings.ToValidUTF8(html.UnescapeString(string(raw)), "\uFFFD")
@@ -119,6 +108,3 @@ func foldTitle(raw []byte) string {
 	}
 	return strings.TrimRight(text[:cut], " ")
 }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-func isAlnum(c byte) bool { return isLetter(c) || isDigit(c) }

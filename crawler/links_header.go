@@ -59,19 +59,7 @@ func linkParameterValue(v string) (value, rest string) {
 		}
 		return v[:i], v[i:]
 	}
-	var b strings.Builder
-	for i := 1; i < len(v); i++ {
-		switch c := v[i]; {
-		case c == '"':
-			return b.String(), v[i+1:]
-		case c == '\\' && i+1 < len(v):
-			i++
-			b.WriteByte(v[i])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), ""
+	return quotedString(v)
 }
 
 // relKind tells what a link with these relations is for, and false when it is none: a hint to connect
@@ -127,13 +115,6 @@ func refreshValue(s string) string {
 		return strings.TrimLeft(v, htmlSpace)
 	}
 	return s
-}
-
-// htmlSpace is ASCII white space as HTML has it.
-const htmlSpace = " \t\n\f\r"
-
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
 }
 
 func isSpaceRune(r rune) bool { return r < 0x80 && isSpace(byte(r)) }

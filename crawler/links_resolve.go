@@ -102,8 +102,10 @@ func (s *LinkScanner) resolve(base linkBase, ref string, kind LinkKind, c *Chars
 }
 
 func (b linkBase) resolve(ref string, c *Charset) (URL, error) {
-	u, _, err := parseURL(ref, b.url, c) // an absolute reference does not need a base
-	return u, err
+	if c == nil {
+		return b.url.Resolve(ref) // an absolute reference does not need a base
+	}
+	return b.url.ResolveIn(ref, c)
 }
 
 // hand hands a link over once for each of its kinds: what is out of scope as a page may belong to the job

@@ -277,3 +277,18 @@ func TestLinkScannerTitle(t *testing.T) {
 		})
 	}
 }
+
+func TestLinkFormatOf(t *testing.T) {
+	const xhtml = `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">`
+	for _, c := range []struct{ kind, head, want string }{
+		{"text/html", "", "0 true"}, {"application/xhtml+xml", "", "1 true"}, {"image/svg+xml", "", "1 true"}, {"text/css", "", "2 true"},
+		{"text/plain", "<html>", "0 false"}, {"", "", "0 false"}, {"application/rss+xml", "<rss>", "0 false"},
+		{"application/xml", xhtml, "1 true"}, {"text/xml", xhtml, "1 true"}, {"application/vnd.wap.xhtml+xml", xhtml, "1 true"},
+		{"application/xml", `<svg xmlns="http://www.w3.org/2000/svg">`, "1 true"}, {"application/xml", "<urlset>", "0 false"},
+	} {
+		format, ok := LinkFormatOf(c.kind, []byte(c.head))
+		if got := fmt.Sprint(format, " ", ok); got != c.want {
+			t.Errorf("%s, %s: %s, want %s", c.kind, c.head, got, c.want)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package crawler
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 )
@@ -95,7 +94,7 @@ func parseMediaType(s string) (kind, charset string, ok bool) {
 			continue
 		}
 		if strings.HasPrefix(value, `"`) {
-			value, _ = linkParameterValue(value)
+			value, _ = quotedString(value)
 		} else {
 			value = strings.TrimRight(value, httpSpace)
 		}
@@ -131,23 +130,19 @@ func lookOf(head []byte) string {
 	return kind
 }
 
-// LinkFormatOf tells how a body of the kind that begins with head is read, and false when it has no links for us.
-func LinkFormatOf(kind string, head []byte) (LinkFormat, bool) {
-	switch kind {
-	case "text/html":
-		return LinkHTML, true
-	case "application/xhtml+xml", "image/svg+xml":
-		return LinkXML, true
-	case "text/css":
-		return LinkCSS, true
-	}
-	if kind != "text/xml" && kind != "application/xml" && !strings.HasSuffix(kind, "+xml") {
-		return 0, false
-	}
-	for _, space := range []string{"http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg"} {
-		if bytes.Contains(head, []byte(space)) {
-			return LinkXML, true
+// quotedString reads the quoted string that v begins with (RFC 9110 section 5.6.4), which may lack its end.
+func quotedString(v string) (value, rest string) {
+	var b strings.Builder
+	for i := 1; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '"':
+			return b.String(), v[i+1:]
+		case c == '\\' && i+1 < len(v):
+			i++
+			b.WriteByte(v[i])
+		default:
+			b.WriteByte(c)
 		}
 	}
-	return 0, false
+	return b.String(), ""
 }

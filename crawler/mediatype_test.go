@@ -1,7 +1,6 @@
 package crawler
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -57,32 +56,4 @@ func FuzzMediaType(f *testing.F) {
 			t.Errorf("%+v", m)
 		}
 	})
-}
-
-func TestLinkFormatOf(t *testing.T) {
-	const xhtml = `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">`
-	for _, c := range []struct{ kind, head, want string }{
-		{"text/html", "", "0 true"}, {"application/xhtml+xml", "", "1 true"}, {"image/svg+xml", "", "1 true"}, {"text/css", "", "2 true"},
-		{"text/plain", "<html>", "0 false"}, {"", "", "0 false"}, {"application/rss+xml", "<rss>", "0 false"},
-		{"application/xml", xhtml, "1 true"}, {"text/xml", xhtml, "1 true"}, {"application/vnd.wap.xhtml+xml", xhtml, "1 true"},
-		{"application/xml", `<svg xmlns="http://www.w3.org/2000/svg">`, "1 true"}, {"application/xml", "<urlset>", "0 false"},
-	} {
-		format, ok := LinkFormatOf(c.kind, []byte(c.head))
-		if got := fmt.Sprint(format, " ", ok); got != c.want {
-			t.Errorf("%s, %s: %s, want %s", c.kind, c.head, got, c.want)
-		}
-	}
-}
-
-func TestAcceptReadsContentTypesAsBrowsersDo(t *testing.T) {
-	j := NewJob(Crawl)
-	j.Accept = []string{"text/html", "image/*"}
-	for said, want := range map[string]bool{
-		"text/html, text/html": true, "text/plain, Text/HTML; charset=x": true, "image/png;q=1": true,
-		"text/html, text/plain": false, "video/mp4": false, "text/html charset=utf-8": false,
-	} {
-		if got := j.Accepts(said); got != want {
-			t.Errorf("%q: %v", said, got)
-		}
-	}
 }

@@ -16,15 +16,12 @@ func Referer(policy RefererPolicy, from, to URL) string {
 	if from.IsZero() || from.Scheme() == "https" && to.Scheme() != "https" {
 		return ""
 	}
-	same := from.origin() == to.origin()
+	same := from.Origin() == to.Origin()
 	switch {
 	case policy == RefererOrigin, policy == RefererStrictOrigin && !same:
-		return from.origin() + "/"
+		return from.Origin() + "/"
 	case policy == RefererStrictOrigin, policy == RefererSameOrigin && same:
 		return from.String()
 	}
 	return ""
 }
-
-// origin is scheme, host and port.
-func (u URL) origin() string { return u.text[:u.path] }

@@ -55,7 +55,7 @@ func InspectRobots(body []byte, userAgent, rawURL string) bool {
 
 func requestURIOf(rawURL string) string {
 	if u, err := ParseURL(rawURL); err == nil {
-		return u.String()[u.path:]
+		return u.RequestURI()
 	}
 	s, _, _ := strings.Cut(rawURL, "#")
 	if _, rest, ok := strings.Cut(s, "://"); ok {
@@ -68,5 +68,3 @@ func requestURIOf(rawURL string) string {
 	}
 	return "/"
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -264,18 +264,3 @@ func (p *robotsParser) odd(what, line string) {
 	}
 	p.robots.Oddities = append(p.robots.Oddities, text)
 }
-
-func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
-
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
-}
-
-func hasAnyPrefixFold(s string, prefixes ...string) bool {
-	for _, p := range prefixes {
-		if hasPrefixFold(s, p) {
-			return true
-		}
-	}
-	return false
-}

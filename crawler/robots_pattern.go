@@ -106,23 +106,3 @@ func robotsNormalise(s string, pattern bool) string {
 func robotsPlain(c byte) bool {
 	return c > ' ' && c < 0x7F && strings.IndexByte("\"%<>\\^`{|}", c) < 0
 }
-
-func isUnreserved(c byte) bool {
-	return isLetter(c) || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-}
-
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c | 0x20 - 'a' + 10
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	const hex = "0123456789ABCDEF"
-	return append(b, '%', hex[c>>4], hex[c&15])
-}

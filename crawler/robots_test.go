@@ -2,31 +2,14 @@ package crawler
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-)
 
-// readCorpus decodes a file of the corpus of other projects' cases, or skips the test.
-func readCorpus(t *testing.T, name string, v any) {
-	t.Helper()
-	dir := os.Getenv("TRAWL_CORPUS")
-	if dir == "" {
-		t.Skip("TRAWL_CORPUS is not set: it names the folder of cases from other projects' test suites")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		t.Fatal(err)
-	}
-}
+	"trawl/crawler/corpustest"
+)
 
 func TestRobotsCorpus(t *testing.T) {
 	var cases []struct {
@@ -38,7 +21,7 @@ func TestRobotsCorpus(t *testing.T) {
 		URL       string `json:"url"`
 		Allowed   bool   `json:"allowed"`
 	}
-	readCorpus(t, "robots.json", &cases)
+	corpustest.Read(t, "robots.json", &cases)
 	passed := 0
 	for _, c := range cases {
 		body := []byte(c.Robots)

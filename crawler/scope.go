@@ -2,12 +2,12 @@ package crawler
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"regexp"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-	"golang.org/x/net/publicsuffix"
 )
 
 // ScopeSeed is what a seed opens under the job's scope rule, as a text that is compared for equality: a
@@ -191,19 +191,6 @@ func prefixSeed(u URL, end int) ScopeSeed {
 // scopeHost is the host without a leading "www.", so that both spellings of a site are one.
 func scopeHost(u URL) string { return strings.TrimPrefix(string(u.Host()), "www.") }
 
-// domain is the registrable domain, or the name itself where there is none (an address, localhost, a public
-// suffix). A dot at the end makes no other domain.
-func domain(name string) string {
-	name = strings.TrimSuffix(name, ".")
-	if _, err := netip.ParseAddr(name); err == nil {
-		return name // the public suffix list would take 10.0.0.1 for a name in "0.1"
-	}
-	if d, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
-		return d
-	}
-	return name
-}
-
 // OpensPrivate reports whether a redirect to u must not widen the scope: it spells an address or a name
 // of this machine or of a private network.
 func OpensPrivate(u URL) bool {
@@ -213,4 +200,23 @@ func OpensPrivate(u URL) bool {
 	}
 	addr, err := netip.ParseAddr(trimBrackets(name))
 	return err == nil && PrivateAddress(addr)
+}
+
+// Openers are the seeds that put u in scope, if they were opened, the widest first; none when the rule takes
+// everything anyway.
+func (s *Scope) Openers(u URL) iter.Seq[ScopeSeed] {
+	return func(yield func(ScopeSeed) bool) {
+		switch s.rule {
+		case ScopeAny:
+		case ScopePrefix:
+			path := u.Path()
+			for i := range len(path) {
+				if path[i] == '/' && !yield(prefixSeed(u, i+1)) {
+					return
+				}
+			}
+		default:
+			yield(s.SeedOf(u))
+		}
+	}
 }

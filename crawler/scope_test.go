@@ -15,7 +15,7 @@ func newScope(t testing.TB, j Job, seeds ...string) *Scope {
 		t.Fatal(err)
 	}
 	for _, seed := range seeds {
-		s.Add(s.SeedOf(mustURL(t, seed)))
+		s.Add(s.SeedOf(MustParse(seed)))
 	}
 	return s
 }
@@ -73,12 +73,12 @@ func TestScopeRules(t *testing.T) {
 		t.Run(string(c.rule)+" of "+c.seed, func(t *testing.T) {
 			s := newScope(t, crawlJob(c.rule), c.seed)
 			for _, in := range append(c.in, c.seed) {
-				if d := s.Decide(mustURL(t, in), LinkPage); !d.In || d.Rule != "--scope "+string(c.rule) || d.Drop != "" {
+				if d := s.Decide(MustParse(in), LinkPage); !d.In || d.Rule != "--scope "+string(c.rule) || d.Drop != "" {
 					t.Errorf("%s belongs to it, and we say %+v", in, d)
 				}
 			}
 			for _, out := range c.out {
-				if d := s.Decide(mustURL(t, out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "--scope "+string(c.rule) {
+				if d := s.Decide(MustParse(out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "--scope "+string(c.rule) {
 					t.Errorf("%s does not belong to it, and we say %+v", out, d)
 				}
 			}
@@ -91,21 +91,21 @@ func TestSeveralSeedsAreAUnion(t *testing.T) {
 	for in, want := range map[string]bool{
 		"http://a/x/1": true, "http://b/y/1": true, "http://a/w/v/": true, "http://a/y/": false, "http://b/x/": false, "http://a/w/": false,
 	} {
-		if d := s.Decide(mustURL(t, in), LinkPage); d.In != want {
+		if d := s.Decide(MustParse(in), LinkPage); d.In != want {
 			t.Errorf("%s: %+v, want %v", in, d, want)
 		}
 	}
-	if newScope(t, crawlJob(ScopeHost)).Decide(mustURL(t, "http://a/"), LinkPage).In {
+	if newScope(t, crawlJob(ScopeHost)).Decide(MustParse("http://a/"), LinkPage).In {
 		t.Error("without seeds something belongs to the job")
 	}
 }
 
 func TestSeedsAreAddedOnce(t *testing.T) {
 	s := newScope(t, crawlJob(ScopeHost))
-	if !s.Add(s.SeedOf(mustURL(t, "http://h/a"))) || s.Add(s.SeedOf(mustURL(t, "https://www.h/b"))) {
+	if !s.Add(s.SeedOf(MustParse("http://h/a"))) || s.Add(s.SeedOf(MustParse("https://www.h/b"))) {
 		t.Error("two seeds that open the same are one")
 	}
-	if s.Add(s.SeedOf(mustURL(t, "http://o/"))); len(s.Keys()) != 2 {
+	if s.Add(s.SeedOf(MustParse("http://o/"))); len(s.Keys()) != 2 {
 		t.Errorf("two hosts have %d keys", len(s.Keys()))
 	}
 	other := newScope(t, crawlJob(ScopeHost))
@@ -115,7 +115,7 @@ func TestSeedsAreAddedOnce(t *testing.T) {
 	a, b := s.Keys(), other.Keys()
 	slices.Sort(a)
 	slices.Sort(b)
-	if !slices.Equal(a, b) || !other.Decide(mustURL(t, "http://o/x"), LinkPage).In {
+	if !slices.Equal(a, b) || !other.Decide(MustParse("http://o/x"), LinkPage).In {
 		t.Error("a scope made from another's keys is not the same")
 	}
 }
@@ -134,7 +134,7 @@ func TestIncludeAndExclude(t *testing.T) {
 		{"exclude is told before scope", "http://o/?session=", DropExclude, "--exclude [?&]session="},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			if d := s.Decide(mustURL(t, c.in), LinkPage); d.Drop != c.drop || d.In != (c.drop == "") || d.Rule != c.rule {
+			if d := s.Decide(MustParse(c.in), LinkPage); d.Drop != c.drop || d.In != (c.drop == "") || d.Rule != c.rule {
 				t.Errorf("%s: %+v", c.in, d)
 			}
 		})
@@ -237,7 +237,7 @@ func TestRequisites(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			j := crawlJob(ScopeHost)
 			j.Requisites, j.Exclude = c.rule, []string{"/ad"}
-			if d := newScope(t, j, "http://h/").Decide(mustURL(t, c.in), c.kind); d.Drop != c.drop || d.In != (c.drop == "") {
+			if d := newScope(t, j, "http://h/").Decide(MustParse(c.in), c.kind); d.Drop != c.drop || d.In != (c.drop == "") {
 				t.Errorf("%+v, want %q", d, c.drop)
 			}
 		})
@@ -250,7 +250,7 @@ func TestOpensPrivate(t *testing.T) {
 		"http://[::1]/": true, "http://[::ffff:10.0.0.1]/": true, "http://169.254.169.254/": true,
 		"http://example.com/": false, "http://8.8.8.8/": false, "http://notlocalhost/": false, "http://localhost.example/": false,
 	} {
-		if OpensPrivate(mustURL(t, in)) != want {
+		if OpensPrivate(MustParse(in)) != want {
 			t.Errorf("%s: %v, want %v", in, !want, want)
 		}
 	}
@@ -259,7 +259,7 @@ func TestOpensPrivate(t *testing.T) {
 func BenchmarkDecidePrefix(b *testing.B) {
 	s := newScope(b, crawlJob(ScopePrefix), "http://h/docs/v1/")
 	for name, in := range map[string]string{"usual": "http://h/a/b/c/d.html", "slashes": "http://h" + strings.Repeat("/", 4000)} {
-		u := mustURL(b, in)
+		u := MustParse(in)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				s.Decide(u, LinkPage)

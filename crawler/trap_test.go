@@ -46,7 +46,7 @@ func TestTrapsArePathsThatRepeatOrGoTooDeep(t *testing.T) {
 			if c.set != nil {
 				c.set(&one)
 			}
-			got := one.Trap(testURL(t, "http://a.test"+c.path))
+			got := one.Trap(MustParse("http://a.test" + c.path))
 			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

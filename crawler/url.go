@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,15 @@ func ParseURL(s string) (URL, error) {
 	return u, err
 }
 
+// MustParse is ParseURL for a text in a program, which is a URL: it panics when it is none.
+func MustParse(s string) URL {
+	u, err := ParseURL(s)
+	if err != nil {
+		panic(fmt.Sprintf("%q: %v", s, err))
+	}
+	return u
+}
+
 // ParseSeed is ParseURL for a URL that a user gave; credentials ("user:password", percent-decoded, "" for
 // none) are returned apart.
 func ParseSeed(s string) (u URL, credentials string, err error) {
@@ -58,6 +68,21 @@ func (u URL) Resolve(ref string) (URL, error) {
 	return r, err
 }
 
+// QueryEncoder writes the query of a reference in the encoding of its document, percent-encoded where it must be (URL standard,
+// "percent-encode after encoding").
+type QueryEncoder interface {
+	AppendQuery(b []byte, query string) []byte
+}
+
+// ResolveIn is Resolve for a reference in a document whose encoding is not UTF-8.
+func (u URL) ResolveIn(ref string, query QueryEncoder) (URL, error) {
+	r, _, err := parseURL(ref, u, query)
+	return r, err
+}
+
+// AppendQuery appends a query, percent-encoded where it must be, byte by byte: what [QueryEncoder] does for UTF-8.
+func AppendQuery(b []byte, query string) []byte { return appendEncoded(b, query, inQuery) }
+
 // String is the canonical text.
 func (u URL) String() string { return u.text }
 
@@ -73,7 +98,7 @@ func (u URL) Scheme() string {
 }
 
 // Hostname is the host without port; IPv6 addresses are in brackets.
-func (u URL) Hostname() string { return hostName(Host(u.text[u.host:u.path])) }
+func (u URL) Hostname() string { return Host(u.text[u.host:u.path]).Name() }
 
 // Port is the port in force, the scheme's default where the URL has none.
 func (u URL) Port() uint16 {
@@ -112,3 +137,6 @@ func (u URL) RobotsURL() URL {
 
 // Key names the URL's row.
 func (u URL) Key() URLKey { return URLKey{Host: u.Host().Key(), URL: xxhash.Sum64String(u.text)} }
+
+// Origin is scheme, host and port.
+func (u URL) Origin() string { return u.text[:u.path] }

@@ -1,10 +1,9 @@
 package crawler
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"trawl/crawler/corpustest"
 )
 
 // knownMisses are cases of the corpus that are answered otherwise, each with the reason.
@@ -12,22 +11,12 @@ var knownMisses = map[string]string{}
 
 // TestURLCorpus runs the URL cases of web-platform-tests, which are kept outside of this repository.
 func TestURLCorpus(t *testing.T) {
-	dir := os.Getenv("TRAWL_CORPUS")
-	if dir == "" {
-		t.Skip("TRAWL_CORPUS is not set: it names the folder with urls.json, the URL cases of web-platform-tests")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "urls.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cases []struct {
 		Input string  `json:"input"`
 		Base  string  `json:"base"`
 		Href  *string `json:"href"`
 	}
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
+	corpustest.Read(t, "urls.json", &cases)
 	if len(cases) == 0 {
 		t.Fatal("urls.json has no cases")
 	}

@@ -211,12 +211,3 @@ func appendIPv6(b []byte, raw string) (_ []byte, ok bool) {
 }
 
 func appendDecimal(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
-
-func isASCII(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}

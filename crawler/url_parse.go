@@ -25,7 +25,7 @@ var (
 // splits at fixed characters and needs no state machine. A plain URL costs one pass over its bytes and one
 // allocation, none when it is canonical already. The query is written in the encoding query. userinfo is as
 // written, "" for none.
-func parseURL(s string, base URL, query *Charset) (u URL, userinfo string, err error) {
+func parseURL(s string, base URL, query QueryEncoder) (u URL, userinfo string, err error) {
 	clean := cleanInput(s)
 	if i := strings.IndexByte(clean, '#'); i >= 0 {
 		clean = clean[:i]
@@ -66,7 +66,11 @@ func parseURL(s string, base URL, query *Charset) (u URL, userinfo string, err e
 		b = appendPath(append(b, '/'), len(b), path)
 	}
 	if hasQuery {
-		b = query.appendQuery(append(b, '?'), asked)
+		if b = append(b, '?'); query != nil {
+			b = query.AppendQuery(b, asked)
+		} else {
+			b = AppendQuery(b, asked)
+		}
 	}
 	switch {
 	case len(b) > MaxURLBytes:
@@ -293,4 +297,9 @@ func percentDecode(s string) string {
 		b = append(b, s[i])
 	}
 	return string(b)
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	const hex = "0123456789ABCDEF"
+	return append(b, '%', hex[c>>4], hex[c&15])
 }

@@ -1,7 +1,6 @@
 package crawler
 
 import (
-	"math"
 	"slices"
 )
 
@@ -46,16 +45,4 @@ func (w *Work) Take(why Reason) {
 	if !slices.ContainsFunc(w.Retry, func(r RetryWork) bool { return r.Reason == why }) {
 		w.Retry = append(slices.Clip(w.Retry), RetryWork{Reason: why})
 	}
-}
-
-// After is the key behind k; more is false when there can be none.
-func (h HostKey) After() (next HostKey, more bool) { return h + 1, h != math.MaxUint64 }
-
-// After is the key behind k; more is false when there can be none.
-func (k URLKey) After() (next URLKey, more bool) {
-	if k.URL != math.MaxUint64 {
-		return URLKey{Host: k.Host, URL: k.URL + 1}, true
-	}
-	h, more := k.Host.After()
-	return URLKey{Host: h}, more
 }

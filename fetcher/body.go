@@ -286,10 +286,10 @@ func (p *bodyPass) scanAtRest() {
 		return
 	}
 	early := p.scan.early
-	p.scan.early = func(links []crawler.Link) {
+	p.scan.early = func(found []crawler.Link) {
 		p.wire.clock.pause()
 		defer p.wire.clock.resume()
-		early(links)
+		early(found)
 	}
 }
 

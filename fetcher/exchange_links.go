@@ -16,14 +16,14 @@ type pageScan struct {
 	scanner *crawler.LinkScanner
 	limit   int
 	found   []crawler.Link
-	held    int                        // bytes of found, about
-	counted int                        // of these, those that are counted in the fetcher's backlog
-	early   func(links []crawler.Link) // takes links before the page is read to its end; nil = none leave before
-	all     *backlog                   // of the fetcher
-	known   int                        // links that the scanner remembers
-	steps   int                        // of freeLinks, that were counted for them
-	page    io.Writer                  // the scanner, nil when only the header is looked at
-	decoder *transform.Writer          // before the scanner, nil when it reads the bytes as they are
+	held    int                  // bytes of found, about
+	counted int                  // of these, those that are counted in the fetcher's backlog
+	early   func([]crawler.Link) // takes links before the page is read to its end; nil = none leave before
+	all     *backlog             // of the fetcher
+	known   int                  // links that the scanner remembers
+	steps   int                  // of freeLinks, that were counted for them
+	page    io.Writer            // the scanner, nil when only the header is looked at
+	decoder *transform.Writer    // before the scanner, nil when it reads the bytes as they are
 }
 
 // newScan starts the scan of an answer's body, nil when nothing of it is wanted. first are its first bytes, headLook
@@ -78,9 +78,9 @@ func (s *pageScan) take(l crawler.Link) {
 	s.all.take(s.held - s.counted)
 	s.counted = s.held
 	if s.held >= maxPageLinks || s.all.full() != nil {
-		links := s.found
+		found := s.found
 		s.release()
-		s.early(links)
+		s.early(found)
 	}
 }
 

@@ -220,7 +220,7 @@ func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
 				job.AllowPrivate = []string{c.open}
 			}
 			x := testExchange(t, target)
-			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = crawler.NewAddressGuard(&job) }), x)
+			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = crawler.NewAddressGuard(job.AllowPrivate, job.SeedPrivate) }), x)
 			if x.result.Reason != c.want || (p.saw() == "") != (c.want != "") {
 				t.Errorf("%v %s, the proxy saw %q", x.result.Reason, x.result.Detail, p.saw())
 			}

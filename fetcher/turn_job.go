@@ -24,7 +24,7 @@ type view struct {
 
 func newView(n crawler.JobNotice) (*view, error) {
 	n.Job.IndexHosts()
-	v := &view{JobNotice: n, guard: crawler.NewAddressGuard(&n.Job), token: crawler.ProductToken(n.Job.UserAgent)}
+	v := &view{JobNotice: n, guard: crawler.NewAddressGuard(n.Job.AllowPrivate, n.Job.SeedPrivate), token: crawler.ProductToken(n.Job.UserAgent)}
 	if err := v.trust(n.Job.CA); err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		scope.AddKey(key)
 	}
 	scope.Bound(s.o.maxScopeSeeds(), l.ScopeMore, s.o.Ledger.Opened)
-	st.scope, st.guard = scope, crawler.NewAddressGuard(&st.job.Job)
+	st.scope, st.guard = scope, crawler.NewAddressGuard(st.job.Job.AllowPrivate, st.job.Job.SeedPrivate)
 	st.recover(l.Turns, now, s.o.LocalFetcher)
 	return st, nil
 }

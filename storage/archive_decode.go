@@ -63,14 +63,14 @@ func decodeBody(body io.Reader, list []string, ended func() error) (*bodyDecoder
 	return d, nil
 }
 
-func (d *bodyDecoder) wrap(coding string) (err error) {
+func (d *bodyDecoder) wrap(name string) (err error) {
 	in := bufio.NewReader(d.Reader)
 	head, short := in.Peek(crawler.CodingLook)
 	d.Reader = in
-	if !crawler.CodingHolds(coding, head, short == io.EOF) {
+	if !crawler.CodingHolds(name, head, short == io.EOF) {
 		return nil
 	}
-	switch coding {
+	switch name {
 	case "gzip":
 		g := new(crawler.Gunzip)
 		g.Reset(in)

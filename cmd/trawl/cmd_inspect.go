@@ -188,11 +188,11 @@ func (p *program) inspectLinks() *cobra.Command {
 	return c
 }
 
-func noNil(links []string) []string {
-	if links == nil {
+func noNil(list []string) []string {
+	if list == nil {
 		return []string{}
 	}
-	return links
+	return list
 }
 
 // inspectBatch answers one JSON value a line. A line that cannot be read is answered with null and told.
