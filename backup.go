@@ -36,7 +36,7 @@ func Backup(ctx context.Context, target string, keys *cluster.Keyring, w io.Writ
 	} else if err != nil {
 		return err
 	}
-	_, err = dir.Backup(ctx, w, nil, Version())
+	_, err = storage.Backup(ctx, dir, w, nil, Version())
 	return errors.Join(err, dir.Close())
 }
 
@@ -78,6 +78,6 @@ func (r *run) backup(ctx context.Context, w io.Writer) error {
 	default:
 		return errManyBackups
 	}
-	_, err := r.dir.Backup(ctx, w, r.ledger, Version())
+	_, err := storage.Backup(ctx, r.dir, w, r.ledger, Version())
 	return err
 }

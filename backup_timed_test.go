@@ -72,7 +72,7 @@ func aBackup(t *testing.T, files ...string) crawler.Life {
 	}
 	for _, f := range files {
 		err := storage.WriteFile(t.Context(), f, func(w io.Writer) error {
-			_, err := d.Backup(t.Context(), w, l, "v1")
+			_, err := storage.Backup(t.Context(), d, w, l, "v1")
 			return err
 		})
 		if err != nil {

@@ -19,13 +19,6 @@ import (
 	"trawl/storage/warc"
 )
 
-// Names of the directories of bodies below a crawl directory or a fetcher's own.
-const (
-	archiveDir  = "archive"  // WARC files
-	filesDir    = "files"    // plain files
-	incomingDir = "incoming" // files that are not whole yet; nothing points into it
-)
-
 const (
 	// DefaultMaxSize is the size at which a WARC file is closed and a new one begun, in bytes.
 	DefaultMaxSize = 1 << 30
@@ -107,7 +100,7 @@ func newWARC(dir string, o WARCOptions, fsync fsyncer) (*WARC, error) {
 		encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip), syncing: make(chan struct{}, 1)}
 	w.create = w.createFile
 	w.buffers.New = func() any { return new(bytes.Buffer) }
-	if err := fsync.makeDirs(dir, archiveDir); err != nil {
+	if err := makeDirsOn(fsync, dir, archiveDir); err != nil {
 		return nil, fmt.Errorf("make archive directory: %w", err)
 	}
 	if err := os.RemoveAll(w.scratch()); err != nil {

@@ -19,8 +19,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-
-	"trawl/crawler"
 )
 
 // A backup is one file, a tar compressed with zstd, of entries in this order:
@@ -48,36 +46,10 @@ const (
 	backupWindow = 1 << 20
 	// summaryCache is the cache of a copy that is opened to be described, in bytes.
 	summaryCache = 1 << 20
-
-	// backupTemp begins the names of directories for copies on their way.
-	backupTemp = ".backup-"
 )
 
 // backupTexts are the files beside the ledger that are copied, where they are there.
 var backupTexts = []string{jobName, membersName}
-
-// BackupInfo is what a backup says of itself.
-type BackupInfo struct {
-	Format   int                 `json:"format"`
-	Trawl    string              `json:"trawl"` // version of the program that made it
-	Layout   int                 `json:"layout"`
-	Schema   uint64              `json:"schema"`
-	Taken    time.Time           `json:"taken"`
-	Life     string              `json:"life"`
-	Origin   string              `json:"origin"`
-	Restored time.Time           `json:"restored,omitzero"` // when the ledger that was copied was restored itself
-	Clock    time.Time           `json:"clock"`             // of the scheduler, at the newest commit
-	Position uint64              `json:"position"`          // of the result log, settled up to here
-	Job      string              `json:"job"`
-	Kind     crawler.Kind        `json:"kind"`
-	Archive  crawler.ArchiveKind `json:"archive"` // where the bodies are that are not in it
-	Finished time.Time           `json:"finished,omitzero"`
-	Rows     int64               `json:"rows"`
-	Hosts    int64               `json:"hosts"`
-	Counts   map[string]int64    `json:"counts"` // rows by outcome
-	Files    int                 `json:"files"`  // of the ledger
-	Bytes    int64               `json:"bytes"`  // of these files
-}
 
 // backupEnd proves that what went before it is whole.
 type backupEnd struct {
@@ -88,15 +60,15 @@ type backupEnd struct {
 // Backup writes a backup of the directory's crawl. With a ledger, which is the directory's and may be in use, a copy
 // is made first (it shares its tables with the ledger where the file system can) and removed at the end; without one
 // the ledger must be closed. version is the program's. Several calls at once do no harm.
-func (d *Dir) Backup(ctx context.Context, w io.Writer, l *Ledger, version string) (info BackupInfo, err error) {
+func Backup(ctx context.Context, d *Dir, w io.Writer, l *Ledger, version string) (info BackupInfo, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("back up %s: %w", d.path, err)
+			err = fmt.Errorf("back up %s: %w", d.Path(), err)
 		}
 	}()
 	taken, from := time.Now(), d.Ledger()
 	if l != nil {
-		temp, err := os.MkdirTemp(d.path, backupTemp+"*")
+		temp, err := d.BackupDir()
 		if err != nil {
 			return info, err
 		}
@@ -123,34 +95,8 @@ func (d *Dir) Backup(ctx context.Context, w io.Writer, l *Ledger, version string
 		info.Files++
 		info.Bytes += f.Size()
 	}
-	return info, writeBackup(ctx, w, &info, d.path, from, files)
+	return info, writeBackup(ctx, w, &info, d.Path(), from, files)
 }
-
-// BackupSpool makes a private file in the directory for a backup on its way elsewhere; the caller closes and removes it.
-func (d *Dir) BackupSpool() (*os.File, error) {
-	f, err := os.CreateTemp(d.path, backupTemp+"*")
-	if err != nil {
-		return nil, fmt.Errorf("make room for a backup: %w", err)
-	}
-	return f, nil
-}
-
-// RemoveStaleBackups removes the copies that a process left which was killed while it made a backup. None may be under
-// way.
-func (d *Dir) RemoveStaleBackups() error {
-	left, err := filepath.Glob(filepath.Join(escapeGlob(d.path), backupTemp+"*"))
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	if err != nil {
-		return fmt.Errorf("remove what is left of a backup: %w", err)
-	}
-	return nil
-}
-
-var globMeta = regexp.MustCompile(`[*?\[\\]`)
-
-func escapeGlob(path string) string { return globMeta.ReplaceAllString(path, `\$0`) }
 
 // ledgerFile is how the files of a ledger are called.
 var ledgerFile = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)

@@ -54,14 +54,13 @@ func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info
 	if err := restorable(path); err != nil {
 		return info, err
 	}
-	lock, err := lockDir(path, true)
+	d, err := LockDir(path)
 	if err != nil {
 		return info, err
 	}
-	d := &Dir{path: path, lock: lock, fsync: osFsync}
 	staging := filepath.Join(path, restoringName)
-	if err = d.forgetRestore(); err == nil {
-		info, err = d.restore(ctx, r, staging, now)
+	if err = forgetRestore(d); err == nil {
+		info, err = restore(ctx, d, r, staging, now)
 	}
 	if err != nil {
 		err = errors.Join(err, os.RemoveAll(staging))
@@ -98,14 +97,14 @@ func restorable(path string) error {
 }
 
 // forgetRestore removes what a restore left that died.
-func (d *Dir) forgetRestore() error {
-	staging := filepath.Join(d.path, restoringName)
+func forgetRestore(d *Dir) error {
+	staging := filepath.Join(d.Path(), restoringName)
 	if _, err := os.Lstat(staging); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	problems := []error{os.RemoveAll(d.Ledger()), os.RemoveAll(d.Queue())}
 	for _, name := range backupTexts {
-		problems = append(problems, os.RemoveAll(filepath.Join(d.path, name)))
+		problems = append(problems, os.RemoveAll(filepath.Join(d.Path(), name)))
 	}
 	if err := errors.Join(append(problems, os.RemoveAll(staging))...); err != nil {
 		return fmt.Errorf("remove what an earlier restore left: %w", err)
@@ -113,11 +112,11 @@ func (d *Dir) forgetRestore() error {
 	return nil
 }
 
-func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time.Time) (BackupInfo, error) {
+func restore(ctx context.Context, d *Dir, r io.Reader, staging string, now time.Time) (BackupInfo, error) {
 	if err := os.MkdirAll(filepath.Join(staging, "ledger"), 0o700); err != nil {
 		return BackupInfo{}, fmt.Errorf("make room for the backup: %w", err)
 	}
-	info, err := unpack(ctx, r, staging, d.fsync)
+	info, err := unpack(ctx, r, staging, osFsync)
 	if err != nil {
 		return info, err
 	}
@@ -129,15 +128,15 @@ func (d *Dir) restore(ctx context.Context, r io.Reader, staging string, now time
 		return info, err
 	}
 	for _, name := range append([]string{"ledger"}, backupTexts...) {
-		err := os.Rename(filepath.Join(staging, name), filepath.Join(d.path, name))
+		err := os.Rename(filepath.Join(staging, name), filepath.Join(d.Path(), name))
 		if err != nil && !(errors.Is(err, fs.ErrNotExist) && isText(name)) {
 			return info, fmt.Errorf("put the backup in its place: %w", err)
 		}
 	}
-	if err := d.fsync.directory(d.path); err != nil {
+	if err := fsyncer(osFsync).directory(d.Path()); err != nil {
 		return info, err
 	}
-	if err := d.furnish(true); err != nil { // from here on it is a crawl
+	if err := d.Furnish(); err != nil { // from here on it is a crawl
 		return info, err
 	}
 	return info, os.RemoveAll(staging)

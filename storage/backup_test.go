@@ -40,7 +40,7 @@ func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *model) {
 func backupOf(t *testing.T, d *Dir, l *Ledger) ([]byte, BackupInfo) {
 	t.Helper()
 	var b bytes.Buffer
-	info, err := d.Backup(t.Context(), &b, l, "v1")
+	info, err := Backup(t.Context(), d, &b, l, "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestABackupThatIsInterrupted(t *testing.T) {
 	d, l, _ := crawlWithLedger(t, 14)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := d.Backup(ctx, io.Discard, l, "v1"); !errors.Is(err, context.Canceled) {
+	if _, err := Backup(ctx, d, io.Discard, l, "v1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
 	}
 	left := filepath.Join(d.Path(), ".backup-123", "ledger")

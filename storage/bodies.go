@@ -30,7 +30,7 @@ type Bodies struct {
 func NewBodies(dir string) (*Bodies, error) { return newBodies(dir, osFsync) }
 
 func newBodies(dir string, fsync fsyncer) (*Bodies, error) {
-	if err := fsync.makeDirs(dir, filesDir, incomingDir); err != nil {
+	if err := makeDirsOn(fsync, dir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open files: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -233,14 +233,6 @@ func refused(name string, err error) error {
 		err = errno // the names that were tried on the way are ours
 	}
 	return &crawler.NameRefused{Name: name, Err: err}
-}
-
-// unless passes over one error.
-func unless(err, but error) error {
-	if errors.Is(err, but) {
-		return nil
-	}
-	return err
 }
 
 // ProbeNames finds out which names the file system of a crawl directory's files takes for one.

@@ -44,7 +44,7 @@ type Depot struct {
 func NewDepot(dir string) (*Depot, error) { return newDepot(dir, osFsync) }
 
 func newDepot(dir string, fsync fsyncer) (*Depot, error) {
-	if err := fsync.makeDirs(dir, archiveDir, filesDir, incomingDir); err != nil {
+	if err := makeDirsOn(fsync, dir, archiveDir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open depot: %w", err)
 	}
 	root, err := os.OpenRoot(dir)

@@ -13,20 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sentinels of directories and ledgers. The errors that wrap them say which directory, and what to do.
-var (
-	// ErrInUse: another process, or another user of this one, has the directory open.
-	ErrInUse = errors.New("in use")
-	// ErrNewer: written by a newer trawl than this one.
-	ErrNewer = errors.New("written by a newer trawl")
-	// ErrNotCrawl: there is no crawl in the directory.
-	ErrNotCrawl = errors.New("not a crawl directory")
-	// ErrDamaged: what is stored cannot be read as what it should be.
-	ErrDamaged = errors.New("damaged")
-	// ErrUnwritable: a write failed, and nothing more is written. What was committed before is safe.
-	ErrUnwritable = errors.New("cannot be written")
-)
-
 // dirVersion is the version of the layout of a crawl directory.
 const dirVersion = 1
 
@@ -39,6 +25,38 @@ const (
 	membersName = "members"
 	leftName    = "exports.left"
 )
+
+// Names of the directories of bodies below a crawl directory or a fetcher's own.
+const (
+	archiveDir  = "archive"  // WARC files
+	filesDir    = "files"    // plain files
+	incomingDir = "incoming" // files that are not whole yet; nothing points into it
+)
+
+// makeDirs makes directories below dir where they are missing.
+func makeDirs(dir string, names ...string) error {
+	for _, n := range names {
+		mode := os.FileMode(dirMode)
+		if n == incomingDir {
+			mode = privateDir
+		}
+		if err := os.MkdirAll(filepath.Join(dir, n), mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeDirsOn is [makeDirs], and the names are durable then, also those that an earlier process made and did not sync.
+func makeDirsOn(fsync fsyncer, dir string, names ...string) error {
+	if err := fsync.makeDir(dir, dirMode); err != nil {
+		return err
+	}
+	if err := makeDirs(dir, names...); err != nil {
+		return err
+	}
+	return fsync.directory(dir)
+}
 
 // Dir is a crawl directory that this process has locked: one job and everything that belongs to it.
 //
@@ -93,6 +111,18 @@ func openDirOn(fsync fsyncer, path string, create bool) (*Dir, error) {
 	}
 	return d, nil
 }
+
+// LockDir locks a directory that a crawl is put into; [Dir.Furnish] makes it one.
+func LockDir(path string) (*Dir, error) {
+	lock, err := lockDir(path, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path: path, lock: lock, fsync: osFsync}, nil
+}
+
+// Furnish makes what is missing in a directory that was put together elsewhere: from here on it is a crawl's.
+func (d *Dir) Furnish() error { return d.furnish(true) }
 
 // inspectDir reads the version of the directory, 0 for one that is to be made.
 func inspectDir(path string, create bool) (version int, err error) {

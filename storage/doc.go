@@ -14,7 +14,7 @@
 //
 // # Backups
 //
-// [Dir.Backup] writes a copy of the ledger, as of one moment and while it is in use, into one file; [Restore] makes a crawl
+// [Backup] writes a copy of the ledger, as of one moment and while it is in use, into one file; [Restore] makes a crawl
 // directory from it, whose ledger begins a new life. backup.go says what the file looks like.
 //
 // # Goroutines

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -116,42 +114,3 @@ func openPipe(ctx context.Context, path string) (*os.File, error) {
 		}
 	}
 }
-
-// replaceFile makes a file appear whole: temporary file in the same directory, sync, rename, sync of the
-// directory. After an error the temporary file is gone, and an older file of that name is as it was (unless
-// it is the last sync that failed). A crash may leave a temporary file, whose name begins with a dot and
-// the name meant; see removeStale.
-func (s fsyncer) replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
-	path = linkTarget(path) // replace what the link names, not the link
-	dir, base := filepath.Split(path)
-	f, err := createTemp(dir, base, mode)
-	if err != nil {
-		return err
-	}
-	defer f.Close() // last, since it gives up the lock; what it could report, Sync has
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := s(f); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return s.directory(orHere(dir))
-}
-
-func linkTarget(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	return path
-}
-
-// orHere is the directory that filepath.Split gave.
-func orHere(dir string) string { return cmp.Or(dir, ".") }

@@ -43,7 +43,7 @@ type Files struct {
 func NewFiles(dir string, o FilesOptions) (*Files, error) { return newFiles(dir, o, osFsync) }
 
 func newFiles(dir string, o FilesOptions, fsync fsyncer) (*Files, error) {
-	if err := fsync.makeDirs(dir, filesDir, incomingDir); err != nil {
+	if err := makeDirsOn(fsync, dir, filesDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("make files directory: %w", err)
 	}
 	root, err := os.OpenRoot(dir)

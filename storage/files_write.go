@@ -15,9 +15,6 @@ import (
 	"trawl/crawler"
 )
 
-// filesAtOnce is how many files are synced at the same time: the disk makes one commit of them.
-const filesAtOnce = 16
-
 // writeTemp brings the decoded body into the scratch directory.
 func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string, size int64, err error) {
 	temp = f.scratch() + "/" + rand.Text()

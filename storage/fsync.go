@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 )
+
+// filesAtOnce is how many files are synced at the same time: the disk makes one commit of them.
+const filesAtOnce = 16
 
 // fsyncer makes durable what stands in an open file, or which names stand in an open directory. All that is to outlive a
 // power cut goes through one, so that tests can put a disk in its place that forgets the rest.
@@ -50,17 +54,6 @@ func (s fsyncer) makeDir(dir string, mode fs.FileMode) error {
 	return unless(s.directory(above), fs.ErrPermission) // nobody can sync what he may not read
 }
 
-// makeDirs is [makeDirs], and the names are durable then, also those that an earlier process made and did not sync.
-func (s fsyncer) makeDirs(dir string, names ...string) error {
-	if err := s.makeDir(dir, dirMode); err != nil {
-		return err
-	}
-	if err := makeDirs(dir, names...); err != nil {
-		return err
-	}
-	return s.directory(dir)
-}
-
 // name syncs a file or directory by its name.
 func (s fsyncer) name(root *os.Root, name string) error {
 	f, err := root.Open(name)
@@ -92,3 +85,50 @@ func addParents(dirs map[string]bool, name string) {
 		dirs[d] = true
 	}
 }
+
+// unless passes over one error.
+func unless(err, but error) error {
+	if errors.Is(err, but) {
+		return nil
+	}
+	return err
+}
+
+// replaceFile makes a file appear whole: temporary file in the same directory, sync, rename, sync of the
+// directory. After an error the temporary file is gone, and an older file of that name is as it was (unless
+// it is the last sync that failed). A crash may leave a temporary file, whose name begins with a dot and
+// the name meant; see removeStale.
+func (s fsyncer) replaceFile(path string, mode fs.FileMode, write func(*os.File) error) (err error) {
+	path = linkTarget(path) // replace what the link names, not the link
+	dir, base := filepath.Split(path)
+	f, err := createTemp(dir, base, mode)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // last, since it gives up the lock; what it could report, Sync has
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := s(f); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return s.directory(orHere(dir))
+}
+
+func linkTarget(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
+// orHere is the directory that filepath.Split gave.
+func orHere(dir string) string { return cmp.Or(dir, ".") }

@@ -85,6 +85,29 @@ func (l *Ledger) metaLife(r pebble.Reader, name string, to *crawler.Life) (found
 	return found, err
 }
 
+// BackupInfo is what a backup says of itself.
+type BackupInfo struct {
+	Format   int                 `json:"format"`
+	Trawl    string              `json:"trawl"` // version of the program that made it
+	Layout   int                 `json:"layout"`
+	Schema   uint64              `json:"schema"`
+	Taken    time.Time           `json:"taken"`
+	Life     string              `json:"life"`
+	Origin   string              `json:"origin"`
+	Restored time.Time           `json:"restored,omitzero"` // when the ledger that was copied was restored itself
+	Clock    time.Time           `json:"clock"`             // of the scheduler, at the newest commit
+	Position uint64              `json:"position"`          // of the result log, settled up to here
+	Job      string              `json:"job"`
+	Kind     crawler.Kind        `json:"kind"`
+	Archive  crawler.ArchiveKind `json:"archive"` // where the bodies are that are not in it
+	Finished time.Time           `json:"finished,omitzero"`
+	Rows     int64               `json:"rows"`
+	Hosts    int64               `json:"hosts"`
+	Counts   map[string]int64    `json:"counts"` // rows by outcome
+	Files    int                 `json:"files"`  // of the ledger
+	Bytes    int64               `json:"bytes"`  // of these files
+}
+
 // summary reads what a backup tells of a ledger.
 func (l *Ledger) summary() (m BackupInfo, err error) {
 	var s crawler.LedgerState

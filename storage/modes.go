@@ -1,10 +1,5 @@
 package storage
 
-import (
-	"os"
-	"path/filepath"
-)
-
 // Permissions, less the umask: what the user asked for (bodies, exports, and the directories that lead to them) is for
 // whom the umask lets read it. What trawl keeps for itself is for its user alone, as it may hold credentials and cookies.
 const (
@@ -13,17 +8,3 @@ const (
 	privateFile = 0o600
 	privateDir  = 0o700
 )
-
-// makeDirs makes directories below dir where they are missing.
-func makeDirs(dir string, names ...string) error {
-	for _, n := range names {
-		mode := os.FileMode(dirMode)
-		if n == incomingDir {
-			mode = privateDir
-		}
-		if err := os.MkdirAll(filepath.Join(dir, n), mode); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -31,7 +31,7 @@ func NewOutbox(dir string, w *WARC, log *slog.Logger) (*Outbox, error) {
 
 func newOutbox(dir string, w *WARC, log *slog.Logger, fsync fsyncer) (*Outbox, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	if err := fsync.makeDirs(dir, archiveDir, incomingDir); err != nil {
+	if err := makeDirsOn(fsync, dir, archiveDir, incomingDir); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
 	// Those of w's own name were recovered when w was opened, and one of them may be growing by now.
