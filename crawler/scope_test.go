@@ -149,7 +149,7 @@ func TestIncludeAndExclude(t *testing.T) {
 func TestTheLongestURLBelongsToAJobAndALongerOneDoesNot(t *testing.T) {
 	s := newScope(t, crawlJob(ScopeAny))
 	for more, want := range map[int]string{0: "", 1: DropTooLong} {
-		u := mustURL(t, "http://"+strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more)+"/").RobotsURL() // no other way makes one that long
+		u := MustParse("http://"+strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more)+"/").RobotsURL() // no other way makes one that long
 		if d := s.Decide(u, LinkPage); d.Drop != want || d.In != (want == "") {
 			t.Errorf("%d bytes: %+v", len(u.String()), d)
 		}
@@ -162,7 +162,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	var fail error
 	s := newScope(t, crawlJob(ScopeHost))
 	s.Bound(2, false, func(seed ScopeSeed) (bool, error) { return slices.Contains(stored, seed), fail })
-	seed := func(name string) ScopeSeed { return s.SeedOf(mustURL(t, "http://"+name+"/")) }
+	seed := func(name string) ScopeSeed { return s.SeedOf(MustParse("http://"+name+"/")) }
 	for i, name := range []string{"a", "b", "c"} {
 		if s.Beyond() {
 			t.Errorf("%d seeds are too many for memory", i)
@@ -178,7 +178,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 		t.Helper()
 		var got strings.Builder
 		for _, name := range []string{"a", "b", "c", "d"} {
-			if s.Decide(mustURL(t, "https://www."+name+"/x"), LinkPage).In {
+			if s.Decide(MustParse("https://www."+name+"/x"), LinkPage).In {
 				got.WriteString(name)
 			}
 		}
@@ -197,7 +197,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	fail = broken
 	in("abc") // the last one before the error is noticed
 	stored, fail = nil, nil
-	if s.Err() != broken || s.Decide(mustURL(t, "http://c/"), LinkPage).In {
+	if s.Err() != broken || s.Decide(MustParse("http://c/"), LinkPage).In {
 		t.Errorf("after an error: %v", s.Err())
 	}
 }
@@ -205,13 +205,13 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 func TestPrefixesBeyondThoseInMemoryAreLookedUpFromTheWidest(t *testing.T) {
 	s, looks := newScope(t, crawlJob(ScopePrefix)), 0
 	deep := "http://h" + strings.Repeat("/x", maxPrefixLooks-1) + "/"
-	opened := s.SeedOf(mustURL(t, deep))
+	opened := s.SeedOf(MustParse(deep))
 	s.Bound(0, true, func(seed ScopeSeed) (bool, error) { looks++; return seed == opened, nil })
-	if d := s.Decide(mustURL(t, deep+"page"), LinkPage); !d.In || looks != maxPrefixLooks {
+	if d := s.Decide(MustParse(deep+"page"), LinkPage); !d.In || looks != maxPrefixLooks {
 		t.Errorf("%+v after %d looks", d, looks)
 	}
-	looks, opened = 0, s.SeedOf(mustURL(t, deep+"x/"))
-	if d := s.Decide(mustURL(t, deep+"x/page"), LinkPage); d.In || looks != maxPrefixLooks {
+	looks, opened = 0, s.SeedOf(MustParse(deep+"x/"))
+	if d := s.Decide(MustParse(deep+"x/page"), LinkPage); d.In || looks != maxPrefixLooks {
 		t.Errorf("%+v after %d looks, and %d are the most", d, looks, maxPrefixLooks)
 	}
 }
