@@ -208,7 +208,7 @@ func TestLinkScannerHandsOverCanonicalLinksOnce(t *testing.T) {
 	links, s := scanLinks(t, 0, `<title> A &amp;
 		<b> </title><a href=1#x><a href="HTTP://A.test:80/d/../d/1"><img src=1><a href=mailto:x><a href="java
 script:x"><a href="http://["><a href="/`+strings.Repeat("x", MaxURLBytes)+`">`)
-	want := []Link{{testURL(t, "http://a.test/d/1"), LinkPage}, {testURL(t, "http://a.test/d/1"), LinkRequisite}}
+	want := []Link{{URL: testURL(t, "http://a.test/d/1"), Kind: LinkPage}, {URL: testURL(t, "http://a.test/d/1"), Kind: LinkRequisite}}
 	if !slices.Equal(*links, want) {
 		t.Errorf("links %v, want %v", *links, want)
 	}
