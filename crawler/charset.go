@@ -79,10 +79,9 @@ func (c Charset) decode(b []byte) []byte {
 // latin is what a document without any word about its charset is in when its bytes are no UTF-8.
 var latin = &Charset{"windows-1252", charmap.Windows1252}
 
-// AppendQuery appends a query to b: its characters in the document's encoding, percent-encoded where they must
-// be (URL standard, "percent-encode after encoding"). What the encoding lacks is written as a character
-// reference, as forms are sent.
-func (c *Charset) AppendQuery(b []byte, query string) []byte {
+// EncodeQuery is a query in the document's encoding, percent-encoded where it must be (URL standard, "percent-encode after
+// encoding"). What the encoding lacks is written as a character reference, as forms are sent.
+func (c *Charset) EncodeQuery(query string) (b []byte) {
 	if isASCII(query) {
 		return AppendQuery(b, query)
 	}

@@ -64,7 +64,7 @@ type NameRule struct {
 
 // Key is the same for two names exactly when they are one under the rule.
 func (r NameRule) Key(name string) string {
-	if ascii(name) {
+	if isASCII(name) {
 		if r.Case {
 			return strings.ToLower(name)
 		}
@@ -77,15 +77,6 @@ func (r NameRule) Key(name string) string {
 		name = norm.NFC.String(name)
 	}
 	return name
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // Marks of names that stand in each other's way. Names that users give may have braces too: then they are marked once more.

@@ -149,7 +149,7 @@ func TestIncludeAndExclude(t *testing.T) {
 func TestTheLongestURLBelongsToAJobAndALongerOneDoesNot(t *testing.T) {
 	s := newScope(t, crawlJob(ScopeAny))
 	for more, want := range map[int]string{0: "", 1: DropTooLong} {
-		u := MustParse("http://"+strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more)+"/").RobotsURL() // no other way makes one that long
+		u := MustParse("http://" + strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more) + "/").RobotsURL() // no other way makes one that long
 		if d := s.Decide(u, LinkPage); d.Drop != want || d.In != (want == "") {
 			t.Errorf("%d bytes: %+v", len(u.String()), d)
 		}
@@ -162,7 +162,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	var fail error
 	s := newScope(t, crawlJob(ScopeHost))
 	s.Bound(2, false, func(seed ScopeSeed) (bool, error) { return slices.Contains(stored, seed), fail })
-	seed := func(name string) ScopeSeed { return s.SeedOf(MustParse("http://"+name+"/")) }
+	seed := func(name string) ScopeSeed { return s.SeedOf(MustParse("http://" + name + "/")) }
 	for i, name := range []string{"a", "b", "c"} {
 		if s.Beyond() {
 			t.Errorf("%d seeds are too many for memory", i)

@@ -8,7 +8,7 @@ import (
 func TestALongSegmentIsCutInTheReason(t *testing.T) {
 	j := NewJob(Crawl)
 	for n, want := range map[int]string{60: strings.Repeat("x", 60), 61: strings.Repeat("x", 60) + "…"} {
-		got := j.Trap(MustParse("http://a.test"+strings.Repeat("/"+strings.Repeat("x", n), 9)))
+		got := j.Trap(MustParse("http://a.test" + strings.Repeat("/"+strings.Repeat("x", n), 9)))
 		if !strings.Contains(got, `"`+want+`"`) {
 			t.Errorf("%d bytes: %q", n, got)
 		}

@@ -71,7 +71,7 @@ func (u URL) Resolve(ref string) (URL, error) {
 // QueryEncoder writes the query of a reference in the encoding of its document, percent-encoded where it must be (URL standard,
 // "percent-encode after encoding").
 type QueryEncoder interface {
-	AppendQuery(b []byte, query string) []byte
+	EncodeQuery(query string) []byte
 }
 
 // ResolveIn is Resolve for a reference in a document whose encoding is not UTF-8.

@@ -67,7 +67,7 @@ func parseURL(s string, base URL, query QueryEncoder) (u URL, userinfo string, e
 	}
 	if hasQuery {
 		if b = append(b, '?'); query != nil {
-			b = query.AppendQuery(b, asked)
+			b = append(b, query.EncodeQuery(asked)...) // b itself would go to the heap
 		} else {
 			b = AppendQuery(b, asked)
 		}
