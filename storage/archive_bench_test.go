@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // BenchmarkPut stores pages of 16 KB, as the cost model of a page counts them.
@@ -17,11 +18,11 @@ func BenchmarkPut(b *testing.B) {
 	for _, c := range []crawler.Compression{crawler.CompressGzip, crawler.CompressNone} {
 		b.Run(string(c), func(b *testing.B) {
 			w := openWARC(b, b.TempDir(), WARCOptions{Compress: c})
-			x := exchangeOf(b, "http://a.example/page", page.String())
+			x := storagetest.Exchange("http://a.example/page", page.String())
 			b.SetBytes(x.Body.Size)
 			b.ReportAllocs()
 			for b.Loop() {
-				mustPut(b, w, x)
+				storagetest.Put(b, w, x)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"trawl/storage/storagetest"
 	"trawl/storage/warc"
 )
 
@@ -63,21 +64,21 @@ func TestAFullDiskCostsTheExchangeAndNothingElse(t *testing.T) {
 	w := openWARC(t, dir, WARCOptions{})
 	disk := &sickDisk{room: -1}
 	onSickDisk(w, disk)
-	one := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+	one := storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
 	disk.room = 100
-	if _, err := w.Put(t.Context(), exchangeOf(t, "http://a.example/2", "two")); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := w.Put(t.Context(), storagetest.Exchange("http://a.example/2", "two")); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("full disk: %v", err)
 	}
 	if info, err := disk.Stat(); err != nil || info.Size() != w.size {
 		t.Errorf("file has %d bytes, whole records end at %d, %v", info.Size(), w.size, err)
 	}
 	disk.room = -1
-	three := mustPut(t, w, exchangeOf(t, "http://a.example/3", "three"))
+	three := storagetest.Put(t, w, storagetest.Exchange("http://a.example/3", "three"))
 	if err := w.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	mustVerify(t, dir, one, digestOf("one"))
-	mustVerify(t, dir, three, digestOf("three"))
+	mustVerify(t, dir, one, storagetest.Digest("one"))
+	mustVerify(t, dir, three, storagetest.Digest("three"))
 	if cut, err := warc.Recover(filepath.Join(dir, one.File), osFsync); cut != 0 || err != nil {
 		t.Errorf("the file is not whole: %d, %v", cut, err)
 	}
@@ -88,21 +89,21 @@ func TestADiskThatIsFullFromTheStartLeavesNoFile(t *testing.T) {
 	w := openWARC(t, dir, WARCOptions{})
 	disk := &sickDisk{room: 10}
 	onSickDisk(w, disk)
-	if _, err := w.Put(t.Context(), exchangeOf(t, "http://a.example/1", "one")); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := w.Put(t.Context(), storagetest.Exchange("http://a.example/1", "one")); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("full disk: %v", err)
 	}
 	if rest, _ := os.ReadDir(filepath.Join(dir, archiveDir)); len(rest) != 0 {
 		t.Errorf("left: %v", rest)
 	}
 	disk.room = -1
-	mustVerify(t, dir, mustPut(t, w, exchangeOf(t, "http://a.example/1", "one")), digestOf("one"))
+	mustVerify(t, dir, storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one")), storagetest.Digest("one"))
 }
 
 func TestAfterAFailedSyncTheArchiveTakesNoMore(t *testing.T) {
 	w := openWARC(t, t.TempDir(), WARCOptions{})
 	disk := &sickDisk{room: -1, sick: true}
 	onSickDisk(w, disk)
-	mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
 	if err := w.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("sync: %v", err)
 	}
@@ -110,7 +111,7 @@ func TestAfterAFailedSyncTheArchiveTakesNoMore(t *testing.T) {
 	if err := w.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
 		t.Errorf("second sync: %v", err)
 	}
-	if _, err := w.Put(t.Context(), exchangeOf(t, "http://a.example/2", "two")); !errors.Is(err, syscall.EIO) {
+	if _, err := w.Put(t.Context(), storagetest.Exchange("http://a.example/2", "two")); !errors.Is(err, syscall.EIO) {
 		t.Errorf("put: %v", err)
 	}
 	if err := w.Close(); !errors.Is(err, syscall.EIO) {
@@ -122,10 +123,10 @@ func TestAFileThatCannotBeCutBackTakesNoMore(t *testing.T) {
 	w := openWARC(t, t.TempDir(), WARCOptions{})
 	disk := &sickDisk{room: -1}
 	onSickDisk(w, disk)
-	mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
 	disk.room, disk.noCut = 10, true
 	for range 2 {
-		if _, err := w.Put(t.Context(), exchangeOf(t, "http://a.example/2", "two")); !errors.Is(err, syscall.ENOSPC) {
+		if _, err := w.Put(t.Context(), storagetest.Exchange("http://a.example/2", "two")); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("put: %v", err)
 		}
 		disk.room = -1
@@ -159,7 +160,7 @@ func TestSyncsAtTheSameTimeAreShared(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for i := range 20 {
-			mustPut(t, w, exchangeOf(t, fmt.Sprintf("http://a.example/%d", i), "x"))
+			storagetest.Put(t, w, storagetest.Exchange(fmt.Sprintf("http://a.example/%d", i), "x"))
 			wg.Go(func() {
 				if err := w.Sync(context.Background()); err != nil {
 					t.Error(err)

@@ -15,14 +15,15 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 	"trawl/storage/warc"
 )
 
 func TestAFileTakesExchangesUpToItsSize(t *testing.T) {
 	twice := func(size int64) (files int, filled int64) {
 		w := openWARC(t, t.TempDir(), WARCOptions{MaxSize: size, Compress: crawler.CompressNone})
-		one := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
-		if two := mustPut(t, w, exchangeOf(t, "http://a.example/2", "two")); two.File != one.File {
+		one := storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
+		if two := storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two")); two.File != one.File {
 			return 2, w.size
 		}
 		return 1, w.size
@@ -42,16 +43,16 @@ func TestASpooledBodyThatFillsAFileGetsItsOwn(t *testing.T) {
 	for more, own := range map[int]bool{-1: false, 0: true, 1: true} {
 		dir := t.TempDir()
 		w := openWARC(t, dir, WARCOptions{MaxSize: 20_000})
-		small := mustPut(t, w, exchangeOf(t, "http://a.example/", "small"))
+		small := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "small"))
 		body := strings.Repeat("x", 20_000+more)
-		l := mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/large", body)))
+		l := storagetest.Put(t, w, spooled(t, storagetest.Exchange("http://a.example/large", body)))
 		if (l.File != small.File) != own {
 			t.Errorf("a body of %d bytes beside a file of 20,000: own file %v", len(body), !own)
 		}
-		if in := mustPut(t, w, exchangeOf(t, "http://a.example/large", body)); in.File != small.File {
+		if in := storagetest.Put(t, w, storagetest.Exchange("http://a.example/large", body)); in.File != small.File {
 			t.Error("a body in memory got a file of its own")
 		}
-		mustVerify(t, dir, l, digestOf(body))
+		mustVerify(t, dir, l, storagetest.Digest(body))
 		wantTree(t, w.scratch(), map[string]string{})
 	}
 }
@@ -59,7 +60,7 @@ func TestASpooledBodyThatFillsAFileGetsItsOwn(t *testing.T) {
 func TestWhatIsNoExchangeIsRefusedAndLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{MaxSize: 20_000})
-	one := mustPut(t, w, exchangeOf(t, "http://a.example/", "one"))
+	one := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "one"))
 	before := w.size
 	for what, change := range map[string]func(*crawler.Exchange){
 		"no answer":                  func(x *crawler.Exchange) { x.Response = nil },
@@ -68,7 +69,7 @@ func TestWhatIsNoExchangeIsRefusedAndLeavesNothing(t *testing.T) {
 		"a large one that is short":  func(x *crawler.Exchange) { spooled(t, x).Body.Size = 20_000 },
 		"a spool file that is a dir": func(x *crawler.Exchange) { x.Body = crawler.Body{File: dir, Size: 1} },
 	} {
-		x := exchangeOf(t, "http://a.example/x", "two")
+		x := storagetest.Exchange("http://a.example/x", "two")
 		change(x)
 		if l, err := w.Put(t.Context(), x); err == nil || !l.IsZero() || !strings.Contains(err.Error(), "http://a.example/x") {
 			t.Errorf("%s: %v, %v", what, l, err)
@@ -79,14 +80,14 @@ func TestWhatIsNoExchangeIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.Put(ctx, exchangeOf(t, "http://a.example/", "two")); !errors.Is(err, context.Canceled) {
+	if _, err := w.Put(ctx, storagetest.Exchange("http://a.example/", "two")); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is over: %v", err)
 	}
 	if w.size != before {
 		t.Errorf("the file grew by %d bytes", w.size-before)
 	}
-	mustSync(t, w)
-	mustVerify(t, dir, one, digestOf("one"))
+	storagetest.Sync(t, w)
+	mustVerify(t, dir, one, storagetest.Digest("one"))
 	if err := errors.Join(w.Close(), w.Close()); err != nil {
 		t.Error(err)
 	}
@@ -95,10 +96,10 @@ func TestWhatIsNoExchangeIsRefusedAndLeavesNothing(t *testing.T) {
 func TestAnAnswerWithoutItsRequestIsOneRecord(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
-	x := exchangeOf(t, "http://a.example/", "one")
+	x := storagetest.Exchange("http://a.example/", "one")
 	x.Request = nil
-	l := mustPut(t, w, x)
-	mustVerify(t, dir, l, digestOf("one"))
+	l := storagetest.Put(t, w, x)
+	mustVerify(t, dir, l, storagetest.Digest("one"))
 	if l.Offset+l.Length != w.size {
 		t.Errorf("%d bytes behind the answer", w.size-l.Offset-l.Length)
 	}
@@ -115,27 +116,27 @@ func TestAnAnswerWithoutItsRequestIsOneRecord(t *testing.T) {
 }
 
 func TestThePayloadDigestIsOfTheStoredBody(t *testing.T) {
-	other := digestOf("what the row says")
+	other := storagetest.Digest("what the row says")
 	for _, c := range []struct {
 		what   string
 		change func(*crawler.Exchange)
 		want   crawler.Digest
 	}{
 		{"the row's where it is the same", func(x *crawler.Exchange) { x.Digest = other }, other},
-		{"its own where the row has none", func(x *crawler.Exchange) { x.Digest = crawler.Digest{} }, digestOf("body")},
-		{"its own where it was cut", func(x *crawler.Exchange) { x.Digest, x.Truncated = other, "length" }, digestOf("body")},
+		{"its own where the row has none", func(x *crawler.Exchange) { x.Digest = crawler.Digest{} }, storagetest.Digest("body")},
+		{"its own where it was cut", func(x *crawler.Exchange) { x.Digest, x.Truncated = other, "length" }, storagetest.Digest("body")},
 		{"its own where it is coded", func(x *crawler.Exchange) {
 			x.Digest, x.Response = other, []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
-		}, digestOf("body")},
+		}, storagetest.Digest("body")},
 	} {
 		for _, spool := range []bool{false, true} {
 			dir := t.TempDir()
-			x := exchangeOf(t, "http://a.example/", "body")
+			x := storagetest.Exchange("http://a.example/", "body")
 			c.change(x)
 			if spool {
 				spooled(t, x)
 			}
-			r, err := OpenRecord(dir, mustPut(t, openWARC(t, dir, WARCOptions{}), x))
+			r, err := OpenRecord(dir, storagetest.Put(t, openWARC(t, dir, WARCOptions{}), x))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +201,7 @@ func TestTheLastInfoOfOneNameCounts(t *testing.T) {
 	}
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{Compress: crawler.CompressNone, Info: []warc.Field{{Name: "software", Value: "ours"}}})
-	l := mustPut(t, w, exchangeOf(t, "http://a.example/", "x"))
+	l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "x"))
 	text := tree(t, dir)[l.File]
 	if !strings.Contains(text, "software: ours\r\nformat: WARC File Format 1.1\r\nconformsTo: http://iipc.github.io/") || strings.Contains(text, "software: trawl") {
 		t.Errorf("warcinfo %.400q", text)
@@ -218,12 +219,12 @@ func TestANameThatIsThereAlreadyIsPassedOver(t *testing.T) {
 		}
 		return make(path)
 	}
-	if l := mustPut(t, w, exchangeOf(t, "http://a.example/", "x")); !strings.Contains(l.File, "-00003-") {
+	if l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "x")); !strings.Contains(l.File, "-00003-") {
 		t.Errorf("file %s, want the third", l.File)
 	}
 	other := openWARC(t, t.TempDir(), WARCOptions{})
 	other.create = func(string) (archiveFile, error) { return nil, fs.ErrPermission }
-	if _, err := other.Put(t.Context(), exchangeOf(t, "http://a.example/", "x")); !errors.Is(err, fs.ErrPermission) {
+	if _, err := other.Put(t.Context(), storagetest.Exchange("http://a.example/", "x")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a directory that may not be written to: %v", err)
 	}
 }
@@ -265,7 +266,7 @@ func leftFile(t *testing.T, dir, name, content string, mode fs.FileMode) string 
 func TestWhatIsRecoveredOfFilesThatWereLeft(t *testing.T) {
 	from := t.TempDir()
 	w := openWARC(t, from, WARCOptions{Compress: crawler.CompressNone})
-	l := mustPut(t, w, exchangeOf(t, "http://a.example/", "one"))
+	l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "one"))
 	whole := tree(t, from)[l.File]
 	head := whole[:l.Offset]
 	for _, c := range []struct {
@@ -317,7 +318,7 @@ func TestWhatIsRecoveredOfFilesThatWereLeft(t *testing.T) {
 
 func TestAFileThatWasClosedMeanwhileIsNoFailureOfTheDisk(t *testing.T) {
 	w := openWARC(t, t.TempDir(), WARCOptions{})
-	mustPut(t, w, exchangeOf(t, "http://a.example/", "x"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "x"))
 	closed, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	if err != nil {
 		t.Fatal(err)
@@ -326,7 +327,7 @@ func TestAFileThatWasClosedMeanwhileIsNoFailureOfTheDisk(t *testing.T) {
 	if err := w.syncFile(closed); !errors.Is(err, os.ErrClosed) || w.diskErr != nil {
 		t.Errorf("%v; the disk: %v", err, w.diskErr)
 	}
-	mustSync(t, w)
+	storagetest.Sync(t, w)
 	if err := w.syncFile(&sickDisk{sick: true}); err == nil || w.diskErr == nil {
 		t.Errorf("a sick disk: %v, %v", err, w.diskErr)
 	}

@@ -3,6 +3,8 @@ package storage
 import (
 	"strings"
 	"testing"
+
+	"trawl/storage/storagetest"
 )
 
 func TestTwoFetchersOfOneNameWriteFilesOfTheirOwnNames(t *testing.T) {
@@ -12,7 +14,7 @@ func TestTwoFetchersOfOneNameWriteFilesOfTheirOwnNames(t *testing.T) {
 	for _, body := range []string{"one", "two"} {
 		away := t.TempDir()
 		w := openWARC(t, away, WARCOptions{Prefix: "dup"})
-		l := mustPut(t, w, exchangeOf(t, "http://a.example/", body))
+		l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", body))
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -21,7 +23,7 @@ func TestTwoFetchersOfOneNameWriteFilesOfTheirOwnNames(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		mustVerify(t, home, l, digestOf(body))
+		mustVerify(t, home, l, storagetest.Digest(body))
 		if n, ok := parseWARCName(strings.TrimPrefix(l.File, "archive/")); !ok || n.prefix != "dup" || names[l.File] {
 			t.Errorf("%s does not say who wrote it, or is another's name: %v", l.File, n)
 		}

@@ -12,25 +12,17 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/codingtest"
+	"trawl/storage/storagetest"
 )
-
-// codedExchange is an exchange whose body has a content coding, with the digest of the decoded body.
-func codedExchange(t testing.TB, url, coding, body string) *crawler.Exchange {
-	x := exchangeOf(t, url, body)
-	b := codingtest.Encode(t, coding, []byte(body))
-	x.Body = crawler.Body{Bytes: b, Size: int64(len(b))}
-	x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: " + strings.Replace(coding, "raw", "deflate", 1) + "\r\n\r\n")
-	return x
-}
 
 func TestContentCodingsStayAndAreUndoneForTheDigest(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
 	body := strings.Repeat("some text ", 3000)
 	for _, coding := range []string{"gzip", "br", "deflate", "raw", "zstd"} {
-		x := codedExchange(t, "http://a.example/", coding, body)
-		l := mustPut(t, w, x)
-		mustVerify(t, dir, l, digestOf(body))
+		x := storagetest.Coded(t, "http://a.example/", coding, body)
+		l := storagetest.Put(t, w, x)
+		mustVerify(t, dir, l, storagetest.Digest(body))
 		r, err := OpenRecord(dir, l)
 		if err != nil {
 			t.Fatal(err)
@@ -39,15 +31,15 @@ func TestContentCodingsStayAndAreUndoneForTheDigest(t *testing.T) {
 		if err != nil || !bytes.Equal(raw, x.Body.Bytes) {
 			t.Errorf("%s: stored body differs, %v", coding, err)
 		}
-		if got := r.Header.Get("WARC-Payload-Digest"); got != digestOf(string(raw)).String() {
+		if got := r.Header.Get("WARC-Payload-Digest"); got != storagetest.Digest(string(raw)).String() {
 			t.Errorf("%s: payload digest %s is not of the stored body", coding, got)
 		}
 		r.Close()
 	}
-	both := exchangeOf(t, "http://a.example/", body)
+	both := storagetest.Exchange("http://a.example/", body)
 	both.Body.Bytes = codingtest.Encode(t, "br", codingtest.Encode(t, "gzip", []byte(body)))
 	both.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: br\r\n\r\n")
-	mustVerify(t, dir, mustPut(t, w, both), digestOf(body))
+	mustVerify(t, dir, storagetest.Put(t, w, both), storagetest.Digest(body))
 }
 
 func TestLabelsOfCodingsThatDoNotHoldArePassedOver(t *testing.T) {
@@ -66,11 +58,11 @@ func TestLabelsOfCodingsThatDoNotHoldArePassedOver(t *testing.T) {
 		{"one coding, named twice", "gzip, gzip", whole},
 		{"a trailer that is missing", "gzip", whole[:len(whole)-8]},
 	} {
-		x := exchangeOf(t, "http://a.example/", body)
+		x := storagetest.Exchange("http://a.example/", body)
 		x.Body = crawler.Body{Bytes: c.stored, Size: int64(len(c.stored))}
 		x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: " + c.label + "\r\n\r\n")
-		l := mustPut(t, w, x)
-		mustVerify(t, dir, l, digestOf(body))
+		l := storagetest.Put(t, w, x)
+		mustVerify(t, dir, l, storagetest.Digest(body))
 		r, err := OpenRecord(dir, l)
 		if err != nil {
 			t.Fatal(err)
@@ -91,12 +83,12 @@ func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
 	body := strings.Repeat("some text ", 3000)
-	x := exchangeOf(t, "http://a.example/", "")
+	x := storagetest.Exchange("http://a.example/", "")
 	x.Response = []byte("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 99999\r\n\r\n")
 	x.Body.Bytes = codingtest.Encode(t, "br", []byte(body))
-	x.Truncated, x.Digest = "length", digestOf(body[:1000])
-	l := mustPut(t, w, x)
-	if err := VerifyCut(dir, l, digestOf(body[:1000]), 1000); err != nil {
+	x.Truncated, x.Digest = "length", storagetest.Digest(body[:1000])
+	l := storagetest.Put(t, w, x)
+	if err := VerifyCut(dir, l, storagetest.Digest(body[:1000]), 1000); err != nil {
 		t.Error(err)
 	}
 	r, err := OpenRecord(dir, l)
@@ -115,28 +107,28 @@ func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal(err)
 	}
-	x = codedExchange(t, "http://a.example/", "gzip", body)
+	x = storagetest.Coded(t, "http://a.example/", "gzip", body)
 	x.Body.Bytes, x.Truncated = x.Body.Bytes[:80], "disconnect"
-	mustVerify(t, dir, mustPut(t, w, x), digestOf(part.String()))
+	mustVerify(t, dir, storagetest.Put(t, w, x), storagetest.Digest(part.String()))
 }
 
 func TestABodyIsTheRowsIfItsStoredBytesHaveTheDigest(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
-	x := codedExchange(t, "http://a.example/", "gzip", "some text")
-	l := mustPut(t, w, x)
-	mustVerify(t, dir, l, digestOf("some text"))
-	mustVerify(t, dir, l, digestOf(string(x.Body.Bytes)))
+	x := storagetest.Coded(t, "http://a.example/", "gzip", "some text")
+	l := storagetest.Put(t, w, x)
+	mustVerify(t, dir, l, storagetest.Digest("some text"))
+	mustVerify(t, dir, l, storagetest.Digest(string(x.Body.Bytes)))
 	mustVerify(t, dir, l, crawler.Digest{})
-	if err := VerifyRecord(dir, l, digestOf("another")); !errors.Is(err, ErrDigest) {
+	if err := VerifyRecord(dir, l, storagetest.Digest("another")); !errors.Is(err, ErrDigest) {
 		t.Errorf("another digest: %v", err)
 	}
 	for limit, want := range map[int64]string{0: "", 4: "some", 100: "some text"} {
-		if err := VerifyCut(dir, l, digestOf(want), limit); err != nil {
+		if err := VerifyCut(dir, l, storagetest.Digest(want), limit); err != nil {
 			t.Errorf("cut after %d bytes: %v", limit, err)
 		}
 	}
-	if err := VerifyCut(dir, l, digestOf("some text"), 4); !errors.Is(err, ErrDigest) {
+	if err := VerifyCut(dir, l, storagetest.Digest("some text"), 4); !errors.Is(err, ErrDigest) {
 		t.Errorf("the whole digest of a body that was cut: %v", err)
 	}
 }
@@ -168,7 +160,7 @@ func TestABombIsNotDecodedToItsEnd(t *testing.T) {
 func TestALocatorThatIsWrongIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
-	l := mustPut(t, w, exchangeOf(t, "http://a.example/", "one"))
+	l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "one"))
 	for name, c := range map[string]struct {
 		l    crawler.Locator
 		want error
@@ -180,13 +172,13 @@ func TestALocatorThatIsWrongIsAnError(t *testing.T) {
 		"too short":                {crawler.Locator{File: l.File, Offset: l.Offset, Length: l.Length - 1}, io.ErrUnexpectedEOF},
 		"past the end":             {crawler.Locator{File: l.File, Offset: 1 << 30, Length: 10}, io.ErrUnexpectedEOF},
 	} {
-		if err := VerifyRecord(dir, c.l, digestOf("one")); !errors.Is(err, c.want) {
+		if err := VerifyRecord(dir, c.l, storagetest.Digest("one")); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	long := l
 	long.Length++
-	if err := VerifyRecord(dir, long, digestOf("one")); err == nil {
+	if err := VerifyRecord(dir, long, storagetest.Digest("one")); err == nil {
 		t.Error("a length that is too long passes")
 	}
 }

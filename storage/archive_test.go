@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,32 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 	"trawl/storage/warc"
 )
-
-func digestOf(s string) crawler.Digest { return crawler.Digest(sha256.Sum256([]byte(s))) }
-
-func archiveURL(t testing.TB, s string) crawler.URL {
-	t.Helper()
-	u, err := crawler.ParseURL(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func exchangeOf(t testing.TB, url, body string) *crawler.Exchange {
-	u := archiveURL(t, url)
-	return &crawler.Exchange{
-		URL: u, FetchedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC), IP: "192.0.2.7", Protocol: "http/1.1",
-		Request:  []byte("GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + string(u.Host()) + "\r\n\r\n"),
-		Response: []byte("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"),
-		Body:     crawler.Body{Bytes: []byte(body), Size: int64(len(body))}, Digest: digestOf(body),
-	}
-}
 
 // spooled moves the body into a spool file.
 func spooled(t testing.TB, x *crawler.Exchange) *crawler.Exchange {
@@ -62,17 +39,6 @@ func openWARC(t testing.TB, dir string, o WARCOptions) *WARC {
 	return w
 }
 
-func mustPut(t testing.TB, a interface {
-	Put(context.Context, *crawler.Exchange) (crawler.Locator, error)
-}, x *crawler.Exchange) crawler.Locator {
-	t.Helper()
-	l, err := a.Put(t.Context(), x)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
 func mustVerify(t testing.TB, dir string, l crawler.Locator, want crawler.Digest) {
 	t.Helper()
 	if err := VerifyRecord(dir, l, want); err != nil {
@@ -96,19 +62,19 @@ func TestWARCKeepsAnExchange(t *testing.T) {
 			dir := t.TempDir()
 			w := openWARC(t, dir, WARCOptions{Compress: c.compress, Info: []warc.Field{{Name: "operator", Value: "us"}}})
 			body := strings.Repeat("<p>hello</p>", 9000)
-			x := exchangeOf(t, "http://a.example/x?y", body)
+			x := storagetest.Exchange("http://a.example/x?y", body)
 			if c.spool {
 				spooled(t, x)
 			}
-			l := mustPut(t, w, x)
+			l := storagetest.Put(t, w, x)
 			if err := w.Sync(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(l.File, "archive/f1-20") || !strings.Contains(l.File, "-00001-") || !strings.HasSuffix(l.File, c.ending) {
 				t.Errorf("file %q", l.File)
 			}
-			mustVerify(t, dir, l, digestOf(body))
-			if err := VerifyRecord(dir, l, digestOf("another")); !errors.Is(err, ErrDigest) {
+			mustVerify(t, dir, l, storagetest.Digest(body))
+			if err := VerifyRecord(dir, l, storagetest.Digest("another")); !errors.Is(err, ErrDigest) {
 				t.Errorf("against another digest: %v", err)
 			}
 			checkFile(t, filepath.Join(dir, l.File), body)
@@ -151,10 +117,10 @@ func checkFile(t *testing.T, path, body string) {
 			}
 			continue
 		}
-		if got := digestOf(string(b)).String(); e.Get("WARC-Block-Digest") != got {
+		if got := storagetest.Digest(string(b)).String(); e.Get("WARC-Block-Digest") != got {
 			t.Errorf("%s: block digest %s, want %s", typ, e.Get("WARC-Block-Digest"), got)
 		}
-		if typ == "response" && e.Get("WARC-Payload-Digest") != digestOf(body).String() {
+		if typ == "response" && e.Get("WARC-Payload-Digest") != storagetest.Digest(body).String() {
 			t.Errorf("payload digest %s", e.Get("WARC-Payload-Digest"))
 		}
 	}
@@ -186,9 +152,9 @@ func TestAFullFileIsFinalAndTheNextIsBegun(t *testing.T) {
 	files := map[string]bool{}
 	for i := range 20 {
 		body := fmt.Sprintf("body %d", i)
-		l := mustPut(t, w, exchangeOf(t, "http://a.example/", body))
+		l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", body))
 		files[l.File] = true
-		defer mustVerify(t, dir, l, digestOf(body))
+		defer mustVerify(t, dir, l, storagetest.Digest(body))
 	}
 	if len(files) < 5 {
 		t.Errorf("%d files", len(files))
@@ -209,7 +175,7 @@ func TestAFullFileIsFinalAndTheNextIsBegun(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Put(t.Context(), exchangeOf(t, "http://a.example/", "x")); !errors.Is(err, os.ErrClosed) {
+	if _, err := w.Put(t.Context(), storagetest.Exchange("http://a.example/", "x")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("put after close: %v", err)
 	}
 }
@@ -217,15 +183,15 @@ func TestAFullFileIsFinalAndTheNextIsBegun(t *testing.T) {
 func TestALargeBodyGetsAFileOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{MaxSize: 20_000, Info: []warc.Field{{Name: "operator", Value: "us"}}})
-	small := mustPut(t, w, exchangeOf(t, "http://a.example/", "small"))
+	small := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "small"))
 	body := strings.Repeat("large", 5000)
-	large := mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/large", body)))
-	again := mustPut(t, w, exchangeOf(t, "http://a.example/2", "small again"))
+	large := storagetest.Put(t, w, spooled(t, storagetest.Exchange("http://a.example/large", body)))
+	again := storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "small again"))
 	if small.File != again.File || large.File == small.File {
 		t.Errorf("files %s, %s, %s", small.File, large.File, again.File)
 	}
-	mustVerify(t, dir, large, digestOf(body))
-	mustVerify(t, dir, again, digestOf("small again"))
+	mustVerify(t, dir, large, storagetest.Digest(body))
+	mustVerify(t, dir, again, storagetest.Digest("small again"))
 	checkFile(t, filepath.Join(dir, filepath.FromSlash(large.File)), body)
 	if rest, _ := os.ReadDir(w.scratch()); len(rest) != 0 {
 		t.Errorf("%d temporary files are left", len(rest))
@@ -235,8 +201,8 @@ func TestALargeBodyGetsAFileOfItsOwn(t *testing.T) {
 func TestATornFileOfAnEarlierRunIsCutAndNotAppendedTo(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
-	first := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
-	last := mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+	first := storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
+	last := storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two"))
 	path := filepath.Join(dir, first.File)
 	whole, err := os.ReadFile(path)
 	if err != nil {
@@ -260,8 +226,8 @@ func TestATornFileOfAnEarlierRunIsCutAndNotAppendedTo(t *testing.T) {
 	if info, err := os.Stat(other); err != nil || info.Size() != int64(len(cut)) {
 		t.Errorf("the other fetcher's file was touched: %v, %v", info, err)
 	}
-	mustVerify(t, dir2, first, digestOf("one"))
-	l := mustPut(t, w2, exchangeOf(t, "http://a.example/2", "two"))
+	mustVerify(t, dir2, first, storagetest.Digest("one"))
+	l := storagetest.Put(t, w2, storagetest.Exchange("http://a.example/2", "two"))
 	if l.File == first.File || !strings.Contains(l.File, "-00002-") {
 		t.Errorf("file %s after %s", l.File, first.File)
 	}
@@ -280,7 +246,7 @@ func TestManyPutAtOnceAndEachFindsItsOwn(t *testing.T) {
 		wg.Go(func() {
 			for i := range 50 {
 				body := fmt.Sprintf("body %d of %d %s", i, g, strings.Repeat("x", i*7))
-				x := exchangeOf(t, fmt.Sprintf("http://h%d.example/%d", g, i), body)
+				x := storagetest.Exchange(fmt.Sprintf("http://h%d.example/%d", g, i), body)
 				if i%10 == 9 {
 					spooled(t, x)
 				}
@@ -302,7 +268,7 @@ func TestManyPutAtOnceAndEachFindsItsOwn(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for r := range results {
-		mustVerify(t, dir, r.l, digestOf(r.body))
+		mustVerify(t, dir, r.l, storagetest.Digest(r.body))
 		seen[fmt.Sprint(r.l.File, r.l.Offset)] = true
 	}
 	if len(seen) != 400 {
@@ -311,7 +277,7 @@ func TestManyPutAtOnceAndEachFindsItsOwn(t *testing.T) {
 }
 
 func TestNoneStoresNothing(t *testing.T) {
-	l, err := NewNone().Put(t.Context(), exchangeOf(t, "http://a.example/", "x"))
+	l, err := NewNone().Put(t.Context(), storagetest.Exchange("http://a.example/", "x"))
 	if err != nil || !l.IsZero() {
 		t.Errorf("%v, %v", l, err)
 	}

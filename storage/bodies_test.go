@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func openBodies(t testing.TB, dir string) *Bodies {
@@ -24,14 +25,14 @@ func withBody(t testing.TB, url, body string) (string, *Bodies) {
 	t.Helper()
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	mustPut(t, f, exchangeOf(t, url, body))
-	mustSync(t, f)
+	storagetest.Put(t, f, storagetest.Exchange(url, body))
+	storagetest.Sync(t, f)
 	return dir, openBodies(t, dir)
 }
 
 func place(t testing.TB, b *Bodies, url, body, to string) error {
 	t.Helper()
-	return b.Place(t.Context(), archiveURL(t, url), digestOf(body), int64(len(body)), to)
+	return b.Place(t.Context(), crawler.MustParse(url), storagetest.Digest(body), int64(len(body)), to)
 }
 
 func TestABodyGetsItsNamesAndAgainAfterACrash(t *testing.T) {
@@ -125,13 +126,13 @@ func TestBodiesGetNoNameOutsideOfFiles(t *testing.T) {
 func TestBodiesThatNoRowWaitsForAreSwept(t *testing.T) {
 	dir, b := withBody(t, "http://h/a", "body")
 	f := openFileArchive(t, dir)
-	mustPut(t, f, exchangeOf(t, "http://h/b", "waited for"))
-	mustSync(t, f)
-	waits := archiveURL(t, "http://h/b").Key()
+	storagetest.Put(t, f, storagetest.Exchange("http://h/b", "waited for"))
+	storagetest.Sync(t, f)
+	waits := crawler.MustParse("http://h/b").Key()
 	if err := b.Sweep(func(k crawler.URLKey) (bool, error) { return k == waits, nil }); err != nil {
 		t.Fatal(err)
 	}
-	wantTree(t, dir, map[string]string{bodyAt(t, "http://h/b", "waited for"): "waited for"})
+	wantTree(t, dir, map[string]string{bodyAt("http://h/b", "waited for"): "waited for"})
 }
 
 func TestNamesOfThisFileSystemAreToldApart(t *testing.T) {

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -10,62 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
-
-func mustURL(tb testing.TB, s string) crawler.URL {
-	tb.Helper()
-	u, err := crawler.ParseURL(s)
-	if err != nil {
-		tb.Fatalf("ParseURL(%q): %v", s, err)
-	}
-	return u
-}
-
-// fill sets every field reachable in v to something that is not zero, so that a field the codec forgets is
-// noticed, also one that is added later.
-func fill(tb testing.TB, rng *rand.Rand, v reflect.Value) {
-	switch x := v.Addr().Interface().(type) {
-	case *crawler.URL:
-		*x = mustURL(tb, fmt.Sprintf("https://host%d.example/%d?q=%d", rng.IntN(9), rng.IntN(1e6), rng.IntN(9)))
-		return
-	case *time.Time:
-		*x = time.Unix(rng.Int64N(4e9)-1e9, rng.Int64N(1e9)).UTC()
-		return
-	case *crawler.Outcome:
-		*x = crawler.Outcome(1 + rng.IntN(outcomes-1))
-		return
-	case *crawler.RobotsStatus:
-		*x = crawler.RobotsStatus(1 + rng.IntN(robotsStatuses-1))
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		for _, field := range v.Fields() {
-			fill(tb, rng, field)
-		}
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 1+rng.IntN(4), 4))
-		for i := range v.Len() {
-			fill(tb, rng, v.Index(i))
-		}
-	case reflect.Array:
-		for i := range v.Len() {
-			fill(tb, rng, v.Index(i))
-		}
-	case reflect.String:
-		v.SetString(fmt.Sprintf("text %d \x00\xff", rng.IntN(1e6)))
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int, reflect.Int64:
-		v.SetInt(rng.Int64() * int64(1-2*rng.IntN(2)))
-	case reflect.Uint8:
-		v.SetUint(uint64(1 + rng.IntN(255)))
-	case reflect.Uint64:
-		v.SetUint(1 + rng.Uint64()>>1)
-	default:
-		tb.Fatalf("the test cannot fill a %s", v.Type())
-	}
-}
 
 // records are the codecs, in a form that tests can walk.
 var records = map[string]struct {
@@ -119,7 +64,7 @@ func TestEveryFieldOfARecordSurvives(t *testing.T) {
 	for name, r := range records {
 		for range 200 {
 			want := r.empty()
-			fill(t, rng, reflect.ValueOf(want).Elem())
+			storagetest.Fill(t, rng, reflect.ValueOf(want).Elem())
 			asStored(want)
 			b := r.encode(want)
 			got, err := r.decode(b)
@@ -137,7 +82,7 @@ func TestZeroFieldsStayZero(t *testing.T) {
 	for name, r := range records {
 		want := r.empty()
 		if row, ok := want.(*crawler.Row); ok {
-			row.URL = mustURL(t, "http://a.example/")
+			row.URL = crawler.MustParse("http://a.example/")
 		}
 		got, err := r.decode(r.encode(want))
 		if err != nil {
@@ -153,7 +98,7 @@ func TestFieldsOfALaterTrawlArePassedOver(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for name, r := range records {
 		want := r.empty()
-		fill(t, rng, reflect.ValueOf(want).Elem())
+		storagetest.Fill(t, rng, reflect.ValueOf(want).Elem())
 		asStored(want)
 		e := encoder{b: r.encode(want)}
 		e.text(1000, "a text")
@@ -173,7 +118,7 @@ func TestARecordThatEndsTooEarlyIsNoticedOrValid(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for name, r := range records {
 		v := r.empty()
-		fill(t, rng, reflect.ValueOf(v).Elem())
+		storagetest.Fill(t, rng, reflect.ValueOf(v).Elem())
 		b := r.encode(v)
 		cut := 0
 		for i := range b {
@@ -217,7 +162,7 @@ func FuzzDecode(f *testing.F) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, r := range records {
 		v := r.empty()
-		fill(f, rng, reflect.ValueOf(v).Elem())
+		storagetest.Fill(f, rng, reflect.ValueOf(v).Elem())
 		f.Add(r.encode(v))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

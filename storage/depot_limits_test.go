@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestAnAppendTakesWhatWasAnnounced(t *testing.T) {
@@ -39,7 +40,7 @@ func TestAnAppendTakesWhatWasAnnounced(t *testing.T) {
 				t.Errorf("%s: %s: %v, %d bytes, %v", name, c.what, err, size, sizeErr)
 			}
 		}
-		if err := d.Finish(t.Context(), name, 5, digestOf("abcde")); err != nil {
+		if err := d.Finish(t.Context(), name, 5, storagetest.Digest("abcde")); err != nil {
 			t.Error(err)
 		}
 		for _, offset := range []int64{0, 5} {
@@ -63,11 +64,11 @@ func TestWhatCannotBeSyncedHasNotArrived(t *testing.T) {
 		if size, err := d.Size(t.Context(), name); size != 3 || err != nil {
 			t.Errorf("%d bytes, %v", size, err)
 		}
-		if err := d.Finish(t.Context(), name, 3, digestOf("abc")); !errors.Is(err, syscall.EIO) {
+		if err := d.Finish(t.Context(), name, 3, storagetest.Digest("abc")); !errors.Is(err, syscall.EIO) {
 			t.Errorf("finish: %v", err)
 		}
 		d.fsync = osFsync
-		if err := d.Finish(t.Context(), name, 3, digestOf("abc")); err != nil {
+		if err := d.Finish(t.Context(), name, 3, storagetest.Digest("abc")); err != nil {
 			t.Errorf("finish again: %v", err)
 		}
 	}
@@ -90,7 +91,7 @@ func TestAFileIsFinishedOnlyAsItWasAnnounced(t *testing.T) {
 			if err := upload(t.Context(), d, name, c.arrived, 2); err != nil {
 				t.Fatal(err)
 			}
-			err := d.Finish(t.Context(), name, int64(len(c.announced)), digestOf(c.announced))
+			err := d.Finish(t.Context(), name, int64(len(c.announced)), storagetest.Digest(c.announced))
 			if c.want == nil && err != nil || !errors.Is(err, c.want) {
 				t.Errorf("%s: %s: %v, want %v", name, c.what, err, c.want)
 			}
@@ -118,7 +119,7 @@ func TestWhoeverGivesUpFinishesNothing(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := d.Finish(ctx, name, 3, digestOf("abc")); !errors.Is(err, context.Canceled) {
+		if err := d.Finish(ctx, name, 3, storagetest.Digest("abc")); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := d.Append(t.Context(), name, 3, strings.NewReader("d"), 1); err != nil {
@@ -140,7 +141,7 @@ func TestAFinishedFileIsComparedAgain(t *testing.T) {
 			}
 		}
 		for announced, want := range map[string]error{"abd": ErrTaken, "ab": ErrTaken, "abcd": ErrTaken, "abc": nil} {
-			if err := d.Finish(t.Context(), name, int64(len(announced)), digestOf(announced)); !errors.Is(err, want) || want == nil && err != nil {
+			if err := d.Finish(t.Context(), name, int64(len(announced)), storagetest.Digest(announced)); !errors.Is(err, want) || want == nil && err != nil {
 				t.Errorf("%s: %q: %v, want %v", name, announced, err, want)
 			}
 		}
@@ -158,7 +159,7 @@ func TestAFinishedWARCFileKeepsWhoMayRunIt(t *testing.T) {
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Finish(t.Context(), warcName1, 3, digestOf("abc")); err != nil || permissions(t, path) != 0o555 {
+	if err := d.Finish(t.Context(), warcName1, 3, storagetest.Digest("abc")); err != nil || permissions(t, path) != 0o555 {
 		t.Errorf("%o, %v", permissions(t, path), err)
 	}
 }
@@ -167,19 +168,19 @@ func TestWhatIsPendingInAnOutbox(t *testing.T) {
 	dir := t.TempDir()
 	whole := func() string { // a file of another run
 		from := t.TempDir()
-		l := mustPut(t, openWARC(t, from, WARCOptions{Compress: crawler.CompressNone}), exchangeOf(t, "http://a.example/", "one"))
+		l := storagetest.Put(t, openWARC(t, from, WARCOptions{Compress: crawler.CompressNone}), storagetest.Exchange("http://a.example/", "one"))
 		return tree(t, from)[l.File]
 	}()
 	w := openWARC(t, dir, WARCOptions{})
 	o := openOutbox(t, dir, w)
-	mustPut(t, w, exchangeOf(t, "http://a.example/", "one")) // not synced, so there is nothing to be shipped of it; it is the first
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "one")) // not synced, so there is nothing to be shipped of it; it is the first
 	leftFile(t, dir, "f1-20260101000000-00001-0000000000.warc", whole, 0o444)
 	leftFile(t, dir, "f1-20260101000000-00002-0000000000.warc", whole, 0o444) // came into being since
 	leftFile(t, dir, "f2-20260101000000-00009-0000000000.warc", whole, 0o444) // another's
 	leftFile(t, dir, "mine.warc", whole, 0o444)
 	leftFile(t, dir, "notes.txt", "no", 0o444)
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, archiveDir, "d.warc"), 0o700), os.WriteFile(filepath.Join(dir, bodiesDir, "notes"), nil, 0o600),
-		os.MkdirAll(filepath.Join(dir, bodyAt(t, "http://h/dir", "x")), 0o700), os.WriteFile(filepath.Join(dir, fileName1), []byte("body"), 0o600)); err != nil {
+		os.MkdirAll(filepath.Join(dir, bodyAt("http://h/dir", "x")), 0o700), os.WriteFile(filepath.Join(dir, fileName1), []byte("body"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -204,7 +205,7 @@ func TestAnOutboxListsSoManyFilesAtATime(t *testing.T) {
 	dir := t.TempDir()
 	o := openOutbox(t, dir, nil)
 	for _, url := range []string{"http://h/1", "http://h/2"} {
-		if err := os.WriteFile(filepath.Join(dir, bodyAt(t, url, "x")), []byte("x"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, bodyAt(url, "x")), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

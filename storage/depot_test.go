@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func openDepot(t testing.TB, dir string) *Depot {
@@ -28,15 +29,7 @@ func openDepot(t testing.TB, dir string) *Depot {
 const warcName1 = "archive/f1-20260102030405-00001.warc.gz"
 
 // fileName1 is a body's; the depot looks at what is announced, not at the digest in it.
-var fileName1 = crawler.BodyName(mustParse("http://h/a/b.html"), digestOf("x"))
-
-func mustParse(s string) crawler.URL {
-	u, err := crawler.ParseURL(s)
-	if err != nil {
-		panic(err)
-	}
-	return u
-}
+var fileName1 = crawler.BodyName(crawler.MustParse("http://h/a/b.html"), storagetest.Digest("x"))
 
 // upload sends content from where the depot stands, in pieces.
 func upload(ctx context.Context, d *Depot, name, content string, piece int) error {
@@ -56,7 +49,7 @@ func deliver(ctx context.Context, d *Depot, name, content string) error {
 	if err := upload(ctx, d, name, content, 7); err != nil {
 		return err
 	}
-	return d.Finish(ctx, name, int64(len(content)), digestOf(content))
+	return d.Finish(ctx, name, int64(len(content)), storagetest.Digest(content))
 }
 
 func TestADeliveredFileLiesUnderItsName(t *testing.T) {
@@ -92,7 +85,7 @@ func TestOnlyWARCFilesAreSeenWhileTheyGrow(t *testing.T) {
 	if files[warcName1] != "half" || files[fileName1] != "" || len(files) != 2 {
 		t.Errorf("files: %v", files)
 	}
-	if err := d.Finish(t.Context(), fileName1, 8, digestOf("halfhalf")); !errors.Is(err, ErrOffset) {
+	if err := d.Finish(t.Context(), fileName1, 8, storagetest.Digest("halfhalf")); !errors.Is(err, ErrOffset) {
 		t.Errorf("finish of a half: %v", err)
 	}
 	if n, _ := d.Size(t.Context(), fileName1); n != 4 {
@@ -162,7 +155,7 @@ func TestWhatArrivedWrongIsSetAsideAndSentAgain(t *testing.T) {
 		if err := upload(t.Context(), d, name, "brokenwhole", 100); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Finish(t.Context(), name, 11, digestOf("wholewhole!")); !errors.Is(err, ErrShipment) {
+		if err := d.Finish(t.Context(), name, 11, storagetest.Digest("wholewhole!")); !errors.Is(err, ErrShipment) {
 			t.Errorf("finish: %v", err)
 		}
 		if err := deliver(t.Context(), d, name, "wholewhole!"); err != nil {
@@ -185,7 +178,7 @@ func TestTheDepotRefusesNamesThatAreNotOurs(t *testing.T) {
 	} {
 		_, sizeErr := d.Size(t.Context(), name)
 		appendErr := d.Append(t.Context(), name, 0, strings.NewReader("x"), 1)
-		finishErr := d.Finish(t.Context(), name, 0, digestOf(""))
+		finishErr := d.Finish(t.Context(), name, 0, storagetest.Digest(""))
 		if !errors.Is(sizeErr, ErrName) || !errors.Is(appendErr, ErrName) || !errors.Is(finishErr, ErrName) {
 			t.Errorf("%.80q: %v, %v, %v", name, sizeErr, appendErr, finishErr)
 		}
@@ -200,11 +193,11 @@ func TestManyDeliverAtOnce(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range 10 {
-				own := crawler.BodyName(mustParse(fmt.Sprintf("http://h/%d/%d", g, i)), digestOf("own"))
+				own := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://h/%d/%d", g, i)), storagetest.Digest("own"))
 				if err := deliver(t.Context(), d, own, own); err != nil {
 					t.Error(err)
 				}
-				shared := crawler.BodyName(mustParse(fmt.Sprintf("http://shared/%d", i)), digestOf("shared")) // the same by all: they take turns
+				shared := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared")) // the same by all: they take turns
 				err := deliver(t.Context(), d, shared, shared)
 				if err != nil && !errors.Is(err, ErrOffset) && !errors.Is(err, ErrTaken) {
 					t.Error(err)
@@ -214,7 +207,7 @@ func TestManyDeliverAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	for i := range 10 {
-		shared := crawler.BodyName(mustParse(fmt.Sprintf("http://shared/%d", i)), digestOf("shared"))
+		shared := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared"))
 		if err := deliver(t.Context(), d, shared, shared); err != nil {
 			t.Error(err)
 		}
@@ -260,7 +253,7 @@ func TestWhatAFetcherWritesArrivesRecordByRecord(t *testing.T) {
 			if !s.Final {
 				continue
 			}
-			if err := d.Finish(t.Context(), s.Name, s.Size, digestOf(string(b))); err != nil {
+			if err := d.Finish(t.Context(), s.Name, s.Size, storagetest.Digest(string(b))); err != nil {
 				t.Fatal(err)
 			}
 			if err := o.Shipped(s.Name); err != nil {
@@ -270,10 +263,10 @@ func TestWhatAFetcherWritesArrivesRecordByRecord(t *testing.T) {
 	}
 	for i := range 20 {
 		body := fmt.Sprintf("body %d", i)
-		l := mustPut(t, w, exchangeOf(t, "http://a.example/", body))
-		mustSync(t, w)
+		l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", body))
+		storagetest.Sync(t, w)
 		ship()
-		mustVerify(t, home, l, digestOf(body))
+		mustVerify(t, home, l, storagetest.Digest(body))
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)

@@ -2,11 +2,13 @@ package storage
 
 import (
 	"fmt"
+	"io"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // BenchmarkExportOfMany writes usual rows, one a round, and tells the process's peak of memory. For ten million rows:
@@ -18,7 +20,7 @@ func BenchmarkExportOfMany(b *testing.B) {
 			var w counter
 			n, err := Export(&w, f, func(yield func(*crawler.Row, error) bool) {
 				for n := 0; b.Loop(); n++ {
-					if !yield(usualRow(b, n), nil) {
+					if !yield(usualRow(n), nil) {
 						return
 					}
 				}
@@ -44,13 +46,13 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 // usualRow is a row of a settled crawl; digests and ETags do not compress.
-func usualRow(b *testing.B, n int) *crawler.Row {
-	r := benchRow(b, n)
+func usualRow(n int) *crawler.Row {
+	r := storagetest.Row(n)
 	if n%3 == 2 {
 		return r
 	}
 	r.Sequence = uint64(n)
-	r = settled(r)
+	r = storagetest.Settled(r)
 	x := uint64(n)
 	for i := range r.Digest {
 		x = x*6364136223846793005 + 1442695040888963407
@@ -59,4 +61,23 @@ func usualRow(b *testing.B, n int) *crawler.Row {
 	r.ETag = fmt.Sprintf("%q", fmt.Sprintf("%x", r.Digest[:8]))
 	r.Title = fmt.Sprintf("Page %d of usual length, on %x", n, r.Digest[:3])
 	return r
+}
+
+func BenchmarkExport(b *testing.B) {
+	for _, f := range []Format{FormatJSONL, FormatCSV} {
+		b.Run(string(f), func(b *testing.B) {
+			r := storagetest.Settled(storagetest.Row(7))
+			rows := func(yield func(*crawler.Row, error) bool) {
+				for b.Loop() {
+					if !yield(r, nil) {
+						return
+					}
+				}
+			}
+			b.ReportAllocs()
+			if _, err := Export(io.Discard, f, rows); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
 }

@@ -12,7 +12,7 @@ import (
 func TestAFilterChoosesRows(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	row := func(url string, o crawler.Outcome, fetched time.Time) *crawler.Row {
-		return &crawler.Row{Result: crawler.Result{URL: mustURL(t, url), Outcome: o, FetchedAt: fetched}}
+		return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: o, FetchedAt: fetched}}
 	}
 	rows := []*crawler.Row{
 		row("https://a.example/early", crawler.Fetched, noon.Add(-time.Nanosecond)),
@@ -52,7 +52,7 @@ func TestAFilterChoosesRows(t *testing.T) {
 func TestAFilterPassesErrorsOn(t *testing.T) {
 	broken := errors.New("broken")
 	var got []error
-	for r, err := range (RowFilter{Hosts: []crawler.Host{"c.example"}}).Rows(failing(bareRow(t), broken)) {
+	for r, err := range (RowFilter{Hosts: []crawler.Host{"c.example"}}).Rows(failing(bareRow(), broken)) {
 		if r != nil {
 			t.Errorf("a row of %s", r.URL)
 		}
@@ -65,7 +65,7 @@ func TestAFilterPassesErrorsOn(t *testing.T) {
 
 func TestAFilteredReadingMayEndEarly(t *testing.T) {
 	var n int
-	for range (RowFilter{Outcomes: []crawler.Outcome{crawler.Waiting}}).Rows(rowsOf(bareRow(t), bareRow(t), bareRow(t))) {
+	for range (RowFilter{Outcomes: []crawler.Outcome{crawler.Waiting}}).Rows(rowsOf(bareRow(), bareRow(), bareRow())) {
 		if n++; n == 2 {
 			break
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 func TestTheEndOfAContextEndsAnExportBeforeTheNextRow(t *testing.T) {
-	row := bareRow(t)
+	row := bareRow()
 	for _, c := range []struct {
 		what string
 		rows int // before the context is over, of three
@@ -100,7 +100,7 @@ func TestAPipeThatNobodyReadsIsGivenUpWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := ExportFile(ctx, pipe, FormatCSV, rowsOf(bareRow(t)))
+	_, err := ExportFile(ctx, pipe, FormatCSV, rowsOf(bareRow()))
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "nobody reads "+pipe) {
 		t.Errorf("%v", err)
 	}

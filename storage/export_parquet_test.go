@@ -20,6 +20,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // exportParquet writes rows with the given limits and opens the file.
@@ -71,7 +72,7 @@ func TestParquetHasTheColumnsInOrderWithTheirTypes(t *testing.T) {
 // anyRow has a value in about half of the columns, all kinds of text among them.
 func anyRow(tb testing.TB, rng *rand.Rand) *crawler.Row {
 	var full crawler.Row
-	fill(tb, rng, reflect.ValueOf(&full).Elem())
+	storagetest.Fill(tb, rng, reflect.ValueOf(&full).Elem())
 	full.Status = rng.IntN(1000)
 	r := &crawler.Row{Result: crawler.Result{URL: full.URL}}
 	for _, part := range []struct{ to, from reflect.Value }{
@@ -152,7 +153,7 @@ func TestParquetHoldsTheValuesOfJSONL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
-			all := []*crawler.Row{fullRow(t), bareRow(t)}
+			all := []*crawler.Row{fullRow(), bareRow()}
 			for range 2000 {
 				all = append(all, anyRow(t, rng))
 			}
@@ -271,7 +272,7 @@ func TestAParquetExportWithoutRowsIsAFile(t *testing.T) {
 
 func TestAParquetFileIsReadBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.parquet")
-	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(), bareRow())); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	rows, err := parquet.ReadFile[parquetRow](path)
@@ -279,7 +280,7 @@ func TestAParquetFileIsReadBack(t *testing.T) {
 		t.Fatalf("%v, %v", rows, err)
 	}
 	full := rows[0]
-	if full.URL != "https://example.com:8443/a?b=c" || full.Status != 404 || !full.Truncated || full.Digest != fullRow(t).Digest.String() ||
+	if full.URL != "https://example.com:8443/a?b=c" || full.Status != 404 || !full.Truncated || full.Digest != fullRow().Digest.String() ||
 		!full.FetchedAt.Equal(time.Date(2026, 3, 1, 11, 30, 45, 678_000_000, time.UTC)) || full.ArchiveLength != 999 {
 		t.Errorf("it holds %+v", full)
 	}
@@ -315,7 +316,7 @@ func TestAFullDiskStopsAParquetExport(t *testing.T) {
 func noise(tb testing.TB, n int, each func(i int)) iter.Seq2[*crawler.Row, error] {
 	return func(yield func(*crawler.Row, error) bool) {
 		rng := rand.NewChaCha8([32]byte{1})
-		r := fullRow(tb)
+		r := fullRow()
 		var random [150]byte
 		for i := range n {
 			each(i)

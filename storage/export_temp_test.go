@@ -37,7 +37,7 @@ func TestAnExportRemovesWhatKilledOnesOfItsNameLeft(t *testing.T) {
 	touch(t, dir, ".rows.csv.17-0.tmp", ".rows.csv.99999999-12.tmp", own)
 	others := []string{".other.csv.17-0.tmp", ".rows.csv.17-0.tmp2", ".rows.csv.x-0.tmp", ".rows.csv.17-.tmp", ".rows.csv.tmp", "rows.csv.17-0.tmp", ".rows.csv.gz.17-0.tmp"}
 	touch(t, dir, others...)
-	if _, err := ExportFile(t.Context(), filepath.Join(dir, "rows.csv"), "", rowsOf(bareRow(t))); err != nil {
+	if _, err := ExportFile(t.Context(), filepath.Join(dir, "rows.csv"), "", rowsOf(bareRow())); err != nil {
 		t.Fatal(err)
 	}
 	want := append(others, "rows.csv")
@@ -74,10 +74,10 @@ func TestExportsToOneNameLeaveEachOtherAlone(t *testing.T) {
 		if b, err := os.ReadFile(path); err != nil || string(b) != "half a r" {
 			t.Errorf("meanwhile the file is %q, %v", b, err)
 		}
-		if n, err := ExportFile(t.Context(), path, "", rowsOf(bareRow(t))); n != 1 || err != nil {
+		if n, err := ExportFile(t.Context(), path, "", rowsOf(bareRow())); n != 1 || err != nil {
 			t.Errorf("the inner export: %d, %v", n, err)
 		}
-		_ = yield(fullRow(t), nil) && yield(bareRow(t), nil)
+		_ = yield(fullRow(), nil) && yield(bareRow(), nil)
 	}
 	if n, err := ExportFile(t.Context(), path, "", both); n != 2 || err != nil {
 		t.Fatalf("the outer export: %d, %v", n, err)

@@ -22,12 +22,12 @@ import (
 )
 
 // fullRow has a value in every column.
-func fullRow(tb testing.TB) *crawler.Row {
+func fullRow() *crawler.Row {
 	return &crawler.Row{
 		Result: crawler.Result{
-			URL: mustURL(tb, "https://example.com:8443/a?b=c"), Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus,
+			URL: crawler.MustParse("https://example.com:8443/a?b=c"), Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus,
 			Status: 404, ContentType: "text/html; charset=utf-8", Bytes: 1234, Digest: crawler.Digest{0xab, 31: 0xcd}, Truncated: true,
-			Title: `A "title", with <marks>`, RedirectTo: mustURL(tb, "https://example.com/next"), Links: 7,
+			Title: `A "title", with <marks>`, RedirectTo: crawler.MustParse("https://example.com/next"), Links: 7,
 			FetchedAt: time.Date(2026, 3, 1, 12, 30, 45, 678_900_000, time.FixedZone("CET", 3600)), Duration: 1500*time.Millisecond + 900,
 			IP: "93.184.216.34", Archive: crawler.Locator{File: "archive/f1-0001.warc.gz", Offset: 0, Length: 999},
 			ETag: `"abc"`, LastModified: "Sun, 01 Mar 2026 11:00:00 GMT", Detail: "404 Not Found",
@@ -37,8 +37,8 @@ func fullRow(tb testing.TB) *crawler.Row {
 	}
 }
 
-func bareRow(tb testing.TB) *crawler.Row {
-	return &crawler.Row{Result: crawler.Result{URL: mustURL(tb, "http://example.com/")}, Seed: "http://example.com/", FirstSeen: time.Unix(0, 0)}
+func bareRow() *crawler.Row {
+	return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("http://example.com/")}, Seed: "http://example.com/", FirstSeen: time.Unix(0, 0)}
 }
 
 func rowsOf(rows ...*crawler.Row) iter.Seq2[*crawler.Row, error] {
@@ -82,7 +82,7 @@ const wantCSV = "url,host,outcome,reason,status,content_type,bytes,digest,trunca
 func TestExportsAreAsDocumented(t *testing.T) {
 	for f, want := range map[Format]string{FormatJSONL: wantJSONL, FormatCSV: wantCSV} {
 		var b bytes.Buffer
-		n, err := Export(&b, f, rowsOf(fullRow(t), bareRow(t)))
+		n, err := Export(&b, f, rowsOf(fullRow(), bareRow()))
 		if err != nil || n != 2 {
 			t.Fatalf("%s: %d rows, %v", f, n, err)
 		}
@@ -101,7 +101,7 @@ var texts = []string{
 
 func TestAnyTextComesBackFromJSONL(t *testing.T) {
 	for _, s := range texts {
-		r := bareRow(t)
+		r := bareRow()
 		r.Title, r.Detail = s, s
 		var b bytes.Buffer
 		if _, err := Export(&b, FormatJSONL, rowsOf(r)); err != nil {
@@ -124,10 +124,10 @@ func TestAnyTextComesBackFromJSONL(t *testing.T) {
 
 func TestAnyTextComesBackFromCSV(t *testing.T) {
 	for _, s := range texts {
-		r := bareRow(t)
+		r := bareRow()
 		r.Title, r.Detail = s, s
 		var b bytes.Buffer
-		if _, err := Export(&b, FormatCSV, rowsOf(r, bareRow(t))); err != nil {
+		if _, err := Export(&b, FormatCSV, rowsOf(r, bareRow())); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(&b).ReadAll()
@@ -148,7 +148,7 @@ func TestAnyTextComesBackFromCSV(t *testing.T) {
 
 func TestJSONLHasTheColumnsInOrder(t *testing.T) {
 	var b bytes.Buffer
-	if _, err := Export(&b, FormatJSONL, rowsOf(fullRow(t))); err != nil {
+	if _, err := Export(&b, FormatJSONL, rowsOf(fullRow())); err != nil {
 		t.Fatal(err)
 	}
 	d := json.NewDecoder(&b)
@@ -200,20 +200,20 @@ func TestTheFormatIsByTheEnding(t *testing.T) {
 func TestAnExportFileAppearsWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rows.jsonl")
-	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(), bareRow())); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantJSONL {
 		t.Errorf("the file is %q, %v", b, err)
 	}
 	broken := errors.New("broken")
-	if n, err := ExportFile(t.Context(), path, "", failing(bareRow(t), broken)); n != 1 || !errors.Is(err, broken) {
+	if n, err := ExportFile(t.Context(), path, "", failing(bareRow(), broken)); n != 1 || !errors.Is(err, broken) {
 		t.Errorf("a broken ledger: %d, %v", n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantJSONL {
 		t.Errorf("the older file became %q, %v", b, err)
 	}
-	if _, err := ExportFile(t.Context(), filepath.Join(dir, "other.csv"), "", failing(bareRow(t), broken)); err == nil {
+	if _, err := ExportFile(t.Context(), filepath.Join(dir, "other.csv"), "", failing(bareRow(), broken)); err == nil {
 		t.Error("a broken ledger is no error")
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
@@ -223,7 +223,7 @@ func TestAnExportFileAppearsWholeOrNotAtAll(t *testing.T) {
 
 func TestAnExportFileMayBeCompressed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.csv.gz")
-	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, "", rowsOf(fullRow(), bareRow())); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	f, err := os.Open(path)
@@ -245,7 +245,7 @@ func TestTheFormatMayBeSaidInstead(t *testing.T) {
 	if _, err := ExportFile(t.Context(), path, "", rowsOf()); err == nil {
 		t.Error("an unknown ending was taken")
 	}
-	if n, err := ExportFile(t.Context(), path, FormatCSV, rowsOf(fullRow(t), bareRow(t))); n != 2 || err != nil {
+	if n, err := ExportFile(t.Context(), path, FormatCSV, rowsOf(fullRow(), bareRow())); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantCSV {
@@ -264,7 +264,7 @@ func TestAnExportToAPlaceThatIsNoneIsAnError(t *testing.T) {
 	if _, err := ExportFile(t.Context(), filepath.Join(dir, "nowhere", "a.csv"), "", rowsOf()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
 	}
-	if _, err := ExportFile(t.Context(), os.DevNull, FormatCSV, rowsOf(bareRow(t))); err != nil {
+	if _, err := ExportFile(t.Context(), os.DevNull, FormatCSV, rowsOf(bareRow())); err != nil {
 		t.Errorf("a device: %v", err)
 	}
 }
@@ -272,7 +272,7 @@ func TestAnExportToAPlaceThatIsNoneIsAnError(t *testing.T) {
 func TestAFullDiskStopsAnExport(t *testing.T) {
 	full := errors.New("full")
 	many := func(yield func(*crawler.Row, error) bool) {
-		for r := bareRow(t); yield(r, nil); {
+		for r := bareRow(); yield(r, nil); {
 		}
 	}
 	if n, err := Export(failingWriter{full}, FormatJSONL, many); !errors.Is(err, full) || n == 0 {

@@ -14,14 +14,14 @@ func TestARowWriterWritesWhatAnExportHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(w.Write(fullRow(t)), w.Flush()); err != nil {
+		if err := errors.Join(w.Write(fullRow()), w.Flush()); err != nil {
 			t.Fatal(err)
 		}
 		first := b.String()
 		if first == "" || first == want || !strings.HasPrefix(want, first) || !strings.HasSuffix(first, "\n") {
 			t.Errorf("%s: after the first row was flushed there is %q", f, first)
 		}
-		if err := errors.Join(w.Write(bareRow(t)), w.Close()); err != nil {
+		if err := errors.Join(w.Write(bareRow()), w.Close()); err != nil {
 			t.Fatal(err)
 		}
 		if b.String() != want {
@@ -50,7 +50,7 @@ func TestARowWriterWritesWholeLinesNowAndThen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, rows := fullRow(t), 1000
+	r, rows := fullRow(), 1000
 	for range rows {
 		if err := w.Write(r); err != nil {
 			t.Fatal(err)
@@ -67,11 +67,11 @@ func TestARowWriterThatFailedStaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(fullRow(t)); err != nil {
+	if err := w.Write(fullRow()); err != nil {
 		t.Errorf("a row that was gathered only: %v", err)
 	}
 	for name, call := range map[string]func() error{
-		"Flush": w.Flush, "Close": w.Close, "Write": func() error { return w.Write(bareRow(t)) },
+		"Flush": w.Flush, "Close": w.Close, "Write": func() error { return w.Write(bareRow()) },
 	} {
 		if err := errors.Join(w.Flush(), call()); !errors.Is(err, broken) {
 			t.Errorf("%s: %v", name, err)

@@ -12,44 +12,45 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestTheLocatorOfABodySaysItsLength(t *testing.T) {
 	body := strings.Repeat("some text ", 300)
 	for what, x := range map[string]*crawler.Exchange{
-		"in memory":             exchangeOf(t, "http://a.example/", body),
-		"in a spool file":       spooled(t, exchangeOf(t, "http://a.example/", body)),
-		"coded":                 codedExchange(t, "http://a.example/", "gzip", body),
-		"coded in a spool file": spooled(t, codedExchange(t, "http://a.example/", "gzip", body)),
+		"in memory":             storagetest.Exchange("http://a.example/", body),
+		"in a spool file":       spooled(t, storagetest.Exchange("http://a.example/", body)),
+		"coded":                 storagetest.Coded(t, "http://a.example/", "gzip", body),
+		"coded in a spool file": spooled(t, storagetest.Coded(t, "http://a.example/", "gzip", body)),
 	} {
 		dir := t.TempDir()
 		f := openFileArchive(t, dir)
-		l := mustPut(t, f, x)
-		mustSync(t, f)
-		if l.Length != int64(len(body)) || l.Offset != 0 || l.File != bodyAt(t, "http://a.example/", body) {
+		l := storagetest.Put(t, f, x)
+		storagetest.Sync(t, f)
+		if l.Length != int64(len(body)) || l.Offset != 0 || l.File != bodyAt("http://a.example/", body) {
 			t.Errorf("%s: %+v", what, l)
 		}
-		mustVerify(t, dir, l, digestOf(body))
+		mustVerify(t, dir, l, storagetest.Digest(body))
 	}
 }
 
 func TestACodedBodyThatWasCutIsKeptAsFarAsItCanBeDecoded(t *testing.T) {
 	var long strings.Builder
 	for i := range 20_000 {
-		long.WriteString(digestOf(string(rune(i))).String())
+		long.WriteString(storagetest.Digest(string(rune(i))).String())
 	}
 	for what, spool := range map[string]bool{"in memory": false, "in a spool file": true} {
 		dir := t.TempDir()
 		f := openFileArchive(t, dir)
-		x := codedExchange(t, "http://a.example/", "gzip", long.String())
+		x := storagetest.Coded(t, "http://a.example/", "gzip", long.String())
 		x.Body.Bytes, x.Truncated, x.Digest = x.Body.Bytes[:len(x.Body.Bytes)/2], "disconnect", crawler.Digest{}
 		if spool {
 			spooled(t, x)
 		}
-		l := mustPut(t, f, x)
-		mustSync(t, f)
+		l := storagetest.Put(t, f, x)
+		storagetest.Sync(t, f)
 		got := tree(t, dir)[l.File]
-		if len(got) < 1000 || !strings.HasPrefix(long.String(), got) || l.Length != int64(len(got)) || l.File != bodyAt(t, "http://a.example/", got) {
+		if len(got) < 1000 || !strings.HasPrefix(long.String(), got) || l.Length != int64(len(got)) || l.File != bodyAt("http://a.example/", got) {
 			t.Errorf("%s: %d bytes of %d, %+v", what, len(got), long.Len(), l)
 		}
 	}
@@ -59,14 +60,14 @@ func TestACodedBodyOfWhichNothingCanBeDecodedIsStoredAsItCame(t *testing.T) {
 	for _, spool := range []bool{false, true} {
 		dir := t.TempDir()
 		f := openFileArchive(t, dir)
-		x := codedExchange(t, "http://a.example/", "gzip", "some text")
+		x := storagetest.Coded(t, "http://a.example/", "gzip", "some text")
 		x.Body.Bytes, x.Digest = append(slices.Clone(x.Body.Bytes[:10]), 0xff, 0xff, 0xff, 0xff), crawler.Digest{} // the head of a gzip file, and no block
 		stored := string(x.Body.Bytes)
 		if spool {
 			spooled(t, x)
 		}
-		l := mustPut(t, f, x)
-		mustSync(t, f)
+		l := storagetest.Put(t, f, x)
+		storagetest.Sync(t, f)
 		if got := tree(t, dir); len(got) != 1 || got[l.File] != stored || l.Length != int64(len(stored)) {
 			t.Errorf("in a spool file: %v: %q, %+v", spool, got, l)
 		}
@@ -77,9 +78,9 @@ func TestABodyThatCannotBeReadIsAnErrorAndLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
 	for what, x := range map[string]*crawler.Exchange{
-		"no spool file":               exchangeOf(t, "http://a.example/", "x"),
-		"no spool file of a coded":    codedExchange(t, "http://a.example/", "gzip", "x"),
-		"a directory of a coded body": codedExchange(t, "http://a.example/", "gzip", "x"),
+		"no spool file":               storagetest.Exchange("http://a.example/", "x"),
+		"no spool file of a coded":    storagetest.Coded(t, "http://a.example/", "gzip", "x"),
+		"a directory of a coded body": storagetest.Coded(t, "http://a.example/", "gzip", "x"),
 	} {
 		x.Body = crawler.Body{File: filepath.Join(t.TempDir(), "none"), Size: 1}
 		if strings.HasPrefix(what, "a directory") {
@@ -91,22 +92,22 @@ func TestABodyThatCannotBeReadIsAnErrorAndLeavesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := f.Put(ctx, exchangeOf(t, "http://a.example/", "x")); !errors.Is(err, context.Canceled) {
+	if _, err := f.Put(ctx, storagetest.Exchange("http://a.example/", "x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is over: %v", err)
 	}
-	mustSync(t, f)
+	storagetest.Sync(t, f)
 	wantTree(t, dir, map[string]string{})
 }
 
 func TestAnArchiveOfFilesThatIsClosedOrBrokenTakesNoMore(t *testing.T) {
 	put := func(f *Files) error {
-		_, err := f.Put(t.Context(), exchangeOf(t, "http://a.example/2", "two"))
+		_, err := f.Put(t.Context(), storagetest.Exchange("http://a.example/2", "two"))
 		return err
 	}
 	t.Run("closed", func(t *testing.T) {
 		dir := t.TempDir()
 		f := openFileArchive(t, dir)
-		l := mustPut(t, f, exchangeOf(t, "http://a.example/1", "one"))
+		l := storagetest.Put(t, f, storagetest.Exchange("http://a.example/1", "one"))
 		if err := errors.Join(f.Close(), f.Close()); err != nil {
 			t.Error(err)
 		}
@@ -118,8 +119,8 @@ func TestAnArchiveOfFilesThatIsClosedOrBrokenTakesNoMore(t *testing.T) {
 	t.Run("after a sync that failed", func(t *testing.T) {
 		dir := t.TempDir()
 		f := openFileArchive(t, dir)
-		mustSync(t, f) // nothing to do
-		mustPut(t, f, exchangeOf(t, "http://a.example/1", "one"))
+		storagetest.Sync(t, f) // nothing to do
+		storagetest.Put(t, f, storagetest.Exchange("http://a.example/1", "one"))
 		f.fsync = func(*os.File) error { return syscall.EIO }
 		if err := f.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
 			t.Errorf("sync: %v", err)
@@ -193,8 +194,8 @@ func TestNamesOfStoredFiles(t *testing.T) {
 func TestAPlainFileIsAsLongAsItsRowSays(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	l := mustPut(t, f, exchangeOf(t, "http://a.example/", "body"))
-	mustSync(t, f)
+	l := storagetest.Put(t, f, storagetest.Exchange("http://a.example/", "body"))
+	storagetest.Sync(t, f)
 	for more, ok := range map[int64]bool{-1: false, 0: true, 1: false} {
 		other := l
 		other.Length += more

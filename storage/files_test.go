@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func openFileArchive(t testing.TB, dir string) *Files {
@@ -22,13 +23,6 @@ func openFileArchive(t testing.TB, dir string) *Files {
 	}
 	t.Cleanup(func() { f.Close() })
 	return f
-}
-
-func mustSync(t testing.TB, a interface{ Sync(context.Context) error }) {
-	t.Helper()
-	if err := a.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // tree lists the files below a directory with their content.
@@ -58,26 +52,26 @@ func wantTree(t testing.TB, dir string, want map[string]string) {
 }
 
 // bodyAt is where the body of a URL lies until it gets its name.
-func bodyAt(t testing.TB, url, body string) string {
-	return crawler.BodyName(archiveURL(t, url), digestOf(body))
+func bodyAt(url, body string) string {
+	return crawler.BodyName(crawler.MustParse(url), storagetest.Digest(body))
 }
 
 func TestABodyIsSeenAfterSyncUnderItsURLAndContent(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	l := mustPut(t, f, exchangeOf(t, "http://a.example/b/c", "hello"))
-	if want := (crawler.Locator{File: bodyAt(t, "http://a.example/b/c", "hello"), Length: 5}); l != want {
+	l := storagetest.Put(t, f, storagetest.Exchange("http://a.example/b/c", "hello"))
+	if want := (crawler.Locator{File: bodyAt("http://a.example/b/c", "hello"), Length: 5}); l != want {
 		t.Errorf("locator %v, want %v", l, want)
 	}
-	unsaid := exchangeOf(t, "http://a.example/other", "another")
+	unsaid := storagetest.Exchange("http://a.example/other", "another")
 	unsaid.Digest = crawler.Digest{}
-	n := mustPut(t, f, unsaid)
+	n := storagetest.Put(t, f, unsaid)
 	wantTree(t, filepath.Join(dir, bodiesDir), map[string]string{})
-	mustSync(t, f)
-	wantTree(t, dir, map[string]string{bodyAt(t, "http://a.example/b/c", "hello"): "hello", bodyAt(t, "http://a.example/other", "another"): "another"})
-	mustVerify(t, dir, l, digestOf("hello"))
-	mustVerify(t, dir, n, digestOf("another"))
-	if err := VerifyRecord(dir, l, digestOf("bye")); !errors.Is(err, ErrDigest) {
+	storagetest.Sync(t, f)
+	wantTree(t, dir, map[string]string{bodyAt("http://a.example/b/c", "hello"): "hello", bodyAt("http://a.example/other", "another"): "another"})
+	mustVerify(t, dir, l, storagetest.Digest("hello"))
+	mustVerify(t, dir, n, storagetest.Digest("another"))
+	if err := VerifyRecord(dir, l, storagetest.Digest("bye")); !errors.Is(err, ErrDigest) {
 		t.Errorf("another digest: %v", err)
 	}
 }
@@ -85,13 +79,13 @@ func TestABodyIsSeenAfterSyncUnderItsURLAndContent(t *testing.T) {
 func TestASpoolFileIsTakenOver(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	x := spooled(t, exchangeOf(t, "http://a.example/big", "large body"))
+	x := spooled(t, storagetest.Exchange("http://a.example/big", "large body"))
 	before, err := os.Stat(x.Body.File)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := mustPut(t, f, x)
-	mustSync(t, f)
+	l := storagetest.Put(t, f, x)
+	storagetest.Sync(t, f)
 	after, err := os.Stat(filepath.Join(dir, l.File))
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the file was copied: %v", err)
@@ -122,10 +116,10 @@ func TestFilesAreDecoded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			f := openFileArchive(t, dir)
-			x := codedExchange(t, "http://a.example/x", "gzip", body)
+			x := storagetest.Coded(t, "http://a.example/x", "gzip", body)
 			c.edit(x)
-			l := mustPut(t, f, x)
-			mustSync(t, f)
+			l := storagetest.Put(t, f, x)
+			storagetest.Sync(t, f)
 			wantTree(t, dir, map[string]string{l.File: c.want})
 			if l.Length != int64(len(c.want)) {
 				t.Errorf("length %d", l.Length)
@@ -155,12 +149,12 @@ func TestAContextThatEndsWhileDecodingLeavesNoHalfFile(t *testing.T) {
 		for i := range 100_000 {
 			fmt.Fprint(&body, i*i)
 		}
-		x := spooled(t, codedExchange(t, "http://a.example/x", "gzip", body.String()))
+		x := spooled(t, storagetest.Coded(t, "http://a.example/x", "gzip", body.String()))
 		ctx := &steppedContext{t.Context(), 1 + n*6}
 		if _, err := f.Put(ctx, x); !errors.Is(err, context.Canceled) {
 			t.Errorf("%d: got %v", n, err)
 		}
-		mustSync(t, f)
+		storagetest.Sync(t, f)
 		wantTree(t, dir, map[string]string{})
 	}
 }
@@ -168,9 +162,9 @@ func TestAContextThatEndsWhileDecodingLeavesNoHalfFile(t *testing.T) {
 func TestOnlySuccessesBecomeFiles(t *testing.T) {
 	f := openFileArchive(t, t.TempDir())
 	for status, stored := range map[string]bool{"200 OK": true, "206 Partial": true, "404 Not Found": false, "301 x": false, "503": false} {
-		x := exchangeOf(t, "http://a.example/"+status[:3], "x")
+		x := storagetest.Exchange("http://a.example/"+status[:3], "x")
 		x.Response = []byte("HTTP/1.1 " + status + "\r\n\r\n")
-		if l := mustPut(t, f, x); l.IsZero() == stored {
+		if l := storagetest.Put(t, f, x); l.IsZero() == stored {
 			t.Errorf("%s: %v", status, l)
 		}
 	}
@@ -180,16 +174,16 @@ func TestAURLThatIsFetchedAgainBeforeTheSyncKeepsBothBodies(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
 	for _, body := range []string{"old", "new one", "old"} { // the row that is settled tells which counts
-		mustPut(t, f, exchangeOf(t, "http://h/a", body))
+		storagetest.Put(t, f, storagetest.Exchange("http://h/a", body))
 	}
-	mustSync(t, f)
-	wantTree(t, dir, map[string]string{bodyAt(t, "http://h/a", "old"): "old", bodyAt(t, "http://h/a", "new one"): "new one"})
+	storagetest.Sync(t, f)
+	wantTree(t, dir, map[string]string{bodyAt("http://h/a", "old"): "old", bodyAt("http://h/a", "new one"): "new one"})
 }
 
 func TestWhatAnEarlierRunLeftWithoutANameIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	mustPut(t, f, exchangeOf(t, "http://h/a", "never synced"))
+	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "never synced"))
 	openFileArchive(t, dir)
 	wantTree(t, dir, map[string]string{})
 }
@@ -209,12 +203,12 @@ func TestManyFilesAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for i := range 30 {
 				body := fmt.Sprintf("%d of %d", i, g)
-				l, err := f.Put(t.Context(), exchangeOf(t, fmt.Sprintf("http://h%d/%d/x", i%3, i*10+g), body))
+				l, err := f.Put(t.Context(), storagetest.Exchange(fmt.Sprintf("http://h%d/%d/x", i%3, i*10+g), body))
 				if err == nil {
 					err = f.Sync(t.Context())
 				}
 				if err == nil {
-					err = VerifyRecord(dir, l, digestOf(body))
+					err = VerifyRecord(dir, l, storagetest.Digest(body))
 				}
 				if err == nil {
 					err = box.Shipped(l.File)

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -10,32 +9,11 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // benchRows is how many rows the large ledger of the benchmarks has.
 const benchRows = 3_000_000
-
-func benchRow(b *testing.B, n int) *crawler.Row {
-	u, err := crawler.ParseURL(fmt.Sprintf("https://host%d.example/some/path/of/usual/length/%d.html", n/1000, n))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return &crawler.Row{
-		Result: crawler.Result{URL: u},
-		Depth:  n % 7, Via: "https://" + string(u.Host()) + "/some/path/", Seed: "https://" + string(u.Host()) + "/",
-		FirstSeen: time.Unix(1_700_000_000, int64(n)), Sequence: uint64(n + 1),
-	}
-}
-
-func settled(r *crawler.Row) *crawler.Row {
-	s := *r
-	s.Outcome, s.Status, s.ContentType, s.Bytes = crawler.Fetched, 200, "text/html; charset=utf-8", 16384
-	s.Digest[r.Sequence%32] = byte(r.Sequence)
-	s.Title, s.Links, s.FetchedAt, s.Duration = "A page of usual length", 30, r.FirstSeen.Add(time.Minute), 30*time.Millisecond
-	s.IP, s.Fetcher, s.Attempts = "192.0.2.1", "fetcher-1", 1
-	s.Archive = crawler.Locator{File: "archive/fetcher-1-20260101-00001.warc.gz", Offset: int64(r.Sequence) * 5000, Length: 4800}
-	return &s
-}
 
 func benchLoad(b *testing.B, n int) *Ledger {
 	l, err := OpenLedger(filepath.Join(b.TempDir(), "ledger"), LedgerOptions{})
@@ -46,9 +24,9 @@ func benchLoad(b *testing.B, n int) *Ledger {
 	for from := 0; from < n; from += 10_000 {
 		c := crawler.Changes{Sequence: uint64(from + 1)}
 		for i := from; i < min(from+10_000, n); i++ {
-			r := benchRow(b, i)
+			r := storagetest.Row(i)
 			if i%2 == 0 {
-				r = settled(r)
+				r = storagetest.Settled(r)
 			}
 			c.Rows = append(c.Rows, crawler.RowChange{New: r})
 		}
@@ -65,8 +43,8 @@ func BenchmarkSettle(b *testing.B) {
 	var c crawler.Changes
 	c.Tallies = &crawler.Tallies{}
 	for i := range 500 {
-		old := benchRow(b, 2*i+1)
-		c.Rows = append(c.Rows, crawler.RowChange{Old: old, New: settled(old)})
+		old := storagetest.Row(2*i + 1)
+		c.Rows = append(c.Rows, crawler.RowChange{Old: old, New: storagetest.Settled(old)})
 	}
 	for i := range 50 {
 		h := &crawler.HostState{Host: crawler.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
@@ -91,7 +69,7 @@ func BenchmarkRows(b *testing.B) {
 		b.StopTimer()
 		keys := make([]crawler.URLKey, 10_000)
 		for i := range keys {
-			keys[i] = benchRow(b, rng.IntN(benchRows)).Key()
+			keys[i] = storagetest.Row(rng.IntN(benchRows)).Key()
 			if rng.IntN(10) >= 6 {
 				keys[i].URL = rng.Uint64()
 			}
@@ -128,7 +106,7 @@ func BenchmarkDue(b *testing.B) {
 }
 
 func BenchmarkEncodeRow(b *testing.B) {
-	r := settled(benchRow(b, 7))
+	r := storagetest.Settled(storagetest.Row(7))
 	var buf []byte
 	for b.Loop() {
 		buf = encodeRow(buf, r)
@@ -137,30 +115,11 @@ func BenchmarkEncodeRow(b *testing.B) {
 }
 
 func BenchmarkDecodeRow(b *testing.B) {
-	v := encodeRow(nil, settled(benchRow(b, 7)))
+	v := encodeRow(nil, storagetest.Settled(storagetest.Row(7)))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := decodeRow(v); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkExport(b *testing.B) {
-	for _, f := range []Format{FormatJSONL, FormatCSV} {
-		b.Run(string(f), func(b *testing.B) {
-			r := settled(benchRow(b, 7))
-			rows := func(yield func(*crawler.Row, error) bool) {
-				for b.Loop() {
-					if !yield(r, nil) {
-						return
-					}
-				}
-			}
-			b.ReportAllocs()
-			if _, err := Export(io.Discard, f, rows); err != nil {
-				b.Fatal(err)
-			}
-		})
 	}
 }

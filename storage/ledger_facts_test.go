@@ -14,7 +14,7 @@ func TestFactsOfAURL(t *testing.T) {
 	p := plant(t)
 	facts := func(url string) crawler.Facts {
 		t.Helper()
-		f, err := p.Facts(mustURL(t, url))
+		f, err := p.Facts(crawler.MustParse(url))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,12 +41,12 @@ func TestFactsTellTheWayFromTheSeed(t *testing.T) {
 	job.Scope = crawler.ScopePrefix
 	via := ""
 	for i := range crawler.MaxChain + 2 {
-		r := &crawler.Row{Result: crawler.Result{URL: mustURL(t, "http://a.test/b/"+strings.Repeat("x", i))}, Via: via, Sequence: uint64(i + 1)}
+		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("http://a.test/b/" + strings.Repeat("x", i))}, Via: via, Sequence: uint64(i + 1)}
 		via = r.URL.String()
 		commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, State: &crawler.JobState{Job: job}, Scope: []crawler.ScopeSeed{"prefix a.test/b/", "prefix a.test/c/"}})
 	}
 	for n, want := range map[int]int{0: 0, 1: 1, crawler.MaxChain: crawler.MaxChain, crawler.MaxChain + 1: crawler.MaxChain} {
-		f, err := l.Facts(mustURL(t, "http://a.test/b/"+strings.Repeat("x", n)))
+		f, err := l.Facts(crawler.MustParse("http://a.test/b/" + strings.Repeat("x", n)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -163,7 +163,7 @@ func (m *model) step(tb testing.TB) *crawler.Changes {
 func (m *model) admit(tb testing.TB, e *edit) {
 	h := m.randomHost()
 	for range m.rng.IntN(30) {
-		u := mustURL(tb, fmt.Sprintf("https://%s/%d", h, m.rng.IntN(300)))
+		u := crawler.MustParse(fmt.Sprintf("https://%s/%d", h, m.rng.IntN(300)))
 		if m.rows[u.Key()] != nil || e.rows[u.Key()].New != nil {
 			continue
 		}
@@ -292,7 +292,7 @@ func (m *model) aside(tb testing.TB, e *edit) {
 		m.robots[string(h)] = f
 		e.c.Robots = append(e.c.Robots, crawler.RobotsChange{Host: h, File: f})
 	case 1:
-		hop := crawler.RobotsHop{For: m.randomHost(), Scheme: "https", URL: mustURL(tb, fmt.Sprintf("https://%s/robots.txt?%d", h, m.rng.IntN(3))), Count: 1}
+		hop := crawler.RobotsHop{For: m.randomHost(), Scheme: "https", URL: crawler.MustParse(fmt.Sprintf("https://%s/robots.txt?%d", h, m.rng.IntN(3))), Count: 1}
 		name := string(appendErrand(nil, &hop))
 		if _, there := m.errands[name]; !there {
 			m.errands[name] = hop

@@ -105,7 +105,7 @@ func TestALongReadingHoldsUpNeitherCommitsNorMemory(t *testing.T) {
 	o := small(vfs.NewMem())
 	l := open(t, "ledger", o)
 	version := func(i, v int) *crawler.Row {
-		r := &crawler.Row{Result: crawler.Result{URL: mustURL(t, fmt.Sprintf("https://host%d.example/%d", i%20, i))}, Attempts: v}
+		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(fmt.Sprintf("https://host%d.example/%d", i%20, i))}, Attempts: v}
 		for n := range 8 {
 			r.Detail += fmt.Sprintf("%x", uint64(i*v+n)*0x9E3779B97F4A7C15)
 		}

@@ -39,7 +39,7 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, "ledger", small(vfs.NewMem()))
 			r := c.row
-			r.URL = mustURL(t, "https://a.example/x")
+			r.URL = crawler.MustParse("https://a.example/x")
 			h := crawler.HostState{Host: "a.example"}
 			h.Counts[crawler.Fetched] = 5
 			state := crawler.JobState{Job: crawler.NewJob(crawler.Crawl)}
@@ -68,7 +68,7 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 
 func TestARowThatWasNeverAdmittedIsNotFound(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	if r, found, err := l.Row(mustURL(t, "https://a.example/")); found || err != nil {
+	if r, found, err := l.Row(crawler.MustParse("https://a.example/")); found || err != nil {
 		t.Errorf("Row: %v, %v, %v", r, found, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestARowThatWasNeverAdmittedIsNotFound(t *testing.T) {
 func TestAllReadsTheMomentItBegan(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	put := func(url string) {
-		r := &crawler.Row{Result: crawler.Result{URL: mustURL(t, url)}}
+		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url)}}
 		commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}})
 	}
 	put("https://a.example/1")
@@ -133,8 +133,8 @@ func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 
 func TestChangesThatMakeNoSenseAreRefusedWhole(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	good := &crawler.Row{Result: crawler.Result{URL: mustURL(t, "https://a.example/1")}}
-	other := &crawler.Row{Result: crawler.Result{URL: mustURL(t, "https://a.example/2")}}
+	good := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("https://a.example/1")}}
+	other := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("https://a.example/2")}}
 	leased := *other
 	leased.Outcome = crawler.Leased
 	for name, c := range map[string]crawler.Changes{

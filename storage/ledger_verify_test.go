@@ -27,7 +27,7 @@ func plant(t *testing.T) *planted {
 	p := &planted{Ledger: open(t, "ledger", small(vfs.NewMem())), t: t}
 	at := time.Unix(1_700_000_000, 0)
 	row := func(url string, o crawler.Outcome, sequence uint64) *crawler.Row {
-		return &crawler.Row{Result: crawler.Result{URL: mustURL(t, url), Outcome: o}, Sequence: sequence}
+		return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: o}, Sequence: sequence}
 	}
 	p.waiting = row("https://busy.example/waiting", crawler.Waiting, 1)
 	p.leased = row("https://busy.example/leased", crawler.Waiting, 2)
@@ -49,7 +49,7 @@ func plant(t *testing.T) *planted {
 	p.tallies.Bytes, p.tallies.Hosts = 100, 2
 	c := &crawler.Changes{Now: at, Sequence: 6, Position: 1, Tallies: &p.tallies,
 		Turns:   []crawler.TurnState{p.turn},
-		Errands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: mustURL(t, "https://idle.example/robots.txt"), Count: 1}},
+		Errands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: crawler.MustParse("https://idle.example/robots.txt"), Count: 1}},
 		State:   &crawler.JobState{Job: crawler.NewJob(crawler.Crawl), Names: &crawler.NameRule{Case: true}},
 		Hosts:   []crawler.HostChange{{New: &p.busy}, {New: &p.idle}},
 	}
@@ -273,7 +273,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 				old := p.idle
 				p.idle.RobotsWait, p.idle.Errands = true, 0
 				commit(p.t, p.Ledger, &crawler.Changes{Hosts: []crawler.HostChange{{Old: &old, New: &p.idle}},
-					EndErrands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: mustURL(p.t, "https://idle.example/robots.txt"), Count: 1}}})
+					EndErrands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: crawler.MustParse("https://idle.example/robots.txt"), Count: 1}}})
 			},
 			"1 hosts wait for one, but there are 0",
 		},

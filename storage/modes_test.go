@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"trawl/storage/storagetest"
 )
 
 // usualModes are the permissions of a file and a directory that any program makes under the umask.
@@ -36,7 +38,7 @@ func TestWhatTheUserAskedForFollowsTheUmaskAndTheRestIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.trawl")
 	d := openDir(t, path, true)
 	w := openWARC(t, path, WARCOptions{Prefix: "f"})
-	mustPut(t, w, exchangeOf(t, "http://example.com/", "body"))
+	storagetest.Put(t, w, storagetest.Exchange("http://example.com/", "body"))
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

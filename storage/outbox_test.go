@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func openOutbox(t testing.TB, dir string, w *WARC) *Outbox {
@@ -47,13 +48,13 @@ func TestAGrowingFileIsPendingUpToItsLastSync(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{})
 	o := openOutbox(t, dir, w)
-	one := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+	one := storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
 	if list := pendingOf(t, o); len(list) != 0 {
 		t.Errorf("before the first sync: %v", list)
 	}
-	mustSync(t, w)
+	storagetest.Sync(t, w)
 	safe := w.size
-	mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two"))
 	list := pendingOf(t, o)
 	if len(list) != 1 || list[0] != (crawler.Shipment{Name: one.File, Size: safe}) {
 		t.Errorf("after a sync: %v, want %d bytes", list, safe)
@@ -84,10 +85,10 @@ func TestRotatedAndOwnFilesAreFinal(t *testing.T) {
 	w := openWARC(t, dir, WARCOptions{MaxSize: 2500})
 	o := openOutbox(t, dir, w)
 	for range 6 {
-		mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
+		storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
 	}
-	mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/2", string(make([]byte, 5000)))))
-	mustSync(t, w)
+	storagetest.Put(t, w, spooled(t, storagetest.Exchange("http://a.example/2", string(make([]byte, 5000)))))
+	storagetest.Sync(t, w)
 	final := 0
 	list := pendingOf(t, o)
 	for _, s := range list {
@@ -107,10 +108,10 @@ func TestAfterAFailedSyncNothingNewIsPending(t *testing.T) {
 	o := openOutbox(t, dir, w)
 	disk := &sickDisk{room: -1}
 	onSickDisk(w, disk)
-	mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
-	mustSync(t, w)
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
+	storagetest.Sync(t, w)
 	want := pendingOf(t, o)
-	mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two"))
 	disk.sick = true
 	if err := w.Close(); err == nil {
 		t.Fatal("the disk was not sick")
@@ -123,22 +124,22 @@ func TestAfterAFailedSyncNothingNewIsPending(t *testing.T) {
 func TestFilesOfAnEarlierRunAreRecoveredAndFinal(t *testing.T) {
 	dir := t.TempDir()
 	old := openWARC(t, dir, WARCOptions{Prefix: "old-name"})
-	l := mustPut(t, old, exchangeOf(t, "http://a.example/1", "one"))
-	mustPut(t, old, exchangeOf(t, "http://a.example/2", "two"))
+	l := storagetest.Put(t, old, storagetest.Exchange("http://a.example/1", "one"))
+	storagetest.Put(t, old, storagetest.Exchange("http://a.example/2", "two"))
 	path := filepath.Join(dir, l.File)
 	if err := os.Truncate(path, old.size-1); err != nil {
 		t.Fatal(err)
 	}
 	f := openFileArchive(t, dir)
-	file := mustPut(t, f, exchangeOf(t, "http://a.example/b", "file"))
-	mustSync(t, f)
+	file := storagetest.Put(t, f, storagetest.Exchange("http://a.example/b", "file"))
+	storagetest.Sync(t, f)
 	w := openWARC(t, dir, WARCOptions{Prefix: "new-name"})
 	o := openOutbox(t, dir, w)
 	list := pendingOf(t, o)
 	if len(list) != 2 || !list[0].Final || list[0].Size >= old.size-1 || list[1] != (crawler.Shipment{Name: file.File, Size: 4, Final: true}) {
 		t.Fatalf("pending %v", list)
 	}
-	mustVerify(t, dir, l, digestOf("one"))
+	mustVerify(t, dir, l, storagetest.Digest("one"))
 }
 
 func TestTheOutboxKnowsItsOwnNamesOnly(t *testing.T) {

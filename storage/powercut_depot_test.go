@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"trawl/storage/storagetest"
 )
 
 func TestWhatTheDepotAcknowledgedOutlivesAPowerCut(t *testing.T) {
@@ -26,7 +28,7 @@ func TestWhatTheDepotAcknowledgedOutlivesAPowerCut(t *testing.T) {
 				defer d.Close()
 				err = upload(t.Context(), d, name, content[:c.sent], 7)
 				if err == nil && c.finished {
-					err = d.Finish(t.Context(), name, c.sent, digestOf(content))
+					err = d.Finish(t.Context(), name, c.sent, storagetest.Digest(content))
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -84,7 +86,7 @@ func TestADepotSyncsWhatAKilledOneLeft(t *testing.T) {
 					return err
 				}
 				finish := func() error {
-					return d.Finish(t.Context(), name, int64(len(content)), digestOf(content))
+					return d.Finish(t.Context(), name, int64(len(content)), storagetest.Digest(content))
 				}
 				steps := []func() error{appendOne, appendOne, finish}
 				for _, step := range steps[:n] {
@@ -153,7 +155,7 @@ func TestAFinishedFileIsSyncedThoughItWasBegunAgain(t *testing.T) {
 		} else if err := os.WriteFile(filepath.Join(dir, growingName(fileName1)), []byte("x"), fileMode); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Finish(t.Context(), fileName1, int64(len(content)), digestOf(content)); err != nil {
+		if err := d.Finish(t.Context(), fileName1, int64(len(content)), storagetest.Digest(content)); err != nil {
 			t.Fatal(err)
 		}
 	}

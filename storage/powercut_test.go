@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/disktest"
+	"trawl/storage/storagetest"
 	"trawl/storage/warc"
 )
 
@@ -59,18 +60,18 @@ func TestRecordsThatWereSyncedOutliveAPowerCut(t *testing.T) {
 			kept := make(map[string]crawler.Locator)
 			for n := range 3 {
 				body := fmt.Sprint("body ", n)
-				kept[body] = mustPut(t, w, exchangeOf(t, fmt.Sprint("http://a.example/", n), body))
+				kept[body] = storagetest.Put(t, w, storagetest.Exchange(fmt.Sprint("http://a.example/", n), body))
 			}
 			if err := c.end(w); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.usable(); err == nil { // what nobody synced stands in nobody's way
-				mustPut(t, w, exchangeOf(t, "http://a.example/last", "not synced"))
+				storagetest.Put(t, w, storagetest.Exchange("http://a.example/last", "not synced"))
 			}
 			cut(t, disk, func(t *testing.T, dir string) {
 				openWARC(t, dir, WARCOptions{})
 				for body, l := range kept {
-					mustVerify(t, dir, l, digestOf(body))
+					mustVerify(t, dir, l, storagetest.Digest(body))
 				}
 			})
 		})
@@ -84,11 +85,11 @@ func TestALargeBodyOutlivesAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	l := mustPut(t, w, spooled(t, exchangeOf(t, "http://a.example/", "a large body")))
-	mustSync(t, w)
+	l := storagetest.Put(t, w, spooled(t, storagetest.Exchange("http://a.example/", "a large body")))
+	storagetest.Sync(t, w)
 	cut(t, disk, func(t *testing.T, dir string) {
 		openWARC(t, dir, WARCOptions{})
-		mustVerify(t, dir, l, digestOf("a large body"))
+		mustVerify(t, dir, l, storagetest.Digest("a large body"))
 	})
 }
 
@@ -100,9 +101,9 @@ func TestARecoveredFileIsWholeAfterAPowerCut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := mustPut(t, w, exchangeOf(t, "http://a.example/1", "one"))
-		mustSync(t, w)
-		mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
+		l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/1", "one"))
+		storagetest.Sync(t, w)
+		storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two"))
 		if _, err := w.file.WriteAt([]byte(torn), w.size); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func TestARecoveredFileIsWholeAfterAPowerCut(t *testing.T) {
 		defer next.Close()
 		cut(t, disk, func(t *testing.T, dir string) {
 			openWARC(t, dir, WARCOptions{})
-			mustVerify(t, dir, l, digestOf("one"))
+			mustVerify(t, dir, l, storagetest.Digest("one"))
 			if cut, err := warc.Recover(filepath.Join(dir, l.File), osFsync); cut != 0 || err != nil {
 				t.Errorf("left with a torn end %q: %d bytes of it are there again, %v", torn, cut, err)
 			}
@@ -136,13 +137,13 @@ func TestPlainFilesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	mustPut(t, f, exchangeOf(t, "http://h/a", "one"))
-	mustPut(t, f, spooled(t, exchangeOf(t, "http://h/b", "two")))
-	mustSync(t, f)
-	mustPut(t, f, exchangeOf(t, "http://h/c", "not synced"))
+	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "one"))
+	storagetest.Put(t, f, spooled(t, storagetest.Exchange("http://h/b", "two")))
+	storagetest.Sync(t, f)
+	storagetest.Put(t, f, storagetest.Exchange("http://h/c", "not synced"))
 	cut(t, disk, func(t *testing.T, dir string) {
 		openFileArchive(t, dir)
-		wantTree(t, dir, map[string]string{bodyAt(t, "http://h/a", "one"): "one", bodyAt(t, "http://h/b", "two"): "two"})
+		wantTree(t, dir, map[string]string{bodyAt("http://h/a", "one"): "one", bodyAt("http://h/b", "two"): "two"})
 	})
 }
 
@@ -152,9 +153,9 @@ func TestWhatAnOutboxListsOutlivesAPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustPut(t, older, exchangeOf(t, "http://a.example/0", "by another name"))
-	mustSync(t, older)
-	mustPut(t, older, exchangeOf(t, "http://a.example/1", "not synced"))
+	storagetest.Put(t, older, storagetest.Exchange("http://a.example/0", "by another name"))
+	storagetest.Sync(t, older)
+	storagetest.Put(t, older, storagetest.Exchange("http://a.example/1", "not synced"))
 	if err := older.file.Close(); err != nil { // killed
 		t.Fatal(err)
 	}
@@ -168,9 +169,9 @@ func TestWhatAnOutboxListsOutlivesAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	mustPut(t, w, exchangeOf(t, "http://a.example/2", "two"))
-	mustSync(t, w)
-	mustPut(t, w, exchangeOf(t, "http://a.example/3", "not synced"))
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/2", "two"))
+	storagetest.Sync(t, w)
+	storagetest.Put(t, w, storagetest.Exchange("http://a.example/3", "not synced"))
 	list := pendingOf(t, o)
 	if len(list) != 2 {
 		t.Fatalf("pending: %v", list)
@@ -193,8 +194,8 @@ func TestNamesOfBodiesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	mustPut(t, f, exchangeOf(t, "http://h/a", "body"))
-	mustSync(t, f)
+	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "body"))
+	storagetest.Sync(t, f)
 	b, err := newBodies(dir, disk.Fsync)
 	if err != nil {
 		t.Fatal(err)
@@ -224,8 +225,8 @@ func TestANameThatIsFoundInItsPlaceIsSyncedToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	mustPut(t, f, exchangeOf(t, "http://h/a", "body"))
-	mustSync(t, f)
+	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "body"))
+	storagetest.Sync(t, f)
 	for _, sync := range []bool{false, true} {
 		b, err := newBodies(dir, disk.Fsync)
 		if err != nil {

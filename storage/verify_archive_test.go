@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // kept is a ledger with an archive, to be proved.
@@ -38,7 +39,7 @@ func newKept(t *testing.T, archive crawler.ArchiveKind) *kept {
 func (k *kept) row(url string, l crawler.Locator, change func(*crawler.Row)) *crawler.Row {
 	k.t.Helper()
 	k.next++
-	r := &crawler.Row{Result: crawler.Result{URL: mustURL(k.t, url), Outcome: crawler.Fetched, Archive: l, Digest: digestOf(url)}, Sequence: k.next, Fetcher: "f1"}
+	r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: crawler.Fetched, Archive: l, Digest: storagetest.Digest(url)}, Sequence: k.next, Fetcher: "f1"}
 	if change != nil {
 		change(r)
 	}
@@ -49,7 +50,7 @@ func (k *kept) row(url string, l crawler.Locator, change func(*crawler.Row)) *cr
 // put stores a body that is the URL itself.
 func (k *kept) put(w *WARC, url string) crawler.Locator {
 	k.t.Helper()
-	return mustPut(k.t, w, exchangeOf(k.t, url, url))
+	return storagetest.Put(k.t, w, storagetest.Exchange(url, url))
 }
 
 func (k *kept) verify() ArchiveBalance {
@@ -141,7 +142,7 @@ func TestEachWayToLoseARecordIsFound(t *testing.T) {
 	t.Run("another digest", func(t *testing.T) {
 		k, _ := archived(t, WARCOptions{})
 		w := openWARC(t, k.dir, WARCOptions{})
-		k.row("http://h0.test/x", k.put(w, "http://h0.test/x"), func(r *crawler.Row) { r.Digest = digestOf("another") })
+		k.row("http://h0.test/x", k.put(w, "http://h0.test/x"), func(r *crawler.Row) { r.Digest = storagetest.Digest("another") })
 		b := k.verify()
 		k.want(&b, "/x", ErrDigest.Error())
 	})
@@ -220,9 +221,9 @@ func TestARowWithoutARecordIsFineWhereNoneIsKept(t *testing.T) {
 func TestACutBodyIsProvedUpToWhereItWasCut(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
 	w := openWARC(t, k.dir, WARCOptions{})
-	x := codedExchange(t, "http://h0.test/cut", "gzip", strings.Repeat("body ", 1000))
-	k.row("http://h0.test/cut", mustPut(t, w, x), func(r *crawler.Row) {
-		r.Truncated, r.Bytes, r.Digest = true, 100, digestOf(strings.Repeat("body ", 20))
+	x := storagetest.Coded(t, "http://h0.test/cut", "gzip", strings.Repeat("body ", 1000))
+	k.row("http://h0.test/cut", storagetest.Put(t, w, x), func(r *crawler.Row) {
+		r.Truncated, r.Bytes, r.Digest = true, 100, storagetest.Digest(strings.Repeat("body ", 20))
 	})
 	if b := k.verify(); !b.OK() || b.Verified != 1 {
 		t.Errorf("%+v", b)
@@ -244,13 +245,13 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 	}
 
 	// A part has arrived; the file is writable while it grows.
-	mustSync(t, w)
+	storagetest.Sync(t, w)
 	name := "archive/" + w.name
 	whole, err := os.ReadFile(filepath.Join(far, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	third, found, err := k.ledger.Row(mustURL(t, "http://a.test/2"))
+	third, found, err := k.ledger.Row(crawler.MustParse("http://a.test/2"))
 	if err != nil || !found {
 		t.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func TestTheTornEndOfAKilledFetcherHarmsNoRow(t *testing.T) {
 	w := openWARC(t, k.dir, WARCOptions{})
 	k.row("http://a.test/1", k.put(w, "http://a.test/1"), nil)
 	lost := k.put(w, "http://a.test/2") // settled by nobody
-	mustSync(t, w)
+	storagetest.Sync(t, w)
 	if err := os.Truncate(filepath.Join(k.dir, "archive", w.name), lost.Offset+lost.Length-3); err != nil {
 		t.Fatal(err)
 	}
@@ -342,11 +343,11 @@ func TestPlainFilesAreProved(t *testing.T) {
 	f := openFileArchive(t, k.dir)
 	var rows []*crawler.Row
 	for _, url := range []string{"http://a.test/x", "http://a.test/y/x", "http://a.test/z"} {
-		l := mustPut(t, f, exchangeOf(t, url, url))
-		l.File = "files/" + crawler.FileName(mustURL(t, url)) // as it is settled
+		l := storagetest.Put(t, f, storagetest.Exchange(url, url))
+		l.File = "files/" + crawler.FileName(crawler.MustParse(url)) // as it is settled
 		rows = append(rows, k.row(url, l, nil))
 	}
-	mustSync(t, f)
+	storagetest.Sync(t, f)
 	if b := k.verify(); !b.OK() || b.Verified != 3 || b.Unnamed != 3 {
 		t.Errorf("before they have their names: %+v", b)
 	}
@@ -387,7 +388,7 @@ func TestPointersAreSortedHoweverMany(t *testing.T) {
 		ps := pointers{dir: dir, most: most}
 		for range 1000 {
 			p := pointer{file: rng.Uint32N(4), offset: rng.Int64N(100), length: rng.Int64(), bytes: -1, robots: byte(rng.IntN(3)),
-				key: crawler.URLKey{Host: crawler.HostKey(rng.Uint64()), URL: rng.Uint64()}, digest: digestOf(fmt.Sprint(rng.Int()))}
+				key: crawler.URLKey{Host: crawler.HostKey(rng.Uint64()), URL: rng.Uint64()}, digest: storagetest.Digest(fmt.Sprint(rng.Int()))}
 			if rng.IntN(2) == 0 {
 				p.file, p.offset = plainFiles, int64(rng.Uint64())
 			}
