@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"trawl/storage/storagetest"
+
 	"github.com/klauspost/compress/zstd"
 )
 
 // crawlWithLedger makes a crawl directory with a ledger in use, and the model of what is in it.
-func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *model) {
+func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *storagetest.Model) {
 	t.Helper()
 	d, err := OpenDir(filepath.Join(t.TempDir(), "crawl"), true)
 	if err != nil {
@@ -29,10 +31,10 @@ func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *model) {
 			t.Fatal(err)
 		}
 	}
-	m := newModel(seed)
+	m := storagetest.NewModel(seed)
 	l := open(t, d.Ledger(), LedgerOptions{})
 	for range 30 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 	}
 	return d, l, m
 }
@@ -57,7 +59,7 @@ func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
 	if info.Rows == 0 || info.Rows != before.Tallies.Seen() || info.Life != before.Life.String() || info.Position != before.Position || info.Schema != schemaFresh {
 		t.Errorf("told: %+v", info)
 	}
-	commit(t, l, newModel(99).step(t)) // goes on, and is not in the copy
+	commit(t, l, storagetest.NewModel(99).Step()) // goes on, and is not in the copy
 	to := filepath.Join(t.TempDir(), "new", "restored")
 	restored, err := Restore(t.Context(), bytes.NewReader(file), to, time.Unix(1e9, 0))
 	if err != nil {
@@ -72,7 +74,7 @@ func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
 	}
 	defer r.Close()
 	copied := open(t, r.Ledger(), LedgerOptions{})
-	m.check(t, copied)
+	check(t, m, copied)
 	if s := load(t, copied); s.Origin != before.Life || s.Life == before.Life || !s.Recall {
 		t.Errorf("life %v, origin %v, recall %v", s.Life, s.Origin, s.Recall)
 	}
@@ -102,7 +104,7 @@ func TestABackupOfALedgerAtRest(t *testing.T) {
 	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	m.check(t, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+	check(t, m, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
 }
 
 func TestARestoreThatFailsLeavesNoCrawl(t *testing.T) {
@@ -247,7 +249,7 @@ func TestARestoreAfterOneThatDied(t *testing.T) {
 	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	m.check(t, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+	check(t, m, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
 }
 
 func TestABackupThatIsInterrupted(t *testing.T) {

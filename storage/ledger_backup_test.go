@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestABackupIsTheLedgerOfThatMomentAndMayGetALifeOfItsOwn(t *testing.T) {
-	m := newModel(31)
+	m := storagetest.NewModel(31)
 	l := open(t, filepath.Join(t.TempDir(), "ledger"), LedgerOptions{})
 	for range 30 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 	}
 	dir := filepath.Join(t.TempDir(), "copy")
 	if err := l.Backup(dir); err != nil {
@@ -22,9 +23,9 @@ func TestABackupIsTheLedgerOfThatMomentAndMayGetALifeOfItsOwn(t *testing.T) {
 		t.Error("a backup was made over another")
 	}
 	backup := open(t, dir, LedgerOptions{})
-	m.check(t, backup)
-	commit(t, l, m.step(t))
-	m.check(t, l)
+	check(t, m, backup)
+	commit(t, l, m.Step())
+	check(t, m, l)
 	before := load(t, backup)
 	if before.Origin != before.Life || !before.Restored.IsZero() || before.Recall || !before.Quiet.IsZero() {
 		t.Errorf("a ledger that was never restored: %+v", before)

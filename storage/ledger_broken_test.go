@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"trawl/storage/storagetest"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
@@ -27,10 +29,10 @@ func TestALedgerOnAFullDiskIsNotOpened(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mem := vfs.NewCrashableMem()
-			m := newModel(20)
+			m := storagetest.NewModel(20)
 			l := open(t, "ledger", small(mem))
 			for range 20 {
-				commit(t, l, m.step(t))
+				commit(t, l, m.Step())
 			}
 			left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0}) // the log alone
 			var full atomic.Bool
@@ -52,8 +54,8 @@ func TestALedgerOnAFullDiskIsNotOpened(t *testing.T) {
 				t.Errorf("logged beside: %s", log.String())
 			}
 			again := open(t, "ledger", small(before))
-			if s, err := again.Load(t.Context()); err != nil || s.Position != m.position {
-				t.Errorf("with room again: position %d, want %d (%v)", s.Position, m.position, err)
+			if s, err := again.Load(t.Context()); err != nil || s.Position != m.Position {
+				t.Errorf("with room again: position %d, want %d (%v)", s.Position, m.Position, err)
 			}
 		})
 	}

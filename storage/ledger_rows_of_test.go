@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // story is what people read of a row.
@@ -32,9 +33,9 @@ func storiesOf(tb testing.TB, rows func(func(*crawler.Row, error) bool)) (all []
 // crowded is a ledger after many changes of a job, with rows of every outcome.
 func crowded(t *testing.T) *Ledger {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	m := newModel(7)
+	m := storagetest.NewModel(7)
 	for range 60 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 	}
 	return l
 }

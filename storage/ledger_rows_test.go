@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestPeopleReadWhyARowWaits(t *testing.T) {
@@ -99,8 +100,8 @@ func TestAllReadsTheMomentItBegan(t *testing.T) {
 
 func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	m := newModel(21)
-	commit(t, l, m.step(t))
+	m := storagetest.NewModel(21)
+	commit(t, l, m.Step())
 	done := make(chan struct{})
 	var reader sync.WaitGroup
 	reader.Go(func() {
@@ -124,11 +125,11 @@ func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 		}
 	})
 	for range 150 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 	}
 	close(done)
 	reader.Wait()
-	m.check(t, l)
+	check(t, m, l)
 }
 
 func TestChangesThatMakeNoSenseAreRefusedWhole(t *testing.T) {

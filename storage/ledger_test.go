@@ -20,6 +20,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // small is a ledger in memory whose tables are so small that flushes and compactions take part.
@@ -44,6 +45,20 @@ func commit(tb testing.TB, l *Ledger, c *crawler.Changes) {
 	}
 }
 
+// check compares a ledger with the model of it, and lets it check itself.
+func check(tb testing.TB, m *storagetest.Model, l *Ledger) {
+	tb.Helper()
+	m.Check(tb, l)
+	b, err := l.Verify(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, d := range b.Differences {
+		tb.Errorf("Verify: %s", d)
+	}
+	m.CheckCounts(tb, &b.Tallies, b.Turns, b.Errands)
+}
+
 func closeLedger(tb testing.TB, l *Ledger) {
 	tb.Helper()
 	if err := l.Close(); err != nil {
@@ -54,40 +69,40 @@ func closeLedger(tb testing.TB, l *Ledger) {
 func TestTheLedgerAnswersAsTheModel(t *testing.T) {
 	for seed := range uint64(3) {
 		fs := vfs.NewMem()
-		m := newModel(seed)
+		m := storagetest.NewModel(seed)
 		l := open(t, "ledger", small(fs))
 		for i := range 400 {
-			commit(t, l, m.step(t))
-			m.checkDue(t, l, 1+i%7)
+			commit(t, l, m.Step())
+			m.CheckDue(t, l, 1+i%7)
 			switch {
 			case i%97 == 50:
-				m.check(t, l)
+				check(t, m, l)
 			case i%97 == 96:
 				closeLedger(t, l)
 				l = open(t, "ledger", small(fs))
-				m.check(t, l)
+				check(t, m, l)
 			}
 			if t.Failed() {
 				t.Fatalf("seed %d, step %d", seed, i)
 			}
 		}
-		m.check(t, l)
+		check(t, m, l)
 		closeLedger(t, l)
 	}
 }
 
 func TestWhatWasCommittedSurvivesAPowerCut(t *testing.T) {
 	fs := vfs.NewCrashableMem()
-	m := newModel(11)
+	m := storagetest.NewModel(11)
 	l := open(t, "ledger", small(fs))
 	for i := range 120 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 		if i%20 != 19 {
 			continue
 		}
 		after := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: i % 3 * 50, RNG: rand.New(rand.NewPCG(uint64(i), 1))})
 		again := open(t, "ledger", small(after))
-		m.check(t, again)
+		check(t, m, again)
 		closeLedger(t, again)
 		if t.Failed() {
 			t.Fatalf("step %d", i)
@@ -97,11 +112,11 @@ func TestWhatWasCommittedSurvivesAPowerCut(t *testing.T) {
 
 func TestACommitThatIsCutOffIsThereWholeOrNotAtAll(t *testing.T) {
 	fs := vfs.NewCrashableMem()
-	m := newModel(12)
+	m := storagetest.NewModel(12)
 	l := open(t, "ledger", small(fs))
 	for i := range 60 {
-		before := m.position
-		change := m.step(t)
+		before := m.Position
+		change := m.Step()
 		var clone *vfs.MemFS
 		var cut sync.WaitGroup
 		cut.Go(func() {
@@ -114,8 +129,8 @@ func TestACommitThatIsCutOffIsThereWholeOrNotAtAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Position != before && s.Position != m.position {
-			t.Fatalf("step %d: position %d is there, neither %d nor %d", i, s.Position, before, m.position)
+		if s.Position != before && s.Position != m.Position {
+			t.Fatalf("step %d: position %d is there, neither %d nor %d", i, s.Position, before, m.Position)
 		}
 		b, err := again.Verify(t.Context())
 		if err != nil || !b.OK() {
@@ -197,13 +212,13 @@ func TestALedgerForReadingOnlyReadsAndRefusesToCommit(t *testing.T) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("reading made a directory: %v", err)
 	}
-	m := newModel(13)
+	m := storagetest.NewModel(13)
 	l := open(t, dir, LedgerOptions{})
-	commit(t, l, m.step(t))
+	commit(t, l, m.Step())
 	closeLedger(t, l)
 	l = open(t, dir, LedgerOptions{ReadOnly: true})
-	m.check(t, l)
-	if err := l.Commit(&crawler.Changes{Now: m.now}); err == nil {
+	check(t, m, l)
+	if err := l.Commit(&crawler.Changes{Now: m.Now}); err == nil {
 		t.Error("it took a commit")
 	}
 	closeLedger(t, l)
@@ -219,10 +234,10 @@ func TestADamagedLedgerIsAnErrorThatSaysWhatToDo(t *testing.T) {
 		for _, harm := range harms {
 			t.Run(pattern+" "+harm, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "ledger")
-				m := newModel(14)
+				m := storagetest.NewModel(14)
 				l := open(t, dir, LedgerOptions{})
 				for range 50 {
-					commit(t, l, m.step(t))
+					commit(t, l, m.Step())
 				}
 				closeLedger(t, l)
 				damage(t, filepath.Join(dir, pattern), harm)
@@ -279,21 +294,21 @@ func TestAfterAFailedWriteNothingIsTakenAnyMore(t *testing.T) {
 		}
 		return nil
 	}))
-	m := newModel(15)
+	m := storagetest.NewModel(15)
 	var log bytes.Buffer
 	o := small(disk)
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	l := open(t, "ledger", o)
 	for range 20 {
-		commit(t, l, m.step(t))
+		commit(t, l, m.Step())
 	}
-	before := m.position
+	before := m.Position
 	full.Store(true)
-	if err := l.Commit(m.step(t)); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "mend the disk") {
+	if err := l.Commit(m.Step()); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "mend the disk") {
 		t.Fatalf("a commit to a full disk: %v", err)
 	}
 	full.Store(false)
-	if err := l.Commit(m.step(t)); err == nil {
+	if err := l.Commit(m.Step()); err == nil {
 		t.Error("another commit was taken")
 	}
 	if _, err := l.Load(t.Context()); err == nil {

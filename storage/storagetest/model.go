@@ -1,8 +1,9 @@
-package storage
+package storagetest
 
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -13,13 +14,23 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"trawl/crawler"
+	"trawl/crawler/ledgertest"
 )
 
-// model is a ledger as plain maps, and a simple scheduler that makes changes as the real one does. What a
+// Ledger is what the model asks: what a scheduler asks, and what people read.
+type Ledger interface {
+	ledgertest.Ledger
+	All() iter.Seq2[*crawler.Row, error]
+	Hosts() iter.Seq2[crawler.HostState, error]
+}
+
+// Model is a ledger as plain maps, and a simple scheduler that makes changes as the real one does. What a
 // ledger answers is compared with what a walk over these maps says.
-type model struct {
+type Model struct {
+	Now      time.Time // of the newest change
+	Position uint64    // the number of changes
+
 	rng   *rand.Rand
-	now   time.Time
 	job   crawler.JobState
 	rows  map[crawler.URLKey]*crawler.Row
 	hosts map[crawler.Host]*crawler.HostState
@@ -30,12 +41,12 @@ type model struct {
 	scope    map[crawler.ScopeSeed]bool
 	tallies  crawler.Tallies
 	sequence uint64
-	position uint64
 }
 
-func newModel(seed uint64) *model {
-	m := &model{
-		rng: rand.New(rand.NewPCG(seed, 77)), now: time.Unix(1_700_000_000, 0).UTC(),
+// NewModel makes the model of an empty ledger. One seed makes the same changes each time.
+func NewModel(seed uint64) *Model {
+	m := &Model{
+		rng: rand.New(rand.NewPCG(seed, 77)), Now: time.Unix(1_700_000_000, 0).UTC(),
 		rows:  map[crawler.URLKey]*crawler.Row{},
 		hosts: map[crawler.Host]*crawler.HostState{}, turns: map[crawler.Host]*crawler.TurnState{},
 		errands: map[string]crawler.RobotsHop{}, robots: map[string]crawler.HostRobots{}, scope: map[crawler.ScopeSeed]bool{},
@@ -49,14 +60,14 @@ func newModel(seed uint64) *model {
 
 // edit is a change being made: the newest values, and those before it.
 type edit struct {
-	m     *model
+	m     *Model
 	rows  map[crawler.URLKey]crawler.RowChange
 	hosts map[crawler.Host]crawler.HostChange
 	c     crawler.Changes
 }
 
-func (m *model) edit() *edit {
-	m.now = m.now.Add(time.Duration(m.rng.IntN(4)) * time.Second) // whole seconds, so that times meet
+func (m *Model) edit() *edit {
+	m.Now = m.Now.Add(time.Duration(m.rng.IntN(4)) * time.Second) // whole seconds, so that times meet
 	return &edit{m: m, rows: map[crawler.URLKey]crawler.RowChange{}, hosts: map[crawler.Host]crawler.HostChange{}}
 }
 
@@ -126,27 +137,27 @@ func (e *edit) seal() *crawler.Changes {
 		e.c.Hosts = append(e.c.Hosts, c)
 		m.hosts[h] = c.New
 	}
-	m.position++
+	m.Position++
 	tallies := m.tallies.Clone()
-	e.c.Now, e.c.Tallies, e.c.Sequence, e.c.Position = m.now, &tallies, m.sequence, m.position
-	if m.position == 1 {
+	e.c.Now, e.c.Tallies, e.c.Sequence, e.c.Position = m.Now, &tallies, m.sequence, m.Position
+	if m.Position == 1 {
 		state := m.job
 		e.c.State = &state
 	}
 	return &e.c
 }
 
-func (m *model) randomHost() crawler.Host {
+func (m *Model) randomHost() crawler.Host {
 	return crawler.Host(fmt.Sprintf("host%d.example", m.rng.IntN(40)))
 }
 
-// step makes one random change.
-func (m *model) step(tb testing.TB) *crawler.Changes {
+// Step makes one random change. It is in the model at once, so the ledger must take it.
+func (m *Model) Step() *crawler.Changes {
 	e := m.edit()
 	for range 1 + m.rng.IntN(3) {
 		switch m.rng.IntN(8) {
 		case 0, 1:
-			m.admit(tb, e)
+			m.admit(e)
 		case 2, 3:
 			m.offer(e)
 		case 4, 5:
@@ -154,13 +165,13 @@ func (m *model) step(tb testing.TB) *crawler.Changes {
 		case 6:
 			m.lapse(e)
 		case 7:
-			m.aside(tb, e)
+			m.aside(e)
 		}
 	}
 	return e.seal()
 }
 
-func (m *model) admit(tb testing.TB, e *edit) {
+func (m *Model) admit(e *edit) {
 	h := m.randomHost()
 	for range m.rng.IntN(30) {
 		u := crawler.MustParse(fmt.Sprintf("https://%s/%d", h, m.rng.IntN(300)))
@@ -168,13 +179,13 @@ func (m *model) admit(tb testing.TB, e *edit) {
 			continue
 		}
 		m.sequence++
-		r := &crawler.Row{Result: crawler.Result{URL: u}, Depth: m.rng.IntN(6), Seed: "https://" + string(h), FirstSeen: m.now, Sequence: m.sequence}
+		r := &crawler.Row{Result: crawler.Result{URL: u}, Depth: m.rng.IntN(6), Seed: "https://" + string(h), FirstSeen: m.Now, Sequence: m.sequence}
 		e.put(nil, r, false)
 	}
 }
 
 // offer leases some waiting rows of an idle host.
-func (m *model) offer(e *edit) {
+func (m *Model) offer(e *edit) {
 	h := e.host(m.randomHost())
 	if !h.Turn.IsZero() {
 		return
@@ -199,14 +210,14 @@ func (m *model) offer(e *edit) {
 	m.putTurn(e, t)
 }
 
-func (m *model) lease(h *crawler.HostState, n int64) {
+func (m *Model) lease(h *crawler.HostState, n int64) {
 	h.Counts[crawler.Waiting] -= n
 	h.Counts[crawler.Leased] += n
 	m.tallies.Counts[crawler.Waiting] -= n
 	m.tallies.Counts[crawler.Leased] += n
 }
 
-func (m *model) putTurn(e *edit, t *crawler.TurnState) {
+func (m *Model) putTurn(e *edit, t *crawler.TurnState) {
 	m.turns[t.Host] = t
 	e.c.Turns = slices.DeleteFunc(e.c.Turns, func(o crawler.TurnState) bool { return o.Host == t.Host })
 	put := *t
@@ -214,7 +225,7 @@ func (m *model) putTurn(e *edit, t *crawler.TurnState) {
 	e.c.Turns = append(e.c.Turns, put)
 }
 
-func (m *model) anyTurn() *crawler.TurnState {
+func (m *Model) anyTurn() *crawler.TurnState {
 	hosts := slices.Sorted(maps.Keys(m.turns))
 	if len(hosts) == 0 {
 		return nil
@@ -223,7 +234,7 @@ func (m *model) anyTurn() *crawler.TurnState {
 }
 
 // settle ends some of a turn's URLs, and sometimes the turn.
-func (m *model) settle(e *edit) {
+func (m *Model) settle(e *edit) {
 	old := m.anyTurn()
 	if old == nil {
 		return
@@ -241,10 +252,10 @@ func (m *model) settle(e *edit) {
 		t.URLs = t.URLs[1:]
 		r := *was
 		r.Attempts++
-		r.RetryAt, r.FetchedAt, r.Bytes = time.Time{}, m.now, int64(m.rng.IntN(1000))
+		r.RetryAt, r.FetchedAt, r.Bytes = time.Time{}, m.Now, int64(m.rng.IntN(1000))
 		switch m.rng.IntN(4) {
 		case 0:
-			r.Outcome, r.RetryAt = crawler.Waiting, m.now.Add(time.Duration(m.rng.IntN(60))*time.Second)
+			r.Outcome, r.RetryAt = crawler.Waiting, m.Now.Add(time.Duration(m.rng.IntN(60))*time.Second)
 			if h.RetryAt.IsZero() || r.RetryAt.Before(h.RetryAt) {
 				h.RetryAt = r.RetryAt
 			}
@@ -257,7 +268,7 @@ func (m *model) settle(e *edit) {
 		}
 		e.put(was, &r, true)
 	}
-	h.Next = m.now.Add(time.Duration(m.rng.IntN(5)) * time.Second)
+	h.Next = m.Now.Add(time.Duration(m.rng.IntN(5)) * time.Second)
 	if m.rng.IntN(3) == 0 {
 		m.end(e, &t)
 	} else {
@@ -265,7 +276,7 @@ func (m *model) settle(e *edit) {
 	}
 }
 
-func (m *model) end(e *edit, t *crawler.TurnState) {
+func (m *Model) end(e *edit, t *crawler.TurnState) {
 	h := e.host(t.Host)
 	m.lease(h, -int64(len(t.URLs)))
 	h.Turn = crawler.TurnID{}
@@ -277,23 +288,23 @@ func (m *model) end(e *edit, t *crawler.TurnState) {
 	}
 }
 
-func (m *model) lapse(e *edit) {
+func (m *Model) lapse(e *edit) {
 	if t := m.anyTurn(); t != nil {
 		m.end(e, t)
 	}
 }
 
 // aside changes what lies beside the rows.
-func (m *model) aside(tb testing.TB, e *edit) {
+func (m *Model) aside(e *edit) {
 	h := m.randomHost()
 	switch m.rng.IntN(4) {
 	case 0:
-		f := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsRules, Body: fmt.Append(nil, m.rng.IntN(99))}, Fetched: m.now, Expires: m.now.Add(time.Hour)}
+		f := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsRules, Body: fmt.Append(nil, m.rng.IntN(99))}, Fetched: m.Now, Expires: m.Now.Add(time.Hour)}
 		m.robots[string(h)] = f
 		e.c.Robots = append(e.c.Robots, crawler.RobotsChange{Host: h, File: f})
 	case 1:
 		hop := crawler.RobotsHop{For: m.randomHost(), Scheme: "https", URL: crawler.MustParse(fmt.Sprintf("https://%s/robots.txt?%d", h, m.rng.IntN(3))), Count: 1}
-		name := string(appendErrand(nil, &hop))
+		name := hop.URL.String() + " " + hop.Scheme + " " + string(hop.For)
 		if _, there := m.errands[name]; !there {
 			m.errands[name] = hop
 			e.c.Errands = append(e.c.Errands, hop)
@@ -325,8 +336,8 @@ var sameValues = gocmp.Options{
 
 func sameRow(a, b *crawler.Row) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// check compares everything a ledger answers with the model.
-func (m *model) check(tb testing.TB, l *Ledger) {
+// Check compares everything a ledger answers with the model.
+func (m *Model) Check(tb testing.TB, l Ledger) {
 	tb.Helper()
 	m.checkOwn(tb, l)
 	m.checkRows(tb, l)
@@ -334,19 +345,17 @@ func (m *model) check(tb testing.TB, l *Ledger) {
 	for i := range 40 {
 		m.checkHost(tb, l, crawler.Host(fmt.Sprintf("host%d.example", i)))
 	}
-	b, err := l.Verify(tb.Context())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, d := range b.Differences {
-		tb.Errorf("Verify: %s", d)
-	}
-	if b.Tallies.Counts != m.tallies.Counts || b.Turns != int64(len(m.turns)) || b.Errands != int64(len(m.errands)) {
-		tb.Errorf("Verify counted %+v, the model has %+v", b, m.tallies)
+}
+
+// CheckCounts compares what a ledger counted of itself.
+func (m *Model) CheckCounts(tb testing.TB, tallies *crawler.Tallies, turns, errands int64) {
+	tb.Helper()
+	if tallies.Counts != m.tallies.Counts || turns != int64(len(m.turns)) || errands != int64(len(m.errands)) {
+		tb.Errorf("the ledger counted %+v, %d turns and %d errands, the model has %+v", tallies, turns, errands, m.tallies)
 	}
 }
 
-func (m *model) checkOwn(tb testing.TB, l *Ledger) {
+func (m *Model) checkOwn(tb testing.TB, l Ledger) {
 	tb.Helper()
 	got, err := l.Load(tb.Context())
 	if err != nil {
@@ -355,7 +364,7 @@ func (m *model) checkOwn(tb testing.TB, l *Ledger) {
 	if got.Life == (crawler.Life{}) {
 		tb.Error("the ledger has no life")
 	}
-	want := crawler.LedgerState{Life: got.Life, Fresh: m.position == 0, Clock: m.now, Position: m.position, Sequence: m.sequence, Tallies: m.tallies, State: m.job}
+	want := crawler.LedgerState{Life: got.Life, Fresh: m.Position == 0, Clock: m.Now, Position: m.Position, Sequence: m.sequence, Tallies: m.tallies, State: m.job}
 	want.Origin, want.Restored, want.Recall, want.Quiet = got.Origin, got.Restored, got.Recall, got.Quiet // what a restore leaves
 	for _, t := range m.turns {
 		want.Turns = append(want.Turns, *t)
@@ -373,7 +382,7 @@ func (m *model) checkOwn(tb testing.TB, l *Ledger) {
 	}
 }
 
-func (m *model) checkRows(tb testing.TB, l *Ledger) {
+func (m *Model) checkRows(tb testing.TB, l Ledger) {
 	tb.Helper()
 	keys := slices.Collect(maps.Keys(m.rows))
 	for range 20 { // keys that are not there, most of hosts that are
@@ -411,7 +420,7 @@ func (m *model) checkRows(tb testing.TB, l *Ledger) {
 }
 
 // checkStory compares outcome and reason as people see them.
-func (m *model) checkStory(tb testing.TB, r *crawler.Row) {
+func (m *Model) checkStory(tb testing.TB, r *crawler.Row) {
 	tb.Helper()
 	want := *m.rows[r.Key()]
 	if want.Outcome == crawler.Waiting {
@@ -431,7 +440,7 @@ func (m *model) checkStory(tb testing.TB, r *crawler.Row) {
 	}
 }
 
-func (m *model) checkHosts(tb testing.TB, l *Ledger) {
+func (m *Model) checkHosts(tb testing.TB, l Ledger) {
 	tb.Helper()
 	seen := 0
 	last := crawler.HostKey(0)
@@ -451,10 +460,11 @@ func (m *model) checkHosts(tb testing.TB, l *Ledger) {
 	if seen != len(m.hosts) {
 		tb.Errorf("Hosts gave %d of %d", seen, len(m.hosts))
 	}
-	m.checkDue(tb, l, 0, 1, 3, 17, 1000)
+	m.CheckDue(tb, l, 0, 1, 3, 17, 1000)
 }
 
-func (m *model) checkDue(tb testing.TB, l *Ledger, ns ...int) {
+// CheckDue compares the order in which hosts are due, asked for in several lengths.
+func (m *Model) CheckDue(tb testing.TB, l Ledger, ns ...int) {
 	tb.Helper()
 	var due []crawler.DueHost
 	for _, h := range m.hosts {
@@ -480,7 +490,7 @@ func (m *model) checkDue(tb testing.TB, l *Ledger, ns ...int) {
 	}
 }
 
-func (m *model) checkHost(tb testing.TB, l *Ledger, h crawler.Host) {
+func (m *Model) checkHost(tb testing.TB, l Ledger, h crawler.Host) {
 	tb.Helper()
 	_, found, err := l.Host(h)
 	if err != nil || found != (m.hosts[h] != nil) {
@@ -532,7 +542,7 @@ func (m *model) checkHost(tb testing.TB, l *Ledger, h crawler.Host) {
 	}
 }
 
-func (m *model) checkQueue(tb testing.TB, l *Ledger, h crawler.Host, maxDepth, n int) {
+func (m *Model) checkQueue(tb testing.TB, l Ledger, h crawler.Host, maxDepth, n int) {
 	tb.Helper()
 	var due, ready []*crawler.Row
 	var next time.Time
@@ -541,7 +551,7 @@ func (m *model) checkQueue(tb testing.TB, l *Ledger, h crawler.Host, maxDepth, n
 		case k.Host != h.Key() || r.Outcome != crawler.Waiting || maxDepth >= 0 && r.Depth > maxDepth:
 		case r.RetryAt.IsZero():
 			ready = append(ready, r)
-		case r.RetryAt.After(m.now):
+		case r.RetryAt.After(m.Now):
 			if next.IsZero() || r.RetryAt.Before(next) {
 				next = r.RetryAt
 			}
@@ -557,7 +567,7 @@ func (m *model) checkQueue(tb testing.TB, l *Ledger, h crawler.Host, maxDepth, n
 	})
 	want := append(due, ready...)
 	want = want[:min(n, len(want))]
-	got, nextRetry, err := l.Queue(h, m.now, maxDepth, n)
+	got, nextRetry, err := l.Queue(h, m.Now, maxDepth, n)
 	if err != nil {
 		tb.Fatal(err)
 	}
