@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 	"trawl/storage/warc"
 )
@@ -53,7 +54,7 @@ func TestASpooledBodyThatFillsAFileGetsItsOwn(t *testing.T) {
 			t.Error("a body in memory got a file of its own")
 		}
 		mustVerify(t, dir, l, storagetest.Digest(body))
-		wantTree(t, w.scratch(), map[string]string{})
+		disktest.WantTree(t, w.scratch(), map[string]string{})
 	}
 }
 
@@ -202,7 +203,7 @@ func TestTheLastInfoOfOneNameCounts(t *testing.T) {
 	dir := t.TempDir()
 	w := openWARC(t, dir, WARCOptions{Compress: crawler.CompressNone, Info: []warc.Field{{Name: "software", Value: "ours"}}})
 	l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "x"))
-	text := tree(t, dir)[l.File]
+	text := disktest.Tree(t, dir)[l.File]
 	if !strings.Contains(text, "software: ours\r\nformat: WARC File Format 1.1\r\nconformsTo: http://iipc.github.io/") || strings.Contains(text, "software: trawl") {
 		t.Errorf("warcinfo %.400q", text)
 	}
@@ -267,7 +268,7 @@ func TestWhatIsRecoveredOfFilesThatWereLeft(t *testing.T) {
 	from := t.TempDir()
 	w := openWARC(t, from, WARCOptions{Compress: crawler.CompressNone})
 	l := storagetest.Put(t, w, storagetest.Exchange("http://a.example/", "one"))
-	whole := tree(t, from)[l.File]
+	whole := disktest.Tree(t, from)[l.File]
 	head := whole[:l.Offset]
 	for _, c := range []struct {
 		what, content string
@@ -302,7 +303,7 @@ func TestWhatIsRecoveredOfFilesThatWereLeft(t *testing.T) {
 			if gone := errors.Is(err, fs.ErrNotExist); gone != (c.wantMode == 0) || err == nil && info.Mode().Perm() != c.wantMode {
 				t.Errorf("%v, %v; want mode %o", info, err, c.wantMode)
 			}
-			files := tree(t, filepath.Join(dir, archiveDir))
+			files := disktest.Tree(t, filepath.Join(dir, archiveDir))
 			if got := files[filepath.Base(path)]; got != c.want {
 				t.Errorf("%d bytes are left, want %d", len(got), len(c.want))
 			}

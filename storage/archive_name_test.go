@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -18,7 +19,7 @@ func TestTwoFetchersOfOneNameWriteFilesOfTheirOwnNames(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for name, content := range tree(t, away) {
+		for name, content := range disktest.Tree(t, away) {
 			if err := deliver(t.Context(), d, name, content); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -6,13 +6,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 
 	"github.com/klauspost/compress/zstd"
@@ -328,5 +331,46 @@ func onManifest(t *testing.T, change func(*BackupInfo)) func(*tar.Header, []byte
 		}
 		h.Size = int64(len(b))
 		return b, true
+	}
+}
+
+func TestABackupThatWasUnpackedOutlivesAPowerCut(t *testing.T) {
+	d, l, _ := crawlWithLedger(t, 3)
+	file, _ := backupOf(t, d, l)
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "ledger"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	disk := disktest.New(t, root)
+	if _, err := unpack(t.Context(), bytes.NewReader(file), root, disk.Fsync); err != nil {
+		t.Fatal(err)
+	}
+	want := disktest.Tree(t, root)
+	disk.Cut(t, func(t *testing.T, root string) { disktest.WantTree(t, root, want) })
+}
+
+// What is not a plain file is written to, never replaced: a device would be gone for the whole machine.
+func TestAPipeStaysAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip("no named pipes:", err)
+	}
+	read := make(chan string, 1)
+	go func() {
+		text, err := os.ReadFile(pipe)
+		read <- fmt.Sprint(string(text), err)
+	}()
+	err := WriteFile(t.Context(), pipe, func(w io.Writer) error {
+		_, err := io.WriteString(w, "a backup")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-read; got != "a backup<nil>" {
+		t.Errorf("through the pipe came %q", got)
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("the pipe is %v, %v", info, err)
 	}
 }

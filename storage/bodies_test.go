@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -49,7 +50,7 @@ func TestABodyGetsItsNamesAndAgainAfterACrash(t *testing.T) {
 		if err := b.Sync(); err != nil {
 			t.Fatal(err)
 		}
-		wantTree(t, dir, map[string]string{"files/x/own": "body", "files/other": "body", "files/x/y/z": "body"})
+		disktest.WantTree(t, dir, map[string]string{"files/x/own": "body", "files/other": "body", "files/x/y/z": "body"})
 	}
 	one, _ := os.Stat(filepath.Join(dir, "files/x/own"))
 	two, _ := os.Stat(filepath.Join(dir, "files/other"))
@@ -68,7 +69,7 @@ func TestTheSettledBodyReplacesAnEarlierOne(t *testing.T) {
 	if err := errors.Join(place(t, b, "http://h/a", "new", "files/own"), b.Link(t.Context(), "files/own", "files/other")); err != nil {
 		t.Fatal(err)
 	}
-	wantTree(t, dir, map[string]string{"files/own": "new", "files/other": "new"})
+	disktest.WantTree(t, dir, map[string]string{"files/own": "new", "files/other": "new"})
 }
 
 func TestABodyThatIsNotThereIsSaid(t *testing.T) {
@@ -106,7 +107,7 @@ func TestANameThatTheFileSystemRefusesConcernsNoOther(t *testing.T) {
 	if _, refused := errors.AsType[*crawler.NameRefused](b.Link(t.Context(), "files/good", "files/dir")); !refused {
 		t.Error("a link in the place of a directory is not refused")
 	}
-	wantTree(t, dir, map[string]string{"files/good": "body", "files/file": ""})
+	disktest.WantTree(t, dir, map[string]string{"files/good": "body", "files/file": ""})
 }
 
 func TestBodiesGetNoNameOutsideOfFiles(t *testing.T) {
@@ -120,7 +121,7 @@ func TestBodiesGetNoNameOutsideOfFiles(t *testing.T) {
 			t.Errorf("%q is taken", to)
 		}
 	}
-	wantTree(t, outside, map[string]string{})
+	disktest.WantTree(t, outside, map[string]string{})
 }
 
 func TestBodiesThatNoRowWaitsForAreSwept(t *testing.T) {
@@ -132,7 +133,7 @@ func TestBodiesThatNoRowWaitsForAreSwept(t *testing.T) {
 	if err := b.Sweep(func(k crawler.URLKey) (bool, error) { return k == waits, nil }); err != nil {
 		t.Fatal(err)
 	}
-	wantTree(t, dir, map[string]string{bodyAt("http://h/b", "waited for"): "waited for"})
+	disktest.WantTree(t, dir, map[string]string{bodyAt("http://h/b", "waited for"): "waited for"})
 }
 
 func TestNamesOfThisFileSystemAreToldApart(t *testing.T) {
@@ -141,7 +142,7 @@ func TestNamesOfThisFileSystemAreToldApart(t *testing.T) {
 	if err != nil || rule.Case != !tellsCase(dir) {
 		t.Errorf("%+v, %v", rule, err)
 	}
-	wantTree(t, dir, map[string]string{})
+	disktest.WantTree(t, dir, map[string]string{})
 }
 
 // tellsCase reports whether names that differ in case are two here.

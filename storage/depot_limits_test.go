@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -103,7 +104,7 @@ func TestAFileIsFinishedOnlyAsItWasAnnounced(t *testing.T) {
 			if set := errors.Is(c.want, ErrShipment); set && size != 0 || !set && size != int64(len(c.arrived)) {
 				t.Errorf("%s: %s: %d bytes are left of it", name, c.what, size)
 			}
-			rejected := tree(t, dir)[nameInIncoming(name)+".rejected"]
+			rejected := disktest.Tree(t, dir)[nameInIncoming(name)+".rejected"]
 			if want := c.arrived; errors.Is(c.want, ErrShipment) && rejected != want {
 				t.Errorf("%s: %s: set aside is %q", name, c.what, rejected)
 			}
@@ -145,7 +146,7 @@ func TestAFinishedFileIsComparedAgain(t *testing.T) {
 				t.Errorf("%s: %q: %v, want %v", name, announced, err, want)
 			}
 		}
-		wantTree(t, dir, map[string]string{name: "abc"})
+		disktest.WantTree(t, dir, map[string]string{name: "abc"})
 	}
 }
 
@@ -159,8 +160,8 @@ func TestAFinishedWARCFileKeepsWhoMayRunIt(t *testing.T) {
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Finish(t.Context(), warcName1, 3, storagetest.Digest("abc")); err != nil || permissions(t, path) != 0o555 {
-		t.Errorf("%o, %v", permissions(t, path), err)
+	if err := d.Finish(t.Context(), warcName1, 3, storagetest.Digest("abc")); err != nil || disktest.Permissions(t, path) != 0o555 {
+		t.Errorf("%o, %v", disktest.Permissions(t, path), err)
 	}
 }
 
@@ -169,7 +170,7 @@ func TestWhatIsPendingInAnOutbox(t *testing.T) {
 	whole := func() string { // a file of another run
 		from := t.TempDir()
 		l := storagetest.Put(t, openWARC(t, from, WARCOptions{Compress: crawler.CompressNone}), storagetest.Exchange("http://a.example/", "one"))
-		return tree(t, from)[l.File]
+		return disktest.Tree(t, from)[l.File]
 	}()
 	w := openWARC(t, dir, WARCOptions{})
 	o := openOutbox(t, dir, w)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -65,7 +66,7 @@ func TestADeliveredFileLiesUnderItsName(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wantTree(t, dir, map[string]string{name: content})
+			disktest.WantTree(t, dir, map[string]string{name: content})
 			if n, err := d.Size(t.Context(), name); err != nil || n != int64(len(content)) {
 				t.Errorf("size %d, %v", n, err)
 			}
@@ -81,7 +82,7 @@ func TestOnlyWARCFilesAreSeenWhileTheyGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files := tree(t, dir)
+	files := disktest.Tree(t, dir)
 	if files[warcName1] != "half" || files[fileName1] != "" || len(files) != 2 {
 		t.Errorf("files: %v", files)
 	}
@@ -128,7 +129,7 @@ func TestACutUploadGoesOnWhereItWas(t *testing.T) {
 		if err := deliver(t.Context(), d, name, content); err != nil {
 			t.Fatal(err)
 		}
-		wantTree(t, dir, map[string]string{name: content})
+		disktest.WantTree(t, dir, map[string]string{name: content})
 	}
 }
 
@@ -144,7 +145,7 @@ func TestAnotherFileDoesNotReplaceAFinishedOne(t *testing.T) {
 				t.Errorf("%s: %q: %v", name, other, err)
 			}
 		}
-		wantTree(t, dir, map[string]string{name: "the first"})
+		disktest.WantTree(t, dir, map[string]string{name: "the first"})
 	}
 }
 
@@ -161,7 +162,7 @@ func TestWhatArrivedWrongIsSetAsideAndSentAgain(t *testing.T) {
 		if err := deliver(t.Context(), d, name, "wholewhole!"); err != nil {
 			t.Fatal(err)
 		}
-		files := tree(t, dir)
+		files := disktest.Tree(t, dir)
 		if files[name] != "wholewhole!" || len(files) != 2 {
 			t.Errorf("files: %v", files)
 		}
@@ -183,7 +184,7 @@ func TestTheDepotRefusesNamesThatAreNotOurs(t *testing.T) {
 			t.Errorf("%.80q: %v, %v, %v", name, sizeErr, appendErr, finishErr)
 		}
 	}
-	wantTree(t, dir, map[string]string{})
+	disktest.WantTree(t, dir, map[string]string{})
 }
 
 func TestManyDeliverAtOnce(t *testing.T) {
@@ -212,7 +213,7 @@ func TestManyDeliverAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for name, content := range tree(t, dir) {
+	for name, content := range disktest.Tree(t, dir) {
 		if name != content {
 			t.Errorf("%s holds %q", name, content)
 		}
@@ -272,8 +273,8 @@ func TestWhatAFetcherWritesArrivesRecordByRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	ship()
-	wantTree(t, away, map[string]string{})
-	for name := range tree(t, home) {
+	disktest.WantTree(t, away, map[string]string{})
+	for name := range disktest.Tree(t, home) {
 		if info, err := os.Stat(filepath.Join(home, name)); err != nil || !isFinal(info) {
 			t.Errorf("%s is not final: %v", name, err)
 		}

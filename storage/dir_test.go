@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"trawl/crawler/disktest"
 )
 
 func openDir(t *testing.T, path string, create bool) *Dir {
@@ -154,4 +156,35 @@ func TestAnotherUsersDirectoryForSocketsIsRefused(t *testing.T) {
 	if path, err := ControlSocket(dir); err == nil {
 		t.Errorf("%s would be in a directory that anybody can write to", path)
 	}
+}
+
+func TestWhatACrawlDirectorySaysOfItselfOutlivesAPowerCut(t *testing.T) {
+	above := t.TempDir()
+	disk := disktest.New(t, above)
+	const name = "new/crawl"
+	d, err := openDirOn(disk.Fsync, filepath.Join(above, name), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.WriteJob([]byte("kind: crawl\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.LeaveExports([]string{"/x/rows.csv"}); err != nil {
+		t.Fatal(err)
+	}
+	disk.Cut(t, func(t *testing.T, above string) {
+		d := openDir(t, filepath.Join(above, name), false)
+		if text, _ := os.ReadFile(d.JobFile()); string(text) != "kind: crawl\n" {
+			t.Errorf("job %q", text)
+		}
+		if left, err := d.LeftExports(); err != nil || len(left) != 1 || left[0] != "/x/rows.csv" {
+			t.Errorf("left exports: %q, %v", left, err)
+		}
+		for _, path := range []string{d.Ledger(), d.Queue(), d.Archive(), d.Files(), d.incoming(), d.Exports()} {
+			if _, err := os.Stat(path); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }

@@ -8,28 +8,8 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 )
-
-func names(tb testing.TB, dir string) (names []string) {
-	tb.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
-func touch(tb testing.TB, dir string, names ...string) {
-	tb.Helper()
-	for _, n := range names {
-		if err := os.WriteFile(filepath.Join(dir, n), []byte("half a r"), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-	}
-}
 
 func TestAnExportRemovesWhatKilledOnesOfItsNameLeft(t *testing.T) {
 	dir := t.TempDir()
@@ -42,7 +22,7 @@ func TestAnExportRemovesWhatKilledOnesOfItsNameLeft(t *testing.T) {
 	}
 	want := append(others, "rows.csv")
 	slices.Sort(want)
-	if got := names(t, dir); !slices.Equal(got, want) {
+	if got := disktest.Names(t, dir); !slices.Equal(got, want) {
 		t.Errorf("the directory holds %q, not %q", got, want)
 	}
 }
@@ -57,7 +37,7 @@ func TestAnExportThroughALinkCleansWhereTheTargetLies(t *testing.T) {
 	if _, err := ExportFile(t.Context(), link, "", rowsOf()); err != nil {
 		t.Fatal(err)
 	}
-	if got := names(t, dir); !slices.Equal(got, []string{"rows.csv"}) {
+	if got := disktest.Names(t, dir); !slices.Equal(got, []string{"rows.csv"}) {
 		t.Errorf("the directory holds %q", got)
 	}
 }
@@ -68,7 +48,7 @@ func TestExportsToOneNameLeaveEachOtherAlone(t *testing.T) {
 	touch(t, dir, "rows.jsonl")
 	both := func(yield func(*crawler.Row, error) bool) {
 		// The outer export is under way: the older file is there, and one that is not whole beside it.
-		if got := names(t, dir); len(got) != 2 {
+		if got := disktest.Names(t, dir); len(got) != 2 {
 			t.Errorf("the directory holds %q", got)
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != "half a r" {
@@ -85,7 +65,16 @@ func TestExportsToOneNameLeaveEachOtherAlone(t *testing.T) {
 	if b, err := os.ReadFile(path); err != nil || string(b) != wantJSONL {
 		t.Errorf("the file is %q, %v", b, err)
 	}
-	if got := names(t, dir); !slices.Equal(got, []string{"rows.jsonl"}) {
+	if got := disktest.Names(t, dir); !slices.Equal(got, []string{"rows.jsonl"}) {
 		t.Errorf("the directory holds %q", got)
+	}
+}
+
+func touch(tb testing.TB, dir string, names ...string) {
+	tb.Helper()
+	for _, n := range names {
+		if err := os.WriteFile(filepath.Join(dir, n), []byte("half a r"), 0o600); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }

@@ -5,14 +5,12 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -298,31 +296,5 @@ func TestAnExportFollowsALinkToItsTarget(t *testing.T) {
 	}
 	if b, err := os.ReadFile(target); err != nil || len(b) == 0 {
 		t.Errorf("the target is %q, %v", b, err)
-	}
-}
-
-// What is not a plain file is written to, never replaced: a device would be gone for the whole machine.
-func TestAPipeStaysAPipe(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Skip("no named pipes:", err)
-	}
-	read := make(chan string, 1)
-	go func() {
-		text, err := os.ReadFile(pipe)
-		read <- fmt.Sprint(string(text), err)
-	}()
-	err := WriteFile(t.Context(), pipe, func(w io.Writer) error {
-		_, err := io.WriteString(w, "a backup")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := <-read; got != "a backup<nil>" {
-		t.Errorf("through the pipe came %q", got)
-	}
-	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-		t.Errorf("the pipe is %v, %v", info, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -49,7 +50,7 @@ func TestACodedBodyThatWasCutIsKeptAsFarAsItCanBeDecoded(t *testing.T) {
 		}
 		l := storagetest.Put(t, f, x)
 		storagetest.Sync(t, f)
-		got := tree(t, dir)[l.File]
+		got := disktest.Tree(t, dir)[l.File]
 		if len(got) < 1000 || !strings.HasPrefix(long.String(), got) || l.Length != int64(len(got)) || l.File != bodyAt("http://a.example/", got) {
 			t.Errorf("%s: %d bytes of %d, %+v", what, len(got), long.Len(), l)
 		}
@@ -68,7 +69,7 @@ func TestACodedBodyOfWhichNothingCanBeDecodedIsStoredAsItCame(t *testing.T) {
 		}
 		l := storagetest.Put(t, f, x)
 		storagetest.Sync(t, f)
-		if got := tree(t, dir); len(got) != 1 || got[l.File] != stored || l.Length != int64(len(stored)) {
+		if got := disktest.Tree(t, dir); len(got) != 1 || got[l.File] != stored || l.Length != int64(len(stored)) {
 			t.Errorf("in a spool file: %v: %q, %+v", spool, got, l)
 		}
 	}
@@ -96,7 +97,7 @@ func TestABodyThatCannotBeReadIsAnErrorAndLeavesNothing(t *testing.T) {
 		t.Errorf("with a context that is over: %v", err)
 	}
 	storagetest.Sync(t, f)
-	wantTree(t, dir, map[string]string{})
+	disktest.WantTree(t, dir, map[string]string{})
 }
 
 func TestAnArchiveOfFilesThatIsClosedOrBrokenTakesNoMore(t *testing.T) {
@@ -111,7 +112,7 @@ func TestAnArchiveOfFilesThatIsClosedOrBrokenTakesNoMore(t *testing.T) {
 		if err := errors.Join(f.Close(), f.Close()); err != nil {
 			t.Error(err)
 		}
-		wantTree(t, dir, map[string]string{l.File: "one"})
+		disktest.WantTree(t, dir, map[string]string{l.File: "one"})
 		if err := put(f); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("put: %v", err)
 		}
@@ -132,7 +133,7 @@ func TestAnArchiveOfFilesThatIsClosedOrBrokenTakesNoMore(t *testing.T) {
 		if err := put(f); !errors.Is(err, syscall.EIO) {
 			t.Errorf("put: %v", err)
 		}
-		if left := tree(t, filepath.Join(dir, incomingDir)); len(left) != 1 { // that of the first one
+		if left := disktest.Tree(t, filepath.Join(dir, incomingDir)); len(left) != 1 { // that of the first one
 			t.Errorf("left: %v", left)
 		}
 		if err := f.Close(); !errors.Is(err, syscall.EIO) {

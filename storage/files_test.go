@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/disktest"
 	"trawl/storage/storagetest"
 )
 
@@ -23,32 +24,6 @@ func openFileArchive(t testing.TB, dir string) *Files {
 	}
 	t.Cleanup(func() { f.Close() })
 	return f
-}
-
-// tree lists the files below a directory with their content.
-func tree(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		name, _ := filepath.Rel(dir, path)
-		files[filepath.ToSlash(name)] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-func wantTree(t testing.TB, dir string, want map[string]string) {
-	t.Helper()
-	if got := tree(t, dir); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("files are %v\nwant %v", got, want)
-	}
 }
 
 // bodyAt is where the body of a URL lies until it gets its name.
@@ -66,9 +41,9 @@ func TestABodyIsSeenAfterSyncUnderItsURLAndContent(t *testing.T) {
 	unsaid := storagetest.Exchange("http://a.example/other", "another")
 	unsaid.Digest = crawler.Digest{}
 	n := storagetest.Put(t, f, unsaid)
-	wantTree(t, filepath.Join(dir, bodiesDir), map[string]string{})
+	disktest.WantTree(t, filepath.Join(dir, bodiesDir), map[string]string{})
 	storagetest.Sync(t, f)
-	wantTree(t, dir, map[string]string{bodyAt("http://a.example/b/c", "hello"): "hello", bodyAt("http://a.example/other", "another"): "another"})
+	disktest.WantTree(t, dir, map[string]string{bodyAt("http://a.example/b/c", "hello"): "hello", bodyAt("http://a.example/other", "another"): "another"})
 	mustVerify(t, dir, l, storagetest.Digest("hello"))
 	mustVerify(t, dir, n, storagetest.Digest("another"))
 	if err := VerifyRecord(dir, l, storagetest.Digest("bye")); !errors.Is(err, ErrDigest) {
@@ -120,7 +95,7 @@ func TestFilesAreDecoded(t *testing.T) {
 			c.edit(x)
 			l := storagetest.Put(t, f, x)
 			storagetest.Sync(t, f)
-			wantTree(t, dir, map[string]string{l.File: c.want})
+			disktest.WantTree(t, dir, map[string]string{l.File: c.want})
 			if l.Length != int64(len(c.want)) {
 				t.Errorf("length %d", l.Length)
 			}
@@ -155,7 +130,7 @@ func TestAContextThatEndsWhileDecodingLeavesNoHalfFile(t *testing.T) {
 			t.Errorf("%d: got %v", n, err)
 		}
 		storagetest.Sync(t, f)
-		wantTree(t, dir, map[string]string{})
+		disktest.WantTree(t, dir, map[string]string{})
 	}
 }
 
@@ -177,7 +152,7 @@ func TestAURLThatIsFetchedAgainBeforeTheSyncKeepsBothBodies(t *testing.T) {
 		storagetest.Put(t, f, storagetest.Exchange("http://h/a", body))
 	}
 	storagetest.Sync(t, f)
-	wantTree(t, dir, map[string]string{bodyAt("http://h/a", "old"): "old", bodyAt("http://h/a", "new one"): "new one"})
+	disktest.WantTree(t, dir, map[string]string{bodyAt("http://h/a", "old"): "old", bodyAt("http://h/a", "new one"): "new one"})
 }
 
 func TestWhatAnEarlierRunLeftWithoutANameIsRemoved(t *testing.T) {
@@ -185,7 +160,7 @@ func TestWhatAnEarlierRunLeftWithoutANameIsRemoved(t *testing.T) {
 	f := openFileArchive(t, dir)
 	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "never synced"))
 	openFileArchive(t, dir)
-	wantTree(t, dir, map[string]string{})
+	disktest.WantTree(t, dir, map[string]string{})
 }
 
 func TestManyFilesAtOnce(t *testing.T) {
@@ -223,7 +198,7 @@ func TestManyFilesAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	wantTree(t, dir, map[string]string{})
+	disktest.WantTree(t, dir, map[string]string{})
 	if shipped != 180 {
 		t.Errorf("%d were shipped", shipped)
 	}

@@ -26,18 +26,6 @@ func cut(t *testing.T, disk *disktest.Disk, check func(t *testing.T, dir string)
 	disk.Cut(t, func(t *testing.T, root string) { check(t, filepath.Join(root, "new", "crawl")) })
 }
 
-func TestTheOperatingSystemIsAskedToSync(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	if osFsync(w) == nil {
-		t.Error("a pipe was synced, which no system does")
-	}
-}
-
 func TestRecordsThatWereSyncedOutliveAPowerCut(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -143,7 +131,7 @@ func TestPlainFilesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 	storagetest.Put(t, f, storagetest.Exchange("http://h/c", "not synced"))
 	cut(t, disk, func(t *testing.T, dir string) {
 		openFileArchive(t, dir)
-		wantTree(t, dir, map[string]string{bodyAt("http://h/a", "one"): "one", bodyAt("http://h/b", "two"): "two"})
+		disktest.WantTree(t, dir, map[string]string{bodyAt("http://h/a", "one"): "one", bodyAt("http://h/b", "two"): "two"})
 	})
 }
 
@@ -213,7 +201,7 @@ func TestNamesOfBodiesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 		}
 	}
 	cut(t, disk, func(t *testing.T, dir string) {
-		wantTree(t, dir, map[string]string{"files/x/own": "body", "files/y/z/other": "body", "files/copy": "body"})
+		disktest.WantTree(t, dir, map[string]string{"files/x/own": "body", "files/y/z/other": "body", "files/copy": "body"})
 	})
 }
 
@@ -251,65 +239,4 @@ func TestANameThatIsFoundInItsPlaceIsSyncedToo(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestAFileThatWasReplacedOutlivesAPowerCut(t *testing.T) {
-	root := t.TempDir()
-	file := filepath.Join(root, "rows.jsonl")
-	if err := os.WriteFile(file, []byte("the older rows"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	disk := disktest.New(t, root)
-	err := fsyncer(disk.Fsync).replaceFile(file, 0o666, func(f *os.File) error {
-		_, err := f.WriteString("rows")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	disk.Cut(t, func(t *testing.T, root string) { wantTree(t, root, map[string]string{"rows.jsonl": "rows"}) })
-}
-
-func TestWhatACrawlDirectorySaysOfItselfOutlivesAPowerCut(t *testing.T) {
-	disk, dir := forgetfulDir(t)
-	d, err := openDirOn(disk.Fsync, dir, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	if err := d.WriteJob([]byte("kind: crawl\n")); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.LeaveExports([]string{"/x/rows.csv"}); err != nil {
-		t.Fatal(err)
-	}
-	cut(t, disk, func(t *testing.T, dir string) {
-		d := openDir(t, dir, false)
-		if text, _ := os.ReadFile(d.JobFile()); string(text) != "kind: crawl\n" {
-			t.Errorf("job %q", text)
-		}
-		if left, err := d.LeftExports(); err != nil || len(left) != 1 || left[0] != "/x/rows.csv" {
-			t.Errorf("left exports: %q, %v", left, err)
-		}
-		for _, path := range []string{d.Ledger(), d.Queue(), d.Archive(), d.Files(), d.incoming(), d.Exports()} {
-			if _, err := os.Stat(path); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-}
-
-func TestABackupThatWasUnpackedOutlivesAPowerCut(t *testing.T) {
-	d, l, _ := crawlWithLedger(t, 3)
-	file, _ := backupOf(t, d, l)
-	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "ledger"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	disk := disktest.New(t, root)
-	if _, err := unpack(t.Context(), bytes.NewReader(file), root, disk.Fsync); err != nil {
-		t.Fatal(err)
-	}
-	want := tree(t, root)
-	disk.Cut(t, func(t *testing.T, root string) { wantTree(t, root, want) })
 }
