@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"trawl/crawler"
@@ -302,6 +303,12 @@ func parseWARCName(s string) (warcName, bool) {
 	}
 	n, err := strconv.Atoi(m[3])
 	return warcName{prefix: m[1], number: n}, err == nil
+}
+
+// FetcherOf is the fetcher that wrote a WARC file, "" where the name does not tell.
+func FetcherOf(name string) string {
+	n, _ := parseWARCName(strings.TrimPrefix(name, archiveDir+"/"))
+	return n.prefix
 }
 
 func isWARCPrefix(s string) bool {

@@ -74,13 +74,25 @@ func (r *Record) open(l crawler.Locator) (err error) {
 		}
 		return err
 	}
-	r.Header, r.Body = entry.Header, entry.Block
-	if strings.HasPrefix(entry.Get("Content-Type"), "application/http") {
-		block := bufio.NewReader(entry.Block)
+	return r.take(entry)
+}
+
+// take makes the record that of an entry, whose block is read from here on.
+func (r *Record) take(e *warc.Entry) (err error) {
+	r.Header, r.Body = e.Header, e.Block
+	if strings.HasPrefix(e.Get("Content-Type"), "application/http") {
+		block := bufio.NewReader(e.Block)
 		r.Head, err = readHTTPHead(block)
 		r.Body = block
 	}
 	return err
+}
+
+// RecordAt is the record that the reader of a WARC file stands on; there is nothing to close. Its row says that it has length
+// bytes in the file. Decoding ends with the error of ended as soon as that gives one.
+func RecordAt(r *warc.Reader, e *warc.Entry, length int64, ended func() error) (*Record, error) {
+	at := &Record{reader: r, length: length, ended: ended}
+	return at, at.take(e)
 }
 
 // Close closes the file.
@@ -114,29 +126,33 @@ func (d decodedBody) Close() error { d.bodyDecoder.Close(); return nil }
 // decoded to its end is judged by what came out before, as the fetcher did. A zero digest compares nothing,
 // and the record must be whole all the same.
 func VerifyRecord(dir string, l crawler.Locator, want crawler.Digest) error {
-	return verifyRecord(dir, l, want, -1)
+	return VerifyCut(dir, l, want, -1)
 }
 
 // VerifyCut is VerifyRecord for a body that was cut by a limit of ours after the given number of decoded bytes
-// (the row's): what was stored may decode to a little more.
-func VerifyCut(dir string, l crawler.Locator, want crawler.Digest, bytes int64) error {
-	return verifyRecord(dir, l, want, bytes)
-}
-
-func verifyRecord(dir string, l crawler.Locator, want crawler.Digest, limit int64) (err error) {
+// (the row's): what was stored may decode to a little more. Below 0 it was not cut.
+func VerifyCut(dir string, l crawler.Locator, want crawler.Digest, bytes int64) (err error) {
 	r, err := OpenRecord(dir, l)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	decoded, stored, decodeErr, err := r.digests(limit)
-	if err != nil {
+	switch err := r.Verify(want, bytes); {
+	case errors.Is(err, ErrDigest):
+		return fmt.Errorf("record in %s at %d: %w", l.File, l.Offset, err)
+	case err != nil:
 		return fmt.Errorf("read record in %s at %d: %w", l.File, l.Offset, err)
 	}
-	if want.IsZero() || decoded == want || stored == want {
-		return nil
+	return nil
+}
+
+// Verify is [VerifyCut] of an open record.
+func (r *Record) Verify(want crawler.Digest, bytes int64) error {
+	decoded, stored, decodeErr, err := r.digests(bytes)
+	if err != nil || want.IsZero() || decoded == want || stored == want {
+		return err
 	}
-	return fmt.Errorf("record in %s at %d: %w", l.File, l.Offset, errors.Join(ErrDigest, decodeErr))
+	return errors.Join(ErrDigest, decodeErr)
 }
 
 // digests reads all of the record. decodeErr is what ended decoding early; err a record that is not whole.

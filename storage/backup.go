@@ -48,13 +48,22 @@ const (
 	summaryCache = 1 << 20
 )
 
-// backupTexts are the files beside the ledger that are copied, where they are there.
-var backupTexts = []string{jobName, membersName}
-
 // backupEnd proves that what went before it is whole.
 type backupEnd struct {
 	Entries int    `json:"entries"`
 	Digest  string `json:"digest"` // sha256: of all entries' names, sizes and contents
+}
+
+// BackupInfo is what a backup says of itself.
+type BackupInfo struct {
+	Format int       `json:"format"`
+	Trawl  string    `json:"trawl"` // version of the program that made it
+	Layout int       `json:"layout"`
+	Schema uint64    `json:"schema"`
+	Taken  time.Time `json:"taken"`
+	Summary
+	Files int   `json:"files"` // of the ledger
+	Bytes int64 `json:"bytes"` // of these files
 }
 
 // Backup writes a backup of the directory's crawl. With a ledger, which is the directory's and may be in use, a copy
@@ -73,7 +82,7 @@ func Backup(ctx context.Context, d *Dir, w io.Writer, l *Ledger, version string)
 			return info, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-		from = filepath.Join(temp, "ledger")
+		from = filepath.Join(temp, ledgerDir)
 		if err := l.Backup(from); err != nil {
 			return info, err
 		}
@@ -82,7 +91,7 @@ func Backup(ctx context.Context, d *Dir, w io.Writer, l *Ledger, version string)
 	if err != nil {
 		return info, err
 	}
-	info, err = copied.summary()
+	info.Summary, info.Schema, err = copied.Summary()
 	if err = errors.Join(err, copied.Close()); err != nil {
 		return info, err
 	}
@@ -136,7 +145,7 @@ func writeBackup(ctx context.Context, w io.Writer, info *BackupInfo, dir, ledger
 	}
 	b := &backupWriter{ctx: ctx, tar: tar.NewWriter(z), sum: newBackupSum(), taken: info.Taken}
 	b.json(backupManifest, info)
-	for _, name := range backupTexts {
+	for _, name := range crawlTexts() {
 		b.text(filepath.Join(dir, name), name)
 	}
 	for _, f := range files {
@@ -207,7 +216,7 @@ func (b *backupWriter) file(path, name string, size int64) {
 	}
 	defer f.Close()
 	b.entry(name, size, func(w io.Writer) error {
-		_, err := io.CopyN(w, readerUntil{b.ctx, f}, size)
+		_, err := io.CopyN(w, Until(b.ctx, f), size)
 		return err
 	})
 }
@@ -224,19 +233,6 @@ func (b *backupWriter) entry(name string, size int64, write func(io.Writer) erro
 	if err := write(io.MultiWriter(b.tar, b.sum)); err != nil {
 		b.fail(fmt.Errorf("copy %s: %w", name, err))
 	}
-}
-
-// readerUntil reads until the context ends.
-type readerUntil struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r readerUntil) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // backupSum is the digest of entries.
@@ -259,9 +255,8 @@ func (s *backupSum) end() backupEnd {
 
 // WriteFile makes a private file appear whole under its name: written beside its place, synced, renamed.
 func WriteFile(ctx context.Context, path string, write func(io.Writer) error) error {
-	removeStale(linkTarget(path))
 	return writeFile(ctx, path, 0o600, func(f *os.File) error { return write(f) })
 }
 
 // isText reports whether an entry is one of the files beside the ledger.
-func isText(name string) bool { return slices.Contains(backupTexts, name) }
+func isText(name string) bool { return slices.Contains(crawlTexts(), name) }

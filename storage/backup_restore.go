@@ -20,17 +20,7 @@ import (
 const (
 	// maxBackupWindow is the most memory that a backup may ask for to be unpacked, in bytes.
 	maxBackupWindow = 8 << 20
-
-	// restoringName is the directory in which a crawl is put together. While it is there and no version, all that lies
-	// beside it was put there by a restore that did not come to its end, but for what keptByRestore names.
-	restoringName = ".restoring"
 )
-
-// ErrHoldsCrawl: a backup is not restored over something that is there.
-var ErrHoldsCrawl = errors.New("not empty")
-
-// keptByRestore may be there before a restore, and is left alone: bodies that were copied already.
-var keptByRestore = map[string]bool{"archive": true, "files": true, "exports": true}
 
 // ReadBackupInfo reads what a backup says of itself, not whether it is whole. Errors wrap [ErrDamaged] and [ErrNewer].
 func ReadBackupInfo(r io.Reader) (BackupInfo, error) {
@@ -46,100 +36,36 @@ func ReadBackupInfo(r io.Reader) (BackupInfo, error) {
 // ledger gets a new life ([Ledger.Restored]). Everything is put together aside and moved into its place once it is whole,
 // so that after an error, or a crash, there is no crawl. Errors wrap [ErrHoldsCrawl], [ErrInUse], [ErrDamaged], [ErrNewer].
 func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info BackupInfo, err error) {
-	_, statErr := os.Lstat(path)
-	made := errors.Is(statErr, fs.ErrNotExist)
-	if err := fsyncer(osFsync).makeDir(path, dirMode); err != nil {
-		return info, fmt.Errorf("make crawl directory: %w", err)
-	}
-	if err := restorable(path); err != nil {
-		return info, err
-	}
-	d, err := LockDir(path)
+	d, made, err := OpenVacant(path)
 	if err != nil {
 		return info, err
 	}
-	staging := filepath.Join(path, restoringName)
-	if err = forgetRestore(d); err == nil {
-		info, err = restore(ctx, d, r, staging, now)
+	if err = d.ForgetRestore(); err == nil {
+		info, err = restore(ctx, d, r, now)
 	}
 	if err != nil {
-		err = errors.Join(err, os.RemoveAll(staging))
-		if made {
-			_ = os.Remove(filepath.Join(path, lockName)) // both stay where something else came meanwhile
-			_ = os.Remove(path)
-		}
+		err = errors.Join(err, d.GiveUpRestore(made))
 	}
 	return info, errors.Join(err, d.Close())
 }
 
-// restorable looks whether nothing would be lost.
-func restorable(path string) error {
-	entries, err := os.ReadDir(path)
+func restore(ctx context.Context, d *Dir, r io.Reader, now time.Time) (BackupInfo, error) {
+	staging, err := d.Restoring()
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", path, err)
-	}
-	begun, other := false, ""
-	for _, e := range entries {
-		switch n := e.Name(); {
-		case n == versionName:
-			return fmt.Errorf("%s is %w: it holds a crawl; choose another --dir", path, ErrHoldsCrawl)
-		case n == restoringName:
-			begun = true
-		case n == lockName, keptByRestore[n], strings.HasPrefix(n, "."+versionName):
-		default:
-			other = n
-		}
-	}
-	if other != "" && !begun {
-		return fmt.Errorf("%s is %w: it holds %s; choose another --dir", path, ErrHoldsCrawl, other)
-	}
-	return nil
-}
-
-// forgetRestore removes what a restore left that died.
-func forgetRestore(d *Dir) error {
-	staging := filepath.Join(d.Path(), restoringName)
-	if _, err := os.Lstat(staging); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	problems := []error{os.RemoveAll(d.Ledger()), os.RemoveAll(d.Queue())}
-	for _, name := range backupTexts {
-		problems = append(problems, os.RemoveAll(filepath.Join(d.Path(), name)))
-	}
-	if err := errors.Join(append(problems, os.RemoveAll(staging))...); err != nil {
-		return fmt.Errorf("remove what an earlier restore left: %w", err)
-	}
-	return nil
-}
-
-func restore(ctx context.Context, d *Dir, r io.Reader, staging string, now time.Time) (BackupInfo, error) {
-	if err := os.MkdirAll(filepath.Join(staging, "ledger"), 0o700); err != nil {
-		return BackupInfo{}, fmt.Errorf("make room for the backup: %w", err)
+		return BackupInfo{}, err
 	}
 	info, err := unpack(ctx, r, staging, osFsync)
 	if err != nil {
 		return info, err
 	}
-	ledger, err := OpenLedger(filepath.Join(staging, "ledger"), LedgerOptions{})
+	l, err := OpenLedger(filepath.Join(staging, ledgerDir), LedgerOptions{})
 	if err != nil {
 		return info, err
 	}
-	if err := errors.Join(ledger.Restored(now), ledger.Close()); err != nil {
+	if err := errors.Join(l.Restored(now), l.Close()); err != nil {
 		return info, err
 	}
-	for _, name := range append([]string{"ledger"}, backupTexts...) {
-		err := os.Rename(filepath.Join(staging, name), filepath.Join(d.Path(), name))
-		if err != nil && !(errors.Is(err, fs.ErrNotExist) && isText(name)) {
-			return info, fmt.Errorf("put the backup in its place: %w", err)
-		}
-	}
-	if err := fsyncer(osFsync).directory(d.Path()); err != nil {
-		return info, err
-	}
-	if err := d.Furnish(); err != nil { // from here on it is a crawl
-		return info, err
-	}
-	return info, os.RemoveAll(staging)
+	return info, d.Restored()
 }
 
 // unpack writes the files of a backup into a directory. When it returns nil they are durable and whole.
@@ -172,7 +98,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, fsync fsyncer) (info B
 	if b.files != info.Files || b.bytes != info.Bytes {
 		return info, damagedBackup(fmt.Errorf("it has %d files of %d bytes in place of %d of %d", b.files, b.bytes, info.Files, info.Bytes))
 	}
-	return info, errors.Join(fsync.directory(filepath.Join(dir, "ledger")), fsync.directory(dir))
+	return info, errors.Join(fsync.directory(filepath.Join(dir, ledgerDir)), fsync.directory(dir))
 }
 
 func enoughRoom(dir string, need int64) error {
@@ -199,7 +125,7 @@ type backupReader struct {
 }
 
 func newBackupReader(ctx context.Context, r io.Reader) (*backupReader, error) {
-	z, err := zstd.NewReader(readerUntil{ctx, r}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxBackupWindow))
+	z, err := zstd.NewReader(Until(ctx, r), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxBackupWindow))
 	if err != nil {
 		return nil, damagedBackup(err)
 	}
@@ -243,9 +169,9 @@ func (b *backupReader) info() (info BackupInfo, err error) {
 		return info, damagedBackup(err)
 	}
 	switch {
-	case info.Format > backupFormat, info.Layout > dirVersion, info.Schema > ledgerSchema:
+	case info.Format > backupFormat, info.Layout > dirVersion, info.Schema > Schema:
 		return info, fmt.Errorf("the backup is %w (%s; format %d, layout %d, schema %d; this trawl knows up to %d, %d, %d); use that trawl",
-			ErrNewer, printableVersion(info.Trawl), info.Format, info.Layout, info.Schema, backupFormat, dirVersion, ledgerSchema)
+			ErrNewer, printableVersion(info.Trawl), info.Format, info.Layout, info.Schema, backupFormat, dirVersion, Schema)
 	case info.Format < 1 || info.Files < 1 || info.Files > MaxBackupFiles || info.Bytes < 0:
 		return info, damagedBackup(fmt.Errorf("it has format %d and %d files of %d bytes", info.Format, info.Files, info.Bytes))
 	}
@@ -276,7 +202,7 @@ func (b *backupReader) next(info *BackupInfo) (done bool, err error) {
 	}
 	left := info.Bytes - b.bytes
 	b.bytes += h.Size
-	return false, b.file(h, filepath.Join("ledger", name), left)
+	return false, b.file(h, filepath.Join(ledgerDir, name), left)
 }
 
 // small reads an entry into memory.

@@ -29,17 +29,38 @@ func crawlWithLedger(t *testing.T, seed uint64) (*Dir, *Ledger, *storagetest.Mod
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	for name, text := range map[string]string{jobName: "kind: crawl\n", membersName: "127.0.0.1:7\n"} {
+	for name, text := range map[string]string{"job.yaml": "kind: crawl\n", "members": "127.0.0.1:7\n"} {
 		if err := os.WriteFile(filepath.Join(d.Path(), name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	m := storagetest.NewModel(seed)
-	l := open(t, d.Ledger(), LedgerOptions{})
+	l := openLedger(t, d.Ledger())
 	for range 30 {
-		commit(t, l, m.Step())
+		storagetest.Commit(t, l, m.Step())
 	}
 	return d, l, m
+}
+
+func openLedger(t *testing.T, dir string) *Ledger {
+	t.Helper()
+	l, err := OpenLedger(dir, LedgerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// wantModel compares a ledger with its model, and lets it check itself.
+func wantModel(t *testing.T, m *storagetest.Model, l *Ledger) {
+	t.Helper()
+	m.Check(t, l)
+	b, err := l.Verify(t.Context())
+	if err != nil || !b.OK() {
+		t.Errorf("it does not balance: %v, %v", b.Differences, err)
+	}
+	m.CheckCounts(t, &b.Tallies, b.Turns, b.Errands)
 }
 
 func backupOf(t *testing.T, d *Dir, l *Ledger) ([]byte, BackupInfo) {
@@ -58,11 +79,15 @@ func backupOf(t *testing.T, d *Dir, l *Ledger) ([]byte, BackupInfo) {
 func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
 	d, l, m := crawlWithLedger(t, 7)
 	file, info := backupOf(t, d, l)
-	before := load(t, l)
-	if info.Rows == 0 || info.Rows != before.Tallies.Seen() || info.Life != before.Life.String() || info.Position != before.Position || info.Schema != schemaFresh {
+	before := storagetest.Load(t, l)
+	_, schema, err := l.Summary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Rows == 0 || info.Rows != before.Tallies.Seen() || info.Life != before.Life.String() || info.Position != before.Position || info.Schema != schema {
 		t.Errorf("told: %+v", info)
 	}
-	commit(t, l, storagetest.NewModel(99).Step()) // goes on, and is not in the copy
+	storagetest.Commit(t, l, storagetest.NewModel(99).Step()) // goes on, and is not in the copy
 	to := filepath.Join(t.TempDir(), "new", "restored")
 	restored, err := Restore(t.Context(), bytes.NewReader(file), to, time.Unix(1e9, 0))
 	if err != nil {
@@ -76,20 +101,17 @@ func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	copied := open(t, r.Ledger(), LedgerOptions{})
-	check(t, m, copied)
-	if s := load(t, copied); s.Origin != before.Life || s.Life == before.Life || !s.Recall {
+	copied := openLedger(t, r.Ledger())
+	wantModel(t, m, copied)
+	if s := storagetest.Load(t, copied); s.Origin != before.Life || s.Life == before.Life || !s.Recall {
 		t.Errorf("life %v, origin %v, recall %v", s.Life, s.Origin, s.Recall)
 	}
-	if b, err := copied.Verify(t.Context()); err != nil || !b.OK() {
-		t.Errorf("it does not balance: %v, %v", b.Differences, err)
-	}
-	for name, mode := range map[string]os.FileMode{jobName: 0o600, membersName: 0o600, "ledger": 0o700, "archive": 0o777} {
+	for name, mode := range map[string]os.FileMode{"job.yaml": 0o600, "members": 0o600, "ledger": 0o700, "archive": 0o777} {
 		if i, err := os.Stat(filepath.Join(to, name)); err != nil || i.Mode().Perm()&^mode != 0 {
 			t.Errorf("%s: %v, %v", name, i, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(to, restoringName)); err == nil {
+	if _, err := os.Stat(filepath.Join(to, ".restoring")); err == nil {
 		t.Error("the place of the restore is left")
 	}
 }
@@ -107,7 +129,7 @@ func TestABackupOfALedgerAtRest(t *testing.T) {
 	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	check(t, m, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+	wantModel(t, m, openLedger(t, filepath.Join(to, "ledger")))
 }
 
 func TestARestoreThatFailsLeavesNoCrawl(t *testing.T) {
@@ -124,7 +146,7 @@ func TestARestoreThatFailsLeavesNoCrawl(t *testing.T) {
 		"cut after the first byte":   file[:1],
 		"cut by its last byte":       file[:len(file)-1],
 		"cut in half":                file[:len(file)/2],
-		"an end without its content": rewritten(t, file, func(h *tar.Header, b []byte) ([]byte, bool) { return b, h.Name != jobName }),
+		"an end without its content": rewritten(t, file, func(h *tar.Header, b []byte) ([]byte, bool) { return b, h.Name != "job.yaml" }),
 		"without an end":             rewritten(t, file, func(h *tar.Header, b []byte) ([]byte, bool) { return b, h.Name != backupEndName }),
 	}
 	for name, file := range tests {
@@ -147,7 +169,7 @@ func TestABackupOfANewerTrawlIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*BackupInfo){
 		"format": func(i *BackupInfo) { i.Format++ },
 		"layout": func(i *BackupInfo) { i.Layout++ },
-		"schema": func(i *BackupInfo) { i.Schema = ledgerSchema + 1 },
+		"schema": func(i *BackupInfo) { i.Schema = Schema + 1 },
 	} {
 		newer := rewritten(t, file, onManifest(t, change))
 		if _, err := Restore(t.Context(), bytes.NewReader(newer), filepath.Join(t.TempDir(), "r"), time.Now()); !errors.Is(err, ErrNewer) || errors.Is(err, ErrDamaged) {
@@ -161,7 +183,7 @@ func TestABackupCannotWriteWhereItShouldNot(t *testing.T) {
 	file, _ := backupOf(t, d, l)
 	entry := func(h tar.Header, content string) []byte {
 		return rewritten(t, file, func(old *tar.Header, b []byte) ([]byte, bool) {
-			if old.Name == jobName {
+			if old.Name == "job.yaml" {
 				size := h.Size
 				*old = h
 				if old.Size = int64(len(content)); size > 0 {
@@ -183,8 +205,8 @@ func TestABackupCannotWriteWhereItShouldNot(t *testing.T) {
 		"a link":                   entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, ""),
 		"a hard link":              entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeLink, Linkname: "job.yaml"}, ""),
 		"a directory":              entry(tar.Header{Name: "ledger/x", Typeflag: tar.TypeDir}, ""),
-		"a file twice":             entry(tar.Header{Name: membersName, Typeflag: tar.TypeReg}, "x"),
-		"settings without end":     entry(tar.Header{Name: jobName, Typeflag: tar.TypeReg}, strings.Repeat("x", MaxBackupText+1)),
+		"a file twice":             entry(tar.Header{Name: "members", Typeflag: tar.TypeReg}, "x"),
+		"settings without end":     entry(tar.Header{Name: "job.yaml", Typeflag: tar.TypeReg}, strings.Repeat("x", MaxBackupText+1)),
 		"more files than it tells": rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Files-- })),
 		"more bytes than it tells": rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Bytes-- })),
 		"no files":                 rewritten(t, file, onManifest(t, func(i *BackupInfo) { i.Files = 0 })),
@@ -240,7 +262,7 @@ func TestARestoreAfterOneThatDied(t *testing.T) {
 	d, l, m := crawlWithLedger(t, 13)
 	file, _ := backupOf(t, d, l)
 	to := t.TempDir()
-	for _, name := range []string{restoringName + "/ledger/000001.sst", "ledger/000001.sst", jobName, lockName} {
+	for _, name := range []string{".restoring/ledger/000001.sst", "ledger/000001.sst", "job.yaml", "lock"} {
 		path := filepath.Join(to, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
 			t.Fatal(err)
@@ -252,7 +274,7 @@ func TestARestoreAfterOneThatDied(t *testing.T) {
 	if _, err := Restore(t.Context(), bytes.NewReader(file), to, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	check(t, m, open(t, filepath.Join(to, "ledger"), LedgerOptions{}))
+	wantModel(t, m, openLedger(t, filepath.Join(to, "ledger")))
 }
 
 func TestABackupThatIsInterrupted(t *testing.T) {

@@ -168,7 +168,7 @@ func (d *Depot) append(ctx context.Context, name string, offset int64, r io.Read
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	got, err := io.Copy(io.NewOffsetWriter(f, offset), io.LimitReader(&contextOnly{ctx, r}, n))
+	got, err := io.Copy(io.NewOffsetWriter(f, offset), io.LimitReader(Until(ctx, r), n))
 	if err == nil && got < n {
 		err = io.ErrUnexpectedEOF
 	}
@@ -323,17 +323,4 @@ func growingName(name string) string {
 func nameInIncoming(name string) string {
 	h := sha256.Sum256([]byte(name))
 	return incomingDir + "/" + hex.EncodeToString(h[:16])
-}
-
-// contextOnly ends a copy with its context.
-type contextOnly struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextOnly) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

@@ -24,7 +24,13 @@ const (
 	jobName     = "job.yaml"
 	membersName = "members"
 	leftName    = "exports.left"
+	ledgerDir   = "ledger"
+	queueDir    = "queue"
+	exportsDir  = "exports"
 )
+
+// crawlTexts are the names of the files that belong to a crawl beside its ledger; each may be missing.
+func crawlTexts() []string { return []string{jobName, membersName} }
 
 // Names of the directories of bodies below a crawl directory or a fetcher's own.
 const (
@@ -112,18 +118,6 @@ func openDirOn(fsync fsyncer, path string, create bool) (*Dir, error) {
 	return d, nil
 }
 
-// LockDir locks a directory that a crawl is put into; [Dir.Furnish] makes it one.
-func LockDir(path string) (*Dir, error) {
-	lock, err := lockDir(path, true)
-	if err != nil {
-		return nil, err
-	}
-	return &Dir{path: path, lock: lock, fsync: osFsync}, nil
-}
-
-// Furnish makes what is missing in a directory that was put together elsewhere: from here on it is a crawl's.
-func (d *Dir) Furnish() error { return d.furnish(true) }
-
 // inspectDir reads the version of the directory, 0 for one that is to be made.
 func inspectDir(path string, create bool) (version int, err error) {
 	entries, err := os.ReadDir(path)
@@ -168,7 +162,7 @@ func unborn(entries []fs.DirEntry) bool {
 		case n == lockName:
 			locked = true
 		case strings.HasPrefix(n, "."+versionName):
-		case n == "ledger", n == "queue", n == "archive", n == "files", n == "exports", n == incomingDir:
+		case n == ledgerDir, n == queueDir, n == archiveDir, n == filesDir, n == exportsDir, n == incomingDir:
 			begun = true
 		default:
 			return false
@@ -295,22 +289,22 @@ func (d *Dir) Path() string { return d.path }
 func (d *Dir) JobFile() string { return filepath.Join(d.path, jobName) }
 
 // Ledger is the path of the ledger's directory.
-func (d *Dir) Ledger() string { return filepath.Join(d.path, "ledger") }
+func (d *Dir) Ledger() string { return filepath.Join(d.path, ledgerDir) }
 
 // Queue is the path of the embedded queues' directory.
-func (d *Dir) Queue() string { return filepath.Join(d.path, "queue") }
+func (d *Dir) Queue() string { return filepath.Join(d.path, queueDir) }
 
 // Archive is the path of the directory of WARC files.
-func (d *Dir) Archive() string { return filepath.Join(d.path, "archive") }
+func (d *Dir) Archive() string { return filepath.Join(d.path, archiveDir) }
 
 // Files is the path of the directory of plain files.
-func (d *Dir) Files() string { return filepath.Join(d.path, "files") }
+func (d *Dir) Files() string { return filepath.Join(d.path, filesDir) }
 
 // incoming is the path of the directory of bodies that are not whole or have no name yet.
 func (d *Dir) incoming() string { return filepath.Join(d.path, incomingDir) }
 
 // Exports is the path of the directory of exports that were not given another place.
-func (d *Dir) Exports() string { return filepath.Join(d.path, "exports") }
+func (d *Dir) Exports() string { return filepath.Join(d.path, exportsDir) }
 
 // LogFile is the path of the log.
 func (d *Dir) LogFile() string { return filepath.Join(d.path, "trawl.log") }

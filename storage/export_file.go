@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"golang.org/x/sys/unix"
 
 	"trawl/crawler"
 )
@@ -40,7 +37,6 @@ func WriteExport(ctx context.Context, path string, write func(io.Writer) (int64,
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return 0, fmt.Errorf("export to %s: it is a directory; name a file in it", path)
 	}
-	removeStale(linkTarget(path))
 	err = writeFile(ctx, path, 0o666, func(file *os.File) (err error) {
 		n, err = compressed(file, isGzip(path), write)
 		return errors.Join(err, ctx.Err())
@@ -62,15 +58,6 @@ func whileAlive(ctx context.Context, rows iter.Seq2[*crawler.Row, error]) iter.S
 	}
 }
 
-// writeFile makes a file appear whole, and writes to what is not a plain file (a pipe, a device) directly: putting a file
-// in its place would take it away from everybody.
-func writeFile(ctx context.Context, path string, mode fs.FileMode, write func(*os.File) error) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeDirectly(ctx, path, write)
-	}
-	return fsyncer(osFsync).replaceFile(path, mode, write)
-}
-
 func compressed(w io.Writer, compress bool, write func(io.Writer) (int64, error)) (int64, error) {
 	if !compress {
 		return write(w)
@@ -82,35 +69,4 @@ func compressed(w io.Writer, compress bool, write func(io.Writer) (int64, error)
 		err = errors.Join(z.Close(), out.Flush())
 	}
 	return n, err
-}
-
-// pipeLook is the time between two looks whether a named pipe has a reader.
-const pipeLook = 100 * time.Millisecond
-
-// writeDirectly writes to a pipe or a device. A named pipe is waited for until it has a reader.
-func writeDirectly(ctx context.Context, path string, write func(*os.File) error) error {
-	f, err := openPipe(ctx, path)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	// A device without deadlines (a disk) takes what it is given.
-	defer context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })()
-	return errors.Join(write(f), f.Close())
-}
-
-// openPipe opens without waiting in the system, where nothing could end the waiting.
-func openPipe(ctx context.Context, path string) (*os.File, error) {
-	t := time.NewTicker(pipeLook)
-	defer t.Stop()
-	for {
-		f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
-		if !errors.Is(err, unix.ENXIO) {
-			return f, err
-		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("nobody reads %s: %w", path, ctx.Err())
-		}
-	}
 }

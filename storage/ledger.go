@@ -23,8 +23,8 @@ import (
 
 // Versions of keys and values. They go up when an older trawl would misread them.
 const (
-	// ledgerSchema is the newest that this trawl reads.
-	ledgerSchema = schemaRestored
+	// Schema is the newest that this trawl reads.
+	Schema = schemaRestored
 	// schemaFresh is that of a new ledger.
 	schemaFresh = 1
 	// schemaRestored is that of a restored ledger: a trawl that does not know of restoring would take the turns of
@@ -202,8 +202,8 @@ func (l *Ledger) begin() error {
 	switch {
 	case err != nil:
 		return err
-	case found && schema > ledgerSchema:
-		return fmt.Errorf("ledger %s is %w (schema %d, this trawl knows up to %d); use that trawl", l.dir, ErrNewer, schema, ledgerSchema)
+	case found && schema > Schema:
+		return fmt.Errorf("ledger %s is %w (schema %d, this trawl knows up to %d); use that trawl", l.dir, ErrNewer, schema, Schema)
 	case found:
 		l.clock, _, err = l.metaTime(l.db, metaClock)
 		return err

@@ -85,35 +85,28 @@ func (l *Ledger) metaLife(r pebble.Reader, name string, to *crawler.Life) (found
 	return found, err
 }
 
-// BackupInfo is what a backup says of itself.
-type BackupInfo struct {
-	Format   int                 `json:"format"`
-	Trawl    string              `json:"trawl"` // version of the program that made it
-	Layout   int                 `json:"layout"`
-	Schema   uint64              `json:"schema"`
-	Taken    time.Time           `json:"taken"`
+// Summary is what is told of a ledger without reading its rows.
+type Summary struct {
 	Life     string              `json:"life"`
 	Origin   string              `json:"origin"`
-	Restored time.Time           `json:"restored,omitzero"` // when the ledger that was copied was restored itself
+	Restored time.Time           `json:"restored,omitzero"` // when the ledger was restored from a copy
 	Clock    time.Time           `json:"clock"`             // of the scheduler, at the newest commit
 	Position uint64              `json:"position"`          // of the result log, settled up to here
 	Job      string              `json:"job"`
 	Kind     crawler.Kind        `json:"kind"`
-	Archive  crawler.ArchiveKind `json:"archive"` // where the bodies are that are not in it
+	Archive  crawler.ArchiveKind `json:"archive"` // where the bodies are
 	Finished time.Time           `json:"finished,omitzero"`
 	Rows     int64               `json:"rows"`
 	Hosts    int64               `json:"hosts"`
 	Counts   map[string]int64    `json:"counts"` // rows by outcome
-	Files    int                 `json:"files"`  // of the ledger
-	Bytes    int64               `json:"bytes"`  // of these files
 }
 
-// summary reads what a backup tells of a ledger.
-func (l *Ledger) summary() (m BackupInfo, err error) {
+// Summary reads it, and the version of the ledger's keys and values; see [Schema].
+func (l *Ledger) Summary() (m Summary, schema uint64, err error) {
 	var s crawler.LedgerState
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	schema, _, err := l.metaUint(snap, metaSchema)
+	schema, _, err = l.metaUint(snap, metaSchema)
 	for _, read := range []func() error{
 		func() error { return l.lineage(snap, &s) },
 		func() (err error) { s.Clock, _, err = l.metaTime(snap, metaClock); return },
@@ -126,10 +119,10 @@ func (l *Ledger) summary() (m BackupInfo, err error) {
 		}
 	}
 	if err != nil {
-		return m, err
+		return m, 0, err
 	}
-	m = BackupInfo{
-		Schema: schema, Life: s.Life.String(), Origin: s.Origin.String(), Restored: s.Restored, Clock: s.Clock, Position: s.Position,
+	m = Summary{
+		Life: s.Life.String(), Origin: s.Origin.String(), Restored: s.Restored, Clock: s.Clock, Position: s.Position,
 		Job: s.State.Job.Name, Kind: s.State.Job.Kind, Archive: s.State.Job.Archive, Finished: s.State.Finished, Rows: s.Tallies.Seen(), Hosts: s.Tallies.Hosts,
 		Counts: make(map[string]int64),
 	}
@@ -138,5 +131,5 @@ func (l *Ledger) summary() (m BackupInfo, err error) {
 			m.Counts[crawler.Outcome(o).String()] = n
 		}
 	}
-	return m, nil
+	return m, schema, nil
 }

@@ -32,7 +32,7 @@ func TestALedgerOnAFullDiskIsNotOpened(t *testing.T) {
 			m := storagetest.NewModel(20)
 			l := open(t, "ledger", small(mem))
 			for range 20 {
-				commit(t, l, m.Step())
+				storagetest.Commit(t, l, m.Step())
 			}
 			left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 0}) // the log alone
 			var full atomic.Bool

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestWhatIsKeptOfADomain(t *testing.T) {
@@ -29,7 +30,7 @@ func TestWhatIsKeptOfADomain(t *testing.T) {
 		Logins: []crawler.Login{{Host: "a.example:8080", Scheme: "https", Credentials: "me:pw"}},
 	}
 	read("a.example", nil)
-	commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d, {Domain: "b.example"}}})
+	storagetest.Commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d, {Domain: "b.example"}}})
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +41,6 @@ func TestWhatIsKeptOfADomain(t *testing.T) {
 		t.Errorf("%v %v", b.Differences, err)
 	}
 	d.Cookies, d.Logins = nil, nil
-	commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d}})
+	storagetest.Commit(t, l, &crawler.Changes{Domains: []crawler.DomainState{d}})
 	read("a.example", nil)
 }

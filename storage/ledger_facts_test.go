@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 func TestFactsOfAURL(t *testing.T) {
@@ -43,7 +44,7 @@ func TestFactsTellTheWayFromTheSeed(t *testing.T) {
 	for i := range crawler.MaxChain + 2 {
 		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("http://a.test/b/" + strings.Repeat("x", i))}, Via: via, Sequence: uint64(i + 1)}
 		via = r.URL.String()
-		commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, State: &crawler.JobState{Job: job}, Scope: []crawler.ScopeSeed{"prefix a.test/b/", "prefix a.test/c/"}})
+		storagetest.Commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, State: &crawler.JobState{Job: job}, Scope: []crawler.ScopeSeed{"prefix a.test/b/", "prefix a.test/c/"}})
 	}
 	for n, want := range map[int]int{0: 0, 1: 1, crawler.MaxChain: crawler.MaxChain, crawler.MaxChain + 1: crawler.MaxChain} {
 		f, err := l.Facts(crawler.MustParse("http://a.test/b/" + strings.Repeat("x", n)))

@@ -254,3 +254,22 @@ func (l *Ledger) Beyond(h crawler.Host, depth int) (int64, error) {
 	}
 	return n, l.failure()
 }
+
+// EachRobots calls visit for the robots file of each host and scheme, in the order of hosts, until it returns an error.
+func (l *Ledger) EachRobots(visit func(crawler.HostKey, crawler.HostRobots) error) error {
+	c, err := l.cursor(l.db, kindRobots)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for c.next() {
+		f, err := decodeRobots(c.it.Value())
+		if err != nil {
+			return l.damage(fmt.Sprintf("robots file of host %016x", uint64(c.host())), err)
+		}
+		if err := visit(c.host(), f); err != nil {
+			return err
+		}
+	}
+	return c.err()
+}

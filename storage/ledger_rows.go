@@ -31,9 +31,10 @@ func (l *Ledger) All() iter.Seq2[*crawler.Row, error] {
 
 // RowsOf reads the rows of some hosts as All does, in the same order, and none of the others on its way.
 func (l *Ledger) RowsOf(hosts ...crawler.Host) iter.Seq2[*crawler.Row, error] {
-	wanted := hostSet(hosts)
-	keys := make([]crawler.HostKey, 0, len(wanted))
-	for h := range wanted {
+	wanted := make(map[crawler.Host]bool, len(hosts))
+	keys := make([]crawler.HostKey, 0, len(hosts))
+	for _, h := range hosts {
+		wanted[h] = true
 		keys = append(keys, h.Key())
 	}
 	slices.Sort(keys)

@@ -35,7 +35,7 @@ func crowded(t *testing.T) *Ledger {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	m := storagetest.NewModel(7)
 	for range 60 {
-		commit(t, l, m.Step())
+		storagetest.Commit(t, l, m.Step())
 	}
 	return l
 }
@@ -122,7 +122,7 @@ func TestALongReadingHoldsUpNeitherCommitsNorMemory(t *testing.T) {
 				}
 				c.Rows = append(c.Rows, change)
 			}
-			commit(t, l, &c)
+			storagetest.Commit(t, l, &c)
 		}
 	}
 	write(1)

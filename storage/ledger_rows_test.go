@@ -53,7 +53,7 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 			if c.leased {
 				change.Turns = []crawler.TurnState{{ID: crawler.TurnID{1}, Host: h.Host, URLs: []uint64{9, r.Key().URL, 5}}}
 			}
-			commit(t, l, change)
+			storagetest.Commit(t, l, change)
 			one, found, err := l.Row(r.URL)
 			if err != nil || !found || one.Outcome != c.want || one.Reason != c.reason {
 				t.Errorf("Row says %v, %v, %v", one, found, err)
@@ -78,7 +78,7 @@ func TestAllReadsTheMomentItBegan(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	put := func(url string) {
 		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url)}}
-		commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}})
+		storagetest.Commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}})
 	}
 	put("https://a.example/1")
 	put("https://b.example/1")
@@ -101,7 +101,7 @@ func TestAllReadsTheMomentItBegan(t *testing.T) {
 func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	m := storagetest.NewModel(21)
-	commit(t, l, m.Step())
+	storagetest.Commit(t, l, m.Step())
 	done := make(chan struct{})
 	var reader sync.WaitGroup
 	reader.Go(func() {
@@ -125,7 +125,7 @@ func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 		}
 	})
 	for range 150 {
-		commit(t, l, m.Step())
+		storagetest.Commit(t, l, m.Step())
 	}
 	close(done)
 	reader.Wait()

@@ -38,13 +38,6 @@ func open(tb testing.TB, dir string, o LedgerOptions) *Ledger {
 	return l
 }
 
-func commit(tb testing.TB, l *Ledger, c *crawler.Changes) {
-	tb.Helper()
-	if err := l.Commit(c); err != nil {
-		tb.Fatal(err)
-	}
-}
-
 // check compares a ledger with the model of it, and lets it check itself.
 func check(tb testing.TB, m *storagetest.Model, l *Ledger) {
 	tb.Helper()
@@ -72,7 +65,7 @@ func TestTheLedgerAnswersAsTheModel(t *testing.T) {
 		m := storagetest.NewModel(seed)
 		l := open(t, "ledger", small(fs))
 		for i := range 400 {
-			commit(t, l, m.Step())
+			storagetest.Commit(t, l, m.Step())
 			m.CheckDue(t, l, 1+i%7)
 			switch {
 			case i%97 == 50:
@@ -96,7 +89,7 @@ func TestWhatWasCommittedSurvivesAPowerCut(t *testing.T) {
 	m := storagetest.NewModel(11)
 	l := open(t, "ledger", small(fs))
 	for i := range 120 {
-		commit(t, l, m.Step())
+		storagetest.Commit(t, l, m.Step())
 		if i%20 != 19 {
 			continue
 		}
@@ -122,7 +115,7 @@ func TestACommitThatIsCutOffIsThereWholeOrNotAtAll(t *testing.T) {
 		cut.Go(func() {
 			clone = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(uint64(i), 2))})
 		})
-		commit(t, l, change)
+		storagetest.Commit(t, l, change)
 		cut.Wait()
 		again := open(t, "ledger", small(clone))
 		s, err := again.Load(t.Context())
@@ -150,8 +143,8 @@ func TestAFreshLedgerHasALifeThatItKeeps(t *testing.T) {
 	if !first.Fresh || first.Life == (crawler.Life{}) || !first.Clock.IsZero() {
 		t.Errorf("a new ledger says %+v", first)
 	}
-	commit(t, l, &crawler.Changes{Now: time.Unix(50, 0)})
-	commit(t, l, &crawler.Changes{Now: time.Unix(20, 0)})
+	storagetest.Commit(t, l, &crawler.Changes{Now: time.Unix(50, 0)})
+	storagetest.Commit(t, l, &crawler.Changes{Now: time.Unix(20, 0)})
 	closeLedger(t, l)
 	again, err := open(t, dir, LedgerOptions{}).Load(t.Context())
 	if err != nil {
@@ -180,7 +173,7 @@ func TestALedgerInUseIsRefusedWithItsName(t *testing.T) {
 func TestALedgerOfANewerTrawlIsRefused(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, "ledger", small(fs))
-	if err := l.db.Set(appendMeta(nil, metaSchema), []byte{ledgerSchema + 1}, pebble.Sync); err != nil {
+	if err := l.db.Set(appendMeta(nil, metaSchema), []byte{Schema + 1}, pebble.Sync); err != nil {
 		t.Fatal(err)
 	}
 	closeLedger(t, l)
@@ -214,7 +207,7 @@ func TestALedgerForReadingOnlyReadsAndRefusesToCommit(t *testing.T) {
 	}
 	m := storagetest.NewModel(13)
 	l := open(t, dir, LedgerOptions{})
-	commit(t, l, m.Step())
+	storagetest.Commit(t, l, m.Step())
 	closeLedger(t, l)
 	l = open(t, dir, LedgerOptions{ReadOnly: true})
 	check(t, m, l)
@@ -237,7 +230,7 @@ func TestADamagedLedgerIsAnErrorThatSaysWhatToDo(t *testing.T) {
 				m := storagetest.NewModel(14)
 				l := open(t, dir, LedgerOptions{})
 				for range 50 {
-					commit(t, l, m.Step())
+					storagetest.Commit(t, l, m.Step())
 				}
 				closeLedger(t, l)
 				damage(t, filepath.Join(dir, pattern), harm)
@@ -300,7 +293,7 @@ func TestAfterAFailedWriteNothingIsTakenAnyMore(t *testing.T) {
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	l := open(t, "ledger", o)
 	for range 20 {
-		commit(t, l, m.Step())
+		storagetest.Commit(t, l, m.Step())
 	}
 	before := m.Position
 	full.Store(true)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/storagetest"
 )
 
 // planted is a ledger that balances, with one of everything: a host with rows of several outcomes, one of
@@ -59,7 +60,7 @@ func plant(t *testing.T) *planted {
 	}
 	c.Names.Given = append(c.Names.Given, crawler.GivenName{Key: "further", URL: p.got.URL})
 	c.Names.Aliases = []crawler.Alias{{Of: p.got.Key(), Sequence: 6, Name: "FURTHER"}}
-	commit(t, p.Ledger, c)
+	storagetest.Commit(t, p.Ledger, c)
 	return p
 }
 
@@ -217,19 +218,19 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 		"the tallies miscount": {
 			func(p *planted) {
 				p.tallies.Counts[crawler.Waiting]++
-				commit(p.t, p.Ledger, &crawler.Changes{Tallies: &p.tallies})
+				storagetest.Commit(p.t, p.Ledger, &crawler.Changes{Tallies: &p.tallies})
 			},
 			"tallies: 3 waiting, but 2 were counted",
 		},
 		"the tallies miscount bytes": {
 			func(p *planted) {
 				p.tallies.Bytes = 7
-				commit(p.t, p.Ledger, &crawler.Changes{Tallies: &p.tallies})
+				storagetest.Commit(p.t, p.Ledger, &crawler.Changes{Tallies: &p.tallies})
 			},
 			"tallies: 7 bytes, but 100 were counted",
 		},
 		"the sequence lags behind": {
-			func(p *planted) { commit(p.t, p.Ledger, &crawler.Changes{Sequence: 4}) },
+			func(p *planted) { storagetest.Commit(p.t, p.Ledger, &crawler.Changes{Sequence: 4}) },
 			"sequence 5 was used, but the last one noted is 4",
 		},
 		"a name is damaged": {
@@ -272,7 +273,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				old := p.idle
 				p.idle.RobotsWait, p.idle.Errands = true, 0
-				commit(p.t, p.Ledger, &crawler.Changes{Hosts: []crawler.HostChange{{Old: &old, New: &p.idle}},
+				storagetest.Commit(p.t, p.Ledger, &crawler.Changes{Hosts: []crawler.HostChange{{Old: &old, New: &p.idle}},
 					EndErrands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: crawler.MustParse("https://idle.example/robots.txt"), Count: 1}}})
 			},
 			"1 hosts wait for one, but there are 0",

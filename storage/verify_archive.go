@@ -192,7 +192,7 @@ func (v *archiveVerifier) oneRow(r *crawler.Row) error {
 func (v *archiveVerifier) plainFile(r *crawler.Row, p *pointer) error {
 	err := checkStoredName(r.Archive.File)
 	if err == nil {
-		err = verifyRecord(v.dir, r.Archive, p.digest, p.bytes)
+		err = VerifyCut(v.dir, r.Archive, p.digest, p.bytes)
 	}
 	switch {
 	case err == nil:
@@ -267,42 +267,33 @@ func (v *archiveVerifier) arrived(r *crawler.Row) bool {
 		return false
 	}
 	l := crawler.Locator{File: crawler.BodyName(r.URL, r.Digest), Length: r.Archive.Length}
-	return verifyRecord(v.dir, l, r.Digest, -1) == nil
+	return VerifyRecord(v.dir, l, r.Digest) == nil
 }
 
 // allRobots takes the locators of robots files. One that redirects elsewhere has a record, too.
 func (v *archiveVerifier) allRobots() error {
-	c, err := v.l.cursor(v.l.db, kindRobots)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	for c.next() && v.ctx.Err() == nil {
-		f, err := decodeRobots(c.it.Value())
-		if err != nil {
-			return v.l.damage(fmt.Sprintf("robots file of host %016x", uint64(c.host())), err)
-		}
+	err := v.l.EachRobots(func(h crawler.HostKey, f crawler.HostRobots) error {
 		scheme := slices.Index(robotsSchemes[:], f.Scheme)
-		if f.Archive.IsZero() || scheme < 0 || strings.HasPrefix(f.Archive.File, filesDir+"/") {
-			continue
+		if v.ctx.Err() != nil || f.Archive.IsZero() || scheme < 0 || strings.HasPrefix(f.Archive.File, filesDir+"/") {
+			return v.ctx.Err()
 		}
 		v.Robots++
-		p := pointer{
+		return v.pointers.add(pointer{
 			file: v.number(f.Archive.File), offset: f.Archive.Offset, length: f.Archive.Length, bytes: -1,
-			key: crawler.URLKey{Host: c.host()}, robots: byte(1 + scheme),
-		}
-		if err := v.pointers.add(p); err != nil {
-			return err
-		}
+			key: crawler.URLKey{Host: h}, robots: byte(1 + scheme),
+		})
+	})
+	if err == nil {
+		err = v.ctx.Err()
 	}
-	return errors.Join(c.err(), v.ctx.Err())
+	return err
 }
 
 // missingFiles takes the pointers into WARC files that are not there.
 func (v *archiveVerifier) missingFiles() error {
 	for p := v.pointers.peek(); p != nil && p.file != plainFiles; p = v.pointers.peek() {
 		name := v.names[p.file]
-		if fetcher := fetcherOf(name); v.remote(fetcher) {
+		if fetcher := FetcherOf(name); v.remote(fetcher) {
 			v.shipping(fetcher, p)
 		} else {
 			v.broken(p, name, fs.ErrNotExist)
@@ -349,12 +340,6 @@ func (v *archiveVerifier) plainOrphans() (err error) {
 // remote reports whether a fetcher has a directory of its own, from which its files are shipped.
 func (v *archiveVerifier) remote(fetcher string) bool { return fetcher != "" && fetcher != v.o.Local }
 
-// fetcherOf is the fetcher that wrote a WARC file, "" where the name does not tell.
-func fetcherOf(name string) string {
-	n, _ := parseWARCName(strings.TrimPrefix(name, archiveDir+"/"))
-	return n.prefix
-}
-
 func (v *archiveVerifier) shipping(fetcher string, p *pointer) {
 	v.Shipping[fetcher]++
 	v.lost(p)
@@ -378,8 +363,8 @@ func (v *archiveVerifier) lost(p *pointer) {
 		v.gone(p.key)
 		return
 	}
-	if h, found, err := v.l.host(v.l.db, p.key.Host); err == nil && found && v.o.GoneRobots != nil {
-		v.o.GoneRobots(h.Host, robotsSchemes[p.robots-1])
+	if h, found := v.host(p.key.Host); found && v.o.GoneRobots != nil {
+		v.o.GoneRobots(h, robotsSchemes[p.robots-1])
 	}
 }
 
@@ -389,16 +374,24 @@ func (v *archiveVerifier) gone(k crawler.URLKey) {
 	}
 }
 
+// host is the host with a key, where the ledger has it.
+func (v *archiveVerifier) host(k crawler.HostKey) (crawler.Host, bool) {
+	for h, err := range v.l.HostsFrom(k) {
+		return h.Host, err == nil && h.Host.Key() == k
+	}
+	return "", false
+}
+
 // owner is who points to the record, in words.
 func (v *archiveVerifier) owner(p *pointer) string {
 	if p.robots > 0 {
 		name := fmt.Sprintf("%016x", uint64(p.key.Host))
-		if h, found, err := v.l.host(v.l.db, p.key.Host); err == nil && found {
-			name = string(h.Host)
+		if h, found := v.host(p.key.Host); found {
+			name = string(h)
 		}
 		return "robots.txt (" + robotsSchemes[p.robots-1] + ") of host " + name
 	}
-	if rows, err := v.l.rows(v.l.db, []crawler.URLKey{p.key}); err == nil && rows[0] != nil {
+	if rows, err := v.l.Rows([]crawler.URLKey{p.key}); err == nil && rows[0] != nil {
 		return "row of " + rows[0].URL.String()
 	}
 	return "row " + fmt.Sprintf("%x", binary.BigEndian.AppendUint64(nil, p.key.URL))

@@ -30,9 +30,28 @@ type kept struct {
 }
 
 func newKept(t *testing.T, archive crawler.ArchiveKind) *kept {
-	k := &kept{t: t, dir: t.TempDir(), ledger: open(t, "ledger", small(vfs.NewMem())), job: crawler.NewJob(crawler.Crawl)}
+	l, err := OpenLedger("ledger", LedgerOptions{FS: vfs.NewMem(), CacheBytes: 4 << 20, MemtableBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	k := &kept{t: t, dir: t.TempDir(), ledger: l, job: crawler.NewJob(crawler.Crawl)}
 	k.job.Archive = archive
 	return k
+}
+
+// warcOf writes WARC files, in the name of f1 where no other is given.
+func warcOf(t *testing.T, dir string, o WARCOptions) *WARC {
+	t.Helper()
+	if o.Prefix == "" {
+		o.Prefix = "f1"
+	}
+	w, err := NewWARC(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
 }
 
 // row adds a row whose record lies at the locator.
@@ -43,9 +62,12 @@ func (k *kept) row(url string, l crawler.Locator, change func(*crawler.Row)) *cr
 	if change != nil {
 		change(r)
 	}
-	commit(k.t, k.ledger, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, Sequence: k.next})
+	storagetest.Commit(k.t, k.ledger, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, Sequence: k.next})
 	return r
 }
+
+// archive writes WARC files into the directory.
+func (k *kept) archive(o WARCOptions) *WARC { return warcOf(k.t, k.dir, o) }
 
 // put stores a body that is the URL itself.
 func (k *kept) put(w *WARC, url string) crawler.Locator {
@@ -88,7 +110,7 @@ func (k *kept) want(b *ArchiveBalance, path, text string) {
 // archived has 30 pages in WARC files of fetcher f1, closed.
 func archived(t *testing.T, o WARCOptions) (*kept, []*crawler.Row) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := openWARC(t, k.dir, o)
+	w := k.archive(o)
 	var rows []*crawler.Row
 	for i := range 30 {
 		url := fmt.Sprintf("http://h%d.test/%d", i%3, i)
@@ -141,7 +163,7 @@ func TestEachWayToLoseARecordIsFound(t *testing.T) {
 	})
 	t.Run("another digest", func(t *testing.T) {
 		k, _ := archived(t, WARCOptions{})
-		w := openWARC(t, k.dir, WARCOptions{})
+		w := k.archive(WARCOptions{})
 		k.row("http://h0.test/x", k.put(w, "http://h0.test/x"), func(r *crawler.Row) { r.Digest = storagetest.Digest("another") })
 		b := k.verify()
 		k.want(&b, "/x", ErrDigest.Error())
@@ -170,7 +192,7 @@ func TestEachWayToLoseARecordIsFound(t *testing.T) {
 	})
 	t.Run("another length", func(t *testing.T) {
 		k, rows := archived(t, WARCOptions{})
-		commit(t, k.ledger, &crawler.Changes{Rows: []crawler.RowChange{{Old: rows[3], New: func() *crawler.Row {
+		storagetest.Commit(t, k.ledger, &crawler.Changes{Rows: []crawler.RowChange{{Old: rows[3], New: func() *crawler.Row {
 			r := *rows[3]
 			r.Archive.Length--
 			return &r
@@ -220,7 +242,7 @@ func TestARowWithoutARecordIsFineWhereNoneIsKept(t *testing.T) {
 
 func TestACutBodyIsProvedUpToWhereItWasCut(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := openWARC(t, k.dir, WARCOptions{})
+	w := k.archive(WARCOptions{})
 	x := storagetest.Coded(t, "http://h0.test/cut", "gzip", strings.Repeat("body ", 1000))
 	k.row("http://h0.test/cut", storagetest.Put(t, w, x), func(r *crawler.Row) {
 		r.Truncated, r.Bytes, r.Digest = true, 100, storagetest.Digest(strings.Repeat("body ", 20))
@@ -233,10 +255,11 @@ func TestACutBodyIsProvedUpToWhereItWasCut(t *testing.T) {
 func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
 	far := t.TempDir()
-	w := openWARC(t, far, WARCOptions{Prefix: "far"})
+	w := warcOf(t, far, WARCOptions{Prefix: "far"})
+	var sent *crawler.Row
 	for i := range 4 {
 		url := fmt.Sprintf("http://a.test/%d", i)
-		k.row(url, k.put(w, url), func(r *crawler.Row) { r.Fetcher = "far" })
+		sent = k.row(url, k.put(w, url), func(r *crawler.Row) { r.Fetcher = "far" })
 	}
 	k.row("http://a.test/file", crawler.Locator{File: "files/a.test/file", Length: 4}, func(r *crawler.Row) { r.Fetcher = "near" })
 	b := k.verify()
@@ -246,7 +269,7 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 
 	// A part has arrived; the file is writable while it grows.
 	storagetest.Sync(t, w)
-	name := "archive/" + w.name
+	name := sent.Archive.File
 	whole, err := os.ReadFile(filepath.Join(far, name))
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +278,11 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 	if err != nil || !found {
 		t.Fatal(err)
 	}
-	d := openDepot(t, k.dir)
+	d, err := NewDepot(k.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
 	if err := d.Append(t.Context(), name, 0, strings.NewReader(string(whole)), third.Archive.Offset+50); err != nil {
 		t.Fatal(err)
 	}
@@ -281,11 +308,11 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 
 func TestTheTornEndOfAKilledFetcherHarmsNoRow(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := openWARC(t, k.dir, WARCOptions{})
+	w := k.archive(WARCOptions{})
 	k.row("http://a.test/1", k.put(w, "http://a.test/1"), nil)
 	lost := k.put(w, "http://a.test/2") // settled by nobody
 	storagetest.Sync(t, w)
-	if err := os.Truncate(filepath.Join(k.dir, "archive", w.name), lost.Offset+lost.Length-3); err != nil {
+	if err := os.Truncate(filepath.Join(k.dir, lost.File), lost.Offset+lost.Length-3); err != nil {
 		t.Fatal(err)
 	}
 	b := k.verify()
@@ -296,7 +323,7 @@ func TestTheTornEndOfAKilledFetcherHarmsNoRow(t *testing.T) {
 
 func TestOrphansAreExplainedByKind(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := openWARC(t, k.dir, WARCOptions{})
+	w := k.archive(WARCOptions{})
 	k.put(w, "http://a.test/again")
 	k.row("http://a.test/again", k.put(w, "http://a.test/again"), nil)
 	k.put(w, "http://a.test/unsettled")
@@ -318,10 +345,10 @@ func TestOrphansAreExplainedByKind(t *testing.T) {
 
 func TestRobotsFilesPointToRecordsToo(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := openWARC(t, k.dir, WARCOptions{})
+	w := k.archive(WARCOptions{})
 	l := k.put(w, "http://a.test/robots.txt")
 	robots := func(l crawler.Locator) {
-		commit(t, k.ledger, &crawler.Changes{
+		storagetest.Commit(t, k.ledger, &crawler.Changes{
 			Hosts:  []crawler.HostChange{{New: &crawler.HostState{Host: "a.test"}}},
 			Robots: []crawler.RobotsChange{{Host: "a.test", File: crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsRules, Archive: l}}}},
 		})
@@ -340,7 +367,11 @@ func TestRobotsFilesPointToRecordsToo(t *testing.T) {
 
 func TestPlainFilesAreProved(t *testing.T) {
 	k := newKept(t, crawler.ArchiveFiles)
-	f := openFileArchive(t, k.dir)
+	f, err := NewFiles(k.dir, FilesOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
 	var rows []*crawler.Row
 	for _, url := range []string{"http://a.test/x", "http://a.test/y/x", "http://a.test/z"} {
 		l := storagetest.Put(t, f, storagetest.Exchange(url, url))
@@ -351,7 +382,11 @@ func TestPlainFilesAreProved(t *testing.T) {
 	if b := k.verify(); !b.OK() || b.Verified != 3 || b.Unnamed != 3 {
 		t.Errorf("before they have their names: %+v", b)
 	}
-	bodies := openBodies(t, k.dir)
+	bodies, err := NewBodies(k.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bodies.Close()
 	for _, r := range rows {
 		if err := bodies.Place(t.Context(), r.URL, r.Digest, r.Archive.Length, r.Archive.File); err != nil {
 			t.Fatal(err)

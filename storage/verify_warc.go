@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +32,7 @@ type warcWalk struct {
 }
 
 func (v *archiveVerifier) oneWARC(number uint32) error {
-	w := &warcWalk{archiveVerifier: v, number: number, name: v.names[number], fetcher: fetcherOf(v.names[number])}
+	w := &warcWalk{archiveVerifier: v, number: number, name: v.names[number], fetcher: FetcherOf(v.names[number])}
 	f, err := v.root.Open(w.name)
 	if err != nil {
 		return w.unreadable(err)
@@ -45,7 +44,7 @@ func (v *archiveVerifier) oneWARC(number uint32) error {
 	}
 	v.Files++
 	w.arrives = !isFinal(info)
-	w.reader = warc.NewReader(&contextOnly{v.ctx, f})
+	w.reader = warc.NewReader(Until(v.ctx, f))
 	for {
 		e, err := w.reader.Next()
 		switch {
@@ -112,21 +111,12 @@ func (w *warcWalk) judged(p *pointer, err error) {
 
 // verify reads the record that the reader stands on.
 func (w *warcWalk) verify(e *warc.Entry, p *pointer) error {
-	r := Record{Header: e.Header, Body: e.Block, reader: w.reader, length: p.length, ended: w.ctx.Err}
-	if strings.HasPrefix(e.Get("Content-Type"), "application/http") {
-		block := bufio.NewReader(e.Block)
-		head, err := readHTTPHead(block)
-		if err != nil {
-			return err
-		}
-		r.Head, r.Body = head, block
+	r, err := RecordAt(w.reader, e, p.length, w.ctx.Err)
+	if err != nil {
+		return err
 	}
-	decoded, stored, decodeErr, err := r.digests(p.bytes)
-	switch {
-	case err != nil:
+	if err := r.Verify(p.digest, p.bytes); err != nil {
 		return fmt.Errorf("record at byte %d: %w", p.offset, err)
-	case !p.digest.IsZero() && decoded != p.digest && stored != p.digest:
-		return fmt.Errorf("record at byte %d: %w", p.offset, errors.Join(ErrDigest, decodeErr))
 	}
 	return w.sameURL(e, p)
 }
@@ -154,7 +144,7 @@ func (w *warcWalk) alone(p *pointer) error {
 	if err = errors.Join(err, r.Close()); err != nil {
 		return err
 	}
-	return verifyRecord(w.dir, l, p.digest, p.bytes)
+	return VerifyCut(w.dir, l, p.digest, p.bytes)
 }
 
 // stopped tells of a file that cannot be read on. Records after that place are read one by one.
@@ -233,7 +223,7 @@ func (w *warcWalk) orphanAnswer(e *warc.Entry) (Orphan, error) {
 	if err != nil {
 		return OrphanUnknown, nil
 	}
-	rows, err := w.l.rows(w.l.db, []crawler.URLKey{u.Key()})
+	rows, err := w.l.Rows([]crawler.URLKey{u.Key()})
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,8 @@ var (
 	ErrNewer = errors.New("written by a newer trawl")
 	// ErrNotCrawl: there is no crawl in the directory.
 	ErrNotCrawl = errors.New("not a crawl directory")
+	// ErrHoldsCrawl: a backup is not restored over something that is there.
+	ErrHoldsCrawl = errors.New("not empty")
 	// ErrDamaged: what is stored cannot be read as what it should be.
 	ErrDamaged = errors.New("damaged")
 	// ErrUnwritable: a write failed, and nothing more is written. What was committed before is safe.

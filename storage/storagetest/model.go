@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"maps"
@@ -577,4 +578,24 @@ func (m *Model) checkQueue(tb testing.TB, l Ledger, h crawler.Host, maxDepth, n 
 	if !nextRetry.Equal(next) {
 		tb.Errorf("Queue(%s, depth %d, %d): next retry at %v, not %v", h, maxDepth, n, nextRetry, next)
 	}
+}
+
+// Commit commits a change, which a ledger must take.
+func Commit(tb testing.TB, l interface{ Commit(*crawler.Changes) error }, c *crawler.Changes) {
+	tb.Helper()
+	if err := l.Commit(c); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Load loads what a ledger says of itself.
+func Load(tb testing.TB, l interface {
+	Load(context.Context) (crawler.LedgerState, error)
+}) crawler.LedgerState {
+	tb.Helper()
+	s, err := l.Load(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
