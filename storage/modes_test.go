@@ -1,4 +1,4 @@
-package storage
+package storage_test
 
 import (
 	"io/fs"
@@ -6,14 +6,22 @@ import (
 	"testing"
 
 	"trawl/crawler/disktest"
+	"trawl/storage"
 	"trawl/storage/storagetest"
 )
 
 func TestWhatTheUserAskedForFollowsTheUmaskAndTheRestIsPrivate(t *testing.T) {
 	file, dir := disktest.UsualModes(t)
 	path := filepath.Join(t.TempDir(), "a.trawl")
-	d := openDir(t, path, true)
-	w := openWARC(t, path, WARCOptions{Prefix: "f"})
+	d, err := storage.OpenDir(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	w, err := storage.NewWARC(path, storage.WARCOptions{Prefix: "f"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	storagetest.Put(t, w, storagetest.Exchange("http://example.com/", "body"))
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
