@@ -78,23 +78,23 @@ type checker struct {
 }
 
 func (c *checker) prove(ctx context.Context) (err error) {
-	ledger, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	l, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
-	if err := c.balance(ctx, ledger); err != nil {
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := c.balance(ctx, l); err != nil {
 		return err
 	}
-	if err := c.archive(ctx, ledger); err != nil {
+	if err := c.archive(ctx, l); err != nil {
 		return err
 	}
 	c.report.OK = c.report.Balances && len(c.report.Problems) == 0 && len(c.report.Shipping) == 0
 	return nil
 }
 
-func (c *checker) balance(ctx context.Context, ledger *storage.Ledger) error {
-	b, err := ledger.Verify(ctx)
+func (c *checker) balance(ctx context.Context, l *storage.Ledger) error {
+	b, err := l.Verify(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,12 +107,12 @@ func (c *checker) balance(ctx context.Context, ledger *storage.Ledger) error {
 	return nil
 }
 
-func (c *checker) archive(ctx context.Context, ledger *storage.Ledger) error {
-	loaded, err := ledger.Load(ctx)
+func (c *checker) archive(ctx context.Context, l *storage.Ledger) error {
+	loaded, err := l.Load(ctx)
 	if err != nil {
 		return err
 	}
-	b, err := storage.VerifyArchive(ctx, c.dir.Path(), ledger, storage.ArchiveOptions{
+	b, err := storage.VerifyArchive(ctx, c.dir.Path(), l, storage.ArchiveOptions{
 		Job: &loaded.State.Job, Local: localFetcher, Gone: c.gone,
 		GoneRobots: c.goneRobots,
 	})
@@ -159,24 +159,24 @@ func (c *checker) repair(ctx context.Context) (err error) {
 	if !c.report.Balances {
 		return nil
 	}
-	ledger, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{})
+	l, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ledger.Close()) }()
+	defer func() { err = errors.Join(err, l.Close()) }()
 	r := &c.report
 	if r.LeftToRepair == 0 { // no row needs them any more
-		if c.lost.Files, err = unshipped(c.dir.Path(), ledger); err != nil {
+		if c.lost.Files, err = unshipped(c.dir.Path(), l); err != nil {
 			return err
 		}
 	}
-	if r.WaitAgain, err = scheduler.Repair(ctx, ledger, c.lost); err != nil {
+	if r.WaitAgain, err = scheduler.Repair(ctx, l, c.lost); err != nil {
 		return err
 	}
 	for _, schemes := range c.lost.Robots {
 		r.RobotsMended += int64(len(schemes))
 	}
-	b, err := ledger.Verify(ctx)
+	b, err := l.Verify(ctx)
 	if err != nil {
 		return err
 	}

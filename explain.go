@@ -31,7 +31,7 @@ func Explain(ctx context.Context, target string, keys *cluster.Keyring, u crawle
 	if !isDir(target) || !errors.Is(err, cluster.ErrNotRunning) {
 		return e, err
 	}
-	ledger, done, err := openAtRest(target)
+	l, done, err := openAtRest(target)
 	if errors.Is(err, storage.ErrNotCrawl) {
 		err = usageError(err)
 	}
@@ -39,11 +39,11 @@ func Explain(ctx context.Context, target string, keys *cluster.Keyring, u crawle
 		return Explanation{}, err
 	}
 	defer done()
-	return explainAtRest(ledger, u)
+	return explainAtRest(l, u)
 }
 
-func explainAtRest(ledger *storage.Ledger, u crawler.URL) (Explanation, error) {
-	f, err := ledger.Facts(u)
+func explainAtRest(l *storage.Ledger, u crawler.URL) (Explanation, error) {
+	f, err := l.Facts(u)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -38,7 +38,7 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	if place := filepath.Dir(o.Out); o.Out != "-" && !isDir(place) {
 		return 0, fmt.Errorf("-o %s: there is no directory %s: make it, or choose another place", o.Out, place)
 	}
-	ledger, done, err := openAtRest(dir)
+	l, done, err := openAtRest(dir)
 	switch {
 	case errors.Is(err, storage.ErrInUse):
 		return exportRunning(ctx, dir, o, q)
@@ -47,10 +47,10 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	}
 	defer done()
 	if o.Out == "-" {
-		n, err := storage.Export(o.Stdout, q.format, q.rows(ledger))
+		n, err := storage.Export(o.Stdout, q.format, q.rows(l))
 		return n, unlessLeft(err)
 	}
-	n, err := storage.ExportFile(ctx, o.Out, q.format, q.rows(ledger))
+	n, err := storage.ExportFile(ctx, o.Out, q.format, q.rows(l))
 	if err != nil {
 		return 0, fmt.Errorf("export %s: %w", o.Out, err)
 	}

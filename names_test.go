@@ -161,12 +161,12 @@ func (l *listed) remembers(job trawl.Job, rule crawler.NameRule) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{})
+	first, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{})
 	if err != nil {
 		l.t.Fatal(errors.Join(err, dir.Close()))
 	}
-	err = ledger.Commit(&crawler.Changes{Now: time.Now().UTC().Round(0), State: &crawler.JobState{Job: job, Given: job, Names: &rule}})
-	if err = errors.Join(err, ledger.Close(), dir.Close()); err != nil {
+	err = first.Commit(&crawler.Changes{Now: time.Now().UTC().Round(0), State: &crawler.JobState{Job: job, Given: job, Names: &rule}})
+	if err = errors.Join(err, first.Close(), dir.Close()); err != nil {
 		l.t.Fatal(err)
 	}
 }

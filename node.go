@@ -290,7 +290,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	return done, err
 }
 
-func (n *Fetcher) openOutbox(a archive) (*storage.Outbox, error) {
+func (n *Fetcher) openOutbox(a bodyArchive) (*storage.Outbox, error) {
 	growing, _ := a.(*storage.WARC) // nil for plain files, which are whole as soon as they have a name
 	return storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
 }

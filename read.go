@@ -41,30 +41,30 @@ func StatusOf(ctx context.Context, target string, keys *cluster.Keyring) (Status
 
 // statusAtRest reads the status of a directory that nobody works in.
 func statusAtRest(ctx context.Context, path string) (Status, error) {
-	ledger, done, err := openAtRest(path)
+	l, done, err := openAtRest(path)
 	if err != nil {
 		return Status{}, err
 	}
 	defer done()
-	l, err := ledger.Load(ctx)
+	at, err := l.Load(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	t, c := &l.Tallies, &l.Tallies.Counts
+	t, c := &at.Tallies, &at.Tallies.Counts
 	s := Status{
-		Job: l.State.Job.Name, Kind: l.State.Job.Kind, State: "stopped",
+		Job: at.State.Job.Name, Kind: at.State.Job.Kind, State: "stopped",
 		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
 		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
 		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
 		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
 	}
-	if !l.State.Finished.IsZero() && !l.Work.Pending() {
-		s.State, s.Finished = "done", l.State.Finished
+	if !at.State.Finished.IsZero() && !at.Work.Pending() {
+		s.State, s.Finished = "done", at.State.Finished
 	}
-	if l.State.Paused {
+	if at.State.Paused {
 		s.WaitsFor = "it is paused, and stays so when it goes on, until trawl resume"
 	}
-	if l.State.Job.Full(t) {
+	if at.State.Job.Full(t) {
 		s.Parked = s.Waiting // as the scheduler counts them
 	}
 	return s, nil
@@ -81,11 +81,11 @@ func openAtRest(path string) (*storage.Ledger, func(), error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
-	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true, CacheBytes: readCache})
+	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true, CacheBytes: readCache})
 	if err != nil {
 		return nil, nil, errors.Join(err, dir.Close())
 	}
-	return ledger, func() { ledger.Close(); dir.Close() }, nil
+	return l, func() { l.Close(); dir.Close() }, nil
 }
 
 // Version is the program's version, from the build.

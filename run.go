@@ -314,14 +314,14 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 	return nil
 }
 
-// archive is a fetcher's archive that can be closed.
-type archive interface {
+// bodyArchive is a fetcher's archive that can be closed.
+type bodyArchive interface {
 	fetcher.Archive
 	Close() error
 }
 
 // openArchive opens the archive that the job asks for. prefix begins the names of WARC files.
-func openArchive(job *Job, dir, prefix string, log *slog.Logger) (archive, error) {
+func openArchive(job *Job, dir, prefix string, log *slog.Logger) (bodyArchive, error) {
 	switch job.Archive {
 	case crawler.ArchiveWARC:
 		return storage.NewWARC(dir, storage.WARCOptions{Prefix: prefix, Compress: job.Compress, Info: warcInfo(job), Logger: log})

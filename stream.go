@@ -56,12 +56,12 @@ func (c *Crawl) newRowStream(owed crawler.OwedRange) (*rowStream, error) {
 	return openRowStream(c.o.Stdout, c.ledger, owed)
 }
 
-func openRowStream(out io.Writer, ledger *storage.Ledger, owed crawler.OwedRange) (*rowStream, error) {
+func openRowStream(out io.Writer, l *storage.Ledger, owed crawler.OwedRange) (*rowStream, error) {
 	w, err := storage.NewRowWriter(out, storage.FormatJSONL)
 	if err != nil {
 		return nil, err
 	}
-	s := &rowStream{w: w, ledger: ledger, last: owed.Last, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &rowStream{w: w, ledger: l, last: owed.Last, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if owed.First > 0 {
 		s.delivered = owed.First - 1
 	}

@@ -240,11 +240,11 @@ func New(job Job, o Options) (*Crawl, error) {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
 	}
 	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: fileLevel{o.Level}})))
-	ledger, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
+	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}
-	c := &Crawl{given: job, job: job, o: o, dir: dir, log: log, ledger: ledger, seeded: make(chan struct{})}
+	c := &Crawl{given: job, job: job, o: o, dir: dir, log: log, ledger: l, seeded: make(chan struct{})}
 	if err := c.goOn(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -329,4 +329,4 @@ func isDir(path string) bool {
 }
 
 // HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
-func HoldsCrawl(dir string) bool { return isDir(filepath.Join(dir, "ledger")) }
+func HoldsCrawl(dir string) bool { return storage.HoldsLedger(dir) }

@@ -137,7 +137,7 @@ func ledgerFiles(dir string) ([]fs.FileInfo, error) {
 	return files, nil
 }
 
-func writeBackup(ctx context.Context, w io.Writer, info *BackupInfo, dir, ledger string, files []fs.FileInfo) error {
+func writeBackup(ctx context.Context, w io.Writer, info *BackupInfo, dir, from string, files []fs.FileInfo) error {
 	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(backupWindow), zstd.WithLowerEncoderMem(true))
 	if err != nil {
@@ -149,7 +149,7 @@ func writeBackup(ctx context.Context, w io.Writer, info *BackupInfo, dir, ledger
 		b.text(filepath.Join(dir, name), name)
 	}
 	for _, f := range files {
-		b.file(filepath.Join(ledger, f.Name()), backupLedger+f.Name(), f.Size())
+		b.file(filepath.Join(from, f.Name()), backupLedger+f.Name(), f.Size())
 	}
 	b.json(backupEndName, b.sum.end())
 	if b.err != nil {

@@ -291,6 +291,12 @@ func (d *Dir) JobFile() string { return filepath.Join(d.path, jobName) }
 // Ledger is the path of the ledger's directory.
 func (d *Dir) Ledger() string { return filepath.Join(d.path, ledgerDir) }
 
+// HoldsLedger reports whether there is a ledger in a directory, so that its crawl can be gone on with.
+func HoldsLedger(path string) bool {
+	info, err := os.Stat(filepath.Join(path, ledgerDir))
+	return err == nil && info.IsDir()
+}
+
 // Queue is the path of the embedded queues' directory.
 func (d *Dir) Queue() string { return filepath.Join(d.path, queueDir) }
 

@@ -29,14 +29,14 @@ type kept struct {
 	robots []string
 }
 
-func newKept(t *testing.T, archive crawler.ArchiveKind) *kept {
+func newKept(t *testing.T, bodies crawler.ArchiveKind) *kept {
 	l, err := OpenLedger("ledger", LedgerOptions{FS: vfs.NewMem(), CacheBytes: 4 << 20, MemtableBytes: 256 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	k := &kept{t: t, dir: t.TempDir(), ledger: l, job: crawler.NewJob(crawler.Crawl)}
-	k.job.Archive = archive
+	k.job.Archive = bodies
 	return k
 }
 
@@ -66,8 +66,8 @@ func (k *kept) row(url string, l crawler.Locator, change func(*crawler.Row)) *cr
 	return r
 }
 
-// archive writes WARC files into the directory.
-func (k *kept) archive(o WARCOptions) *WARC { return warcOf(k.t, k.dir, o) }
+// warc writes WARC files into the directory.
+func (k *kept) warc(o WARCOptions) *WARC { return warcOf(k.t, k.dir, o) }
 
 // put stores a body that is the URL itself.
 func (k *kept) put(w *WARC, url string) crawler.Locator {
@@ -110,7 +110,7 @@ func (k *kept) want(b *ArchiveBalance, path, text string) {
 // archived has 30 pages in WARC files of fetcher f1, closed.
 func archived(t *testing.T, o WARCOptions) (*kept, []*crawler.Row) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := k.archive(o)
+	w := k.warc(o)
 	var rows []*crawler.Row
 	for i := range 30 {
 		url := fmt.Sprintf("http://h%d.test/%d", i%3, i)
@@ -163,7 +163,7 @@ func TestEachWayToLoseARecordIsFound(t *testing.T) {
 	})
 	t.Run("another digest", func(t *testing.T) {
 		k, _ := archived(t, WARCOptions{})
-		w := k.archive(WARCOptions{})
+		w := k.warc(WARCOptions{})
 		k.row("http://h0.test/x", k.put(w, "http://h0.test/x"), func(r *crawler.Row) { r.Digest = storagetest.Digest("another") })
 		b := k.verify()
 		k.want(&b, "/x", ErrDigest.Error())
@@ -242,7 +242,7 @@ func TestARowWithoutARecordIsFineWhereNoneIsKept(t *testing.T) {
 
 func TestACutBodyIsProvedUpToWhereItWasCut(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := k.archive(WARCOptions{})
+	w := k.warc(WARCOptions{})
 	x := storagetest.Coded(t, "http://h0.test/cut", "gzip", strings.Repeat("body ", 1000))
 	k.row("http://h0.test/cut", storagetest.Put(t, w, x), func(r *crawler.Row) {
 		r.Truncated, r.Bytes, r.Digest = true, 100, storagetest.Digest(strings.Repeat("body ", 20))
@@ -308,7 +308,7 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 
 func TestTheTornEndOfAKilledFetcherHarmsNoRow(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := k.archive(WARCOptions{})
+	w := k.warc(WARCOptions{})
 	k.row("http://a.test/1", k.put(w, "http://a.test/1"), nil)
 	lost := k.put(w, "http://a.test/2") // settled by nobody
 	storagetest.Sync(t, w)
@@ -323,7 +323,7 @@ func TestTheTornEndOfAKilledFetcherHarmsNoRow(t *testing.T) {
 
 func TestOrphansAreExplainedByKind(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := k.archive(WARCOptions{})
+	w := k.warc(WARCOptions{})
 	k.put(w, "http://a.test/again")
 	k.row("http://a.test/again", k.put(w, "http://a.test/again"), nil)
 	k.put(w, "http://a.test/unsettled")
@@ -345,7 +345,7 @@ func TestOrphansAreExplainedByKind(t *testing.T) {
 
 func TestRobotsFilesPointToRecordsToo(t *testing.T) {
 	k := newKept(t, crawler.ArchiveWARC)
-	w := k.archive(WARCOptions{})
+	w := k.warc(WARCOptions{})
 	l := k.put(w, "http://a.test/robots.txt")
 	robots := func(l crawler.Locator) {
 		storagetest.Commit(t, k.ledger, &crawler.Changes{
