@@ -200,7 +200,7 @@ func (w *WARC) syncOnce(target uint64) error {
 	}
 	err := w.syncFile(f)
 	if err == nil && made {
-		err = w.fsync.directory(filepath.Join(w.dir, archiveDir))
+		err = w.fsync.syncDirectory(filepath.Join(w.dir, archiveDir))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

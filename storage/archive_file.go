@@ -188,7 +188,7 @@ func (w *WARC) finishFile() error {
 	err := w.broken
 	if err == nil {
 		if err = w.syncFile(f); err == nil {
-			err = w.fsync.directory(filepath.Join(w.dir, archiveDir))
+			err = w.fsync.syncDirectory(filepath.Join(w.dir, archiveDir))
 		}
 	}
 	if err != nil {
@@ -280,7 +280,7 @@ func (w *WARC) putOwnFile(ctx context.Context, x *crawler.Exchange) (l crawler.L
 		return l, err
 	}
 	l = crawler.Locator{File: archiveDir + "/" + name, Offset: at, Length: length}
-	if err := w.fsync.directory(filepath.Join(w.dir, archiveDir)); err != nil {
+	if err := w.fsync.syncDirectory(filepath.Join(w.dir, archiveDir)); err != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.broken = fmt.Errorf("sync archive: %w", err)

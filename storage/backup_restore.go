@@ -98,7 +98,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, fsync fsyncer) (info B
 	if b.files != info.Files || b.bytes != info.Bytes {
 		return info, damagedBackup(fmt.Errorf("it has %d files of %d bytes in place of %d of %d", b.files, b.bytes, info.Files, info.Bytes))
 	}
-	return info, errors.Join(fsync.directory(filepath.Join(dir, ledgerDir)), fsync.directory(dir))
+	return info, errors.Join(fsync.syncDirectory(filepath.Join(dir, ledgerDir)), fsync.syncDirectory(dir))
 }
 
 func enoughRoom(dir string, need int64) error {

@@ -186,7 +186,7 @@ func (b *Bodies) Sync() error {
 	dirs := b.dirs
 	b.dirs = map[string]bool{}
 	b.mu.Unlock()
-	if err := b.fsync.names(b.root, dirs); err != nil {
+	if err := b.fsync.syncAll(b.root, dirs); err != nil {
 		return fmt.Errorf("sync files: %w", err)
 	}
 	return nil

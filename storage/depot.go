@@ -77,7 +77,7 @@ func (d *Depot) syncLeft() error {
 			}
 		}
 	}
-	return d.fsync.names(d.root, left)
+	return d.fsync.syncAll(d.root, left)
 }
 
 // Close closes the depot.
@@ -179,7 +179,7 @@ func (d *Depot) append(ctx context.Context, name string, offset int64, r io.Read
 		return errors.Join(err, f.Truncate(offset))
 	}
 	if fresh {
-		return d.fsync.name(d.root, path.Dir(growing))
+		return d.fsync.syncName(d.root, path.Dir(growing))
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (d *Depot) finishWARC(ctx context.Context, name string, size int64, digest 
 	case isFinal(info) && !same:
 		return ErrTaken
 	case isFinal(info): // a crash may have come between this and the sync
-		return d.fsync.name(d.root, name)
+		return d.fsync.syncName(d.root, name)
 	case info.Size() < size:
 		return fmt.Errorf("%d of %d bytes have arrived: %w", info.Size(), size, ErrOffset)
 	case !same:
@@ -233,7 +233,7 @@ func (d *Depot) finishWARC(ctx context.Context, name string, size int64, digest 
 	if err := d.root.Chmod(name, info.Mode().Perm()&^anyoneWrites); err != nil {
 		return err
 	}
-	return d.fsync.name(d.root, name)
+	return d.fsync.syncName(d.root, name)
 }
 
 func (d *Depot) finishFile(ctx context.Context, name string, size int64, digest crawler.Digest) error {
@@ -263,7 +263,7 @@ func (d *Depot) finishFile(ctx context.Context, name string, size int64, digest 
 	if err := d.root.Rename(growing, name); err != nil {
 		return err
 	}
-	return d.fsync.name(d.root, bodiesDir)
+	return d.fsync.syncName(d.root, bodiesDir)
 }
 
 // finishAgain compares with a file that has the name. A crash may have come between its renaming and the sync.
@@ -278,7 +278,7 @@ func (d *Depot) finishAgain(ctx context.Context, at, growing string, size int64,
 	if err := d.root.Remove(growing); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return d.fsync.name(d.root, bodiesDir)
+	return d.fsync.syncName(d.root, bodiesDir)
 }
 
 func (d *Depot) makeEmpty(name string) error {

@@ -61,7 +61,7 @@ func makeDirsOn(fsync fsyncer, dir string, names ...string) error {
 	if err := makeDirs(dir, names...); err != nil {
 		return err
 	}
-	return fsync.directory(dir)
+	return fsync.syncDirectory(dir)
 }
 
 // Dir is a crawl directory that this process has locked: one job and everything that belongs to it.

@@ -94,7 +94,7 @@ func (d *Dir) Restored() error {
 			return fmt.Errorf("put the backup in its place: %w", err)
 		}
 	}
-	if err := d.fsync.directory(d.path); err != nil {
+	if err := d.fsync.syncDirectory(d.path); err != nil {
 		return err
 	}
 	if err := d.furnish(true); err != nil { // from here on it is a crawl

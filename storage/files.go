@@ -59,7 +59,7 @@ func newFiles(dir string, o FilesOptions, fsync fsyncer) (*Files, error) {
 		}
 	}
 	if err == nil { // a body's name is durable only if that of its directory is
-		err = f.fsync.name(root, incomingDir)
+		err = f.fsync.syncName(root, incomingDir)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("empty the directory of unfinished files: %w", err), root.Close())

@@ -184,7 +184,7 @@ func (f *Files) publish(batch map[string]string) error {
 	var g errgroup.Group
 	g.SetLimit(filesAtOnce)
 	for _, temp := range batch {
-		g.Go(func() error { return f.fsync.name(f.root, temp) })
+		g.Go(func() error { return f.fsync.syncName(f.root, temp) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -194,5 +194,5 @@ func (f *Files) publish(batch map[string]string) error {
 			return err
 		}
 	}
-	return f.fsync.name(f.root, bodiesDir)
+	return f.fsync.syncName(f.root, bodiesDir)
 }

@@ -24,8 +24,8 @@ type fsyncer func(*os.File) error
 // osFsync is the operating system's.
 func osFsync(f *os.File) error { return f.Sync() }
 
-// directory makes durable which names stand in a directory.
-func (s fsyncer) directory(dir string) error {
+// syncDirectory makes durable which names stand in a directory.
+func (s fsyncer) syncDirectory(dir string) error {
 	d, err := os.Open(dir)
 	if err == nil {
 		err = errors.Join(s(d), d.Close())
@@ -51,11 +51,11 @@ func (s fsyncer) makeDir(dir string, mode fs.FileMode) error {
 	if err != nil {
 		return unless(err, fs.ErrExist) // another process was quicker; what is no directory will be noticed
 	}
-	return unless(s.directory(above), fs.ErrPermission) // nobody can sync what he may not read
+	return unless(s.syncDirectory(above), fs.ErrPermission) // nobody can sync what he may not read
 }
 
-// name syncs a file or directory by its name.
-func (s fsyncer) name(root *os.Root, name string) error {
+// syncName syncs a file or directory by its name.
+func (s fsyncer) syncName(root *os.Root, name string) error {
 	f, err := root.Open(name)
 	if err != nil {
 		return err
@@ -63,14 +63,14 @@ func (s fsyncer) name(root *os.Root, name string) error {
 	return errors.Join(s(f), f.Close())
 }
 
-// names syncs files or directories, the longest names first. One that was removed meanwhile, being empty,
+// syncAll syncs files or directories, the longest names first. One that was removed meanwhile, being empty,
 // needs no sync.
-func (s fsyncer) names(root *os.Root, names map[string]bool) error {
+func (s fsyncer) syncAll(root *os.Root, names map[string]bool) error {
 	var g errgroup.Group
 	g.SetLimit(filesAtOnce)
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(names))) {
 		g.Go(func() error {
-			if err := s.name(root, name); !errors.Is(err, fs.ErrNotExist) {
+			if err := s.syncName(root, name); !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			return nil
@@ -120,7 +120,7 @@ func (s fsyncer) replaceFile(path string, mode fs.FileMode, write func(*os.File)
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return s.directory(orHere(dir))
+	return s.syncDirectory(orHere(dir))
 }
 
 func linkTarget(path string) string {

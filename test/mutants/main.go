@@ -42,7 +42,7 @@ func targets() []target {
 			"crawler/trap*.go", "crawler/cookie*.go", "crawler/robots*.go", "crawler/url*.go", "crawler/address.go", "crawler/change.go",
 		}, "crawler"},
 		{"storage", []string{
-			"storage/archive*.go", "storage/files*.go", "storage/depot.go", "storage/outbox.go", "storage/export_file.go", "storage/export_temp.go",
+			"storage/archive*.go", "storage/files*.go", "storage/depot.go", "storage/outbox.go", "storage/export_file.go", "storage/export_temp.go", "storage/fsync_pipe.go",
 		}, "storage"},
 	}
 }
