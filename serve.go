@@ -43,7 +43,7 @@ func (n *schedulerNode) close() error {
 
 // bindOf is where a scheduler listens for gossip; queue and control take the next ports.
 func bindOf(o *Options) (cluster.Bind, error) {
-	b := cluster.DefaultBind(o.Keys.Current())
+	b := cluster.DefaultBind(!o.Keys.IsZero())
 	if o.Bind != "" {
 		var err error
 		if b, err = cluster.ParseBind(o.Bind); err != nil {

@@ -22,8 +22,8 @@ type Bind struct {
 
 // DefaultBind is where a node listens when the user says nothing: on every interface with a secret, on
 // loopback alone without one.
-func DefaultBind(secret Secret) Bind {
-	if secret.IsZero() {
+func DefaultBind(secret bool) Bind {
+	if !secret {
 		return Bind{Host: "127.0.0.1", Port: DefaultPort}
 	}
 	return Bind{Port: DefaultPort}

@@ -64,10 +64,10 @@ func TestBindNext(t *testing.T) {
 }
 
 func TestDefaultBindIsLoopbackWithoutASecret(t *testing.T) {
-	if !DefaultBind(nil).Loopback() {
+	if !DefaultBind(false).Loopback() {
 		t.Error("without a secret the default is reachable from elsewhere")
 	}
-	if b := DefaultBind(Secret("0123456789abcdef")); b.Loopback() {
+	if b := DefaultBind(true); b.Loopback() {
 		t.Errorf("with a secret the default is %v", b)
 	}
 }

@@ -135,7 +135,7 @@ func (b *Broker) Ready() <-chan struct{} { return b.ready }
 func (b *Broker) Refusals() int64 {
 	n := b.refused.count()
 	if b.server.Load() != nil && b.front != nil {
-		n += b.front.refused.count() + b.front.door.cut.count()
+		n += b.front.refused.count() + b.front.door.evicted()
 	}
 	return n
 }

@@ -57,7 +57,7 @@ func listenFront(listen string, conf *tls.Config, behind func() (net.Conn, error
 // run serves until ctx ends; then it cuts every connection and waits for their goroutines.
 func (f *front) run(ctx context.Context) {
 	defer f.refused.flush()
-	defer f.door.cut.flush()
+	defer f.door.flush()
 	stop := context.AfterFunc(ctx, func() { f.listener.Close() })
 	defer stop()
 	var wg sync.WaitGroup

@@ -165,7 +165,7 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	close(c.ready)
 	defer c.refused.flush()
-	defer c.door.cut.flush()
+	defer c.door.flush()
 	return c.serve(ctx, listeners)
 }
 
@@ -214,7 +214,7 @@ func (c *Control) Addr() string {
 
 // Refusals counts connections that failed before their first request, and requests that were turned away:
 // no certificate of this cluster, or sent by a browser.
-func (c *Control) Refusals() int64 { return c.refused.count() + c.door.cut.count() }
+func (c *Control) Refusals() int64 { return c.refused.count() + c.door.evicted() }
 
 // controlLog takes the lines of net/http: mostly handshakes that failed.
 type controlLog struct{ c *Control }

@@ -217,7 +217,7 @@ func (c *ControlClient) explain(ctx context.Context, err error) error {
 	_, unknown := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case unknown, errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
-		return fmt.Errorf("%w at %s: %s", ErrRefused, c.target, tlsAdvice(err, adviceCommand))
+		return fmt.Errorf("%w at %s: %s", ErrRefused, c.target, explainTLS(err, adviceCommand))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%w at %s: it has no secret: leave out --secret-file", ErrRefused, c.target)
 	}

@@ -27,6 +27,7 @@ type door struct {
 	held  int
 }
 
+// newDoor makes one for so many connections at once that read so many bytes together, 0 for any. Who has to make room is counted by cut.
 func newDoor(most, budget int, cut *tally) *door {
 	return &door{most: most, budget: budget, cut: cut, from: make(map[netip.Prefix]*int)}
 }
@@ -43,6 +44,12 @@ type entrant struct {
 	guest *atomic.Int64 // it counts there since it passed; nil before
 	left  bool          // and does not any more
 }
+
+// evicted is how many had to make room.
+func (d *door) evicted() int64 { return d.cut.count() }
+
+// flush logs what was counted and not told yet.
+func (d *door) flush() { d.cut.flush() }
 
 // enter takes a connection in.
 func (d *door) enter(c net.Conn) *entrant {
@@ -160,8 +167,8 @@ func (e *entrant) leave() {
 	}
 }
 
-// count is how many stand at the door.
-func (d *door) count() int {
+// waiting is how many stand at the door.
+func (d *door) waiting() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.queue)

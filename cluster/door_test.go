@@ -68,7 +68,7 @@ func TestTheDoorCutsTheOldestOfTheLargestCrowd(t *testing.T) {
 			t.Errorf("%d from %s: closed is %v", i, c.addr, c.closed)
 		}
 	}
-	if n := d.cut.count(); n != 3 {
+	if n := d.evicted(); n != 3 {
 		t.Errorf("%d cut", n)
 	}
 	var guests atomic.Int64
@@ -137,8 +137,8 @@ func crowd(t *testing.T, addr string, n int) {
 func TestACrowdOfStrangersKeepsNobodyFromTheQueue(t *testing.T) {
 	b, _, ring := guarded(t)
 	crowd(t, b.Addr(), MaxQueueStrangers+20)
-	eventually(t, t.Context(), "the limit leaves its mark", func() bool { return b.front.door.cut.count() >= 20 })
-	if n := b.front.door.count(); n > MaxQueueStrangers {
+	eventually(t, t.Context(), "the limit leaves its mark", func() bool { return b.front.door.evicted() >= 20 })
+	if n := b.front.door.waiting(); n > MaxQueueStrangers {
 		t.Errorf("%d strangers", n)
 	}
 	f := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Keys: ring, Role: RoleFetcher})
@@ -167,7 +167,7 @@ func TestACrowdOfStrangersKeepsNobodyFromTheControl(t *testing.T) {
 			defer func() { cancel(); must(t, <-done) }()
 			<-c.Ready()
 			crowd(t, c.Addr(), MaxControlStrangers+20)
-			eventually(t, t.Context(), "the limit leaves its mark", func() bool { return c.door.cut.count() >= 20 })
+			eventually(t, t.Context(), "the limit leaves its mark", func() bool { return c.door.evicted() >= 20 })
 			asker := client
 			if conf == nil {
 				asker = nil

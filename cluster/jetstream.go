@@ -240,7 +240,7 @@ func (c *Conn) sort(err error) error {
 	case c.o.Broker != nil && (errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF)):
 		return fmt.Errorf("%w: the queue in this process does not know this role's key", ErrRefused)
 	case isTLSRefusal(err):
-		return fmt.Errorf("%w: TLS with the queue failed: %s", ErrRefused, tlsAdvice(err, adviceOf(c.o.Keys)))
+		return fmt.Errorf("%w: TLS with the queue failed: %s", ErrRefused, explainTLS(err, c.o.Keys.advice()))
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, io.EOF), errors.As(err, &op),
 		errors.As(err, &timeout) && timeout.Timeout(), c.o.TLS == nil:
 		return fmt.Errorf("%w: %v", ErrUnreachable, err)

@@ -45,7 +45,7 @@ type login struct {
 }
 
 func newLogin(o *ConnectOptions) (*login, error) {
-	id, err := newIdentity(o.Keys, o.Role, o.Name, time.Now)
+	id, err := o.Keys.identity(o.Role, o.Name)
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
@@ -270,7 +270,7 @@ func (c *Conn) Refusal() error {
 
 // sorted is an error of a try as callers are told it.
 func (l *login) sorted(err error) error {
-	return fmt.Errorf("%w: TLS with the queue failed: %s", ErrRefused, tlsAdvice(err, adviceOf(l.o.Keys)))
+	return fmt.Errorf("%w: TLS with the queue failed: %s", ErrRefused, explainTLS(err, l.o.Keys.advice()))
 }
 
 // drain ends the subscription for tasks: those that are on their way still come to whoever waits for one, and the

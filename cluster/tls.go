@@ -28,7 +28,7 @@ const (
 // follows the keys: each handshake goes by those in force then. Role and name go into certificates made from the
 // secret, for people to read. Without a secret it returns [ErrNeedSecret].
 func (r *Keyring) ServerTLS(role Role, name string) (*tls.Config, error) {
-	id, err := newIdentity(r, role, name, time.Now)
+	id, err := r.identity(role, name)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (r *Keyring) ServerTLS(role Role, name string) (*tls.Config, error) {
 // known, and then a server's certificate must be for the name that all nodes have. Without a secret it returns
 // [ErrNeedSecret].
 func (r *Keyring) ClientTLS(role Role, name string, address func() string) (*tls.Config, error) {
-	id, err := newIdentity(r, role, name, time.Now)
+	id, err := r.identity(role, name)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,11 @@ func newIdentity(ring *Keyring, role Role, name string, now func() time.Time) (*
 		return nil, err
 	}
 	return id, nil
+}
+
+// identity is what a node with these keys shows to others. Without a secret it is [ErrNeedSecret].
+func (r *Keyring) identity(role Role, name string) (*identity, error) {
+	return newIdentity(r, role, name, time.Now)
 }
 
 // authorityCertificate is the same, byte by byte, on every node that has the key: fixed number and dates,

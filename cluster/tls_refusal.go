@@ -12,16 +12,16 @@ import (
 // adviceCommand is for a command that asks a node from outside.
 const adviceCommand = "give this command the cluster's secret, and --tls-cert, --tls-key and --tls-ca where it has a PKI of its own"
 
-// adviceOf is what a node can look at when its certificate, or another's, was not accepted.
-func adviceOf(keys *Keyring) string {
-	if keys.OwnPKI() {
+// advice is what a node can look at when its certificate, or another's, was not accepted.
+func (r *Keyring) advice() string {
+	if r.OwnPKI() {
 		return "are --tls-cert and --tls-ca those of this cluster?"
 	}
 	return "is the secret the same, or has the cluster certificates of a PKI (--tls-cert)?"
 }
 
-// tlsAdvice says in a line why TLS with another node failed, and what to look at.
-func tlsAdvice(err error, advice string) string {
+// explainTLS says in a line why TLS with another node failed, and what to look at.
+func explainTLS(err error, advice string) string {
 	if why := refusedThere(err); why != "" {
 		return fmt.Sprintf("%s: %s (%s)", why, advice, OneLine(err))
 	}
