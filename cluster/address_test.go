@@ -82,12 +82,3 @@ func TestAdvertiseIP(t *testing.T) {
 		t.Errorf("the others are reached from %v, %v", a, err)
 	}
 }
-
-func addrPort(t *testing.T, s string) netip.AddrPort {
-	t.Helper()
-	a, err := netip.ParseAddrPort(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}

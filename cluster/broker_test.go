@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trawl/cluster/clustertest"
 )
 
 func TestBrokerOptionsAreCheckedBeforeAnythingStarts(t *testing.T) {
@@ -19,7 +21,7 @@ func TestBrokerOptionsAreCheckedBeforeAnythingStarts(t *testing.T) {
 	}{
 		"in process":                    {BrokerOptions{StoreDir: "q"}, true},
 		"plain text on loopback":        {BrokerOptions{StoreDir: "q", Listen: "127.0.0.1:0"}, true},
-		"a secret, everywhere":          {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:7947", Keys: ringOf(ourSecret)}, true},
+		"a secret, everywhere":          {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:7947", Keys: Ring(OurSecret)}, true},
 		"plain text for other machines": {BrokerOptions{StoreDir: "q", Listen: "0.0.0.0:0"}, false},
 		"plain text on every address":   {BrokerOptions{StoreDir: "q", Listen: ":0"}, false},
 		"plain text on a name":          {BrokerOptions{StoreDir: "q", Listen: "queue.example:0"}, false},
@@ -38,11 +40,11 @@ func TestBrokerOptionsAreCheckedBeforeAnythingStarts(t *testing.T) {
 // fillStore puts a task and three parts into a store, and closes it.
 func fillStore(t *testing.T, dir string) {
 	b, stop := startBroker(t, BrokerOptions{StoreDir: dir})
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(t.Context(), 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	offer(t, t.Context(), s, 1, 1)
 	for n := 1; n <= 3; n++ {
-		must(t, s.Send(t.Context(), queuePart(n)))
+		clustertest.Must(t, s.Send(t.Context(), queuePart(n)))
 	}
 	s.Close()
 	stop()
@@ -74,17 +76,17 @@ func TestAStoreThatWasLostOrDamagedStartsEmpty(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "queue")
 			fillStore(t, dir)
-			must(t, damage(dir))
+			clustertest.Must(t, damage(dir))
 
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			b, _ := startBroker(t, BrokerOptions{StoreDir: dir})
-			s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-			must(t, s.PrepareStreams(ctx, 3)) // the ledger had settled all three
+			s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+			clustertest.Must(t, s.PrepareStreams(ctx, 3)) // the ledger had settled all three
 			if last, err := s.Last(ctx); err != nil || last != 3 {
 				t.Errorf("last is %d, %v", last, err)
 			}
-			must(t, s.Send(ctx, queuePart(4)))
+			clustertest.Must(t, s.Send(ctx, queuePart(4)))
 			if numbers, last := readAll(t, ctx, s, 3, 1, 10); last != 4 || numbers[0] != 4 {
 				t.Errorf("part %v at %d", numbers, last)
 			}
@@ -130,9 +132,9 @@ func zero(dir string) error {
 func TestAStoreOfAnotherModeIsNotTouched(t *testing.T) {
 	dir := t.TempDir()
 	fillStore(t, dir)
-	must(t, os.WriteFile(filepath.Join(dir, storeMarkFile), []byte(`{"format":1,"mode":"clustered"}`), 0o600))
+	clustertest.Must(t, os.WriteFile(filepath.Join(dir, storeMarkFile), []byte(`{"format":1,"mode":"clustered"}`), 0o600))
 	b, err := NewBroker(BrokerOptions{StoreDir: dir})
-	must(t, err)
+	clustertest.Must(t, err)
 	err = b.Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "clustered") {
 		t.Errorf("%v", err)
@@ -146,7 +148,7 @@ func TestABrokerThatCannotListenSaysSo(t *testing.T) {
 	dir := t.TempDir()
 	fillStore(t, dir)
 	b, err := NewBroker(BrokerOptions{StoreDir: dir, Listen: silent(t)})
-	must(t, err)
+	clustertest.Must(t, err)
 	if err := b.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("%v", err)
 	}
@@ -156,7 +158,7 @@ func TestABrokerThatCannotListenSaysSo(t *testing.T) {
 	default:
 	}
 	again, _ := startBroker(t, BrokerOptions{StoreDir: dir})
-	s := connect(t, ConnectOptions{Broker: again, Role: RoleScheduler})
+	s := newConn(t, ConnectOptions{Broker: again, Role: RoleScheduler})
 	if last, err := s.Last(t.Context()); err != nil || last != 3 {
 		t.Errorf("its store did not survive: last is %d, %v", last, err)
 	}
@@ -169,7 +171,7 @@ func TestBrokerProcess(t *testing.T) {
 		t.Skip("it is the process that TestNothingConfirmedIsLostByAKill starts and kills")
 	}
 	b, err := NewBroker(BrokerOptions{StoreDir: dir, Listen: os.Getenv("TRAWL_TEST_BROKER_LISTEN"), MaxStore: 256 << 20})
-	must(t, err)
+	clustertest.Must(t, err)
 	go func() {
 		<-b.Ready()
 		fmt.Println("listening", b.Addr())
@@ -185,8 +187,8 @@ func brokerProcess(t *testing.T, dir, listen string) (addr string, kill func()) 
 	cmd := exec.Command(os.Args[0], "-test.run=^TestBrokerProcess$")
 	cmd.Env = append(os.Environ(), "TRAWL_TEST_BROKER_DIR="+dir, "TRAWL_TEST_BROKER_LISTEN="+listen)
 	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
+	clustertest.Must(t, err)
+	clustertest.Must(t, cmd.Start())
 	kill = func() {
 		_ = cmd.Process.Kill() // already gone the second time
 		_ = cmd.Wait()
@@ -207,9 +209,9 @@ func TestNothingConfirmedIsLostByAKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	addr, kill := brokerProcess(t, dir, "127.0.0.1:0")
-	s := connect(t, ConnectOptions{URL: "nats://" + addr, Role: RoleScheduler})
-	f := connect(t, ConnectOptions{URL: "nats://" + addr, Role: RoleFetcher})
-	must(t, s.PrepareStreams(ctx, 0))
+	s := newConn(t, ConnectOptions{URL: "nats://" + addr, Role: RoleScheduler})
+	f := newConn(t, ConnectOptions{URL: "nats://" + addr, Role: RoleFetcher})
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 
 	const rounds, each = 3, 200
 	confirmed := make(chan int, rounds*each)
@@ -231,15 +233,15 @@ func TestNothingConfirmedIsLostByAKill(t *testing.T) {
 		kill()
 		_, kill = brokerProcess(t, dir, addr)
 	}
-	must(t, <-sent)
+	clustertest.Must(t, <-sent)
 
 	// A part whose confirmation was lost is there twice. None is missing, and none comes before an earlier one.
 	want, after := 1, uint64(0)
 	for want <= rounds*each {
 		parts, err := s.Read(ctx, after, 64)
-		must(t, err)
+		clustertest.Must(t, err)
 		for _, p := range parts {
-			must(t, p.Err)
+			clustertest.Must(t, p.Err)
 			switch after = p.Position; p.Part.Number {
 			case want:
 				want++

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
 func TestControlExplainsURLs(t *testing.T) {
-	noLeaks(t)
+	clustertest.NoLeaks(t)
 	path := filepath.Join(t.TempDir(), "control.sock")
 	story := crawler.Explanation{
 		State: "running", At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Seen: true,
@@ -58,7 +59,7 @@ func TestControlExplainsURLs(t *testing.T) {
 }
 
 func TestControlWithoutExplainSaysSo(t *testing.T) {
-	noLeaks(t)
+	clustertest.NoLeaks(t)
 	path := filepath.Join(t.TempDir(), "control.sock")
 	startControl(t, ControlOptions{Socket: path})
 	u, err := crawler.ParseURL("https://a.test/")

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
@@ -125,7 +126,7 @@ func (a *api) end(t *testing.T) {
 			t.Errorf("Run ended with %v", err)
 		}
 		a.done <- nil
-	case <-time.After(patience):
+	case <-time.After(clustertest.Patience):
 		t.Fatal("Run does not end")
 	}
 }
@@ -138,11 +139,11 @@ func clientTo(t *testing.T, target string, conf *tls.Config) *ControlClient {
 
 func nodeTLS(t *testing.T, s Secret) (server, client *tls.Config) {
 	t.Helper()
-	server, err := ringOf(s).ServerTLS(RoleScheduler, "s")
+	server, err := Ring(s).ServerTLS(RoleScheduler, "s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if client, err = ringOf(s).ClientTLS(RoleFetcher, "f", nil); err != nil {
+	if client, err = Ring(s).ClientTLS(RoleFetcher, "f", nil); err != nil {
 		t.Fatal(err)
 	}
 	return server, client
@@ -151,18 +152,18 @@ func nodeTLS(t *testing.T, s Secret) (server, client *tls.Config) {
 // eachTransport runs a test over a Unix socket, over plain loopback and over TLS.
 func eachTransport(t *testing.T, test func(t *testing.T, a *api, c *ControlClient)) {
 	t.Run("over a socket", func(t *testing.T) {
-		noLeaks(t)
+		clustertest.NoLeaks(t)
 		path := filepath.Join(t.TempDir(), "control.sock")
 		test(t, startControl(t, ControlOptions{Socket: path}), clientTo(t, path, nil))
 	})
 	t.Run("over loopback", func(t *testing.T) {
-		noLeaks(t)
+		clustertest.NoLeaks(t)
 		a := startControl(t, ControlOptions{Listen: "127.0.0.1:0"})
 		test(t, a, clientTo(t, a.Addr(), nil))
 	})
 	t.Run("over TLS", func(t *testing.T) {
-		noLeaks(t)
-		server, client := nodeTLS(t, ourSecret)
+		clustertest.NoLeaks(t)
+		server, client := nodeTLS(t, OurSecret)
 		a := startControl(t, ControlOptions{Listen: "127.0.0.1:0", TLS: server})
 		test(t, a, clientTo(t, a.Addr(), client))
 	})
@@ -179,7 +180,7 @@ func TestControlStatusAndStop(t *testing.T) {
 		}
 		select {
 		case <-a.stopped:
-		case <-time.After(patience):
+		case <-time.After(clustertest.Patience):
 			t.Error("the node was not asked to stop")
 		}
 		a.end(t)
@@ -219,7 +220,7 @@ func TestControlShipsAFile(t *testing.T) {
 			t.Error("a reader that ends early was shipped")
 		}
 		// Some of it arrived; how much is known when the server has seen the end.
-		within(t, "the rest can be shipped", func() bool {
+		clustertest.Within(t, "the rest can be shipped", func() bool {
 			n, err := c.Size(t.Context(), name)
 			if err != nil {
 				t.Fatal(err)
@@ -279,7 +280,7 @@ func TestControlGoesOnWithACutUpload(t *testing.T) {
 			t.Fatal("an upload that was cut succeeded")
 		}
 		// What is there grows until the server has seen the cut.
-		within(t, "the rest can be shipped", func() bool {
+		clustertest.Within(t, "the rest can be shipped", func() bool {
 			n, err := c.Size(t.Context(), name)
 			if err != nil {
 				t.Fatal(err)
@@ -318,8 +319,8 @@ func (c cutting) Read([]byte) (int, error) {
 }
 
 func TestControlLetsNobodyElseIn(t *testing.T) {
-	server, client := nodeTLS(t, ourSecret)
-	_, stranger := nodeTLS(t, theirSecret)
+	server, client := nodeTLS(t, OurSecret)
+	_, stranger := nodeTLS(t, TheirSecret)
 	blind := stranger.Clone()
 	blind.VerifyConnection = nil
 	bare := client.Clone()
@@ -346,7 +347,7 @@ func TestControlLetsNobodyElseIn(t *testing.T) {
 	if _, err := clientTo(t, a.Addr(), client).Status(t.Context()); err != nil {
 		t.Errorf("a member: %v", err)
 	}
-	within(t, "refusals are counted", func() bool { return a.Refusals() >= 4 })
+	clustertest.Within(t, "refusals are counted", func() bool { return a.Refusals() >= 4 })
 
 	plain := startControl(t, ControlOptions{Listen: "127.0.0.1:0"})
 	if _, err := clientTo(t, plain.Addr(), client).Status(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no secret") {
@@ -441,7 +442,7 @@ func TestControlRefusesBadRequests(t *testing.T) {
 }
 
 func TestNewControlRefuses(t *testing.T) {
-	open, _ := nodeTLS(t, ourSecret)
+	open, _ := nodeTLS(t, OurSecret)
 	open.ClientAuth = tls.NoClientCert
 	for name, o := range map[string]ControlOptions{
 		"nowhere":                        {},

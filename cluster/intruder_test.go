@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
@@ -21,17 +22,17 @@ type insider struct {
 
 func newInsider(t *testing.T, b *Broker, secret Secret) *insider {
 	t.Helper()
-	conf, err := ringOf(secret).ClientTLS(RoleFetcher, "insider", nil)
-	must(t, err)
+	conf, err := Ring(secret).ClientTLS(RoleFetcher, "insider", nil)
+	clustertest.Must(t, err)
 	key, err := secret.UserKey(RoleFetcher)
-	must(t, err)
+	clustertest.Must(t, err)
 	public, err := key.PublicKey()
-	must(t, err)
+	clustertest.Must(t, err)
 	in := &insider{refusals: make(chan error, 16)}
 	in.Conn, err = nats.Connect("nats://"+b.Addr(), nats.Secure(conf), nats.TLSHandshakeFirst(), nats.Nkey(public, key.Sign),
 		nats.CustomInboxPrefix("_INBOX.trawl.fetcher"), nats.NoReconnect(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { in.refusals <- err }))
-	must(t, err)
+	clustertest.Must(t, err)
 	t.Cleanup(in.Close)
 	return in
 }
@@ -44,12 +45,12 @@ func queueState(t *testing.T, s *Conn) map[string]any {
 	for info := range streams.Info() {
 		all[info.Config.Name] = []any{info.Config, info.State.Msgs, info.State.FirstSeq, info.State.LastSeq, info.State.Consumers}
 		stream, err := s.js.Stream(t.Context(), info.Config.Name)
-		must(t, err)
+		clustertest.Must(t, err)
 		for c := range stream.ListConsumers(t.Context()).Info() {
 			all[info.Config.Name+" "+c.Name] = c.Config
 		}
 	}
-	must(t, streams.Err())
+	clustertest.Must(t, streams.Err())
 	return all
 }
 
@@ -57,12 +58,12 @@ func queueState(t *testing.T, s *Conn) map[string]any {
 func guarded(t *testing.T) (*Broker, *Conn, *Keyring) {
 	t.Helper()
 	ring, err := NewKeyring(testSecret(t, "a secret that is long enough"))
-	must(t, err)
+	clustertest.Must(t, err)
 	b, _ := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: ring})
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(t.Context(), 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	offer(t, t.Context(), s, 1, 1)
-	must(t, s.Send(t.Context(), queuePart(1)))
+	clustertest.Must(t, s.Send(t.Context(), queuePart(1)))
 	return b, s, ring
 }
 
@@ -96,7 +97,7 @@ func TestAFetchersKeyOpensNothingElse(t *testing.T) {
 	}
 	for _, subject := range publish {
 		t.Run("publish "+subject, func(t *testing.T) {
-			must(t, in.PublishRequest(subject, in.NewInbox(), nil))
+			clustertest.Must(t, in.PublishRequest(subject, in.NewInbox(), nil))
 			in.refused(t, `Publish to "`+subject+`"`)
 		})
 	}
@@ -106,10 +107,10 @@ func TestAFetchersKeyOpensNothingElse(t *testing.T) {
 	} {
 		t.Run("subscribe to "+subject, func(t *testing.T) {
 			_, err := in.SubscribeSync(subject)
-			must(t, err)
+			clustertest.Must(t, err)
 			in.refused(t, `Subscription to "`+subject+`"`)
 			_, err = in.QueueSubscribeSync(subject, "q")
-			must(t, err)
+			clustertest.Must(t, err)
 			in.refused(t, `Subscription to "`+subject+`"`)
 		})
 	}
@@ -123,7 +124,7 @@ func TestAFetchersKeyOpensNothingElse(t *testing.T) {
 
 func (in *insider) refused(t *testing.T, what string) {
 	t.Helper()
-	must(t, in.Flush())
+	clustertest.Must(t, in.Flush())
 	select {
 	case err := <-in.refusals:
 		if !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), what) {
@@ -149,7 +150,7 @@ func TestAnAnswerCannotBeSentElsewhere(t *testing.T) {
 		for _, reply := range replies {
 			t.Run(subject+" with the answer to "+reply, func(t *testing.T) {
 				in := newInsider(t, b, ring.Current())
-				must(t, in.PublishRequest(subject, reply, []byte(`{"batch":1,"no_wait":true}`)))
+				clustertest.Must(t, in.PublishRequest(subject, reply, []byte(`{"batch":1,"no_wait":true}`)))
 				in.thrownOut(t)
 			})
 		}
@@ -158,13 +159,13 @@ func TestAnAnswerCannotBeSentElsewhere(t *testing.T) {
 		t.Run("subscribe to "+subject, func(t *testing.T) {
 			in := newInsider(t, b, ring.Current())
 			_, err := in.SubscribeSync(subject)
-			must(t, err)
+			clustertest.Must(t, err)
 			in.thrownOut(t)
 		})
 	}
 	t.Run("a message with a header", func(t *testing.T) {
 		in := newInsider(t, b, ring.Current())
-		must(t, in.PublishMsg(&nats.Msg{Subject: "trawl.result", Header: nats.Header{"Nats-Rollup": {"all"}}}))
+		clustertest.Must(t, in.PublishMsg(&nats.Msg{Subject: "trawl.result", Header: nats.Header{"Nats-Rollup": {"all"}}}))
 		in.thrownOut(t)
 	})
 	if n := b.Refusals(); n < int64(4*len(replies)) {
@@ -181,23 +182,23 @@ func (in *insider) thrownOut(t *testing.T) {
 	if err := in.FlushTimeout(5 * time.Second); err == nil {
 		t.Error("it was let through")
 	}
-	eventually(t, t.Context(), "the connection ends", in.IsClosed)
+	clustertest.Eventually(t, t.Context(), "the connection ends", in.IsClosed)
 }
 
 // The embedded server also serves fetchers whose scheduler is one of another process; whoever answers an ask looks at
 // where the answer goes by itself.
 func TestAnAskThatWantsItsAnswerElsewhereIsDropped(t *testing.T) {
 	b, _ := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0"})
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(t.Context(), 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	serveAsks(t, t.Context(), s, askerFunc(func(context.Context, crawler.Ask) (crawler.Answer, error) { return crawler.Answer{}, nil }))
-	f := connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})
-	eventually(t, t.Context(), "answers", func() bool { _, err := f.Notice(t.Context()); return err == nil })
+	f := newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})
+	clustertest.Eventually(t, t.Context(), "answers", func() bool { _, err := f.Notice(t.Context()); return err == nil })
 	for _, reply := range []string{"trawl.result", "trawl.task"} {
-		must(t, f.nc.PublishRequest("trawl.notice", reply, nil))
+		clustertest.Must(t, f.nc.PublishRequest("trawl.notice", reply, nil))
 	}
 	_, err := f.Notice(t.Context()) // answered after those
-	must(t, err)
+	clustertest.Must(t, err)
 	if last, err := s.Last(t.Context()); err != nil || last != 0 {
 		t.Errorf("the log has %d parts, %v", last, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -15,31 +14,27 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
+	"trawl/cluster/clustertest"
 	"trawl/cluster/wire"
 	"trawl/crawler"
 )
-
-// testLog sends a log to the test's; lines that come after the test are dropped.
-func testLog(tb testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
 
 // roleKey is the seed and the public key of a role.
 func roleKey(tb testing.TB, s Secret, role Role) (seed []byte, public string) {
 	tb.Helper()
 	key, err := s.UserKey(role)
-	must(tb, err)
+	clustertest.Must(tb, err)
 	seed, err = key.Seed()
-	must(tb, err)
+	clustertest.Must(tb, err)
 	public, err = key.PublicKey()
-	must(tb, err)
+	clustertest.Must(tb, err)
 	return seed, public
 }
 
 func testSecret(tb testing.TB, text string) Secret {
 	tb.Helper()
 	s, err := ParseSecret(text)
-	must(tb, err)
+	clustertest.Must(tb, err)
 	return s
 }
 
@@ -52,9 +47,9 @@ func startBroker(tb testing.TB, o BrokerOptions) (b *Broker, stop func()) {
 	if o.MaxStore == 0 {
 		o.MaxStore = 256 << 20
 	}
-	o.Logger = testLog(tb)
+	o.Logger = clustertest.Log(tb)
 	b, err := NewBroker(o)
-	must(tb, err)
+	clustertest.Must(tb, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -74,14 +69,14 @@ func startBroker(tb testing.TB, o BrokerOptions) (b *Broker, stop func()) {
 	return b, stop
 }
 
-func connect(tb testing.TB, o ConnectOptions) *Conn {
+func newConn(tb testing.TB, o ConnectOptions) *Conn {
 	tb.Helper()
-	o.Logger = testLog(tb)
+	o.Logger = clustertest.Log(tb)
 	if o.MaxStore == 0 {
 		o.MaxStore = 256 << 20
 	}
 	c, err := Connect(tb.Context(), o)
-	must(tb, err)
+	clustertest.Must(tb, err)
 	tb.Cleanup(c.Close)
 	return c
 }
@@ -89,9 +84,9 @@ func connect(tb testing.TB, o ConnectOptions) *Conn {
 func TestJetStreamKeepsTheContractInProcess(t *testing.T) {
 	runContract(t, false, func(t *testing.T, ackWait time.Duration) queueEnds {
 		b, _ := startBroker(t, BrokerOptions{})
-		s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler, AckWait: ackWait})
-		f := connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})
-		return queueEnds{s: s, f: [2]fetcherEnd{f, connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})}}
+		s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler, AckWait: ackWait})
+		f := newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})
+		return queueEnds{s: s, f: [2]fetcherEnd{f, newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})}}
 	})
 }
 
@@ -126,23 +121,23 @@ func newSecured(tb testing.TB, dir string) *secured {
 func (q *secured) start(tb testing.TB) {
 	tb.Helper()
 	_, scheduler := roleKey(tb, q.secret, RoleScheduler)
-	q.b, q.stop = startBroker(tb, BrokerOptions{StoreDir: q.dir, Listen: q.addr, Keys: ringOf(q.secret), outside: scheduler})
+	q.b, q.stop = startBroker(tb, BrokerOptions{StoreDir: q.dir, Listen: q.addr, Keys: Ring(q.secret), outside: scheduler})
 	q.addr = q.b.Addr()
 }
 
 func (q *secured) options(tb testing.TB, secret Secret, role Role) ConnectOptions {
 	tb.Helper()
-	conf, err := ringOf(secret).ClientTLS(role, "node", nil)
-	must(tb, err)
+	conf, err := Ring(secret).ClientTLS(role, "node", nil)
+	clustertest.Must(tb, err)
 	seed, _ := roleKey(tb, secret, role)
-	return ConnectOptions{URL: "nats://" + q.addr, TLS: conf, Role: role, Seed: seed, Logger: testLog(tb)}
+	return ConnectOptions{URL: "nats://" + q.addr, TLS: conf, Role: role, Seed: seed, Logger: clustertest.Log(tb)}
 }
 
 func (q *secured) connect(tb testing.TB, role Role, ackWait time.Duration) *Conn {
 	tb.Helper()
 	o := q.options(tb, q.secret, role)
 	o.AckWait = ackWait
-	return connect(tb, o)
+	return newConn(tb, o)
 }
 
 func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
@@ -150,7 +145,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 	s := q.connect(t, RoleScheduler, 0)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	must(t, s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	offer(t, ctx, s, 1, 1)
 	for name, try := range map[string]func(f *Conn) error{
 		"offer a task":    func(f *Conn) error { return f.Offer(ctx, []crawler.Task{queueTask(t, 9)}) },
@@ -169,7 +164,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 			if took := time.Since(began); took > AskTimeout {
 				t.Errorf("the refusal came after %v", took)
 			}
-			must(t, f.Send(ctx, queuePart(1))) // its own work still goes on
+			clustertest.Must(t, f.Send(ctx, queuePart(1))) // its own work still goes on
 		})
 	}
 	n, ack := next(t, ctx, q.connect(t, RoleFetcher, 0))
@@ -181,7 +176,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 // TestWhatAFetcherMayNotTouch speaks the protocol below [Conn], as a fetcher that was taken over would.
 func TestWhatAFetcherMayNotTouch(t *testing.T) {
 	q := newSecured(t, "")
-	must(t, q.connect(t, RoleScheduler, 0).PrepareStreams(t.Context(), 0))
+	clustertest.Must(t, q.connect(t, RoleScheduler, 0).PrepareStreams(t.Context(), 0))
 	for name, try := range map[string]func(nc *nats.Conn) error{
 		"hear the asks of others":     func(nc *nats.Conn) error { _, err := nc.SubscribeSync("trawl.ask"); return err },
 		"hear the answers of others":  func(nc *nats.Conn) error { _, err := nc.SubscribeSync("_INBOX.trawl.scheduler.>"); return err },
@@ -204,8 +199,8 @@ func TestWhatAFetcherMayNotTouch(t *testing.T) {
 				default:
 				}
 			})
-			must(t, try(c.nc))
-			must(t, c.nc.Flush())
+			clustertest.Must(t, try(c.nc))
+			clustertest.Must(t, c.nc.Flush())
 			select {
 			case err := <-refused:
 				if !errors.Is(err, nats.ErrPermissionViolation) {
@@ -262,7 +257,7 @@ func TestConnectingTellsRefusedFromNotReachable(t *testing.T) {
 // freeAddress is one where nobody listens, as far as can be told.
 func freeAddress(tb testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(tb, err)
+	clustertest.Must(tb, err)
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -270,7 +265,7 @@ func freeAddress(tb testing.TB) string {
 // silent is the address of a listener that says nothing.
 func silent(tb testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(tb, err)
+	clustertest.Must(tb, err)
 	tb.Cleanup(func() { l.Close() })
 	return l.Addr().String()
 }
@@ -280,12 +275,12 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	s, f := q.connect(t, RoleScheduler, 0), q.connect(t, RoleFetcher, 0)
-	must(t, s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	offer(t, ctx, s, 1, 2)
 	n, ack := next(t, ctx, f)
 	ack()
 	for i := 1; i <= 3; i++ {
-		must(t, f.Send(ctx, queuePart(i)))
+		clustertest.Must(t, f.Send(ctx, queuePart(i)))
 	}
 	_, last := readAll(t, ctx, s, 0, 3, 10)
 
@@ -303,8 +298,8 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 		t.Error("a broker that is gone answers")
 	}
 	q.start(t)
-	must(t, <-sent)
-	must(t, <-read)
+	clustertest.Must(t, <-sent)
+	clustertest.Must(t, <-read)
 
 	if numbers, _ := readAll(t, ctx, s, 0, 4, 10); fmt.Sprint(numbers[:4]) != "[1 2 3 4]" {
 		t.Errorf("the log is %v", numbers)
@@ -320,12 +315,12 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 		got[n] = true
 	}
 	serveAsks(t, ctx, s, askerFunc(nil))
-	eventually(t, ctx, "a notice", func() bool { _, err := f.Notice(ctx); return err == nil })
+	clustertest.Eventually(t, ctx, "a notice", func() bool { _, err := f.Notice(ctx); return err == nil })
 }
 
 func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
-	b, stop := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: ringOf(ourSecret)})
-	f := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: ringOf(ourSecret), Patience: time.Second})
+	b, stop := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: Ring(OurSecret)})
+	f := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: Ring(OurSecret), Patience: time.Second})
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := f.Next(t.Context())
@@ -333,7 +328,7 @@ func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
 	}()
 	addr := b.Addr()
 	stop()
-	startBroker(t, BrokerOptions{Listen: addr, Keys: ringOf(theirSecret)})
+	startBroker(t, BrokerOptions{Listen: addr, Keys: Ring(TheirSecret)})
 	select {
 	case err := <-waiting:
 		if !errors.Is(err, ErrRefused) {
@@ -352,13 +347,13 @@ func TestTurnsAreSharedEvenly(t *testing.T) {
 	b, _ := startBroker(t, BrokerOptions{})
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(ctx, 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	var wg sync.WaitGroup
 	taken := make(chan int, turns)
 	wait, stop := context.WithCancel(ctx)
 	for i := range fetchers {
-		f := connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})
+		f := newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})
 		for range slots {
 			wg.Go(func() {
 				for {
@@ -372,7 +367,7 @@ func TestTurnsAreSharedEvenly(t *testing.T) {
 			})
 		}
 		// Whoever has asked first must not get everything: its callers all wait before the next one comes.
-		eventually(t, ctx, "a full window", func() bool { return len(f.pulls) == PullWindow })
+		clustertest.Eventually(t, ctx, "a full window", func() bool { return len(f.pulls) == PullWindow })
 	}
 	count := make([]int, fetchers)
 	for n := 1; n <= turns; n++ {
@@ -393,24 +388,24 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 	b, _ := startBroker(t, BrokerOptions{})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	f := connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})
-	must(t, s.PrepareStreams(ctx, 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler})
+	f := newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	for _, subject := range []string{s.names.result, s.names.task} {
 		if _, err := s.js.Publish(ctx, subject, []byte("nonsense")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(t, f.Send(ctx, queuePart(1)))
+	clustertest.Must(t, f.Send(ctx, queuePart(1)))
 	parts, err := s.Read(ctx, 0, 10)
-	must(t, err)
+	clustertest.Must(t, err)
 	if parts[0].Err == nil || parts[0].Position != 1 {
 		t.Errorf("nonsense is read as %+v", parts[0])
 	}
 	readAll(t, ctx, s, 1, 1, 1)
 	offer(t, ctx, s, 1, 1)
 	next(t, ctx, f)
-	eventually(t, ctx, "only the turn is queued, and nonsense is not any more", func() bool { // the word that it is dropped has no answer
+	clustertest.Eventually(t, ctx, "only the turn is queued, and nonsense is not any more", func() bool { // the word that it is dropped has no answer
 		info, err := s.js.Stream(ctx, s.names.tasks)
 		return err == nil && info.CachedInfo().State.Msgs == 1
 	})
@@ -421,9 +416,9 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 	b, _ := startBroker(t, BrokerOptions{MaxStore: store})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler, MaxStore: store})
-	f := connect(t, ConnectOptions{Broker: b, Role: RoleFetcher})
-	must(t, s.PrepareStreams(ctx, 0))
+	s := newConn(t, ConnectOptions{Broker: b, Role: RoleScheduler, MaxStore: store})
+	f := newConn(t, ConnectOptions{Broker: b, Role: RoleFetcher})
+	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 
 	large := queueTask(t, 1)
 	large.URLs[0].Name = strings.Repeat("x", 200<<10)
@@ -437,14 +432,14 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 		t.Fatalf("4 MB of tasks in a queue of 2: %v", err)
 	}
 	d, err := f.Next(ctx)
-	must(t, err)
+	clustertest.Must(t, err)
 	d.Ack()
-	eventually(t, ctx, "room for a task", func() bool { return s.Offer(ctx, []crawler.Task{large}) == nil })
+	clustertest.Eventually(t, ctx, "room for a task", func() bool { return s.Offer(ctx, []crawler.Task{large}) == nil })
 
 	part := queuePart(1)
 	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, 500<<10)}}
 	data, err := wire.EncodePart(part)
-	must(t, err)
+	clustertest.Must(t, err)
 	n := 0
 	for ; n < 20 && f.store(ctx, data) == nil; n++ {
 	}
@@ -454,9 +449,9 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 	waiting := make(chan error, 1)
 	go func() { waiting <- f.Send(ctx, part) }()
 	_, err = s.Read(ctx, 0, 1)
-	must(t, err)
-	must(t, s.Purge(ctx, 2))
-	must(t, <-waiting)
+	clustertest.Must(t, err)
+	clustertest.Must(t, s.Purge(ctx, 2))
+	clustertest.Must(t, <-waiting)
 }
 
 func TestNothingIsLeftRunning(t *testing.T) {
@@ -465,16 +460,16 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	t.Run("a crawl's life", func(t *testing.T) {
 		q := newSecured(t, dir)
 		s, f := q.connect(t, RoleScheduler, 0), q.connect(t, RoleFetcher, 0)
-		must(t, s.PrepareStreams(t.Context(), 0))
+		clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 		serveAsks(t, t.Context(), s, askerFunc(nil))
 		offer(t, t.Context(), s, 1, 1)
 		next(t, t.Context(), f)
-		must(t, f.Send(t.Context(), queuePart(1)))
+		clustertest.Must(t, f.Send(t.Context(), queuePart(1)))
 		readAll(t, t.Context(), s, 0, 1, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := make(chan error, 1)
 		go func() { _, err := f.Next(ctx); waiting <- err }()
-		eventually(t, t.Context(), "a request", func() bool { return len(f.pulls) == 1 })
+		clustertest.Eventually(t, t.Context(), "a request", func() bool { return len(f.pulls) == 1 })
 		cancel()
 		if err := <-waiting; !errors.Is(err, context.Canceled) {
 			t.Error(err)

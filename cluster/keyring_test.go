@@ -11,7 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
+
+	"trawl/cluster/clustertest"
 )
 
 // ringOf is a keyring of secrets that are known to be good; nil of none.
@@ -78,11 +79,13 @@ func follow(t *testing.T, text string) *followed {
 	f.write(text)
 	var err error
 	f.Keyring, err = OpenKeyring(KeyFiles{Secret: f.file}, slog.New(slog.NewTextHandler(&f.log, nil)))
-	must(t, err)
+	clustertest.Must(t, err)
 	return f
 }
 
-func (f *followed) write(text string) { must(f.t, os.WriteFile(f.file, []byte(text), 0o600)) }
+func (f *followed) write(text string) {
+	clustertest.Must(f.t, os.WriteFile(f.file, []byte(text), 0o600))
+}
 
 func (f *followed) holds(want ...Secret) {
 	f.t.Helper()
@@ -117,7 +120,7 @@ func TestAChangedSecretFileIsTakenWhenTwoLooksAgree(t *testing.T) {
 
 func TestASecretFileThatCannotBeUsedChangesNothingAndIsToldOnce(t *testing.T) {
 	for name, spoil := range map[string]func(f *followed){
-		"it is gone":          func(f *followed) { must(t, os.Remove(f.file)) },
+		"it is gone":          func(f *followed) { clustertest.Must(t, os.Remove(f.file)) },
 		"it is empty":         func(f *followed) { f.write("") },
 		"a line is no secret": func(f *followed) { f.write(string(ourSecret) + "\nshort") },
 	} {
@@ -151,7 +154,7 @@ func TestFilesAreFollowedWhileRunRuns(t *testing.T) {
 		<-f.Changed()
 		f.holds(theirSecret)
 		cancel()
-		must(t, <-done)
+		clustertest.Must(t, <-done)
 	})
 	if err := (*Keyring)(nil).Run(t.Context()); err != nil {
 		t.Error(err)
@@ -161,15 +164,21 @@ func TestFilesAreFollowedWhileRunRuns(t *testing.T) {
 func TestAFileThatOthersCanReadIsWarnedOf(t *testing.T) {
 	for mode, warns := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true} {
 		file := filepath.Join(t.TempDir(), "secret")
-		must(t, os.WriteFile(file, ourSecret, 0o600))
-		must(t, os.Chmod(file, mode))
+		clustertest.Must(t, os.WriteFile(file, ourSecret, 0o600))
+		clustertest.Must(t, os.Chmod(file, mode))
 		var log bytes.Buffer
 		_, err := OpenKeyring(KeyFiles{Secret: file}, slog.New(slog.NewTextHandler(&log, nil)))
-		must(t, err)
+		clustertest.Must(t, err)
 		if got := strings.Contains(log.String(), "chmod 600"); got != warns || strings.Contains(log.String(), "horse") {
 			t.Errorf("mode %o: %q", mode, log.String())
 		}
 	}
+}
+
+// holder is a struct with a keyring in it, as options of the other rooms are.
+type holder struct {
+	Name string
+	Keys *Keyring
 }
 
 func TestAKeyringNeverShows(t *testing.T) {
@@ -177,8 +186,7 @@ func TestAKeyringNeverShows(t *testing.T) {
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%s", "%q", "%x", "%d", "%#v", "%+v"} {
 		fmt.Fprintf(&out, verb+"\n", f.Keyring)
-		fmt.Fprintf(&out, verb+"\n", MembersOptions{Keys: f.Keyring})
-		fmt.Fprintf(&out, verb+"\n", BrokerOptions{Keys: f.Keyring})
+		fmt.Fprintf(&out, verb+"\n", holder{Name: "n", Keys: f.Keyring})
 		fmt.Fprintf(&out, verb+"\n", KeyFiles{Given: ourSecret})
 	}
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "keys", f.Keyring)
@@ -203,44 +211,4 @@ func TestWithoutASecretThereIsNoKeyring(t *testing.T) {
 	if err := ringOf(ourSecret).Set(); err == nil {
 		t.Error("the last secret was taken away")
 	}
-}
-
-func TestAGateIsEmptyWhenItIsShut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var g gate
-		leave, err := g.enter(t.Context())
-		must(t, err)
-		shut := make(chan struct{})
-		go func() { g.shut(t.Context(), time.Hour); close(shut) }()
-		synctest.Wait()
-		entered := make(chan struct{})
-		go func() {
-			leave, err := g.enter(t.Context())
-			must(t, err)
-			close(entered)
-			leave()
-		}()
-		synctest.Wait()
-		select {
-		case <-shut:
-			t.Error("it says that nobody is inside")
-		case <-entered:
-			t.Error("somebody came in")
-		default:
-		}
-		leave()
-		<-shut
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := g.enter(ctx); err == nil {
-			t.Error("somebody came in")
-		}
-		g.open()
-		<-entered
-		leave, err = g.enter(t.Context()) // and one that stays inside is not waited for without end
-		must(t, err)
-		g.shut(t.Context(), time.Second)
-		g.open()
-		leave()
-	})
 }

@@ -58,7 +58,7 @@ func TestASecretNeverShows(t *testing.T) {
 	for _, verb := range []string{"%v", "%s", "%q", "%x", "%X", "%d", "%#v", "%+v", "%o"} {
 		fmt.Fprintf(&out, verb+"\n", ourSecret)
 		fmt.Fprintf(&out, verb+"\n", struct{ S Secret }{ourSecret})
-		fmt.Fprintf(&out, verb+"\n", MembersOptions{Keys: ringOf(ourSecret)})
+		fmt.Fprintf(&out, verb+"\n", holder{Keys: ringOf(ourSecret)})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "secret", ourSecret)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "secret", ourSecret, "in", struct{ S Secret }{ourSecret})

@@ -16,27 +16,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
-	"go.uber.org/goleak"
+
+	"trawl/cluster/clustertest"
 )
-
-// patience is how long a test waits for what must happen; nothing is asserted about how long it takes.
-const patience = 30 * time.Second
-
-// within waits until the condition holds.
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
-}
 
 // node is a member that runs.
 type node struct {
@@ -93,7 +75,7 @@ func (n *node) result(t *testing.T) error {
 	case err := <-n.done:
 		n.done <- err
 		return err
-	case <-time.After(patience):
+	case <-time.After(clustertest.Patience):
 		t.Fatal("Run does not end")
 		return nil
 	}
@@ -108,33 +90,16 @@ func (n *node) sees(names ...string) bool {
 	return slices.Equal(got, names)
 }
 
-// noLeaks fails the test when a goroutine outlives it. The library's probes end by themselves, up to a
-// few intervals later.
-func noLeaks(t *testing.T) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() {
-		var err error
-		deadline := time.Now().Add(patience)
-		for err = goleak.Find(before); err != nil && time.Now().Before(deadline); {
-			err = goleak.Find(before)
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestMembersJoinAndLeave(t *testing.T) {
-	for name, secret := range map[string]Secret{"with a secret": ourSecret, "without one, on loopback": nil} {
+	for name, secret := range map[string]Secret{"with a secret": OurSecret, "without one, on loopback": nil} {
 		t.Run(name, func(t *testing.T) {
-			noLeaks(t)
-			s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(secret), Meta: Meta{Role: RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
+			clustertest.NoLeaks(t)
+			s := startNode(t, MembersOptions{Name: "s", Keys: Ring(secret), Meta: Meta{Role: RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
 			join := []string{s.Addr().String()}
-			a := startNode(t, MembersOptions{Name: "a", Keys: ringOf(secret), Join: join})
-			b := startNode(t, MembersOptions{Name: "b", Keys: ringOf(secret), Join: []string{a.Addr().String()}})
+			a := startNode(t, MembersOptions{Name: "a", Keys: Ring(secret), Join: join})
+			b := startNode(t, MembersOptions{Name: "b", Keys: Ring(secret), Join: []string{a.Addr().String()}})
 			for _, n := range []*node{s, a, b} {
-				within(t, "everybody knows everybody", func() bool { return n.sees("a", "b", "s") })
+				clustertest.Within(t, "everybody knows everybody", func() bool { return n.sees("a", "b", "s") })
 			}
 			list := b.List()
 			q, err := net.ResolveTCPAddr("tcp", list[2].Queue())
@@ -150,16 +115,16 @@ func TestMembersJoinAndLeave(t *testing.T) {
 			if err := a.end(t); err != nil {
 				t.Errorf("Run ended with %v", err)
 			}
-			within(t, "who left is gone", func() bool { return s.sees("b", "s") && b.sees("b", "s") })
+			clustertest.Within(t, "who left is gone", func() bool { return s.sees("b", "s") && b.sees("b", "s") })
 		})
 	}
 }
 
 func TestMembersTellChanges(t *testing.T) {
-	noLeaks(t)
-	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
-	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
-	within(t, "f knows s", func() bool { return f.sees("f", "s") })
+	clustertest.NoLeaks(t)
+	s := startNode(t, MembersOptions{Name: "s", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Keys: Ring(OurSecret), Join: []string{s.Addr().String()}})
+	clustertest.Within(t, "f knows s", func() bool { return f.sees("f", "s") })
 
 	changed := f.Changed()
 	for i := range 100 {
@@ -169,10 +134,10 @@ func TestMembersTellChanges(t *testing.T) {
 	}
 	select {
 	case <-changed:
-	case <-time.After(patience):
+	case <-time.After(clustertest.Patience):
 		t.Fatal("nobody was woken")
 	}
-	within(t, "the last change is known", func() bool { m := f.List()[1].Meta; return m.Done && m.Free == 99 })
+	clustertest.Within(t, "the last change is known", func() bool { m := f.List()[1].Meta; return m.Done && m.Free == 99 })
 
 	err := s.Update(func(m *Meta) { m.Job = strings.Repeat("x", MaxMeta) })
 	if err == nil || s.Meta().Job != "" || !s.Meta().Done {
@@ -212,7 +177,7 @@ func TestNewMembersRefuses(t *testing.T) {
 	if _, err := NewMembers(o); !errors.Is(err, ErrNeedSecret) {
 		t.Errorf("without a secret: %v", err)
 	}
-	o.Keys = ringOf(ourSecret)
+	o.Keys = Ring(OurSecret)
 	if _, err := NewMembers(o); err != nil {
 		t.Errorf("with a secret: %v", err)
 	}
@@ -234,7 +199,7 @@ func TestWhatMembersAreTold(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.o.Keys, tt.o.Meta.Role = ringOf(ourSecret), RoleFetcher
+			tt.o.Keys, tt.o.Meta.Role = Ring(OurSecret), RoleFetcher
 			m, err := NewMembers(tt.o)
 			if err != nil {
 				t.Fatal(err)
@@ -247,7 +212,7 @@ func TestWhatMembersAreTold(t *testing.T) {
 }
 
 func TestANodeDoesNotJoinItself(t *testing.T) {
-	m, err := NewMembers(MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleFetcher}})
+	m, err := NewMembers(MembersOptions{Keys: Ring(OurSecret), Meta: Meta{Role: RoleFetcher}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,21 +250,21 @@ func TestAJoinThatIsRefusedEnds(t *testing.T) {
 		join         string // "" for the member that is there
 		says         string
 	}{
-		{"another secret", MembersOptions{Keys: ringOf(ourSecret)}, MembersOptions{Keys: ringOf(theirSecret)}, "", "another secret"},
-		{"no secret", MembersOptions{Keys: ringOf(ourSecret)}, MembersOptions{}, "", "asks for a secret"},
-		{"a secret where none is", MembersOptions{}, MembersOptions{Keys: ringOf(ourSecret)}, "", "it has no secret"},
-		{"no member at all", MembersOptions{}, MembersOptions{Keys: ringOf(ourSecret)}, plain, "check the address"},
+		{"another secret", MembersOptions{Keys: Ring(OurSecret)}, MembersOptions{Keys: Ring(TheirSecret)}, "", "another secret"},
+		{"no secret", MembersOptions{Keys: Ring(OurSecret)}, MembersOptions{}, "", "asks for a secret"},
+		{"a secret where none is", MembersOptions{}, MembersOptions{Keys: Ring(OurSecret)}, "", "it has no secret"},
+		{"no member at all", MembersOptions{}, MembersOptions{Keys: Ring(OurSecret)}, plain, "check the address"},
 		{
 			"another job",
-			MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler, Job: "one"}},
-			MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleFetcher, Job: "two"}},
+			MembersOptions{Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler, Job: "one"}},
+			MembersOptions{Keys: Ring(OurSecret), Meta: Meta{Role: RoleFetcher, Job: "two"}},
 			"", `works for the job "one"`,
 		},
-		{"the name of another", MembersOptions{Name: "n", Keys: ringOf(ourSecret)}, MembersOptions{Name: "n", Keys: ringOf(ourSecret)}, "", "called n"},
+		{"the name of another", MembersOptions{Name: "n", Keys: Ring(OurSecret)}, MembersOptions{Name: "n", Keys: Ring(OurSecret)}, "", "called n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
+			clustertest.NoLeaks(t)
 			there := startNode(t, tt.there)
 			before := there.List()
 			tt.comes.Join = []string{there.Addr().String()}
@@ -318,7 +283,7 @@ func TestAJoinThatIsRefusedEnds(t *testing.T) {
 				t.Errorf("the members changed from %v to %v", before, after)
 			}
 			if tt.join == "" && tt.name != "the name of another" {
-				within(t, "the member counts the refusal", func() bool { return there.Refusals() > 0 })
+				clustertest.Within(t, "the member counts the refusal", func() bool { return there.Refusals() > 0 })
 			}
 		})
 	}
@@ -345,8 +310,8 @@ func httpLike(t *testing.T) string {
 }
 
 func TestAnotherVersionIsRefused(t *testing.T) {
-	s := startNode(t, MembersOptions{Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
-	o := quick(MembersOptions{Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
+	s := startNode(t, MembersOptions{Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
+	o := quick(MembersOptions{Keys: Ring(OurSecret), Join: []string{s.Addr().String()}})
 	m, err := NewMembers(o)
 	if err != nil {
 		t.Fatal(err)
@@ -362,7 +327,7 @@ func TestAnotherVersionIsRefused(t *testing.T) {
 }
 
 func TestAFetcherWaitsForItsScheduler(t *testing.T) {
-	noLeaks(t)
+	clustertest.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that nobody else gets meanwhile
 	if err != nil {
 		t.Fatal(err)
@@ -370,13 +335,13 @@ func TestAFetcherWaitsForItsScheduler(t *testing.T) {
 	addr := l.Addr().(*net.TCPAddr)
 	l.Close()
 	seen := make(chan string, 100)
-	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{addr.String()}, Logger: slog.New(lines{seen})})
+	f := startNode(t, MembersOptions{Name: "f", Keys: Ring(OurSecret), Join: []string{addr.String()}, Logger: slog.New(lines{seen})})
 	for line := range seen {
 		if strings.Contains(line, "waiting for a scheduler at "+addr.String()) {
 			break
 		}
 	}
-	o := quick(MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	o := quick(MembersOptions{Name: "s", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
 	o.Bind.Port = addr.Port
 	s, err := NewMembers(o)
 	if err != nil {
@@ -385,12 +350,12 @@ func TestAFetcherWaitsForItsScheduler(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	within(t, "the scheduler is found", func() bool { return f.sees("f", "s") })
+	clustertest.Within(t, "the scheduler is found", func() bool { return f.sees("f", "s") })
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	within(t, "the scheduler is gone", func() bool { return f.sees("f") })
+	clustertest.Within(t, "the scheduler is gone", func() bool { return f.sees("f") })
 	select {
 	case err := <-f.done:
 		t.Errorf("the fetcher ended with its scheduler: %v", err)
@@ -414,14 +379,14 @@ func (l lines) Handle(_ context.Context, r slog.Record) error {
 }
 
 func TestAKilledMemberIsNoticed(t *testing.T) {
-	noLeaks(t)
-	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
-	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
-	within(t, "they know each other", func() bool { return f.sees("f", "s") && s.sees("f", "s") })
+	clustertest.NoLeaks(t)
+	s := startNode(t, MembersOptions{Name: "s", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
+	f := startNode(t, MembersOptions{Name: "f", Keys: Ring(OurSecret), Join: []string{s.Addr().String()}})
+	clustertest.Within(t, "they know each other", func() bool { return f.sees("f", "s") && s.sees("f", "s") })
 	f.killed.Store(true)
 	f.end(t)
 	suspected := false
-	within(t, "the killed one is gone", func() bool {
+	clustertest.Within(t, "the killed one is gone", func() bool {
 		for _, m := range s.List() {
 			suspected = suspected || m.State == Suspect
 		}
@@ -433,20 +398,20 @@ func TestAKilledMemberIsNoticed(t *testing.T) {
 }
 
 func TestAPartitionHeals(t *testing.T) {
-	noLeaks(t)
-	a := startNode(t, MembersOptions{Name: "a", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
-	b := startNode(t, MembersOptions{Name: "b", Keys: ringOf(ourSecret), Join: []string{a.Addr().String()}})
-	within(t, "they know each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
+	clustertest.NoLeaks(t)
+	a := startNode(t, MembersOptions{Name: "a", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
+	b := startNode(t, MembersOptions{Name: "b", Keys: Ring(OurSecret), Join: []string{a.Addr().String()}})
+	clustertest.Within(t, "they know each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
 	a.cut.Store(true)
 	b.cut.Store(true)
-	within(t, "each is alone", func() bool { return a.sees("a") && b.sees("b") })
+	clustertest.Within(t, "each is alone", func() bool { return a.sees("a") && b.sees("b") })
 	a.cut.Store(false)
 	b.cut.Store(false)
-	within(t, "they found each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
+	clustertest.Within(t, "they found each other", func() bool { return a.sees("a", "b") && b.sees("a", "b") })
 }
 
 func TestStrangersChangeNothing(t *testing.T) {
-	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
+	s := startNode(t, MembersOptions{Name: "s", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
 	join := func(n int) {
 		stranger := strangerTo(t)
 		defer stranger.Shutdown()
@@ -465,7 +430,7 @@ func TestStrangersChangeNothing(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	goroutines := runtime.NumGoroutine()
 	join(1000)
-	within(t, "no goroutine stays", func() bool { return runtime.NumGoroutine() <= goroutines+2 })
+	clustertest.Within(t, "no goroutine stays", func() bool { return runtime.NumGoroutine() <= goroutines+2 })
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 {
@@ -484,7 +449,7 @@ func strangerTo(t *testing.T) *memberlist.Memberlist {
 	t.Helper()
 	c := memberlist.DefaultLocalConfig()
 	c.Name, c.BindAddr, c.BindPort, c.AdvertisePort, c.Label = "stranger", "127.0.0.1", 0, 0, gossipLabel
-	c.SecretKey, _ = theirSecret.GossipKey()
+	c.SecretKey, _ = TheirSecret.GossipKey()
 	c.Logger = log.New(discard{}, "", 0)
 	l, err := memberlist.Create(c)
 	if err != nil {
@@ -511,7 +476,7 @@ func knock(t *testing.T, n *node, b []byte) {
 }
 
 func TestManyStreamsAtOnceMakeRoom(t *testing.T) {
-	s := startNode(t, MembersOptions{Name: "s", Keys: ringOf(ourSecret), Meta: Meta{Role: RoleScheduler}})
+	s := startNode(t, MembersOptions{Name: "s", Keys: Ring(OurSecret), Meta: Meta{Role: RoleScheduler}})
 	var silent []net.Conn
 	for range MaxStreams + 5 {
 		c, err := net.Dial("tcp", s.Addr().String())
@@ -520,14 +485,14 @@ func TestManyStreamsAtOnceMakeRoom(t *testing.T) {
 		}
 		silent = append(silent, c)
 	}
-	within(t, "the limit leaves its mark", func() bool { return s.full.count() > 0 })
+	clustertest.Within(t, "the limit leaves its mark", func() bool { return s.full.count() > 0 })
 	defer func() {
 		for _, c := range silent {
 			c.Close()
 		}
 	}()
-	f := startNode(t, MembersOptions{Name: "f", Keys: ringOf(ourSecret), Join: []string{s.Addr().String()}})
-	within(t, "a member gets in", func() bool { return f.sees("f", "s") })
+	f := startNode(t, MembersOptions{Name: "f", Keys: Ring(OurSecret), Join: []string{s.Addr().String()}})
+	clustertest.Within(t, "a member gets in", func() bool { return f.sees("f", "s") })
 }
 
 func TestAStreamIsReadUpToItsLimit(t *testing.T) {
@@ -568,4 +533,13 @@ func TestRollForgetsLostMembers(t *testing.T) {
 	if m := r.missing(lostTries); len(m) != 0 || len(r.lost) != 0 {
 		t.Errorf("looked for after too long a time: %v, %d remembered", m, len(r.lost))
 	}
+}
+
+func addrPort(t *testing.T, s string) netip.AddrPort {
+	t.Helper()
+	a, err := netip.ParseAddrPort(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }

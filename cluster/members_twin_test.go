@@ -3,15 +3,16 @@ package cluster
 import (
 	"testing"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
 // A killed process stands in the gossip for a while, and another one may listen at its address by then.
 func TestOnlyAProcessThatLivesAnswers(t *testing.T) {
-	noLeaks(t)
-	a := startNode(t, MembersOptions{Name: "a", Keys: ringOf(ourSecret)})
-	b := startNode(t, MembersOptions{Name: "b", Keys: ringOf(ourSecret), Join: []string{a.Addr().String()}})
-	within(t, "a sees b", func() bool { return a.sees("a", "b") })
+	clustertest.NoLeaks(t)
+	a := startNode(t, MembersOptions{Name: "a", Keys: Ring(OurSecret)})
+	b := startNode(t, MembersOptions{Name: "b", Keys: Ring(OurSecret), Join: []string{a.Addr().String()}})
+	clustertest.Within(t, "a sees b", func() bool { return a.sees("a", "b") })
 	member := func(name string) (found Member) {
 		for _, m := range a.List() {
 			if m.Name == name {
@@ -36,7 +37,7 @@ func TestOnlyAProcessThatLivesAnswers(t *testing.T) {
 	if a.Answers(t.Context(), ghost) {
 		t.Error("a process answers for the one that had its address before")
 	}
-	c := startNode(t, MembersOptions{Name: "c", Keys: ringOf(ourSecret), Join: []string{a.Addr().String()}})
+	c := startNode(t, MembersOptions{Name: "c", Keys: Ring(OurSecret), Join: []string{a.Addr().String()}})
 	ghost.Address = c.Addr()
 	if a.Answers(t.Context(), ghost) {
 		t.Error("another process answers for the one that had its address before")

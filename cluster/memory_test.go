@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
@@ -82,7 +83,7 @@ func TestMemoryLosesAsksAnswersAndConfirmations(t *testing.T) {
 		}
 		for stored, want := range map[bool]int{false: 0, true: 1} {
 			before, err := m.Last(ctx)
-			must(t, err)
+			clustertest.Must(t, err)
 			m.SetFaults(Faults{FailSend: func(crawler.Part) (bool, bool) { return true, stored }})
 			if err := m.Send(ctx, queuePart(1)); err == nil {
 				t.Error("it was confirmed")

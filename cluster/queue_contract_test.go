@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
@@ -100,26 +101,19 @@ func queuePart(n int) *crawler.Part {
 	}
 }
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func offer(tb testing.TB, ctx context.Context, s schedulerEnd, from, to int) {
 	tb.Helper()
 	var tasks []crawler.Task
 	for n := from; n <= to; n++ {
 		tasks = append(tasks, queueTask(tb, n))
 	}
-	must(tb, s.Offer(ctx, tasks))
+	clustertest.Must(tb, s.Offer(ctx, tasks))
 }
 
 func next(tb testing.TB, ctx context.Context, f fetcherEnd) (int, func()) {
 	tb.Helper()
 	d, err := f.Next(ctx)
-	must(tb, err)
+	clustertest.Must(tb, err)
 	var n int
 	if _, err := fmt.Sscanf(string(d.Task.Host), "h%d.example", &n); err != nil {
 		tb.Fatal(err)
@@ -131,7 +125,7 @@ func next(tb testing.TB, ctx context.Context, f fetcherEnd) (int, func()) {
 }
 
 func contractAck(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	offer(t, ctx, q.s, 1, 2)
 	first, ackFirst := next(t, ctx, q.f[0])
 	ackFirst()
@@ -154,10 +148,10 @@ func contractAck(t *testing.T, ctx context.Context, q queueEnds) {
 }
 
 func contractQueued(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	expect := func(want int) {
 		t.Helper()
-		eventually(t, ctx, fmt.Sprint(want, " tasks in the queue"), func() bool {
+		clustertest.Eventually(t, ctx, fmt.Sprint(want, " tasks in the queue"), func() bool {
 			n, err := q.s.Queued(ctx)
 			return err == nil && n == want
 		})
@@ -172,7 +166,7 @@ func contractQueued(t *testing.T, ctx context.Context, q queueEnds) {
 }
 
 func contractNoMore(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	offer(t, ctx, q.s, 1, 3)
 	seen := map[int]bool{}
 	for _, f := range []fetcherEnd{q.f[0], q.f[1], q.f[1]} {
@@ -185,7 +179,7 @@ func contractNoMore(t *testing.T, ctx context.Context, q queueEnds) {
 }
 
 func contractGaveUp(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	for n := range 5 {
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		if _, err := q.f[0].Next(short); !errors.Is(err, context.DeadlineExceeded) {
@@ -199,7 +193,7 @@ func contractGaveUp(t *testing.T, ctx context.Context, q queueEnds) {
 }
 
 func contractTooLarge(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	large := queueTask(t, 1)
 	large.URLs[0].Name = strings.Repeat("x", crawler.MaxTaskBytes)
 	if err := q.s.Offer(ctx, []crawler.Task{large, queueTask(t, 2)}); !errors.Is(err, ErrTooLarge) {
@@ -220,12 +214,12 @@ func readAll(tb testing.TB, ctx context.Context, s schedulerEnd, after uint64, n
 	tb.Helper()
 	for len(numbers) < n {
 		parts, err := s.Read(ctx, after, most)
-		must(tb, err)
+		clustertest.Must(tb, err)
 		if len(parts) == 0 || len(parts) > most {
 			tb.Fatalf("%d parts, asked for at most %d", len(parts), most)
 		}
 		for _, p := range parts {
-			must(tb, p.Err)
+			clustertest.Must(tb, p.Err)
 			if p.Position <= after {
 				tb.Fatalf("position %d after %d", p.Position, after)
 			}
@@ -240,9 +234,9 @@ func readAll(tb testing.TB, ctx context.Context, s schedulerEnd, after uint64, n
 }
 
 func contractLog(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	for n := 1; n <= 5; n++ {
-		must(t, q.f[n%2].Send(ctx, queuePart(n)))
+		clustertest.Must(t, q.f[n%2].Send(ctx, queuePart(n)))
 	}
 	want := []int{1, 2, 3, 4, 5}
 	numbers, last := readAll(t, ctx, q.s, 0, 5, 2)
@@ -258,27 +252,27 @@ func contractLog(t *testing.T, ctx context.Context, q queueEnds) {
 	if numbers, _ = readAll(t, ctx, q.s, 2, 3, 100); !reflect.DeepEqual(numbers, want[2:]) {
 		t.Errorf("read from the middle %v", numbers)
 	}
-	must(t, q.s.Purge(ctx, 0))
-	must(t, q.s.Purge(ctx, 3))
-	must(t, q.s.Purge(ctx, 2)) // gone already
+	clustertest.Must(t, q.s.Purge(ctx, 0))
+	clustertest.Must(t, q.s.Purge(ctx, 3))
+	clustertest.Must(t, q.s.Purge(ctx, 2)) // gone already
 	if numbers, _ = readAll(t, ctx, q.s, 0, 2, 100); !reflect.DeepEqual(numbers, want[3:]) {
 		t.Errorf("read after the purge %v", numbers)
 	}
-	must(t, q.s.Purge(ctx, 5))
+	clustertest.Must(t, q.s.Purge(ctx, 5))
 	if l, err := q.s.Last(ctx); err != nil || l != last {
 		t.Errorf("last is %d, %v after everything was purged", l, err)
 	}
 	if err := q.s.Purge(ctx, 6); err == nil {
 		t.Error("what was not stored yet can be purged")
 	}
-	must(t, q.f[0].Send(ctx, queuePart(6)))
+	clustertest.Must(t, q.f[0].Send(ctx, queuePart(6)))
 	if _, l := readAll(t, ctx, q.s, last, 1, 1); l != last+1 {
 		t.Errorf("position %d after %d", l, last)
 	}
 }
 
 func contractWait(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	type read struct {
 		parts []crawler.LoggedPart
 		err   error
@@ -295,9 +289,9 @@ func contractWait(t *testing.T, ctx context.Context, q queueEnds) {
 			t.Fatalf("%d parts of an empty log, %v", len(r.parts), r.err)
 		case <-time.After(50 * time.Millisecond):
 		}
-		must(t, q.f[0].Send(ctx, queuePart(n)))
+		clustertest.Must(t, q.f[0].Send(ctx, queuePart(n)))
 		r := <-done
-		must(t, r.err)
+		clustertest.Must(t, r.err)
 		if len(r.parts) != 1 || r.parts[0].Part.Number != n {
 			t.Fatalf("read %+v", r.parts)
 		}
@@ -312,18 +306,18 @@ func contractPositions(t *testing.T, ctx context.Context, q queueEnds) {
 			t.Fatalf("last is %d, %v; want %d", l, err, want)
 		}
 	}
-	must(t, q.s.PrepareStreams(ctx, 100)) // a new log beside an old ledger
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 100)) // a new log beside an old ledger
 	expect(100)
-	must(t, q.f[0].Send(ctx, queuePart(1)))
+	clustertest.Must(t, q.f[0].Send(ctx, queuePart(1)))
 	if _, l := readAll(t, ctx, q.s, 100, 1, 1); l != 101 {
 		t.Fatalf("the first part is at %d", l)
 	}
-	must(t, q.s.PrepareStreams(ctx, 100)) // a usual start: nothing changes
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 100)) // a usual start: nothing changes
 	expect(101)
-	must(t, q.f[0].Send(ctx, queuePart(2)))
-	must(t, q.s.PrepareStreams(ctx, 200)) // the log lost its end
+	clustertest.Must(t, q.f[0].Send(ctx, queuePart(2)))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 200)) // the log lost its end
 	expect(200)
-	must(t, q.f[0].Send(ctx, queuePart(3)))
+	clustertest.Must(t, q.f[0].Send(ctx, queuePart(3)))
 	if numbers, l := readAll(t, ctx, q.s, 200, 1, 9); l != 201 || numbers[0] != 3 {
 		t.Fatalf("part %v is at %d", numbers, l)
 	}
@@ -356,20 +350,6 @@ func serveAsks(t *testing.T, ctx context.Context, s schedulerEnd, h Asker) {
 	})
 }
 
-// eventually repeats what may need a moment until it holds.
-func eventually(tb testing.TB, ctx context.Context, what string, holds func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			tb.Fatalf("never: %s", what)
-		}
-	}
-}
-
 func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 	const together = 50
 	var all sync.WaitGroup // nobody is answered before all have asked
@@ -387,7 +367,7 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 		}, err
 	}))
 	var notice crawler.JobNotice
-	eventually(t, ctx, "a notice", func() (ok bool) {
+	clustertest.Eventually(t, ctx, "a notice", func() (ok bool) {
 		var err error
 		notice, err = q.f[0].Notice(ctx)
 		return err == nil
@@ -420,7 +400,7 @@ func contractNoAnswer(t *testing.T, ctx context.Context, q queueEnds) {
 }
 
 func contractContext(t *testing.T, ctx context.Context, q queueEnds) {
-	must(t, q.s.PrepareStreams(ctx, 0))
+	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	over, cancel := context.WithCancel(ctx)
 	cancel()
 	_, errNext := q.f[0].Next(over)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"trawl/cluster/clustertest"
 	"trawl/cluster/wire"
 	"trawl/crawler"
 )
@@ -32,10 +33,10 @@ func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 	host := queueTask(t, 1).Host
 	ask := crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: host}
 	data, err := wire.EncodeAsk(&ask)
-	must(t, err)
+	clustertest.Must(t, err)
 	reply := func(answer crawler.Answer) (crawler.Answer, error) {
 		a := &answerer{
-			limit: func() int { return limit }, log: testLog(t),
+			limit: func() int { return limit }, log: clustertest.Log(t),
 			asker: askerFunc(func(context.Context, crawler.Ask) (crawler.Answer, error) { return answer, nil }),
 		}
 		b := a.ask(t.Context(), data)
@@ -57,7 +58,7 @@ func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 	}
 	for i := range 500 {
 		u, err := crawler.ParseURL(fmt.Sprintf("http://%s/%d", host, i))
-		must(t, err)
+		clustertest.Must(t, err)
 		large.Validators = append(large.Validators, crawler.Validator{URL: u, ETag: noise(200)})
 	}
 	if got, err := reply(large); err != nil || len(got.Robots) != 2 || len(got.Validators) != 0 {
@@ -74,11 +75,11 @@ func TestANoticeWithoutRoomForItsScopeSendsNone(t *testing.T) {
 	for i := range n.ScopeKeys {
 		n.ScopeKeys[i] = uint64(crawler.Host(fmt.Sprint(i)).Key())
 	}
-	a := &answerer{limit: func() int { return 1 << 20 }, log: testLog(t), asker: noticeFunc(func() crawler.JobNotice { return n })}
+	a := &answerer{limit: func() int { return 1 << 20 }, log: clustertest.Log(t), asker: noticeFunc(func() crawler.JobNotice { return n })}
 	body, err := readReply(a.notice(t.Context()))
-	must(t, err)
+	clustertest.Must(t, err)
 	got, err := wire.DecodeNotice(body)
-	must(t, err)
+	clustertest.Must(t, err)
 	if got.ScopeWhole || len(got.ScopeKeys) != 0 || got.ScopeEpoch != 3 {
 		t.Errorf("%d keys, whole %v", len(got.ScopeKeys), got.ScopeWhole)
 	}

@@ -1,4 +1,4 @@
-package cluster
+package cluster_test
 
 import (
 	"context"
@@ -10,21 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"trawl/cluster"
+	"trawl/cluster/clustertest"
 	"trawl/crawler"
 )
 
-// steps are what the nodes of a cluster hold in the course of a rotation.
-var steps = [][]Secret{{ourSecret}, {ourSecret, theirSecret}, {theirSecret, ourSecret}, {theirSecret}}
-
 // rotating is a cluster whose nodes have keyrings of their own.
 type rotating struct {
-	rings   []*Keyring // of the scheduler, then of the fetchers
-	nodes   []*node
-	broker  *Broker
-	s       *Conn
-	f       []*Conn
-	control *api
-	clients []*ControlClient
+	rings   []*cluster.Keyring // of the scheduler, then of the fetchers
+	nodes   []*cluster.Members
+	broker  *cluster.Broker
+	s       *queueEnd
+	f       []*queueEnd
+	control *cluster.Control
+	clients []*cluster.ControlClient
 }
 
 const rotatingFetchers = 3
@@ -32,23 +31,23 @@ const rotatingFetchers = 3
 func startRotating(t *testing.T) *rotating {
 	r := &rotating{}
 	for range 1 + rotatingFetchers {
-		r.rings = append(r.rings, ringOf(ourSecret))
+		r.rings = append(r.rings, cluster.Ring(cluster.OurSecret))
 	}
-	r.broker, _ = startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: r.rings[0]})
-	r.s = connect(t, ConnectOptions{Broker: r.broker, Role: RoleScheduler, AckWait: time.Hour}) // a lost task stays lost
-	must(t, r.s.PrepareStreams(t.Context(), 0))
-	conf, err := r.rings[0].ServerTLS(RoleScheduler, "s")
-	must(t, err)
-	r.control = startControl(t, ControlOptions{Listen: "127.0.0.1:0", TLS: conf})
+	r.broker = startBroker(t, r.rings[0])
+	r.s = connect(t, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, AckWait: time.Hour}) // a lost task stays lost
+	clustertest.Must(t, r.s.PrepareStreams(t.Context(), 0))
+	conf, err := r.rings[0].ServerTLS(cluster.RoleScheduler, "s")
+	clustertest.Must(t, err)
+	r.control = startControl(t, conf)
 	log := slog.New(slog.DiscardHandler)
-	r.nodes = append(r.nodes, startNode(t, MembersOptions{Name: "n0", Keys: r.rings[0], Meta: Meta{Role: RoleScheduler}, Logger: log}))
+	r.nodes = append(r.nodes, startNode(t, cluster.MembersOptions{Name: "n0", Keys: r.rings[0], Meta: cluster.Meta{Role: cluster.RoleScheduler}, Logger: log}))
 	for i := 1; i <= rotatingFetchers; i++ {
-		r.nodes = append(r.nodes, startNode(t, MembersOptions{
+		r.nodes = append(r.nodes, startNode(t, cluster.MembersOptions{
 			Name: fmt.Sprint("n", i), Keys: r.rings[i], Join: []string{r.nodes[0].Addr().String()}, Logger: log,
 		}))
-		r.f = append(r.f, connect(t, ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: RoleFetcher, Keys: r.rings[i], Name: fmt.Sprint("n", i)}))
-		conf, err := r.rings[i].ClientTLS(RoleFetcher, "f", r.control.Addr)
-		must(t, err)
+		r.f = append(r.f, connect(t, cluster.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: r.rings[i], Name: fmt.Sprint("n", i)}))
+		conf, err := r.rings[i].ClientTLS(cluster.RoleFetcher, "f", r.control.Addr)
+		clustertest.Must(t, err)
 		r.clients = append(r.clients, clientTo(t, r.control.Addr(), conf))
 	}
 	return r
@@ -56,7 +55,7 @@ func startRotating(t *testing.T) *rotating {
 
 func (r *rotating) together() bool {
 	for _, n := range r.nodes {
-		if !n.sees("n0", "n1", "n2", "n3") {
+		if !sees(n, "n0", "n1", "n2", "n3") {
 			return false
 		}
 	}
@@ -109,7 +108,7 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 			w.offered = n
 			w.mu.Unlock()
 			for w.count() < n-100 && ctx.Err() == nil {
-				Pause(ctx, time.Millisecond)
+				cluster.Pause(ctx, time.Millisecond)
 			}
 		}
 	})
@@ -123,16 +122,16 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 		}
 	}
 	<-more.Done()
-	ending, cancel := context.WithTimeout(ctx, 2*patience)
+	ending, cancel := context.WithTimeout(ctx, 2*clustertest.Patience)
 	defer cancel()
 	for !w.complete() && ending.Err() == nil {
-		Pause(ending, 10*time.Millisecond)
+		cluster.Pause(ending, 10*time.Millisecond)
 	}
 	stop()
 	wg.Wait()
 }
 
-func (w *traffic) fetch(ctx context.Context, f *Conn, c *ControlClient) {
+func (w *traffic) fetch(ctx context.Context, f *queueEnd, c *cluster.ControlClient) {
 	d, err := f.Next(ctx)
 	if ctx.Err() != nil {
 		return
@@ -164,12 +163,12 @@ func (w *traffic) fetch(ctx context.Context, f *Conn, c *ControlClient) {
 
 func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 	r := startRotating(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 8*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*clustertest.Patience)
 	defer cancel()
-	serveAsks(t, ctx, r.s, askerFunc(func(_ context.Context, ask crawler.Ask) (crawler.Answer, error) {
+	serveAsks(t, ctx, r.s, granting(func(_ context.Context, ask crawler.Ask) (crawler.Answer, error) {
 		return crawler.Answer{Verdict: crawler.Granted, Lease: time.Minute}, nil
 	}))
-	within(t, "everybody knows everybody", r.together)
+	clustertest.Within(t, "everybody knows everybody", r.together)
 	var left sync.Map // who was missed by somebody, for a moment even
 	watching, unwatch := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
@@ -177,7 +176,7 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 		watchers.Go(func() {
 			for watching.Err() == nil {
 				changed := n.Changed()
-				if !n.sees("n0", "n1", "n2", "n3") {
+				if !sees(n, "n0", "n1", "n2", "n3") {
 					left.Store(i, true)
 				}
 				select {
@@ -188,21 +187,22 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 		})
 	}
 
+	logins := []int{0, 1, 1} // after each step: the current secret changes in the second one
 	w := traffic{taken: make(map[crawler.Host]int)}
 	more, enough := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); w.run(t, r, ctx, more) }()
-	for i, secrets := range steps[1:] {
+	for i, secrets := range cluster.Steps()[1:] {
 		for j, ring := range r.rings {
 			ring = r.rings[(i+j)%len(r.rings)] // not always the scheduler first
 			before := w.count()
-			must(t, ring.Set(secrets...))
-			eventually(t, ctx, "the work goes on", func() bool { return w.count() > before+50 })
+			clustertest.Must(t, ring.Set(secrets...))
+			clustertest.Eventually(t, ctx, "the work goes on", func() bool { return w.count() > before+50 })
 		}
-		eventually(t, ctx, "everybody knows everybody", r.together)
-		eventually(t, ctx, "everybody has logged in with the current secret", func() bool {
+		clustertest.Eventually(t, ctx, "everybody knows everybody", r.together)
+		clustertest.Eventually(t, ctx, "everybody has logged in with the current secret", func() bool {
 			for _, f := range r.f {
-				if !f.login.current() || !f.nc.IsConnected() {
+				if f.count(connectedAgain) < logins[i] {
 					return false
 				}
 			}
@@ -217,9 +217,9 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 	for _, err := range w.failed {
 		t.Error(err)
 	}
-	refusedEverywhere(t, r, ringOf(ourSecret))
+	refusedEverywhere(t, r, cluster.Ring(cluster.OurSecret))
 	for _, f := range r.f {
-		w.starved = w.starved || f.login.rushed.Load()
+		w.starved = w.starved || f.count(rushed) > 0
 	}
 	if t.Logf("%d tasks", w.offered); w.starved {
 		t.Log("this machine is too busy to say more: limits of time were hit")
@@ -234,191 +234,35 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 		}
 	}
 	left.Range(func(i, _ any) bool { t.Errorf("member %d missed somebody", i); return true })
-	if n := r.s.nc.Reconnects; n != 0 {
+	if n := r.s.count(connectedAgain); n != 0 {
 		t.Errorf("the scheduler's own connection was made anew %d times", n)
 	}
 	for i, f := range r.f {
-		if n := f.nc.Reconnects; n != 1 {
+		if n := f.count(connectedAgain); n != 1 {
 			t.Errorf("fetcher %d logged in %d times more, once is enough", i+1, n)
 		}
 	}
 }
 
 // refusedEverywhere holds that these keys open nothing any more.
-func refusedEverywhere(t *testing.T, r *rotating, keys *Keyring) {
+func refusedEverywhere(t *testing.T, r *rotating, keys *cluster.Keyring) {
 	t.Helper()
-	if c, err := Connect(t.Context(), ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: RoleFetcher, Keys: keys}); !errors.Is(err, ErrRefused) {
+	if c, err := cluster.Connect(t.Context(), cluster.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: keys}); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("the queue: %v", err)
 		if err == nil {
 			c.Close()
 		}
 	}
-	conf, err := keys.ClientTLS(RoleFetcher, "late", nil)
-	must(t, err)
-	if _, err := clientTo(t, r.control.Addr(), conf).Status(t.Context()); !errors.Is(err, ErrRefused) {
+	conf, err := keys.ClientTLS(cluster.RoleFetcher, "late", nil)
+	clustertest.Must(t, err)
+	if _, err := clientTo(t, r.control.Addr(), conf).Status(t.Context()); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("the control API: %v", err)
 	}
 	for _, n := range r.nodes {
-		m, err := NewMembers(quick(MembersOptions{Keys: keys, Join: []string{n.Addr().String()}}))
-		must(t, err)
-		if err := m.Run(t.Context()); !errors.Is(err, ErrRefused) {
+		m, err := cluster.NewMembers(quick(cluster.MembersOptions{Keys: keys, Join: []string{n.Addr().String()}}))
+		clustertest.Must(t, err)
+		if err := m.Run(t.Context()); !errors.Is(err, cluster.ErrRefused) {
 			t.Errorf("the gossip of %s: %v", n.Name(), err)
 		}
 	}
-}
-
-// understand reports which steps of a rotation understand each other: those one apart.
-func understand(i, j int) bool { return i-j <= 1 && j-i <= 1 }
-
-func TestNodesOneStepApartUnderstandEachOther(t *testing.T) {
-	for i, there := range steps {
-		for j, here := range steps {
-			t.Run(fmt.Sprintf("a server at step %d, a client at step %d", i, j), func(t *testing.T) {
-				server, err := ringOf(there...).ServerTLS(RoleScheduler, "s")
-				must(t, err)
-				client, err := ringOf(here...).ClientTLS(RoleFetcher, "f", nil)
-				must(t, err)
-				serverErr, clientErr := shake(t, server, client)
-				if ok := serverErr == nil && clientErr == nil; ok != understand(i, j) {
-					t.Errorf("TLS: %v; %v", serverErr, clientErr)
-				}
-			})
-		}
-	}
-}
-
-func TestTheGossipUnderstandsOneStepAndNotTwo(t *testing.T) {
-	for i, there := range steps {
-		s := startNode(t, MembersOptions{Keys: ringOf(there...), Meta: Meta{Role: RoleScheduler}, Logger: slog.New(slog.DiscardHandler)})
-		for j, here := range steps {
-			ctx, cancel := context.WithCancel(t.Context())
-			o := quick(MembersOptions{Keys: ringOf(here...), Join: []string{s.Addr().String()}, Logger: slog.New(slog.DiscardHandler)})
-			m, err := NewMembers(o)
-			must(t, err)
-			done := make(chan error, 1)
-			go func() { done <- m.Run(ctx) }()
-			if understand(i, j) {
-				within(t, fmt.Sprintf("step %d joins step %d", j, i), func() bool { return len(m.List()) > 1 })
-				cancel()
-				must(t, <-done)
-			} else if err := <-done; !errors.Is(err, ErrRefused) {
-				t.Errorf("step %d joins step %d: %v", j, i, err)
-			}
-			cancel()
-		}
-	}
-}
-
-// A node that was changed too early: its new secret is not known yet, and it goes on with the old one.
-func TestAQueueThatDoesNotKnowTheNewSecretYetIsLoggedInToWithTheOldOne(t *testing.T) {
-	there, here := ringOf(ourSecret), ringOf(ourSecret)
-	b, _ := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: there})
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(t.Context(), 0))
-	f := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: here})
-	must(t, here.Set(theirSecret, ourSecret))
-	within(t, "it has tried the new one and is back with the old one", func() bool {
-		f.login.mu.Lock()
-		defer f.login.mu.Unlock()
-		return f.login.try == 1 && f.login.refused.IsZero() && f.nc.IsConnected()
-	})
-	must(t, f.Send(t.Context(), queuePart(1)))
-	must(t, there.Set(theirSecret, ourSecret))
-	f.login.renew() // what the clock would do a little later
-	within(t, "the new one is taken", f.login.current)
-	must(t, f.Send(t.Context(), queuePart(2)))
-	must(t, there.Set(theirSecret))
-	must(t, f.Send(t.Context(), queuePart(3)))
-}
-
-// Nobody who was left behind stays in, nor comes back.
-func TestWhoKeepsTheOldSecretIsCutAndRefused(t *testing.T) {
-	there, here := ringOf(steps[1]...), ringOf(ourSecret)
-	b, _ := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: there})
-	s := connect(t, ConnectOptions{Broker: b, Role: RoleScheduler})
-	must(t, s.PrepareStreams(t.Context(), 0))
-	stays := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: ringOf(theirSecret, ourSecret)})
-	late := connect(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: RoleFetcher, Keys: here, Patience: time.Second})
-	must(t, late.Send(t.Context(), queuePart(1)))
-	must(t, there.Set(theirSecret))
-	waiting := make(chan error, 1)
-	go func() { _, err := late.Next(t.Context()); waiting <- err }()
-	select {
-	case err := <-waiting:
-		if !errors.Is(err, ErrRefused) {
-			t.Errorf("%v", err)
-		}
-		t.Log(err)
-	case <-time.After(patience):
-		t.Fatal("it waits for ever")
-	}
-	<-late.Refused().Done()
-	if err := late.Refusal(); !errors.Is(err, ErrRefused) || stays.Refusal() != nil {
-		t.Errorf("the one that was left behind: %v; the other: %v", err, stays.Refusal())
-	}
-	must(t, stays.Send(t.Context(), queuePart(2)))
-	if stays.nc.Reconnects != 0 || s.nc.Reconnects != 0 {
-		t.Error("a connection whose key stayed was cut")
-	}
-}
-
-// A connection to the control API that was made with the old secret does not outlive it.
-func TestAnOpenControlConnectionEndsWithItsSecret(t *testing.T) {
-	there, here := ringOf(steps[1]...), ringOf(ourSecret)
-	conf, err := there.ServerTLS(RoleScheduler, "s")
-	must(t, err)
-	a := startControl(t, ControlOptions{Listen: "127.0.0.1:0", TLS: conf})
-	mine, err := here.ClientTLS(RoleFetcher, "f", a.Addr)
-	must(t, err)
-	c, other := clientTo(t, a.Addr(), mine), clientTo(t, a.Addr(), mine)
-	for _, one := range []*ControlClient{c, other} {
-		_, err = one.Status(t.Context())
-		must(t, err)
-	}
-	must(t, there.Set(theirSecret))
-	if _, err := c.Status(t.Context()); !errors.Is(err, ErrRefused) {
-		t.Errorf("with the old secret: %v", err)
-	}
-	must(t, here.Set(theirSecret))
-	if _, err := other.Status(t.Context()); err != nil {
-		t.Errorf("with the new one, on a connection from before: %v", err)
-	}
-}
-
-func TestTheGossipsKeysFollow(t *testing.T) {
-	keys := ringOf(ourSecret)
-	m, err := NewMembers(quick(MembersOptions{Keys: keys}))
-	must(t, err)
-	third := Secret("a third horse battery staple")
-	reading, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { // as the library does for each packet; the race detector looks on
-		for reading.Err() == nil {
-			for _, k := range m.ring.GetKeys() {
-				_ = k[0]
-			}
-		}
-	})
-	for range 50 {
-		for _, secrets := range [][]Secret{
-			{ourSecret, theirSecret}, {theirSecret, ourSecret}, {theirSecret}, {third, ourSecret, theirSecret},
-			{ourSecret, theirSecret}, {theirSecret, third}, {ourSecret},
-		} {
-			must(t, keys.Set(secrets...))
-			must(t, m.takeKeys())
-			want, err := keys.GossipKeys()
-			must(t, err)
-			have := m.ring.GetKeys()
-			if len(have) != len(want) || string(have[0]) != string(want[0]) {
-				t.Fatalf("%d keys for %d secrets, or another one is current", len(have), len(want))
-			}
-			for _, k := range want {
-				if !among(have, k) {
-					t.Fatal("a key is missing")
-				}
-			}
-		}
-	}
-	stop()
-	wg.Wait()
 }

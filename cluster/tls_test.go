@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
-	"net"
 	"testing"
 	"time"
+
+	"trawl/cluster/clustertest"
 )
 
 func testIdentity(t *testing.T, s Secret, now func() time.Time) *identity {
@@ -17,45 +17,6 @@ func testIdentity(t *testing.T, s Secret, now func() time.Time) *identity {
 		t.Fatal(err)
 	}
 	return id
-}
-
-// shake connects the two and carries a byte each way. The server's word counts: in TLS 1.3 a client
-// learns later that it was refused.
-func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	b, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.Now().Add(10 * time.Second)
-	a.SetDeadline(deadline)
-	b.SetDeadline(deadline)
-	done := make(chan error, 1)
-	exchange := func(c *tls.Conn) error {
-		defer c.Close()
-		if err := c.Handshake(); err != nil {
-			return err
-		}
-		errs := make(chan error, 1)
-		go func() { _, err := c.Write([]byte{1}); errs <- err }()
-		_, err := io.ReadFull(c, make([]byte, 1))
-		if werr := <-errs; err == nil {
-			err = werr
-		}
-		return err
-	}
-	go func() { done <- exchange(tls.Server(a, server)) }()
-	clientErr = exchange(tls.Client(b, client))
-	return <-done, clientErr
 }
 
 func TestHandshakes(t *testing.T) {
@@ -104,7 +65,7 @@ func TestHandshakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			serverErr, clientErr := shake(t, tt.server, tt.client)
+			serverErr, clientErr := clustertest.Shake(t, tt.server, tt.client)
 			if (serverErr == nil) != tt.ok || (clientErr == nil) != tt.ok {
 				t.Errorf("server: %v; client: %v", serverErr, clientErr)
 			}
@@ -123,8 +84,8 @@ func namedOther(t *testing.T) *tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := newTestPKI(t, a)
-	return own.issue(t, leafOptions{names: []string{"other.example"}}).pair
+	own := clustertest.PKI{Cert: a.cert, Key: a.key}
+	return own.Issue(t, clustertest.Leaf{Names: []string{"other.example"}}).Pair
 }
 
 func selfSigned(t *testing.T) *tls.Certificate {

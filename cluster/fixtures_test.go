@@ -1,0 +1,187 @@
+package cluster_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"trawl/cluster"
+	"trawl/cluster/clustertest"
+	"trawl/crawler"
+)
+
+// run runs what has to be stopped by its context, until the test ends.
+func run(t *testing.T, what string, ready <-chan struct{}, run func(context.Context) error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(clustertest.Patience):
+			t.Errorf("%s does not end", what)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- nil
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func startBroker(t *testing.T, keys *cluster.Keyring) *cluster.Broker {
+	t.Helper()
+	b, err := cluster.NewBroker(cluster.BrokerOptions{
+		Listen: "127.0.0.1:0", Keys: keys, StoreDir: t.TempDir(), MaxStore: 256 << 20, Logger: clustertest.Log(t),
+	})
+	clustertest.Must(t, err)
+	run(t, "broker", b.Ready(), b.Run)
+	return b
+}
+
+// What a connection to the queue says when it was made anew, and when it could not wait for what was under way.
+const (
+	connectedAgain = "the queue is connected again"
+	rushed         = "the queue is slow, so what is under way is not waited for: some tasks may come again later"
+)
+
+// queueEnd is a connection to the queue with a count of what it says.
+type queueEnd struct {
+	*cluster.Conn
+	*saying
+}
+
+// saying counts lines of a log by their text.
+type saying struct {
+	slog.Handler
+	mu   sync.Mutex
+	said map[string]int
+}
+
+func (s *saying) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s *saying) Handle(ctx context.Context, r slog.Record) error {
+	s.mu.Lock()
+	s.said[r.Message]++
+	s.mu.Unlock()
+	if !s.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return s.Handler.Handle(ctx, r)
+}
+
+func (s *saying) count(text string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.said[text]
+}
+
+func connect(t *testing.T, o cluster.ConnectOptions) *queueEnd {
+	t.Helper()
+	s := &saying{Handler: clustertest.Log(t).Handler(), said: make(map[string]int)}
+	o.Logger = slog.New(s)
+	c, err := cluster.Connect(t.Context(), o)
+	clustertest.Must(t, err)
+	t.Cleanup(c.Close)
+	return &queueEnd{c, s}
+}
+
+func startControl(t *testing.T, conf *tls.Config) *cluster.Control {
+	t.Helper()
+	c, err := cluster.NewControl(cluster.ControlOptions{
+		Listen: "127.0.0.1:0", TLS: conf, Logger: clustertest.Log(t),
+		Status: func() crawler.Status { return crawler.Status{Job: "j", State: "running"} },
+	})
+	clustertest.Must(t, err)
+	run(t, "control", c.Ready(), c.Run)
+	return c
+}
+
+func clientTo(t *testing.T, target string, conf *tls.Config) *cluster.ControlClient {
+	c := cluster.NewControlClient(target, conf)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// quick makes a gossip fast enough for a test, on this machine alone.
+func quick(o cluster.MembersOptions) cluster.MembersOptions {
+	o.Bind = cluster.Bind{Host: "127.0.0.1"}
+	o.Rejoin = 300 * time.Millisecond
+	o.Announce = 20 * time.Millisecond
+	o.ProbeInterval = 200 * time.Millisecond
+	o.GossipInterval = 20 * time.Millisecond
+	if o.Meta.Role == "" {
+		o.Meta.Role = cluster.RoleFetcher
+	}
+	return o
+}
+
+func startNode(t *testing.T, o cluster.MembersOptions) *cluster.Members {
+	t.Helper()
+	m, err := cluster.NewMembers(quick(o))
+	clustertest.Must(t, err)
+	run(t, "member", m.Ready(), m.Run)
+	return m
+}
+
+func sees(m *cluster.Members, names ...string) bool {
+	var got []string
+	for _, other := range m.List() {
+		got = append(got, other.Name)
+	}
+	return slices.Equal(got, names)
+}
+
+// granting answers asks with a function, and notices with a job.
+type granting func(ctx context.Context, ask crawler.Ask) (crawler.Answer, error)
+
+func (f granting) Ask(ctx context.Context, ask crawler.Ask) (crawler.Answer, error) {
+	return f(ctx, ask)
+}
+
+func (f granting) Notice(context.Context) (crawler.JobNotice, error) {
+	return crawler.JobNotice{Job: crawler.NewJob(crawler.Crawl), Life: crawler.Life{7}}, nil
+}
+
+// serveAsks answers until the test ends.
+func serveAsks(t *testing.T, ctx context.Context, s *queueEnd, h cluster.Asker) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error)
+	go func() { done <- s.ServeAsks(ctx, h) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("serve asks: %v", err)
+		}
+	})
+}
+
+func queueTask(tb testing.TB, n int) crawler.Task {
+	host := fmt.Sprintf("h%d.example", n)
+	u, err := crawler.ParseURL("http://" + host + "/")
+	clustertest.Must(tb, err)
+	return crawler.Task{Turn: queueTurn(n), Host: crawler.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
+}
+
+func queueTurn(n int) (id crawler.TurnID) {
+	copy(id[:], fmt.Sprintf("turn %011d", n))
+	return id
+}
+
+func queuePart(n int) *crawler.Part {
+	return &crawler.Part{
+		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: crawler.Host(fmt.Sprintf("h%d.example", n)), Number: n,
+		Fetcher: "f", Wait: time.Second,
+	}
+}
