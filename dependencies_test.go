@@ -66,6 +66,9 @@ func importers(t *testing.T, modules []string) map[string]map[string]bool {
 		case ".":
 			where = "root"
 		}
+		if strings.HasSuffix(where, "test") {
+			return nil // a package that only tests import
+		}
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err

@@ -63,7 +63,7 @@ type DepotReceiver interface {
 type ControlOptions struct {
 	Socket   string      // path of a Unix socket, for this machine and user alone
 	Listen   string      // HOST:PORT
-	TLS      *tls.Config // from [ServerTLS]; nil: Listen must be on loopback
+	TLS      *tls.Config // from [Keyring.ServerTLS]; nil: Listen must be on loopback
 	Keys     *Keyring    // that TLS is from; with an own PKI requests must prove the secret too. nil = they need not
 	Status   func() crawler.Status
 	Stop     func() // asks the node to end as after an interrupt; returns at once; may be called again

@@ -39,7 +39,7 @@ type ControlClient struct {
 	link   *http.Transport
 }
 
-// NewControlClient asks at a Unix socket (a path) or at HOST:PORT; there with TLS (from [ClientTLS]) unless
+// NewControlClient asks at a Unix socket (a path) or at HOST:PORT; there with TLS (from [Keyring.ClientTLS]) unless
 // it is nil. Nothing is opened before the first call.
 func NewControlClient(target string, tlsConfig *tls.Config) *ControlClient {
 	t := &http.Transport{
