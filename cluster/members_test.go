@@ -55,8 +55,13 @@ func startNode(t *testing.T, o MembersOptions) *node {
 	select {
 	case <-m.Ready():
 	case err := <-n.done:
-		stop()
-		t.Fatalf("Run: %v", err)
+		select {
+		case <-m.Ready(): // it was, and has been refused since
+			n.done <- err
+		default:
+			stop()
+			t.Fatalf("Run: %v", err)
+		}
 	}
 	t.Cleanup(func() { n.end(t) })
 	return n
