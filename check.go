@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/scheduler"
 	"trawl/storage"
 )
@@ -63,7 +64,7 @@ func Check(ctx context.Context, path string, repair bool) (CheckReport, error) {
 		return CheckReport{}, err
 	}
 	c := &checker{dir: dir, report: CheckReport{Dir: path, Counts: make(map[string]int64), Problems: []string{}}}
-	c.lost.Robots = make(map[crawler.Host][]string)
+	c.lost.Robots = make(map[weburl.Host][]string)
 	err = c.prove(ctx)
 	if err == nil && repair && !c.report.OK {
 		err = c.repair(ctx)
@@ -126,7 +127,7 @@ func (c *checker) archive(ctx context.Context, l *storage.Ledger) error {
 	return nil
 }
 
-func (c *checker) gone(k crawler.URLKey) {
+func (c *checker) gone(k weburl.URLKey) {
 	if len(c.lost.Rows) == MaxRepairs {
 		c.report.LeftToRepair++
 		return
@@ -134,7 +135,7 @@ func (c *checker) gone(k crawler.URLKey) {
 	c.lost.Rows = append(c.lost.Rows, k)
 }
 
-func (c *checker) goneRobots(h crawler.Host, scheme string) {
+func (c *checker) goneRobots(h weburl.Host, scheme string) {
 	if c.lost.Robots[h] == nil && len(c.lost.Robots) == MaxRobotsRepairs {
 		c.report.LeftToRepair++
 		return

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"trawl/cluster"
-	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 	"trawl/storage"
 )
 
 // Explanation is the whole story of one URL.
-type Explanation = crawler.Explanation
+type Explanation = explain.Explanation
 
 // Explain tells the whole story of one URL of a crawl: what became of it and by which rule, what comes next, and
 // what can be changed. target is a crawl directory on this machine, in use or not, or HOST:PORT of the
 // control address of the node that runs the job.
-func Explain(ctx context.Context, target string, keys *cluster.Keyring, u crawler.URL) (Explanation, error) {
+func Explain(ctx context.Context, target string, keys *cluster.Keyring, u weburl.URL) (Explanation, error) {
 	if _, _, err := net.SplitHostPort(target); err != nil && !isDir(target) {
 		return Explanation{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
@@ -42,7 +43,7 @@ func Explain(ctx context.Context, target string, keys *cluster.Keyring, u crawle
 	return explainAtRest(l, u)
 }
 
-func explainAtRest(l *storage.Ledger, u crawler.URL) (Explanation, error) {
+func explainAtRest(l *storage.Ledger, u weburl.URL) (Explanation, error) {
 	f, err := l.Facts(u)
 	if err != nil {
 		return Explanation{}, err
@@ -55,7 +56,7 @@ func explainAtRest(l *storage.Ledger, u crawler.URL) (Explanation, error) {
 }
 
 // explain answers for the running job, from its own ledger.
-func (r *run) explain(_ context.Context, u crawler.URL) (Explanation, error) {
+func (r *run) explain(_ context.Context, u weburl.URL) (Explanation, error) {
 	f, err := r.ledger.Facts(u)
 	if err != nil {
 		return Explanation{}, err
@@ -66,21 +67,21 @@ func (r *run) explain(_ context.Context, u crawler.URL) (Explanation, error) {
 }
 
 // explainNow takes the later of the wall clock and the ledger's, as a scheduler does.
-func explainNow(f *crawler.Facts) Explanation {
+func explainNow(f *explain.Facts) Explanation {
 	if now := time.Now().UTC().Round(0); now.After(f.Now) {
 		f.Now = now
 	}
-	return crawler.Explain(f)
+	return explain.Explain(f)
 }
 
 // ParseURLs reads URLs that a user asks about, and reports every one that is none.
-func ParseURLs(args []string) ([]crawler.URL, error) {
+func ParseURLs(args []string) ([]weburl.URL, error) {
 	var problems []error
-	var urls []crawler.URL
+	var urls []weburl.URL
 	for _, a := range args {
-		u, err := crawler.ParseURL(a)
+		u, err := weburl.Parse(a)
 		switch {
-		case errors.Is(err, crawler.ErrNotHTTP), errors.Is(err, crawler.ErrURLTooLong):
+		case errors.Is(err, weburl.ErrNotHTTP), errors.Is(err, weburl.ErrTooLong):
 			problems = append(problems, fmt.Errorf("%q: %w: such a URL is never admitted", short(a), err))
 		case err != nil && !isURL(a):
 			problems = append(problems, fmt.Errorf("%q is no URL: write https://%s", short(a), short(a)))

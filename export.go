@@ -12,6 +12,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage"
 )
 
@@ -127,7 +128,7 @@ func readExportRequest(v url.Values) (q exportRequest, err error) {
 		q.filter.Outcomes = append(q.filter.Outcomes, o)
 	}
 	for _, h := range v["host"] {
-		q.filter.Hosts = append(q.filter.Hosts, crawler.Host(h))
+		q.filter.Hosts = append(q.filter.Hosts, weburl.Host(h))
 	}
 	if since := v.Get("since"); since != "" {
 		if q.filter.Since, err = time.Parse(time.RFC3339Nano, since); err != nil {

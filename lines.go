@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"trawl/crawler"
+	"trawl/crawler/media"
 )
 
 // plainText reads text as editors and spreadsheets save it, in UTF-8 or UTF-16, with or without a byte order mark, which is
@@ -19,7 +19,7 @@ func plainText(in *bufio.Reader) *bufio.Reader {
 	if len(head) == 2 && (head[0] == 0 || head[1] == 0 || head[0] >= 0xfe) { // only then more is waited for
 		head, _ = in.Peek(8)
 	}
-	if wide := crawler.WideText(head); wide != nil {
+	if wide := media.WideText(head); wide != nil {
 		return bufio.NewReader(wide.NewDecoder().Reader(in))
 	}
 	return in

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/media"
+	"trawl/internal/coding"
 	"trawl/storage"
 )
 
@@ -69,8 +71,8 @@ type listed struct {
 type list struct {
 	name  string
 	from  *source
-	gzip  *crawler.Gunzip // nil = it is not packed
-	in    *bufio.Reader   // of what is packed
+	gzip  *coding.Gunzip // nil = it is not packed
+	in    *bufio.Reader  // of what is packed
 	texts listTexts
 	table bool
 	unit  string // between the name and the number of a text
@@ -78,7 +80,7 @@ type list struct {
 
 // unpacked is a list in gzip, up to where it becomes a bomb.
 type unpacked struct {
-	*crawler.Gunzip
+	*coding.Gunzip
 	from *source
 	n    int64
 }
@@ -251,7 +253,7 @@ func (l Lists) open(name string, r io.Reader) (*list, error) {
 	in := bufio.NewReader(li.from)
 	head, _ := in.Peek(len(gzipMagic)) // what is wrong is told when it is read
 	if string(head) == gzipMagic {
-		li.gzip, li.in = &crawler.Gunzip{}, in
+		li.gzip, li.in = &coding.Gunzip{}, in
 		li.gzip.Reset(in)
 		in = bufio.NewReader(&unpacked{Gunzip: li.gzip, from: li.from})
 		head, _ = in.Peek(2)
@@ -284,8 +286,8 @@ func (l Lists) open(name string, r io.Reader) (*list, error) {
 
 // isText reports whether a list that is about to be read may be lines.
 func isText(in *bufio.Reader) bool {
-	look, _ := in.Peek(crawler.CodingLook)
-	return crawler.WideText(look) != nil || crawler.LooksLikeText(look)
+	look, _ := in.Peek(coding.CodingLook)
+	return media.WideText(look) != nil || coding.LooksLikeText(look)
 }
 
 func (l Lists) openParquet(li *list, size int64) error {

@@ -16,6 +16,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage"
 )
 
@@ -36,7 +37,7 @@ func parquetOf(t *testing.T, urls ...string) string {
 	t.Helper()
 	var rows []crawler.Row
 	for _, text := range urls {
-		u, err := crawler.ParseURL(text)
+		u, err := weburl.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +262,7 @@ func TestATableMayHaveNamesAndDigestsBesideItsURLs(t *testing.T) {
 	var rows []crawler.Row
 	var want []string
 	for i := range 2000 {
-		u, err := crawler.ParseURL(fmt.Sprint("http://a.test/", i))
+		u, err := weburl.Parse(fmt.Sprint("http://a.test/", i))
 		if err != nil {
 			t.Fatal(err)
 		}

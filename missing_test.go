@@ -9,6 +9,7 @@ import (
 	"trawl"
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/internal/webfarm"
 	"trawl/internal/webfarm/webfarmtest"
 )
@@ -136,7 +137,7 @@ func TestAFetcherKeepsBodiesAsARestartedSchedulerWantsThem(t *testing.T) {
 			if err := first.end(); err != nil {
 				t.Fatal(err)
 			}
-			before := make(map[crawler.URL]bool)
+			before := make(map[weburl.URL]bool)
 			for _, r := range kept(t, dir) {
 				before[r.URL] = true
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/scheduler"
 	"trawl/storage"
 )
@@ -84,7 +85,7 @@ func (r *run) findMissing(ctx context.Context) ([]Missing, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := r.ledger.Rows([]crawler.URLKey{u.Key})
+		rows, err := r.ledger.Rows([]weburl.URLKey{u.Key})
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +136,7 @@ func (r *run) complete(ctx context.Context) (bool, error) {
 	if r.missing = missing; len(missing) > 0 {
 		return false, nil
 	}
-	return true, r.bodies.Sweep(func(k crawler.URLKey) (bool, error) {
+	return true, r.bodies.Sweep(func(k weburl.URLKey) (bool, error) {
 		_, waits, err := r.ledger.UnplacedVersion(k)
 		return waits, err
 	})

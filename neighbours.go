@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // maxNeighbourHosts is how many hosts of seeds a job shows to the other jobs of the machine; hosts of later seeds are not
@@ -27,27 +27,27 @@ const neighbourEnding = ".job"
 type neighbours struct {
 	dir   string // of the notes; "" = none are kept
 	crawl string // directory of this job
-	warn  func(host crawler.Host, other neighbourNote)
+	warn  func(host weburl.Host, other neighbourNote)
 
 	note   neighbourNote
-	known  map[crawler.Host]bool
+	known  map[weburl.Host]bool
 	warned map[int]bool // by process
 }
 
 // neighbourNote is what a job shows.
 type neighbourNote struct {
-	PID   int            `json:"pid"`
-	Crawl string         `json:"crawl"`
-	Hosts []crawler.Host `json:"hosts"`
-	More  bool           `json:"more,omitempty"` // there are others beyond maxNeighbourHosts
+	PID   int           `json:"pid"`
+	Crawl string        `json:"crawl"`
+	Hosts []weburl.Host `json:"hosts"`
+	More  bool          `json:"more,omitempty"` // there are others beyond maxNeighbourHosts
 }
 
 // hostsNote is the name under which the crawl directory keeps the hosts, for a start without seeds.
 const hostsNote = "seed-hosts"
 
 // openNeighbours begins with the hosts that the crawl directory remembers.
-func openNeighbours(dir, crawl string, warn func(crawler.Host, neighbourNote)) *neighbours {
-	n := &neighbours{dir: dir, crawl: crawl, warn: warn, known: make(map[crawler.Host]bool), warned: make(map[int]bool)}
+func openNeighbours(dir, crawl string, warn func(weburl.Host, neighbourNote)) *neighbours {
+	n := &neighbours{dir: dir, crawl: crawl, warn: warn, known: make(map[weburl.Host]bool), warned: make(map[int]bool)}
 	if dir == "" {
 		return n
 	}
@@ -66,14 +66,14 @@ func (n *neighbours) seeds(batch []Seed) {
 	if n.dir == "" {
 		return
 	}
-	hosts := make([]crawler.Host, len(batch))
+	hosts := make([]weburl.Host, len(batch))
 	for i := range batch {
 		hosts[i] = batch[i].URL.Host()
 	}
 	n.add(hosts)
 }
 
-func (n *neighbours) add(hosts []crawler.Host) {
+func (n *neighbours) add(hosts []weburl.Host) {
 	before := len(n.known)
 	for _, h := range hosts {
 		if n.known[h] {
@@ -182,7 +182,7 @@ func (n *neighbours) close() {
 }
 
 // neighbourWarning says what two jobs with one host should know.
-func (r *run) neighbourWarning(host crawler.Host, other neighbourNote) {
+func (r *run) neighbourWarning(host weburl.Host, other neighbourNote) {
 	r.o.Logger.Warn("another crawl on this machine has the same host among its seeds; each keeps its own delay, so the host is asked more often: crawl it in one job, or give both a longer --delay",
 		"host", host, "other_directory", other.Crawl, "other_process", other.PID)
 }

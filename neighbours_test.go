@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func seedsOf(t *testing.T, urls ...string) (seeds []Seed) {
 	t.Helper()
 	for _, text := range urls {
-		u, err := crawler.ParseURL(text)
+		u, err := weburl.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestTwoJobsOfOneMachineWithOneHostSaySo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var warned []string
-	warn := func(h crawler.Host, other neighbourNote) { warned = append(warned, fmt.Sprint(h, " ", other.Crawl)) }
+	warn := func(h weburl.Host, other neighbourNote) { warned = append(warned, fmt.Sprint(h, " ", other.Crawl)) }
 	crawl := t.TempDir()
 	n := openNeighbours(dir, crawl, warn)
 	n.seeds(seedsOf(t, "http://c.example/"))

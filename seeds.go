@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/scheduler"
 )
 
@@ -67,7 +68,7 @@ func parseSeed(text string) (Seed, error) {
 	if !isURL(text) {
 		return Seed{}, errNoURL
 	}
-	u, credentials, err := crawler.ParseSeed(text)
+	u, credentials, err := weburl.ParseSeed(text)
 	if err != nil {
 		return Seed{}, err
 	}
@@ -99,7 +100,7 @@ func DefaultDir(kind crawler.Kind, args []string) (string, error) {
 	for _, a := range args {
 		switch {
 		case isURL(a):
-			if u, err := crawler.ParseURL(a); err == nil {
+			if u, err := weburl.Parse(a); err == nil {
 				return "./" + strings.ReplaceAll(string(u.Host()), ":", "_") + ".trawl", nil
 			}
 		case a != "-":

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"trawl"
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // readAll renders what a stream of seeds gives: "URL" or "URL name=…", and "bad PLACE" with the text and
@@ -100,11 +100,11 @@ func TestSeedsAreReadLineByLineAndBadLinesAreNamed(t *testing.T) {
 			[]string{"http://example.com/a", fmt.Sprintf("bad FILE:2 %q: longer than 65536 bytes", strings.Repeat("x", 120)+"…")},
 		},
 		"a line as long as a line may be": {
-			"http://example.com/" + strings.Repeat("x", crawler.MaxURLBytes-19) + "\n",
-			[]string{"http://example.com/" + strings.Repeat("x", crawler.MaxURLBytes-19)},
+			"http://example.com/" + strings.Repeat("x", weburl.MaxBytes-19) + "\n",
+			[]string{"http://example.com/" + strings.Repeat("x", weburl.MaxBytes-19)},
 		},
 		"a URL that is too long is a bad line": {
-			"http://example.com/" + strings.Repeat("x", crawler.MaxURLBytes) + "\n",
+			"http://example.com/" + strings.Repeat("x", weburl.MaxBytes) + "\n",
 			[]string{"bad FILE:1 "},
 		},
 		"what is no text at all": {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage"
 )
 
@@ -38,7 +39,7 @@ func (o *owing) final(s *rowStream, n int) {
 	var rows []*crawler.Row
 	for range n {
 		o.last++
-		u, err := crawler.ParseURL(fmt.Sprintf("http://h.example/%d", o.last))
+		u, err := weburl.Parse(fmt.Sprintf("http://h.example/%d", o.last))
 		if err != nil {
 			o.t.Fatal(err)
 		}
@@ -138,11 +139,11 @@ func TestRowsThatWereNotWrittenComeFirstAtTheNextStart(t *testing.T) {
 func TestARowThatWaitsAgainIsNotDelivered(t *testing.T) {
 	o := openOwing(t)
 	o.final(o.stream(io.Discard), 3)
-	u, err := crawler.ParseURL("http://h.example/2")
+	u, err := weburl.Parse("http://h.example/2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := o.Rows([]crawler.URLKey{u.Key()})
+	rows, err := o.Rows([]weburl.URLKey{u.Key()})
 	if err != nil {
 		t.Fatal(err)
 	}

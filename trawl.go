@@ -27,6 +27,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/session"
 	"trawl/storage"
 )
 
@@ -94,9 +95,9 @@ type Options struct {
 	// others stay as they are there. nil = all: the job is given whole.
 	Said crawler.Said
 
-	// Private are cookies and logins that the job is to use ([crawler.ReadCookies], [crawler.ReadLogins]). They are kept in
+	// Private are cookies and logins that the job is to use ([session.ReadCookies], [session.ReadLogins]). They are kept in
 	// the ledger, so later runs need not give them, and shown nowhere.
-	Private crawler.Private
+	Private session.Private
 
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason

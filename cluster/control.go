@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 )
 
 // Limits of the control API.
@@ -70,7 +72,7 @@ type ControlOptions struct {
 	Depot    DepotReceiver
 	Steering Steering
 	// Explain tells the story of a URL; called from many goroutines at once.
-	Explain func(context.Context, crawler.URL) (crawler.Explanation, error)
+	Explain func(context.Context, weburl.URL) (explain.Explanation, error)
 	// Backup writes a copy of the ledger; called from many goroutines at once.
 	Backup func(context.Context, io.Writer) error
 	Logger *slog.Logger

@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 )
 
 const pathExplain = "/v1/explain"
@@ -18,7 +19,7 @@ func (c *Control) tell(mux *http.ServeMux) {
 }
 
 func (c *Control) explain(w http.ResponseWriter, r *http.Request) {
-	u, err := crawler.ParseURL(r.URL.Query().Get("url"))
+	u, err := weburl.Parse(r.URL.Query().Get("url"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
@@ -32,8 +33,8 @@ func (c *Control) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 // Explain asks for the whole story of a URL.
-func (c *ControlClient) Explain(ctx context.Context, u crawler.URL) (crawler.Explanation, error) {
-	var e crawler.Explanation
+func (c *ControlClient) Explain(ctx context.Context, u weburl.URL) (explain.Explanation, error) {
+	var e explain.Explanation
 	err := c.call(ctx, ControlTimeout, http.MethodGet, pathExplain, url.Values{"url": {u.String()}}, &e)
 	return e, err
 }

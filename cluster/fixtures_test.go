@@ -13,6 +13,7 @@ import (
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // run runs what has to be stopped by its context, until the test ends.
@@ -169,9 +170,9 @@ func serveAsks(t *testing.T, ctx context.Context, s *queueEnd, h cluster.Asker) 
 
 func queueTask(tb testing.TB, n int) crawler.Task {
 	host := fmt.Sprintf("h%d.example", n)
-	u, err := crawler.ParseURL("http://" + host + "/")
+	u, err := weburl.Parse("http://" + host + "/")
 	clustertest.Must(tb, err)
-	return crawler.Task{Turn: queueTurn(n), Host: crawler.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
+	return crawler.Task{Turn: queueTurn(n), Host: weburl.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
 }
 
 func queueTurn(n int) (id crawler.TurnID) {
@@ -181,7 +182,7 @@ func queueTurn(n int) (id crawler.TurnID) {
 
 func queuePart(n int) *crawler.Part {
 	return &crawler.Part{
-		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: crawler.Host(fmt.Sprintf("h%d.example", n)), Number: n,
+		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: weburl.Host(fmt.Sprintf("h%d.example", n)), Number: n,
 		Fetcher: "f", Wait: time.Second,
 	}
 }

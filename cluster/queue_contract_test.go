@@ -13,6 +13,8 @@ import (
 
 	"trawl/cluster/clustertest"
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // schedulerEnd and fetcherEnd are the two ends of the queues; both implementations have both.
@@ -82,11 +84,11 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 
 func queueTask(tb testing.TB, n int) crawler.Task {
 	host := fmt.Sprintf("h%d.example", n)
-	u, err := crawler.ParseURL("http://" + host + "/")
+	u, err := weburl.Parse("http://" + host + "/")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return crawler.Task{Turn: queueTurn(n), Host: crawler.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
+	return crawler.Task{Turn: queueTurn(n), Host: weburl.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
 }
 
 func queueTurn(n int) (id crawler.TurnID) {
@@ -96,7 +98,7 @@ func queueTurn(n int) (id crawler.TurnID) {
 
 func queuePart(n int) *crawler.Part {
 	return &crawler.Part{
-		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: crawler.Host(fmt.Sprintf("h%d.example", n)), Number: n,
+		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: weburl.Host(fmt.Sprintf("h%d.example", n)), Number: n,
 		Fetcher: "f", Wait: time.Second,
 	}
 }
@@ -360,9 +362,9 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 		}
 		all.Done()
 		all.Wait()
-		u, err := crawler.ParseURL("http://" + string(ask.Host) + "/more")
+		u, err := weburl.Parse("http://" + string(ask.Host) + "/more")
 		return crawler.Answer{
-			Verdict: crawler.Granted, Lease: time.Minute, Credentials: crawler.Credentials{HTTP: ask.Fetcher}, More: []crawler.TaskURL{{URL: u}},
+			Verdict: crawler.Granted, Lease: time.Minute, Credentials: session.Credentials{HTTP: ask.Fetcher}, More: []crawler.TaskURL{{URL: u}},
 			Robots: []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsRules, Body: []byte(strings.Repeat("x", 500_000))}},
 		}, err
 	}))

@@ -11,6 +11,7 @@ import (
 	"trawl/cluster/clustertest"
 	"trawl/cluster/wire"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // noticeFunc answers for the job.
@@ -57,7 +58,7 @@ func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 		t.Errorf("two files of robots rules of the largest size: %v", err)
 	}
 	for i := range 500 {
-		u, err := crawler.ParseURL(fmt.Sprintf("http://%s/%d", host, i))
+		u, err := weburl.Parse(fmt.Sprintf("http://%s/%d", host, i))
 		clustertest.Must(t, err)
 		large.Validators = append(large.Validators, crawler.Validator{URL: u, ETag: noise(200)})
 	}
@@ -73,7 +74,7 @@ func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 func TestANoticeWithoutRoomForItsScopeSendsNone(t *testing.T) {
 	n := crawler.JobNotice{Job: crawler.NewJob(crawler.Crawl), ScopeEpoch: 3, ScopeKeys: make([]uint64, 200_000), ScopeWhole: true}
 	for i := range n.ScopeKeys {
-		n.ScopeKeys[i] = uint64(crawler.Host(fmt.Sprint(i)).Key())
+		n.ScopeKeys[i] = uint64(weburl.Host(fmt.Sprint(i)).Key())
 	}
 	a := &answerer{limit: func() int { return 1 << 20 }, log: clustertest.Log(t), asker: noticeFunc(func() crawler.JobNotice { return n })}
 	body, err := readReply(a.notice(t.Context()))

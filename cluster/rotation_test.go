@@ -13,6 +13,7 @@ import (
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // rotating is a cluster whose nodes have keyrings of their own.
@@ -66,7 +67,7 @@ func (r *rotating) together() bool {
 type traffic struct {
 	mu      sync.Mutex
 	offered int
-	taken   map[crawler.Host]int
+	taken   map[weburl.Host]int
 	parts   int
 	failed  []error
 	starved bool // this machine is too busy for what has a time limit
@@ -188,7 +189,7 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 	}
 
 	logins := []int{0, 1, 1} // after each step: the current secret changes in the second one
-	w := traffic{taken: make(map[crawler.Host]int)}
+	w := traffic{taken: make(map[weburl.Host]int)}
 	more, enough := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); w.run(t, r, ctx, more) }()

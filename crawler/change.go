@@ -1,6 +1,10 @@
 package crawler
 
-import "time"
+import (
+	"time"
+
+	"trawl/crawler/session"
+)
 
 // Change is what a user changes of a running job. Fields that are nil stay as they are. It is recorded in the
 // ledger and stays in force over restarts, until another change, or until the command itself says something new.
@@ -17,16 +21,16 @@ type Change struct {
 	LogLevel     *string        `json:"log_level,omitempty"` // debug, info, warn or error
 
 	// Those of requests and pages; turns that begin later have them.
-	Connect      *time.Duration `json:"connect,omitempty"`
-	FirstByte    *time.Duration `json:"first_byte,omitempty"` // nil = at least Idle, where that is changed
-	Idle         *time.Duration `json:"idle,omitempty"`
-	Total        *time.Duration `json:"total,omitempty"`
-	Redirects    *int           `json:"redirects,omitempty"`
-	Links        *int           `json:"links,omitempty"`
-	Referer      *RefererPolicy `json:"referer,omitempty"`
-	LazyImages   *bool          `json:"lazy_images,omitempty"`
-	TrapRepeat   *int           `json:"trap_repeat,omitempty"`
-	TrapSegments *int           `json:"trap_segments,omitempty"`
+	Connect      *time.Duration         `json:"connect,omitempty"`
+	FirstByte    *time.Duration         `json:"first_byte,omitempty"` // nil = at least Idle, where that is changed
+	Idle         *time.Duration         `json:"idle,omitempty"`
+	Total        *time.Duration         `json:"total,omitempty"`
+	Redirects    *int                   `json:"redirects,omitempty"`
+	Links        *int                   `json:"links,omitempty"`
+	Referer      *session.RefererPolicy `json:"referer,omitempty"`
+	LazyImages   *bool                  `json:"lazy_images,omitempty"`
+	TrapRepeat   *int                   `json:"trap_repeat,omitempty"`
+	TrapSegments *int                   `json:"trap_segments,omitempty"`
 }
 
 // Apply changes the state; it does not validate the job that comes out.

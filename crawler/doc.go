@@ -9,7 +9,7 @@
 //   - seed: a URL that the user gave.
 //   - job ([Job]): seeds, scope, limits and politeness: what one crawl is to do.
 //   - scope ([Scope]): the pure rule that says which URLs belong to the job, and why not.
-//   - host ([Host]): the politeness unit: name and port, where 80 and 443 count as one.
+//   - host ([weburl.Host]): the politeness unit: name and port, where 80 and 443 count as one.
 //   - frontier: the URLs known and not done, by host, in order; the hosts ordered by when they may
 //     next be asked.
 //   - ledger: the store of all rows ([Row], [HostState], [TurnState]); the only truth. It changes by
@@ -25,7 +25,7 @@
 //     result queue.
 //   - settle: apply a part to the ledger in one atomic batch.
 //   - archive, record, locator ([Locator]): the store of bodies; one stored exchange; where it lies.
-//   - partition ([Partition]): a fixed share of the hosts, by hash of the host.
+//   - partition ([weburl.Partition]): a fixed share of the hosts, by hash of the host.
 //   - member, role: a live node in the gossip; scheduler, fetcher or both.
 //   - slot, lane, credit: room for one turn on a fetcher; one of the connections inside a turn; the
 //     slots announced less the turns offered and held.

@@ -1,10 +1,14 @@
 package crawler
 
-import "time"
+import (
+	"time"
+
+	"trawl/crawler/weburl"
+)
 
 // Exchange is one request and its answer, as it goes into the archive.
 type Exchange struct {
-	URL       URL
+	URL       weburl.URL
 	Name      string // files archive: path below files/, "" for the one made from the URL
 	FetchedAt time.Time
 	IP        string

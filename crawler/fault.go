@@ -3,6 +3,8 @@ package crawler
 import (
 	"strings"
 	"time"
+
+	"trawl/crawler/weburl"
 )
 
 // Fault says whether a result tells against its host, and how. Fetcher and scheduler both decide by it: the
@@ -78,7 +80,7 @@ const (
 	DefaultHostPatience = time.Hour
 )
 
-// Streak is the URLs (by [URLKey].URL) of the newest tries of a host without an answer, with no other answer between them;
+// Streak is the URLs (by [weburl.URLKey].URL) of the newest tries of a host without an answer, with no other answer between them;
 // at most [MaxNoAnswers].
 type Streak []uint64
 
@@ -116,24 +118,24 @@ func ProbeWait(failed int, spread float64) time.Duration {
 }
 
 // FaultText says in a few words what keeps from a host, as its newest failure tells it.
-func FaultText(h Host, why Reason, detail string) string {
+func FaultText(h weburl.Host, why Reason, detail string) string {
 	switch low := strings.ToLower(detail); {
 	case strings.Contains(low, "connection refused"):
 		return "connection refused by " + string(h)
 	case why == ReasonDNS && strings.Contains(low, "no such host"):
 		return "the name " + h.Name() + " does not exist"
 	case why == ReasonDNS:
-		return "the name " + h.Name() + " cannot be resolved (" + shortText(detail) + ")"
+		return "the name " + h.Name() + " cannot be resolved (" + ShortText(detail) + ")"
 	case why == ReasonTLS:
-		return "no TLS with " + string(h) + " (" + shortText(detail) + ")"
+		return "no TLS with " + string(h) + " (" + ShortText(detail) + ")"
 	case why == ReasonConnect:
-		return "no connection to " + string(h) + " (" + shortText(detail) + ")"
+		return "no connection to " + string(h) + " (" + ShortText(detail) + ")"
 	}
-	return "no answer of " + string(h) + " (" + shortText(detail) + ")"
+	return "no answer of " + string(h) + " (" + ShortText(detail) + ")"
 }
 
-// shortText cuts a text for people, on one line.
-func shortText(s string) string {
+// ShortText cuts a text for people, on one line.
+func ShortText(s string) string {
 	const most = 200
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= most {

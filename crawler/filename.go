@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	"trawl/crawler/weburl"
 )
 
 // Limits of the names of downloaded files, in bytes: what common file systems take.
@@ -29,7 +31,7 @@ var ErrBadName = errors.New("not a file name")
 // So two URLs of one host have two names, but for "/a/" and "/a/index.html". Names may still stand in each
 // other's way: "/a" is a file and "/a/b" needs a directory of that name, http and https share their names,
 // and some file systems do not tell case. The ledger, which gives the names, settles that.
-func FileName(u URL) string {
+func FileName(u weburl.URL) string {
 	if u.IsZero() {
 		return ""
 	}
@@ -66,7 +68,7 @@ func FileName(u URL) string {
 
 // fileSegment makes one file or directory name: not empty, not a dot segment, not too long. With hashed, or
 // where it cuts, it puts a hash of the URL before the extension.
-func fileSegment(s string, u URL, hashed bool) string {
+func fileSegment(s string, u weburl.URL, hashed bool) string {
 	switch s {
 	case "", ".", "..":
 		s = "{" + s + "}"

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"trawl/crawler/weburl"
 )
 
 func TestFileName(t *testing.T) {
@@ -26,14 +28,14 @@ func TestFileName(t *testing.T) {
 		{"slashes of a query make no directories", `http://h/a?/../b\c`, "h/a?%2f..%2fb%5cc"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			got := FileName(MustParse(c.in))
+			got := FileName(weburl.MustParse(c.in))
 			if got != c.want {
 				t.Errorf("FileName(%q) = %q, want %q", c.in, got, c.want)
 			}
 			checkName(t, got)
 		})
 	}
-	if got := FileName(URL{}); got != "" {
+	if got := FileName(weburl.URL{}); got != "" {
 		t.Errorf("no URL has the name %q", got)
 	}
 }
@@ -48,14 +50,14 @@ func TestLongNamesAreCutAndStayDifferent(t *testing.T) {
 		"http://h/" + deep + a300, "http://h/a?/", "http://h/a?%2f", "http://h/a?%2F", "http://h/a", "http://h/a?", "http://h/a/",
 		"http://h//", "http://h//a", "http://" + strings.Repeat("long.", 100) + "1x/", "http://" + strings.Repeat("long.", 100) + "2x/",
 	} {
-		name := FileName(MustParse(in))
+		name := FileName(weburl.MustParse(in))
 		checkName(t, name)
 		if other, ok := seen[name]; ok {
 			t.Errorf("%.60q and %.60q have one name %q", in, other, name)
 		}
 		seen[name] = in
 	}
-	if name := FileName(MustParse("http://h/" + a300 + ".html")); !strings.HasSuffix(name, "}.html") || len(name) != len("h/")+MaxSegmentBytes {
+	if name := FileName(weburl.MustParse("http://h/" + a300 + ".html")); !strings.HasSuffix(name, "}.html") || len(name) != len("h/")+MaxSegmentBytes {
 		t.Errorf("a cut name is %q, want it to be as long as it may and keep its ending", name)
 	}
 }
@@ -111,7 +113,7 @@ func FuzzFileName(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if u, err := ParseURL(s); err == nil {
+		if u, err := weburl.Parse(s); err == nil {
 			checkName(t, FileName(u))
 		}
 		if name, err := CleanName(s); err == nil {

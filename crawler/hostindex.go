@@ -3,6 +3,8 @@ package crawler
 import (
 	"fmt"
 	"strings"
+
+	"trawl/crawler/weburl"
 )
 
 // HostIndex finds the rule of a host by its name and the names above it, so that a job may have any number of rules.
@@ -31,8 +33,8 @@ func (j *Job) IndexHosts() {
 	j.Index = index
 }
 
-// ruleOf is the rule that names the host most closely, nil when none does: the host itself, its name, then each name above it.
-func (j *Job) ruleOf(h Host) *HostRule {
+// RuleOf is the rule that names the host most closely, nil when none does: the host itself, its name, then each name above it.
+func (j *Job) RuleOf(h weburl.Host) *HostRule {
 	if len(j.Hosts) == 0 {
 		return nil
 	}
@@ -74,7 +76,7 @@ func (j *Job) search(match string) (int, bool) {
 // key is what the rule is found by.
 func (r *HostRule) key() string { return strings.TrimPrefix(strings.ToLower(r.Match), "*.") }
 
-// canonicalMatch is the form in which a rule can match: that of a [Host], or of a name behind "*.". What could never match is
+// canonicalMatch is the form in which a rule can match: that of a [weburl.Host], or of a name behind "*.". What could never match is
 // refused with what to write instead.
 func canonicalMatch(match string) (string, error) {
 	text := strings.TrimSpace(match)
@@ -92,7 +94,7 @@ func canonicalMatch(match string) (string, error) {
 	case strings.Count(name, ":") > 1 && !strings.HasPrefix(name, "["):
 		return "", fmt.Errorf("hosts: %q: write an IPv6 address in brackets, as in [%s]", match, name)
 	}
-	u, err := ParseURL("http://" + name + "/")
+	u, err := weburl.Parse("http://" + name + "/")
 	if err != nil {
 		return "", fmt.Errorf("hosts: %q is no host or domain", match)
 	}

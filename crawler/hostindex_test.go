@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trawl/crawler/weburl"
 )
 
 func TestRulesOfHostsAreFoundByName(t *testing.T) {
@@ -24,14 +26,14 @@ func TestRulesOfHostsAreFoundByName(t *testing.T) {
 	}
 	plain.Hosts = job.Hosts // without an index
 	plain.Index = nil
-	for host, want := range map[Host]int{
+	for host, want := range map[weburl.Host]int{
 		"example.com": 1, "www.example.com": 1, "example.com:8080": 3, "example.com:8081": 1, "www.example.com:8080": 1,
 		"deep.example.com": 2, "a.b.deep.example.com": 2, "shop.example.com": 9, "example.org": 4, "a.example.org": 4,
 		"xn--mnchen-3ya.de": 5, "[::1]:9000": 6, "[::1]": 0, "10.0.0.1": 7, "10.0.0.1:81": 7, "10.0.0.2": 0, "com": 0, "notexample.com": 0,
 	} {
 		for which, j := range map[string]*Job{"indexed": &job, "plain": &plain} {
 			got := 0
-			if r := j.ruleOf(host); r != nil {
+			if r := j.RuleOf(host); r != nil {
 				got = int(*r.Delay / time.Second)
 			}
 			if got != want {

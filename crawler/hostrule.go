@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"trawl/crawler/media"
+	"trawl/crawler/weburl"
 )
 
 // MinBandwidth is the least limit of a fetcher's bandwidth, in bytes a second: one read.
@@ -99,9 +102,9 @@ type HostSettings struct {
 func (j *Job) HasSecrets() bool { return slices.ContainsFunc(j.Headers, Header.Secret) }
 
 // For gives the settings of a host: the job's, with those of the rule that names it most closely.
-func (j *Job) For(h Host) HostSettings {
+func (j *Job) For(h weburl.Host) HostSettings {
 	s := HostSettings{Delay: j.Delay, PerHost: j.PerHost, MaxPages: j.MaxPerHost, IgnoreRobots: j.IgnoreRobots, Headers: j.Headers}
-	best := j.ruleOf(h)
+	best := j.RuleOf(h)
 	if best == nil {
 		return s
 	}
@@ -123,7 +126,7 @@ func (j *Job) Accepts(contentType string) bool {
 	if len(j.Accept) == 0 {
 		return true
 	}
-	said := extractMediaType([]string{contentType}).Kind
+	said := media.Extract([]string{contentType}).Kind
 	if said == "" { // as written, then
 		said, _, _ = strings.Cut(contentType, ";")
 		said = strings.ToLower(strings.TrimSpace(said))

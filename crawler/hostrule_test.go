@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"trawl/crawler/weburl"
 )
 
 func TestHeadersOfTheUser(t *testing.T) {
@@ -108,7 +110,7 @@ func TestSettingsOfAHostAreTheJobsButForThoseOfItsRule(t *testing.T) {
 		},
 	}
 	job := HostSettings{Delay: time.Second, PerHost: 2, MaxPages: 3, IgnoreRobots: true, Headers: j.Headers}
-	for host, change := range map[Host]func(*HostSettings){
+	for host, change := range map[weburl.Host]func(*HostSettings){
 		"other.test": func(*HostSettings) {}, "none.test": func(*HostSettings) {},
 		"delay.test": func(s *HostSettings) { s.Delay = d }, "per.test": func(s *HostSettings) { s.PerHost = n },
 		"pages.test": func(s *HostSettings) { s.MaxPages = most }, "robots.test": func(s *HostSettings) { s.IgnoreRobots = false },

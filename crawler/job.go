@@ -8,6 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"trawl/crawler/ascii"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // Kind is what sort of job this is. It cannot change while a job goes on.
@@ -89,12 +93,12 @@ type Job struct {
 
 	HostPatience time.Duration `json:"host_patience"` // a host that has answered may be away so long, of the time that the job runs
 
-	Accept    []string      `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
-	Headers   []Header      `json:"headers,omitempty"`   // sent with each request
-	Referer   RefererPolicy `json:"referer"`             // what requests say of the page that led to them
-	CA        string        `json:"ca,omitempty"`        // certificates (PEM) trusted beside the system's
-	Bandwidth int64         `json:"bandwidth,omitempty"` // bytes a second of each fetcher; 0 = no limit
-	Hosts     []HostRule    `json:"hosts,omitempty"`     // settings of single hosts
+	Accept    []string              `json:"accept,omitempty"`    // content types whose bodies are read, such as text/html or image/*; none = all
+	Headers   []Header              `json:"headers,omitempty"`   // sent with each request
+	Referer   session.RefererPolicy `json:"referer"`             // what requests say of the page that led to them
+	CA        string                `json:"ca,omitempty"`        // certificates (PEM) trusted beside the system's
+	Bandwidth int64                 `json:"bandwidth,omitempty"` // bytes a second of each fetcher; 0 = no limit
+	Hosts     []HostRule            `json:"hosts,omitempty"`     // settings of single hosts
 
 	Archive      ArchiveKind `json:"archive"`
 	Compress     Compression `json:"compress"`
@@ -127,7 +131,7 @@ type FetchLimits struct {
 	Robots      int64         `json:"robots_bytes"` // robots.txt is read up to here
 }
 
-func (l *FetchLimits) times() [4]time.Duration {
+func (l *FetchLimits) Times() [4]time.Duration {
 	return [...]time.Duration{l.Connect, l.FirstByte, l.Idle, l.Total}
 }
 
@@ -159,10 +163,10 @@ func NewJob(kind Kind) Job {
 		Fetch: FetchLimits{
 			Connect: 10 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
 			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
-			Redirects: 10, Links: 100_000, URLBytes: MaxURLBytes, Robots: 500 * KiB,
+			Redirects: 10, Links: 100_000, URLBytes: weburl.MaxBytes, Robots: 500 * KiB,
 		},
 		HostPatience: DefaultHostPatience,
-		Referer:      RefererStrictOrigin,
+		Referer:      session.RefererStrictOrigin,
 		Retry:        RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
 		Robots:       RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
 		Archive:      ArchiveWARC, Compress: CompressGzip,
@@ -238,7 +242,7 @@ func (j *Job) Validate() error {
 	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)
 	bad(j.CA == "" || x509.NewCertPool().AppendCertsFromPEM([]byte(j.CA)), "--ca-file: there is no certificate (PEM) in it")
 	switch j.Referer {
-	case RefererNone, RefererOrigin, RefererSameOrigin, RefererStrictOrigin:
+	case session.RefererNone, session.RefererOrigin, session.RefererSameOrigin, session.RefererStrictOrigin:
 	default:
 		bad(false, "--referer %q: use none, origin, same-origin or strict-origin-when-cross-origin", j.Referer)
 	}
@@ -276,7 +280,7 @@ func (j *Job) SameAs(o *Job) error {
 // leading letters, "-" and "_".
 func ProductToken(userAgent string) string {
 	for i := range len(userAgent) {
-		if c := userAgent[i]; !isLetter(c) && c != '-' && c != '_' {
+		if c := userAgent[i]; !ascii.IsLetter(c) && c != '-' && c != '_' {
 			return userAgent[:i]
 		}
 	}

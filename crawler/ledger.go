@@ -5,12 +5,15 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // HostState is what the ledger keeps of a host. Robots files and the turn in force are records of their
 // own, so that this one stays small: it is written whenever a part of the host is settled.
 type HostState struct {
-	Host Host
+	Host weburl.Host
 
 	Next  time.Time // may next be asked at
 	Asked bool      // a turn of it was ever granted
@@ -51,8 +54,8 @@ type HostState struct {
 
 	Addresses   []string
 	AddressesTo time.Time
-	Seeds       Schemes     // by which seeds spell the host; where redirects led does not count
-	Credentials Credentials // of its seeds
+	Seeds       session.Schemes     // by which seeds spell the host; where redirects led does not count
+	Credentials session.Credentials // of its seeds
 }
 
 // Ready is the number of URLs of an idle host that may be asked for now, as far as its clock allows.
@@ -111,7 +114,7 @@ func (h *HostState) Due() (time.Time, bool) {
 	case h.Ready() > 0:
 		return h.Next, true
 	case h.Counts[Waiting] > h.Parked: // a retry waits, since nothing else is ready
-		return maxTime(h.Next, h.RetryAt), true
+		return MaxTime(h.Next, h.RetryAt), true
 	}
 	return time.Time{}, false
 }
@@ -126,7 +129,7 @@ func (h *HostState) DelayInForce(j *Job) time.Duration {
 	return d
 }
 
-func maxTime(a, b time.Time) time.Time {
+func MaxTime(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
@@ -136,7 +139,7 @@ func maxTime(a, b time.Time) time.Time {
 // TurnState is a turn in force: offered, or held by a holder. URLs lists those that are leased to it.
 type TurnState struct {
 	ID      TurnID
-	Host    Host
+	Host    weburl.Host
 	URLs    []uint64 // URL hashes (URLKey.URL), in the order offered
 	Errands []RobotsHop
 	Probe   bool // of a host that was away: one URL, and no more
@@ -249,11 +252,11 @@ type Changes struct {
 	Now        time.Time // the scheduler's clock; stored, so that no later life starts before it
 	Rows       []RowChange
 	Hosts      []HostChange
-	Turns      []TurnState // put
-	EndTurns   []Host      // whose turn is over
+	Turns      []TurnState   // put
+	EndTurns   []weburl.Host // whose turn is over
 	Robots     []RobotsChange
-	Domains    []DomainState // put; one without anything is removed
-	Errands    []RobotsHop   // put, at the host of their URL
+	Domains    []session.DomainState // put; one without anything is removed
+	Errands    []RobotsHop           // put, at the host of their URL
 	EndErrands []RobotsHop
 	Answers    []HopAnswer   // put
 	Scope      []ScopeSeed   // added
@@ -279,7 +282,7 @@ func (c *Changes) Empty() bool {
 // delivered yet. Numbers rise in the order in which rows became final, without gaps, from 1.
 type OwedRow struct {
 	Number uint64
-	Key    URLKey
+	Key    weburl.URLKey
 }
 
 // OwedRange are the numbers of the owed rows; both zero when there is none.
@@ -287,7 +290,7 @@ type OwedRange struct{ First, Last uint64 }
 
 // RobotsChange puts a host's robots file for its scheme.
 type RobotsChange struct {
-	Host Host
+	Host weburl.Host
 	File HostRobots
 }
 
@@ -339,7 +342,7 @@ type LedgerState struct {
 type DueHost struct {
 	Due  time.Time
 	Rank Rank // see [HostState.Rank]
-	Host Host
+	Host weburl.Host
 }
 
 // String says who has the turn.

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"trawl/crawler/weburl"
 )
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -109,7 +111,7 @@ func TestWhatIsParkedFollowsTheLimitsOfTheJob(t *testing.T) {
 	j.Hosts = []HostRule{{Match: "own.test", MaxPages: &own}}
 	for _, c := range []struct {
 		what    string
-		host    Host
+		host    weburl.Host
 		most    int64
 		fetched int64
 		want    int64
@@ -155,7 +157,7 @@ func TestTheLongestDelayIsInForce(t *testing.T) {
 
 func TestTheLaterTimeIsTheGreater(t *testing.T) {
 	later := noon.Add(1)
-	if maxTime(noon, later) != later || maxTime(later, noon) != later {
+	if MaxTime(noon, later) != later || MaxTime(later, noon) != later {
 		t.Error("the earlier time is the greater")
 	}
 }

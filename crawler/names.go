@@ -12,6 +12,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"trawl/crawler/ascii"
+	"trawl/crawler/weburl"
 )
 
 // FilesDir is the directory of a crawl directory in which bodies lie under the names that people know.
@@ -23,13 +26,13 @@ const bodiesDir = "incoming/bodies"
 // BodyName is where a fetcher stores the body of a URL that is to become a file, relative to its directory, and where it
 // arrives in the scheduler's. It tells the row and the content, so that two fetchers never mean different bodies by one
 // name, and the settled row finds its own.
-func BodyName(u URL, d Digest) string {
+func BodyName(u weburl.URL, d Digest) string {
 	k := u.Key()
 	return fmt.Sprintf("%s/%016x%016x-%x", bodiesDir, uint64(k.Host), k.URL, d[:])
 }
 
 // ParseBodyName reads a name that [BodyName] gave; ok is false for any other.
-func ParseBodyName(name string) (k URLKey, d Digest, ok bool) {
+func ParseBodyName(name string) (k weburl.URLKey, d Digest, ok bool) {
 	dir, base := path.Split(name)
 	keys, digest, _ := strings.Cut(base, "-")
 	if dir != bodiesDir+"/" || len(keys) != 32 || len(digest) != 2*len(d) || strings.ToLower(base) != base {
@@ -39,9 +42,9 @@ func ParseBodyName(name string) (k URLKey, d Digest, ok bool) {
 	url, err2 := strconv.ParseUint(keys[16:], 16, 64)
 	_, err3 := hex.Decode(d[:], []byte(digest))
 	if err1 != nil || err2 != nil || err3 != nil {
-		return URLKey{}, Digest{}, false
+		return weburl.URLKey{}, Digest{}, false
 	}
-	return URLKey{Host: HostKey(host), URL: url}, d, true
+	return weburl.URLKey{Host: weburl.HostKey(host), URL: url}, d, true
 }
 
 // FileOf is the path below files/ that the row's body has.
@@ -64,7 +67,7 @@ type NameRule struct {
 
 // Key is the same for two names exactly when they are one under the rule.
 func (r NameRule) Key(name string) string {
-	if isASCII(name) {
+	if ascii.Only(name) {
 		if r.Case {
 			return strings.ToLower(name)
 		}
@@ -86,7 +89,7 @@ const (
 )
 
 // MarkURL is the mark of a file whose name another URL has. Each number gives another one.
-func MarkURL(u URL, number int) string {
+func MarkURL(u weburl.URL, number int) string {
 	h := xxhash.New()
 	h.WriteString(u.String())
 	if number > 0 {
@@ -117,24 +120,24 @@ func MarkSegment(s, mark string) string {
 type (
 	// GivenName says that a name is taken.
 	GivenName struct {
-		Key string // of the name, by the job's rule
-		URL URL    // whose it is
+		Key string     // of the name, by the job's rule
+		URL weburl.URL // whose it is
 	}
 	// Alias is a further name of a URL, beside its row's own.
 	Alias struct {
-		Of       URLKey
+		Of       weburl.URLKey
 		Sequence uint64 // order, unique in the ledger
 		Name     string
 		Want     Digest // zero = any body
 	}
 	// Await says that the body at the end of redirects is to get the names of a line, too.
 	Await struct {
-		At   URLKey // the end of the redirects, as far as it was known
-		Line URLKey // the row that the names were given to
+		At   weburl.URLKey // the end of the redirects, as far as it was known
+		Line weburl.URLKey // the row that the names were given to
 	}
 	// Unplaced says that a row was settled, and its names are to be looked at.
 	Unplaced struct {
-		Key     URLKey
+		Key     weburl.URLKey
 		Version uint64 // drawn with each put: only what was seen last is done with
 	}
 	// ShippedFile is a file that rows point into and that a fetcher ships.
@@ -153,7 +156,7 @@ type NameChanges struct {
 	Awaits    []Await
 	EndAwaits []Await
 	Unplaced  []Unplaced
-	Placed    []URLKey // are not unplaced any more
+	Placed    []weburl.URLKey // are not unplaced any more
 	Shipped   []ShippedFile
 }
 

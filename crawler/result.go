@@ -1,21 +1,25 @@
 package crawler
 
-import "time"
+import (
+	"time"
+
+	"trawl/crawler/weburl"
+)
 
 // Result is the facts of one fetch, as the fetcher saw them. Whether it is tried again is decided where
 // it is settled ([RetryPolicy]); the row that users see is a [Row].
 type Result struct {
-	URL          URL
+	URL          weburl.URL
 	Outcome      Outcome // Fetched, Redirected, Unchanged, Failed or Excluded
 	Reason       Reason  // set for Failed and Excluded
 	Status       int     // HTTP status, 0 when there was no answer
 	ContentType  string  // as sent, cut at 256 bytes
 	Bytes        int64   // length of the decoded body as stored
 	Digest       Digest
-	Truncated    bool   // cut by our limit, or by the server (then Failed)
-	Title        string // of an HTML page, white space folded, cut at 512 bytes
-	RedirectTo   URL    // where a Redirected points to
-	Links        int    // links found on the page, each once, before scope
+	Truncated    bool       // cut by our limit, or by the server (then Failed)
+	Title        string     // of an HTML page, white space folded, cut at 512 bytes
+	RedirectTo   weburl.URL // where a Redirected points to
+	Links        int        // links found on the page, each once, before scope
 	FetchedAt    time.Time
 	Duration     time.Duration // from the request to the end of the answer
 	IP           string        // of the server, "" when none was reached
@@ -24,7 +28,7 @@ type Result struct {
 	LastModified string
 	Detail       string        // one line for people
 	RetryAfter   time.Duration // what the server asked for, at most [MaxRetryAfter]
-	Asked        uint64        // of a Redirected: [CookieDigest] of what was sent
+	Asked        uint64        // of a Redirected: [session.CookieDigest] of what was sent
 	Unsent       bool          // failed, and no request was sent: there was no connection
 	Progress     bool          // failed, and what is kept of the body for the next try became longer
 }
@@ -43,14 +47,14 @@ const (
 
 // Link is a URL that a page points to.
 type Link struct {
-	URL  URL
+	URL  weburl.URL
 	Kind LinkKind
 }
 
 // PageLinks are links found on one page of a turn. A page's links go into the same part as its result or
 // an earlier one, so that a settled page never lacks its links.
 type PageLinks struct {
-	Page  URL
+	Page  weburl.URL
 	Links []Link
 }
 
@@ -82,7 +86,7 @@ type Row struct {
 }
 
 // Key names the row.
-func (r *Row) Key() URLKey { return r.URL.Key() }
+func (r *Row) Key() weburl.URLKey { return r.URL.Key() }
 
 // Retrying reports whether the row waits for another try rather than for its first.
 func (r *Row) Retrying() bool { return r.Outcome == Waiting && !r.RetryAt.IsZero() }

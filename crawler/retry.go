@@ -14,7 +14,7 @@ type RetryPolicy struct {
 // one included; waits is how many waits it had, which counts those that were not its own, too. spread in [0,1) is jitter drawn by
 // the caller: up to half of the wait is added, so that hosts that failed together do not come back together.
 func (p RetryPolicy) Again(r *Result, tries, waits int, spread float64) (wait time.Duration, again bool) {
-	if !retryable(r) || tries > p.Retries {
+	if !Retryable(r) || tries > p.Retries {
 		return 0, false
 	}
 	wait = p.Max
@@ -25,7 +25,7 @@ func (p RetryPolicy) Again(r *Result, tries, waits int, spread float64) (wait ti
 	return max(wait, min(r.RetryAfter, MaxRetryAfter)), true
 }
 
-func retryable(r *Result) bool {
+func Retryable(r *Result) bool {
 	if r.Outcome != Failed {
 		return false
 	}
@@ -39,7 +39,7 @@ func retryable(r *Result) bool {
 }
 
 // MayRetry reports whether a result is of a kind that is tried again.
-func (r *Result) MayRetry() bool { return retryable(r) }
+func (r *Result) MayRetry() bool { return Retryable(r) }
 
 // Back-off of a host that asks for less.
 const (

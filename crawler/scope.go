@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	"trawl/crawler/weburl"
 )
 
 // ScopeSeed is what a seed opens under the job's scope rule, as a text that is compared for equality: a
@@ -65,7 +67,7 @@ func NewScope(j *Job) (*Scope, error) {
 }
 
 // SeedOf tells what u opens as a seed, "" when the scope takes everything anyway.
-func (s *Scope) SeedOf(u URL) ScopeSeed {
+func (s *Scope) SeedOf(u weburl.URL) ScopeSeed {
 	switch s.rule {
 	case ScopePage:
 		return ScopeSeed("page " + u.String())
@@ -74,7 +76,7 @@ func (s *Scope) SeedOf(u URL) ScopeSeed {
 	case ScopeHost:
 		return ScopeSeed("host " + scopeHost(u))
 	case ScopeDomain:
-		return ScopeSeed("domain " + domain(u.Hostname()))
+		return ScopeSeed("domain " + weburl.RegistrableDomain(u.Hostname()))
 	}
 	return ""
 }
@@ -116,9 +118,9 @@ func (s *Scope) Keys() []uint64 {
 }
 
 // Decide tells whether u, reached by a link of the kind from a page in scope, belongs to the job.
-func (s *Scope) Decide(u URL, kind LinkKind) Decision {
-	if len(u.String()) > MaxURLBytes {
-		return Decision{Drop: DropTooLong, Rule: fmt.Sprintf("longer than %d bytes", MaxURLBytes)}
+func (s *Scope) Decide(u weburl.URL, kind LinkKind) Decision {
+	if len(u.String()) > weburl.MaxBytes {
+		return Decision{Drop: DropTooLong, Rule: fmt.Sprintf("longer than %d bytes", weburl.MaxBytes)}
 	}
 	for _, re := range s.exclude {
 		if re.MatchString(u.String()) {
@@ -142,7 +144,7 @@ func (s *Scope) Decide(u URL, kind LinkKind) Decision {
 	return Decision{Drop: DropInclude, Rule: "no --include matches"}
 }
 
-func (s *Scope) covers(u URL, kind LinkKind) (rule string, in bool) {
+func (s *Scope) covers(u weburl.URL, kind LinkKind) (rule string, in bool) {
 	if kind == LinkRequisite && s.requisites == RequisitesAll {
 		return "--requisites all", true
 	}
@@ -159,7 +161,7 @@ func (s *Scope) covers(u URL, kind LinkKind) (rule string, in bool) {
 
 // coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and
 // not the number of seeds.
-func (s *Scope) coversPrefix(u URL) bool {
+func (s *Scope) coversPrefix(u weburl.URL) bool {
 	var hash xxhash.Digest // grows with the prefix, so that a path of nothing but slashes costs no more than another
 	hash.Reset()
 	writeAll(&hash, prefixWord, scopeHost(u))
@@ -184,27 +186,27 @@ func writeAll(hash *xxhash.Digest, texts ...string) {
 // prefixWord begins the ScopeSeed of a prefix.
 const prefixWord = "prefix "
 
-func prefixSeed(u URL, end int) ScopeSeed {
+func prefixSeed(u weburl.URL, end int) ScopeSeed {
 	return ScopeSeed(prefixWord + scopeHost(u) + u.Path()[:end])
 }
 
 // scopeHost is the host without a leading "www.", so that both spellings of a site are one.
-func scopeHost(u URL) string { return strings.TrimPrefix(string(u.Host()), "www.") }
+func scopeHost(u weburl.URL) string { return strings.TrimPrefix(string(u.Host()), "www.") }
 
 // OpensPrivate reports whether a redirect to u must not widen the scope: it spells an address or a name
 // of this machine or of a private network.
-func OpensPrivate(u URL) bool {
+func OpensPrivate(u weburl.URL) bool {
 	name := strings.TrimSuffix(u.Hostname(), ".")
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	addr, err := netip.ParseAddr(trimBrackets(name))
-	return err == nil && PrivateAddress(addr)
+	addr, err := netip.ParseAddr(weburl.TrimBrackets(name))
+	return err == nil && weburl.PrivateAddress(addr)
 }
 
 // Openers are the seeds that put u in scope, if they were opened, the widest first; none when the rule takes
 // everything anyway.
-func (s *Scope) Openers(u URL) iter.Seq[ScopeSeed] {
+func (s *Scope) Openers(u weburl.URL) iter.Seq[ScopeSeed] {
 	return func(yield func(ScopeSeed) bool) {
 		switch s.rule {
 		case ScopeAny:

@@ -1,5 +1,7 @@
 package crawler
 
+import "trawl/crawler/weburl"
+
 const (
 	// MaxScopeSeeds is how many of a job's scope seeds are kept in memory, about 40 bytes each. Those beyond it are looked up in the
 	// ledger. The mark is BoundScope.
@@ -49,7 +51,7 @@ func (r *restOfSeeds) has(seed ScopeSeed) bool {
 	return stored
 }
 
-func (s *Scope) restCovers(u URL) bool {
+func (s *Scope) restCovers(u weburl.URL) bool {
 	if !s.rest.some {
 		return false
 	}

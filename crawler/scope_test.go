@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"trawl/crawler/weburl"
 )
 
 // newScope compiles a scope with the seeds opened.
@@ -15,7 +17,7 @@ func newScope(t testing.TB, j Job, seeds ...string) *Scope {
 		t.Fatal(err)
 	}
 	for _, seed := range seeds {
-		s.Add(s.SeedOf(MustParse(seed)))
+		s.Add(s.SeedOf(weburl.MustParse(seed)))
 	}
 	return s
 }
@@ -73,12 +75,12 @@ func TestScopeRules(t *testing.T) {
 		t.Run(string(c.rule)+" of "+c.seed, func(t *testing.T) {
 			s := newScope(t, crawlJob(c.rule), c.seed)
 			for _, in := range append(c.in, c.seed) {
-				if d := s.Decide(MustParse(in), LinkPage); !d.In || d.Rule != "--scope "+string(c.rule) || d.Drop != "" {
+				if d := s.Decide(weburl.MustParse(in), LinkPage); !d.In || d.Rule != "--scope "+string(c.rule) || d.Drop != "" {
 					t.Errorf("%s belongs to it, and we say %+v", in, d)
 				}
 			}
 			for _, out := range c.out {
-				if d := s.Decide(MustParse(out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "--scope "+string(c.rule) {
+				if d := s.Decide(weburl.MustParse(out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "--scope "+string(c.rule) {
 					t.Errorf("%s does not belong to it, and we say %+v", out, d)
 				}
 			}
@@ -91,21 +93,21 @@ func TestSeveralSeedsAreAUnion(t *testing.T) {
 	for in, want := range map[string]bool{
 		"http://a/x/1": true, "http://b/y/1": true, "http://a/w/v/": true, "http://a/y/": false, "http://b/x/": false, "http://a/w/": false,
 	} {
-		if d := s.Decide(MustParse(in), LinkPage); d.In != want {
+		if d := s.Decide(weburl.MustParse(in), LinkPage); d.In != want {
 			t.Errorf("%s: %+v, want %v", in, d, want)
 		}
 	}
-	if newScope(t, crawlJob(ScopeHost)).Decide(MustParse("http://a/"), LinkPage).In {
+	if newScope(t, crawlJob(ScopeHost)).Decide(weburl.MustParse("http://a/"), LinkPage).In {
 		t.Error("without seeds something belongs to the job")
 	}
 }
 
 func TestSeedsAreAddedOnce(t *testing.T) {
 	s := newScope(t, crawlJob(ScopeHost))
-	if !s.Add(s.SeedOf(MustParse("http://h/a"))) || s.Add(s.SeedOf(MustParse("https://www.h/b"))) {
+	if !s.Add(s.SeedOf(weburl.MustParse("http://h/a"))) || s.Add(s.SeedOf(weburl.MustParse("https://www.h/b"))) {
 		t.Error("two seeds that open the same are one")
 	}
-	if s.Add(s.SeedOf(MustParse("http://o/"))); len(s.Keys()) != 2 {
+	if s.Add(s.SeedOf(weburl.MustParse("http://o/"))); len(s.Keys()) != 2 {
 		t.Errorf("two hosts have %d keys", len(s.Keys()))
 	}
 	other := newScope(t, crawlJob(ScopeHost))
@@ -115,7 +117,7 @@ func TestSeedsAreAddedOnce(t *testing.T) {
 	a, b := s.Keys(), other.Keys()
 	slices.Sort(a)
 	slices.Sort(b)
-	if !slices.Equal(a, b) || !other.Decide(MustParse("http://o/x"), LinkPage).In {
+	if !slices.Equal(a, b) || !other.Decide(weburl.MustParse("http://o/x"), LinkPage).In {
 		t.Error("a scope made from another's keys is not the same")
 	}
 }
@@ -134,7 +136,7 @@ func TestIncludeAndExclude(t *testing.T) {
 		{"exclude is told before scope", "http://o/?session=", DropExclude, "--exclude [?&]session="},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			if d := s.Decide(MustParse(c.in), LinkPage); d.Drop != c.drop || d.In != (c.drop == "") || d.Rule != c.rule {
+			if d := s.Decide(weburl.MustParse(c.in), LinkPage); d.Drop != c.drop || d.In != (c.drop == "") || d.Rule != c.rule {
 				t.Errorf("%s: %+v", c.in, d)
 			}
 		})
@@ -149,7 +151,7 @@ func TestIncludeAndExclude(t *testing.T) {
 func TestTheLongestURLBelongsToAJobAndALongerOneDoesNot(t *testing.T) {
 	s := newScope(t, crawlJob(ScopeAny))
 	for more, want := range map[int]string{0: "", 1: DropTooLong} {
-		u := MustParse("http://" + strings.Repeat("a", MaxURLBytes-len("http:///robots.txt")+more) + "/").RobotsURL() // no other way makes one that long
+		u := weburl.MustParse("http://" + strings.Repeat("a", weburl.MaxBytes-len("http:///robots.txt")+more) + "/").RobotsURL() // no other way makes one that long
 		if d := s.Decide(u, LinkPage); d.Drop != want || d.In != (want == "") {
 			t.Errorf("%d bytes: %+v", len(u.String()), d)
 		}
@@ -162,7 +164,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	var fail error
 	s := newScope(t, crawlJob(ScopeHost))
 	s.Bound(2, false, func(seed ScopeSeed) (bool, error) { return slices.Contains(stored, seed), fail })
-	seed := func(name string) ScopeSeed { return s.SeedOf(MustParse("http://" + name + "/")) }
+	seed := func(name string) ScopeSeed { return s.SeedOf(weburl.MustParse("http://" + name + "/")) }
 	for i, name := range []string{"a", "b", "c"} {
 		if s.Beyond() {
 			t.Errorf("%d seeds are too many for memory", i)
@@ -178,7 +180,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 		t.Helper()
 		var got strings.Builder
 		for _, name := range []string{"a", "b", "c", "d"} {
-			if s.Decide(MustParse("https://www."+name+"/x"), LinkPage).In {
+			if s.Decide(weburl.MustParse("https://www."+name+"/x"), LinkPage).In {
 				got.WriteString(name)
 			}
 		}
@@ -197,7 +199,7 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 	fail = broken
 	in("abc") // the last one before the error is noticed
 	stored, fail = nil, nil
-	if s.Err() != broken || s.Decide(MustParse("http://c/"), LinkPage).In {
+	if s.Err() != broken || s.Decide(weburl.MustParse("http://c/"), LinkPage).In {
 		t.Errorf("after an error: %v", s.Err())
 	}
 }
@@ -205,13 +207,13 @@ func TestSeedsBeyondThoseInMemoryAreLookedUp(t *testing.T) {
 func TestPrefixesBeyondThoseInMemoryAreLookedUpFromTheWidest(t *testing.T) {
 	s, looks := newScope(t, crawlJob(ScopePrefix)), 0
 	deep := "http://h" + strings.Repeat("/x", maxPrefixLooks-1) + "/"
-	opened := s.SeedOf(MustParse(deep))
+	opened := s.SeedOf(weburl.MustParse(deep))
 	s.Bound(0, true, func(seed ScopeSeed) (bool, error) { looks++; return seed == opened, nil })
-	if d := s.Decide(MustParse(deep+"page"), LinkPage); !d.In || looks != maxPrefixLooks {
+	if d := s.Decide(weburl.MustParse(deep+"page"), LinkPage); !d.In || looks != maxPrefixLooks {
 		t.Errorf("%+v after %d looks", d, looks)
 	}
-	looks, opened = 0, s.SeedOf(MustParse(deep+"x/"))
-	if d := s.Decide(MustParse(deep+"x/page"), LinkPage); d.In || looks != maxPrefixLooks {
+	looks, opened = 0, s.SeedOf(weburl.MustParse(deep+"x/"))
+	if d := s.Decide(weburl.MustParse(deep+"x/page"), LinkPage); d.In || looks != maxPrefixLooks {
 		t.Errorf("%+v after %d looks, and %d are the most", d, looks, maxPrefixLooks)
 	}
 }
@@ -237,7 +239,7 @@ func TestRequisites(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			j := crawlJob(ScopeHost)
 			j.Requisites, j.Exclude = c.rule, []string{"/ad"}
-			if d := newScope(t, j, "http://h/").Decide(MustParse(c.in), c.kind); d.Drop != c.drop || d.In != (c.drop == "") {
+			if d := newScope(t, j, "http://h/").Decide(weburl.MustParse(c.in), c.kind); d.Drop != c.drop || d.In != (c.drop == "") {
 				t.Errorf("%+v, want %q", d, c.drop)
 			}
 		})
@@ -250,7 +252,7 @@ func TestOpensPrivate(t *testing.T) {
 		"http://[::1]/": true, "http://[::ffff:10.0.0.1]/": true, "http://169.254.169.254/": true,
 		"http://example.com/": false, "http://8.8.8.8/": false, "http://notlocalhost/": false, "http://localhost.example/": false,
 	} {
-		if OpensPrivate(MustParse(in)) != want {
+		if OpensPrivate(weburl.MustParse(in)) != want {
 			t.Errorf("%s: %v, want %v", in, !want, want)
 		}
 	}
@@ -259,7 +261,7 @@ func TestOpensPrivate(t *testing.T) {
 func BenchmarkDecidePrefix(b *testing.B) {
 	s := newScope(b, crawlJob(ScopePrefix), "http://h/docs/v1/")
 	for name, in := range map[string]string{"usual": "http://h/a/b/c/d.html", "slashes": "http://h" + strings.Repeat("/", 4000)} {
-		u := MustParse(in)
+		u := weburl.MustParse(in)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				s.Decide(u, LinkPage)

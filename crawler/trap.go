@@ -3,6 +3,8 @@ package crawler
 import (
 	"fmt"
 	"strings"
+
+	"trawl/crawler/weburl"
 )
 
 // Defaults of the rules against traps: pages that lead to ever longer paths.
@@ -15,7 +17,7 @@ const (
 
 // Trap says why a link looks like one of endlessly many that a site makes up, naming the rule, and "" when it does
 // not. A URL that the user gave is never one.
-func (j *Job) Trap(u URL) string {
+func (j *Job) Trap(u weburl.URL) string {
 	path := strings.Trim(u.Path(), "/")
 	if path == "" {
 		return ""

@@ -3,12 +3,14 @@ package crawler
 import (
 	"strings"
 	"testing"
+
+	"trawl/crawler/weburl"
 )
 
 func TestALongSegmentIsCutInTheReason(t *testing.T) {
 	j := NewJob(Crawl)
 	for n, want := range map[int]string{60: strings.Repeat("x", 60), 61: strings.Repeat("x", 60) + "…"} {
-		got := j.Trap(MustParse("http://a.test" + strings.Repeat("/"+strings.Repeat("x", n), 9)))
+		got := j.Trap(weburl.MustParse("http://a.test" + strings.Repeat("/"+strings.Repeat("x", n), 9)))
 		if !strings.Contains(got, `"`+want+`"`) {
 			t.Errorf("%d bytes: %q", n, got)
 		}
@@ -46,7 +48,7 @@ func TestTrapsArePathsThatRepeatOrGoTooDeep(t *testing.T) {
 			if c.set != nil {
 				c.set(&one)
 			}
-			got := one.Trap(MustParse("http://a.test" + c.path))
+			got := one.Trap(weburl.MustParse("http://a.test" + c.path))
 			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

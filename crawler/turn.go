@@ -3,6 +3,9 @@ package crawler
 import (
 	"encoding/hex"
 	"time"
+
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // TurnID, HolderID and Life are 16 random bytes, never reused, compared for equality only. The zero value
@@ -41,27 +44,27 @@ const (
 
 // TaskURL is a URL to be fetched, with what the fetcher must know about it.
 type TaskURL struct {
-	URL       URL
+	URL       weburl.URL
 	Depth     int
 	Redirects int    // redirects followed up to this URL
 	Name      string // download: path below files/, "" for the one made from the URL
 	Requisite bool
-	Via       URL // the page that led here, for the Referer field; zero = none
+	Via       weburl.URL // the page that led here, for the Referer field; zero = none
 }
 
 // RobotsHop is an errand: the next hop of another host's robots.txt, to be asked of this turn's host.
 type RobotsHop struct {
-	For    Host   // whose rules are looked for
-	Scheme string // of For's robots.txt, "http" or "https"
-	URL    URL    // at the turn's host
-	Count  int    // hops followed so far, this one included
+	For    weburl.Host // whose rules are looked for
+	Scheme string      // of For's robots.txt, "http" or "https"
+	URL    weburl.URL  // at the turn's host
+	Count  int         // hops followed so far, this one included
 }
 
 // Task is a turn as it travels on the task queue. It gives no right: the taker asks for it ([Ask]).
 // The same task may come twice, late or never.
 type Task struct {
 	Turn    TurnID
-	Host    Host
+	Host    weburl.Host
 	URLs    []TaskURL
 	Errands []RobotsHop // done before the URLs
 }
@@ -70,7 +73,7 @@ type Task struct {
 type Ask struct {
 	Turn    TurnID
 	Holder  HolderID
-	Host    Host
+	Host    weburl.Host
 	Fetcher string // name of the asking member
 	Renewal bool   // the asker has had an answer already: what it was told of the host may be left out
 }
@@ -103,16 +106,16 @@ type Answer struct {
 
 	Robots      []RobotsFile // rules in force; a scheme without one must be fetched first
 	Validators  []Validator
-	Cookies     []CookieChange // those that may go to the host, in the order in which they were first set
-	Addresses   []string       // resolved addresses that are still fresh
-	Seeds       Schemes        // by which seeds spell the host, with or without www.
-	Credentials Credentials    // of seeds and logins for this host
+	Cookies     []session.CookieChange // those that may go to the host, in the order in which they were first set
+	Addresses   []string               // resolved addresses that are still fresh
+	Seeds       session.Schemes        // by which seeds spell the host, with or without www.
+	Credentials session.Credentials    // of seeds and logins for this host
 	More        []TaskURL
 }
 
 // Validator is what is known of a URL that was fetched before.
 type Validator struct {
-	URL          URL
+	URL          weburl.URL
 	ETag         string
 	LastModified string
 }
@@ -122,7 +125,7 @@ type Validator struct {
 type Part struct {
 	Turn    TurnID
 	Holder  HolderID
-	Host    Host
+	Host    weburl.Host
 	Life    Life
 	Fetcher string
 	Number  int
@@ -143,16 +146,16 @@ type HostReport struct {
 	Penalty    time.Duration  // back-off in force
 	MeanTime   time.Duration  // mean time of an exchange, for sizing turns
 	Addresses  []string
-	Cookies    []CookieChange   // set and taken back, in order; with or before the links and results of the pages that did it
-	Dropped    map[string]int64 // links that were not worth sending, by reason (the Drop words)
-	Bounds     map[string]int64 // limits that were hit, by name
+	Cookies    []session.CookieChange // set and taken back, in order; with or before the links and results of the pages that did it
+	Dropped    map[string]int64       // links that were not worth sending, by reason (the Drop words)
+	Bounds     map[string]int64       // limits that were hit, by name
 }
 
 // RobotsAnswer is how an errand ended: a file, or the next hop.
 type RobotsAnswer struct {
 	Hop  RobotsHop
 	File RobotsFile // meant when Next is zero
-	Next URL        // where it was redirected to
+	Next weburl.URL // where it was redirected to
 }
 
 // Delivery is a task as the task queue hands it out. Ack is called once, as soon as the ask for it is

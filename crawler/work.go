@@ -2,6 +2,8 @@ package crawler
 
 import (
 	"slices"
+
+	"trawl/crawler/weburl"
 )
 
 // Work is what is still to be done to the ledger as a whole: in steps, beside the crawl. Where it stands is stored with each step,
@@ -15,20 +17,20 @@ type Work struct {
 
 // RecountWork is how far the counting of hosts is.
 type RecountWork struct {
-	From HostKey `json:"from"`
+	From weburl.HostKey `json:"from"`
 }
 
 // RetryWork is how far the taking up of failed URLs is.
 type RetryWork struct {
-	Reason Reason `json:"reason"` // "" = any
-	From   URLKey `json:"from"`
+	Reason Reason        `json:"reason"` // "" = any
+	From   weburl.URLKey `json:"from"`
 }
 
 // Pending reports whether anything is left.
 func (w *Work) Pending() bool { return w.Recount != nil || len(w.Retry) > 0 }
 
 // Counts reports whether this host is still to be counted.
-func (w *Work) Counts(h HostKey) bool { return w.Recount != nil && h >= w.Recount.From }
+func (w *Work) Counts(h weburl.HostKey) bool { return w.Recount != nil && h >= w.Recount.From }
 
 // Clone copies the work, so that the copy can be changed.
 func (w *Work) Clone() Work {

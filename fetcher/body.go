@@ -14,6 +14,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/links"
+	"trawl/crawler/media"
+	"trawl/internal/coding"
 )
 
 const (
@@ -24,7 +27,7 @@ const (
 	// could go on for ever.
 	wireSlack = 64 * crawler.KiB
 	// headLook is how many decoded bytes decide what a body is and which charset it is in, however they arrive.
-	headLook = max(crawler.SniffLook, crawler.CharsetLook)
+	headLook = max(media.SniffLook, links.CharsetLook)
 )
 
 // errWireLimit: a coded body went on although it should be over by its decoded limit.
@@ -261,7 +264,7 @@ func (p *bodyPass) bomb() bool {
 func (p *bodyPass) open(first []byte) {
 	x := p.x
 	if len(p.strange) > 0 {
-		x.opaque = !crawler.LooksLikeText(first)
+		x.opaque = !coding.LooksLikeText(first)
 		if x.opaque {
 			x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", kept as it came")
 			return
@@ -269,7 +272,7 @@ func (p *bodyPass) open(first []byte) {
 		x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", read as it came")
 	}
 	nosniff := strings.EqualFold(strings.TrimSpace(x.header.Get("X-Content-Type-Options")), "nosniff")
-	kind := crawler.MediaTypeOf(x.header.Values("Content-Type"), nosniff, first)
+	kind := media.TypeOf(x.header.Values("Content-Type"), nosniff, first)
 	p.text = x.page > 0 && (x.plain || textual(kind.Kind))
 	if x.result.Status >= 200 && x.result.Status <= 299 {
 		p.scan = p.kit.newScan(x, kind, first)

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"trawl/crawler"
+	"trawl/internal/coding"
 )
 
 const (
@@ -97,7 +98,7 @@ func (d *decoding) remarks() (list []string) {
 		if s.remark != "" {
 			list = append(list, s.remark)
 		}
-		if g, ok := s.r.(*crawler.Gunzip); ok && g.Note() != "" {
+		if g, ok := s.r.(*coding.Gunzip); ok && g.Note() != "" {
 			list = append(list, g.Note())
 		}
 	}
@@ -138,7 +139,7 @@ func (s *decodingStage) Read(p []byte) (n int, err error) {
 		if len(head) == 0 {
 			return 0, err
 		}
-		if !crawler.CodingHolds(s.coding, head, err == io.EOF) {
+		if !coding.Holds(s.coding, head, err == io.EOF) {
 			s.r, s.remark = s.in, "labelled "+s.coding+", which the bytes are not: read as they came"
 			return s.r.Read(p)
 		}
@@ -155,7 +156,7 @@ func (s *decodingStage) look() ([]byte, error) {
 	if s.coding == "gzip" || s.coding == "zstd" {
 		return s.in.Peek(mark)
 	}
-	return s.in.Peek(crawler.CodingLook)
+	return s.in.Peek(coding.CodingLook)
 }
 
 // unexpected: an end inside of a header is not an end.
@@ -184,9 +185,9 @@ func (s *decodingStage) start() error {
 }
 
 func (s *decodingStage) startGzip() error {
-	g, ok := s.from.gzip.Get().(*crawler.Gunzip)
+	g, ok := s.from.gzip.Get().(*coding.Gunzip)
 	if !ok {
-		g = new(crawler.Gunzip)
+		g = new(coding.Gunzip)
 	}
 	g.Reset(s.in)
 	s.r, s.back = g, func() { s.from.gzip.Put(g) }
@@ -197,7 +198,7 @@ func (s *decodingStage) startGzip() error {
 // some servers send.
 func (s *decodingStage) startDeflate() error {
 	head, _ := s.in.Peek(2)
-	if crawler.IsZlib(head) {
+	if coding.IsZlib(head) {
 		if r, ok := s.from.zlib.Get().(io.ReadCloser); ok {
 			s.r, s.back = r, func() { s.from.zlib.Put(r) }
 			return r.(zlib.Resetter).Reset(s.in, nil)

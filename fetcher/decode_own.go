@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"trawl/crawler"
+	"trawl/internal/coding"
 )
 
 // gzipTypes are content types of bodies that are gzip themselves.
@@ -44,7 +44,7 @@ func gzipName(name string) bool {
 // bodyCodings are the codings of the answer's body that are to be undone: all, or all but a gzip that is the file's own,
 // which is the one that was applied first. strange are words for others.
 func (x *exchange) bodyCodings() (codings, strange []string) {
-	codings, strange = crawler.ContentCodings(x.header.Values("Content-Encoding"))
+	codings, strange = coding.All(x.header.Values("Content-Encoding"))
 	if x.ownGzip(codings) {
 		codings = codings[1:]
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -41,7 +42,7 @@ func (e *dialError) Unwrap() error { return e.err }
 // address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
 type dialer struct {
 	resolver resolver
-	guard    crawler.AddressGuard
+	guard    weburl.AddressGuard
 	lease    *lease
 	limit    time.Duration // to connect and shake hands, FetchLimits.Connect; 0 = none
 	head     int64         // bytes of an answer's header, FetchLimits.HeaderBytes
@@ -204,7 +205,7 @@ func (d *dialer) resolved() []string {
 }
 
 // connectAny tries the addresses that the guard allows, see race.
-func (d *dialer) connectAny(ctx context.Context, guard crawler.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
+func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
 	open := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
 		return !guard.Allows(netip.AddrPortFrom(a, port), spelled)
 	})
@@ -236,7 +237,7 @@ func privateError(name string, a netip.Addr) error {
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
-func (d *dialer) connect(ctx context.Context, guard crawler.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
+func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
 	if d.lease.over(d.now()) {
 		return nil, errLeaseOver
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func tlsServer(c net.Conn, config *tls.Config) net.Conn { return tls.Server(c, config) }
@@ -40,18 +41,18 @@ func TestGuardDecidesAtConnectTime(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	at := netip.MustParseAddrPort(s.Listener.Addr().String())
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
-	spelled := crawler.AddressGuard{Spelled: map[netip.AddrPort]bool{at: true}}
-	network := crawler.AddressGuard{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	spelled := weburl.AddressGuard{Spelled: map[netip.AddrPort]bool{at: true}}
+	network := weburl.AddressGuard{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	for _, c := range []struct {
 		name  string
-		guard crawler.AddressGuard
+		guard weburl.AddressGuard
 		url   string
 		ok    bool
 	}{
-		{"an address literal is refused", crawler.AddressGuard{}, "http://127.0.0.1" + port, false},
-		{"an IPv4 address in IPv6 clothes is refused", crawler.AddressGuard{}, "http://[::ffff:127.0.0.1]" + port, false},
-		{"a name that leads to a private address is refused", crawler.AddressGuard{}, "http://inner.test" + port, false},
-		{"localhost is refused", crawler.AddressGuard{}, "http://localhost" + port, false},
+		{"an address literal is refused", weburl.AddressGuard{}, "http://127.0.0.1" + port, false},
+		{"an IPv4 address in IPv6 clothes is refused", weburl.AddressGuard{}, "http://[::ffff:127.0.0.1]" + port, false},
+		{"a name that leads to a private address is refused", weburl.AddressGuard{}, "http://inner.test" + port, false},
+		{"localhost is refused", weburl.AddressGuard{}, "http://localhost" + port, false},
 		{"a literal that a seed spells is open", spelled, "http://127.0.0.1" + port, true},
 		{"localhost is open when its address is spelled", spelled, "http://localhost" + port, true},
 		{"a name is not open because a seed spells its address", spelled, "http://inner.test" + port, false},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/links"
+	"trawl/crawler/weburl"
 )
 
 // keepMode says in which form a body is kept for the archive.
@@ -31,9 +33,9 @@ const (
 // the request's context (with), and reads the second one when the collector returns. An exchange is used
 // for one request only, by one goroutine but for sent.
 type exchange struct {
-	url       crawler.URL // what is asked for; the request's own URL is not looked at
-	redirects int         // followed up to url
-	name      string      // of its file, as far as the user gave one
+	url       weburl.URL // what is asked for; the request's own URL is not looked at
+	redirects int        // followed up to url
+	name      string     // of its file, as far as the user gave one
 	limits    crawler.FetchLimits
 	keep      keepMode
 	page      int64                         // decoded bytes of a text that the caller wants to read; 0 = none
@@ -50,16 +52,16 @@ type exchange struct {
 	leave     leave                         // of the pace, to write the request; nil = it may always be written
 
 	result   crawler.Result
-	found    []crawler.Link     // in order, each once; only of a Fetched page
-	counts   crawler.LinkCounts // what the scanner of a page found and left out
-	text     []byte             // decoded body up to page, when its type is one of text
-	dropped  error              // why there is no result: the lease, the leave or the caller's context ended, the disk is full, or the connection was closed before it was used; nil = there is one
-	disk     error              // the disk did not take the body; then there is no result
-	short    error              // the machine was short of something; then there is no result
-	sign     sign               // what a fault says about our own network
-	requests int                // requests that may have reached the server: 0 or 1
-	began    time.Time          // with monotonic reading
-	ended    time.Time          // the end of the answer
+	found    []crawler.Link // in order, each once; only of a Fetched page
+	counts   links.Counts   // what the scanner of a page found and left out
+	text     []byte         // decoded body up to page, when its type is one of text
+	dropped  error          // why there is no result: the lease, the leave or the caller's context ended, the disk is full, or the connection was closed before it was used; nil = there is one
+	disk     error          // the disk did not take the body; then there is no result
+	short    error          // the machine was short of something; then there is no result
+	sign     sign           // what a fault says about our own network
+	requests int            // requests that may have reached the server: 0 or 1
+	began    time.Time      // with monotonic reading
+	ended    time.Time      // the end of the answer
 
 	anew    bool  // what was there of the body is of no use and dropped: no result, ask again
 	resumed bool  // the body goes on where part ended

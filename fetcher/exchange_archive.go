@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // archive stores the exchange and notes where, or fails the result with reason archive: what is not kept
@@ -51,7 +52,7 @@ func (x *exchange) notArchived(err error) {
 		return
 	}
 	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
-	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, crawler.URL{}
+	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, weburl.URL{}
 	x.result.Links, x.found = 0, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // judge gives an answered exchange its outcome. Who looks for the rule finds it here:
@@ -85,12 +86,12 @@ func (x *exchange) judgeRedirect(location string) {
 }
 
 func redirectFault(err error) error {
-	for _, known := range []error{crawler.ErrNotHTTP, crawler.ErrURLTooLong} {
+	for _, known := range []error{weburl.ErrNotHTTP, weburl.ErrTooLong} {
 		if errors.Is(err, known) {
 			return known
 		}
 	}
-	return crawler.ErrBadURL
+	return weburl.ErrBad
 }
 
 func (x *exchange) fail(reason crawler.Reason, detail string) {

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestJudge(t *testing.T) {
 	cut := cutting{reason: crawler.ReasonReset, mark: "disconnect", detail: "cut after 5 bytes"}
 	ours := cutting{mark: "length", detail: "cut at the limit"}
-	long := "/" + strings.Repeat("a", crawler.MaxURLBytes)
+	long := "/" + strings.Repeat("a", weburl.MaxBytes)
 	for _, c := range []struct {
 		name      string
 		status    int

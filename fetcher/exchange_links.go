@@ -8,12 +8,14 @@ import (
 	"golang.org/x/text/transform"
 
 	"trawl/crawler"
+	"trawl/crawler/links"
+	"trawl/crawler/media"
 )
 
 // pageScan finds links and title of one page in the decoded bytes that are written to it. Owned by one
 // goroutine; lent by bodyKit, as a scanner is costly to make.
 type pageScan struct {
-	scanner *crawler.LinkScanner
+	scanner *links.Scanner
 	limit   int
 	found   []crawler.Link
 	held    int                  // bytes of found, about
@@ -28,9 +30,9 @@ type pageScan struct {
 
 // newScan starts the scan of an answer's body, nil when nothing of it is wanted. first are its first bytes, headLook
 // of them or all there are.
-func (k *bodyKit) newScan(x *exchange, kind crawler.MediaType, first []byte) *pageScan {
-	format, ok := crawler.LinkFormatOf(kind.Kind, first)
-	wanted := ok && (x.links && format != crawler.LinkCSS || x.styles && format == crawler.LinkCSS)
+func (k *bodyKit) newScan(x *exchange, kind media.Type, first []byte) *pageScan {
+	format, ok := links.FormatOf(kind.Kind, first)
+	wanted := ok && (x.links && format != links.CSS || x.styles && format == links.CSS)
 	inHeader := x.links && (x.header.Get("Link") != "" || x.header.Get("Refresh") != "")
 	if !wanted && !inHeader {
 		return nil
@@ -38,7 +40,7 @@ func (k *bodyKit) newScan(x *exchange, kind crawler.MediaType, first []byte) *pa
 	s, ok := k.scans.Get().(*pageScan)
 	if !ok || s.limit != x.limits.Links {
 		s = &pageScan{limit: x.limits.Links}
-		s.scanner = crawler.NewLinkScanner(x.url, format, s.limit, s.take)
+		s.scanner = links.NewScanner(x.url, format, s.limit, s.take)
 	}
 	s.early, s.all = x.early, x.unsent
 	s.scanner.Reset(x.url, format)

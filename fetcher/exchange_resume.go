@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/internal/coding"
 )
 
 // Bodies of plain files are gone on with after an interruption, whatever it was: the end of the process, of
@@ -101,7 +102,7 @@ func (x *exchange) continues(resp *http.Response) bool {
 func (x *exchange) fits(h http.Header) bool {
 	info := &x.part.info
 	span, ok := contentRange(h)
-	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
+	codings, strange := coding.All(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
 	return ok && len(strange)+len(codings) == 0 && span.first <= x.part.size && span.last >= x.part.size &&
 		(span.total < 0 || info.Total < 0 || span.total == info.Total) &&
@@ -188,7 +189,7 @@ func (x *exchange) passOver(b []byte) ([]byte, error) {
 
 // resumable tells what is to be known of a 200 to go on with its body, false when that cannot be done.
 func resumable(h http.Header) (info partialInfo, ok bool) {
-	codings, strange := crawler.ContentCodings(h.Values("Content-Encoding"))
+	codings, strange := coding.All(h.Values("Content-Encoding"))
 	if refusesRanges(h) || len(strange)+len(codings) > 0 {
 		return info, false
 	}

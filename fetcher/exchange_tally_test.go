@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/links"
+	"trawl/crawler/weburl"
 )
 
 func TestLimitsThatAreHitAreTold(t *testing.T) {
@@ -21,7 +23,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 			for n := range 30 {
 				fmt.Fprintf(w, `<a href="/%d">`, n)
 			}
-			fmt.Fprintf(w, `<a href="mailto:x"><a href="http://[/"><a href="/%s">`, strings.Repeat("long", crawler.MaxURLBytes))
+			fmt.Fprintf(w, `<a href="mailto:x"><a href="http://[/"><a href="/%s">`, strings.Repeat("long", weburl.MaxBytes))
 		case "/body":
 			w.Header().Set("Content-Type", "image/png")
 			w.Write(make([]byte, 200_000))
@@ -62,7 +64,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 }
 
 func TestLinksCountOnPagesThatAreReportedWithThem(t *testing.T) {
-	x := &exchange{counts: crawler.LinkCounts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}
+	x := &exchange{counts: links.Counts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}
 	x.result.Outcome = crawler.Fetched
 	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundForgot: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
 		t.Errorf("bounds %v", b)

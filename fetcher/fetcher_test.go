@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestOptionsSayEverythingThatIsMissing(t *testing.T) {
@@ -173,7 +174,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	found := func(_ context.Context, u crawler.TaskURL) finding {
 		return finding{links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
-	scoped := func(w *world, epoch uint64, seeds ...crawler.URL) crawler.JobNotice {
+	scoped := func(w *world, epoch uint64, seeds ...weburl.URL) crawler.JobNotice {
 		n := crawler.JobNotice{Job: w.job, Life: testLife, ScopeEpoch: epoch, ScopeWhole: true}
 		s, err := crawler.NewScope(&w.job)
 		if err != nil {

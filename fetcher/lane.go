@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // site is a turn's way to its host: its connections, and what was learned on them. Safe for concurrent
@@ -27,7 +29,7 @@ type site interface {
 // browser does one exchange at a time.
 type browser interface {
 	page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, l leave) finding
-	robots(ctx context.Context, u crawler.URL, l leave) finding
+	robots(ctx context.Context, u weburl.URL, l leave) finding
 	close()
 }
 
@@ -46,12 +48,12 @@ type leave interface {
 // siteSpec is what a site is made from. answer is read while the site is made, not later.
 type siteSpec struct {
 	view   *view
-	host   crawler.Host
+	host   weburl.Host
 	lease  *lease
 	answer *crawler.Answer
 	// early takes links of a page that is still read, with the changes of cookies that its head made. It returns
 	// when more may come.
-	early  func(crawler.TaskURL, []crawler.Link, []crawler.CookieChange)
+	early  func(crawler.TaskURL, []crawler.Link, []session.CookieChange)
 	unsent *backlog // of the fetcher, for links that wait to be taken
 }
 
@@ -61,7 +63,7 @@ type finding struct {
 	links   []crawler.Link // owned by the caller
 	dropped tally          // references on the page that are not among links, by reason
 	bounds  tally          // limits that were hit
-	cookies []crawler.CookieChange
+	cookies []session.CookieChange
 	body    []byte // of a robots.txt
 	opaque  bool   // it is in a coding that is not known
 	sent    bool   // a request went out
@@ -125,7 +127,7 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 }
 
 // early takes links of a page while it is read. It returns when there is room for more, or when the exchange is cut.
-func (t *turn) early(u crawler.TaskURL, links []crawler.Link, cookies []crawler.CookieChange) {
+func (t *turn) early(u crawler.TaskURL, links []crawler.Link, cookies []session.CookieChange) {
 	links, dropped := t.inScope(u, links)
 	t.report.hold(cookies)
 	t.report.addLinks(u.URL, u.Depth, links)

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -134,13 +136,13 @@ type collySite struct {
 	job         *crawler.Job
 	headers     []crawler.Header // the job's; the last of a name counts, and secret ones are for the seeds' hosts
 	own         []crawler.Header // of the user's rule for the host, after them
-	seeds       crawler.Schemes  // by which seeds spell the host
+	seeds       session.Schemes  // by which seeds spell the host
 	private     []string         // names of those that the archive is not told
 	transport   *transport
 	lease       *lease
 	jar         *jar
-	credentials crawler.Credentials // they go before an Authorization among headers
-	early       func(crawler.TaskURL, []crawler.Link, []crawler.CookieChange)
+	credentials session.Credentials // they go before an Authorization among headers
+	early       func(crawler.TaskURL, []crawler.Link, []session.CookieChange)
 	unsent      *backlog
 	told        int // addresses reported; owned by the turn's sender
 }
@@ -203,7 +205,7 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 		return finding{result: crawler.Result{URL: u.URL}, cut: true, short: short}
 	}
 	header, cookies, left := s.header(u.URL)
-	if from := crawler.Referer(job.Referer, u.Via, u.URL); from != "" && header.Get("Referer") == "" {
+	if from := session.Referer(job.Referer, u.Via, u.URL); from != "" && header.Get("Referer") == "" {
 		header.Set("Referer", from)
 	}
 	if v.ETag != "" {
@@ -257,7 +259,7 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 
 // robots fetches a robots.txt over the turn's transport, without colly. What is read is cut at the job's
 // limit; it is stored when exchanges are.
-func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) finding {
+func (b *collyBrowser) robots(ctx context.Context, u weburl.URL, l leave) finding {
 	s, job := b.site, b.site.job
 	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, leave: l, private: s.private}
 	x.limits.MaxBody = job.Fetch.Robots
@@ -284,7 +286,7 @@ func (b *collyBrowser) robots(ctx context.Context, u crawler.URL, l leave) findi
 
 // header is what every request to the host carries. cookies stands for the cookies in it, left counts those that did
 // not fit.
-func (s *collySite) header(u crawler.URL) (h http.Header, cookies uint64, left int) {
+func (s *collySite) header(u weburl.URL) (h http.Header, cookies uint64, left int) {
 	h = make(http.Header, 8)
 	h.Set("User-Agent", s.job.UserAgent)
 	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
@@ -320,7 +322,7 @@ func keepAs(kind crawler.ArchiveKind) keepMode {
 }
 
 // hostname is the host without its port.
-func hostname(h crawler.Host) string {
+func hostname(h weburl.Host) string {
 	name := string(h)
 	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
 		return name[:i]

@@ -17,6 +17,7 @@ import (
 	"github.com/gocolly/colly/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // archived is an archive that remembers what was put, and that it was synced before a part named it.
@@ -363,7 +364,7 @@ func TestHostStateOfTheGrantGoesOnTheWire(t *testing.T) {
 	r.job.Bandwidth = crawler.MinBandwidth
 	r.answer = func(int, crawler.Ask) (crawler.Answer, error) {
 		a := r.grant()
-		a.Cookies, a.Credentials = granted("127.0.0.1", "old=1"), crawler.Credentials{HTTP: "me:secret"}
+		a.Cookies, a.Credentials = granted("127.0.0.1", "old=1"), session.Credentials{HTTP: "me:secret"}
 		a.Validators = []crawler.Validator{{URL: mustURL(t, r.base+"/2"), ETag: `"v"`}}
 		return a, nil
 	}

@@ -7,24 +7,25 @@ import (
 	"sync"
 	"time"
 
-	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // jar is the cookies that may go to a host during a turn. They come with the grant; what answers change goes back with
 // the pages that changed it. Safe for concurrent use.
 type jar struct {
-	host crawler.Host
+	host weburl.Host
 
 	mu   sync.Mutex
-	kept crawler.DomainState
-	gone []crawler.Cookie // taken back in this turn, so that it is told once; cookies of other turns may be meant too
+	kept session.DomainState
+	gone []session.Cookie // taken back in this turn, so that it is told once; cookies of other turns may be meant too
 }
 
 // newJar starts from the cookies that came with the grant, received just now.
-func newJar(host crawler.Host, cookies []crawler.CookieChange, now time.Time) *jar {
+func newJar(host weburl.Host, cookies []session.CookieChange, now time.Time) *jar {
 	j := &jar{host: host}
 	for _, c := range cookies {
-		kept := crawler.KeptCookie{Cookie: c.Cookie, Set: now}
+		kept := session.KeptCookie{Cookie: c.Cookie, Set: now}
 		if c.Age > 0 {
 			kept.Expires = now.Add(c.Age)
 		}
@@ -35,18 +36,18 @@ func newJar(host crawler.Host, cookies []crawler.CookieChange, now time.Time) *j
 
 // field is the Cookie field for a request, "" for none, what stands for the cookies in it, and how many were left out
 // because there are too many.
-func (j *jar) field(u crawler.URL, now time.Time) (field string, digest uint64, left int) {
+func (j *jar) field(u weburl.URL, now time.Time) (field string, digest uint64, left int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.kept.Cookies) == 0 {
 		return "", 0, 0
 	}
-	field, left = crawler.CookieField(j.kept.Cookies, u, now)
-	return field, crawler.CookieDigest(j.kept.Cookies, u, now), left
+	field, left = session.CookieField(j.kept.Cookies, u, now)
+	return field, session.CookieDigest(j.kept.Cookies, u, now), left
 }
 
 // take keeps the cookies of an answer; header may be nil. It lists what changed by it, and counts what was too much.
-func (j *jar) take(u crawler.URL, header http.Header, now time.Time) (changes []crawler.CookieChange, bounds tally) {
+func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []session.CookieChange, bounds tally) {
 	lines := header.Values("Set-Cookie")
 	if len(lines) == 0 {
 		return nil, nil
@@ -54,18 +55,18 @@ func (j *jar) take(u crawler.URL, header http.Header, now time.Time) (changes []
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, l := range lines {
-		c, ok := crawler.ParseCookie(l, u, now)
+		c, ok := session.ParseCookie(l, u, now)
 		if !ok {
 			continue
 		}
-		if c.By = j.host; c.Size() > crawler.MaxHostCookieBytes {
-			bounds.add(crawler.BoundCookiesHost, 1)
+		if c.By = j.host; c.Size() > session.MaxHostCookieBytes {
+			bounds.add(session.BoundCookiesHost, 1)
 		} else {
 			changes = append(changes, c)
 		}
 	}
 	changes, over := newestChanges(changes)
-	bounds.add(crawler.BoundCookiesHost, over)
+	bounds.add(session.BoundCookiesHost, over)
 	news := changes[:0]
 	for _, c := range changes {
 		if j.differs(&c, now) {
@@ -77,16 +78,16 @@ func (j *jar) take(u crawler.URL, header http.Header, now time.Time) (changes []
 }
 
 // newestChanges keeps the last change of each cookie, and as many of the last ones as a host may set.
-func newestChanges(all []crawler.CookieChange) (kept []crawler.CookieChange, over int) {
+func newestChanges(all []session.CookieChange) (kept []session.CookieChange, over int) {
 	for i := range all {
-		again := func(o crawler.CookieChange) bool { return o.Same(&all[i].Cookie) }
+		again := func(o session.CookieChange) bool { return o.Same(&all[i].Cookie) }
 		if !slices.ContainsFunc(all[i+1:], again) {
 			kept = append(kept, all[i])
 		}
 	}
 	size := 0
 	for i := len(kept) - 1; i >= 0; i-- {
-		if size += kept[i].Size(); size > crawler.MaxHostCookieBytes || len(kept)-i > crawler.MaxHostCookies {
+		if size += kept[i].Size(); size > session.MaxHostCookieBytes || len(kept)-i > session.MaxHostCookies {
 			return kept[i+1:], i + 1
 		}
 	}
@@ -98,11 +99,11 @@ func newestChanges(all []crawler.CookieChange) (kept []crawler.CookieChange, ove
 const lifeStep = time.Minute
 
 // differs reports whether a change changes anything. Called with mu held.
-func (j *jar) differs(c *crawler.CookieChange, now time.Time) bool {
-	at := slices.IndexFunc(j.kept.Cookies, func(k crawler.KeptCookie) bool { return k.Same(&c.Cookie) })
+func (j *jar) differs(c *session.CookieChange, now time.Time) bool {
+	at := slices.IndexFunc(j.kept.Cookies, func(k session.KeptCookie) bool { return k.Same(&c.Cookie) })
 	if c.Gone {
-		told := slices.ContainsFunc(j.gone, func(o crawler.Cookie) bool { return o.Same(&c.Cookie) })
-		if !told && len(j.gone) < crawler.MaxDomainCookies {
+		told := slices.ContainsFunc(j.gone, func(o session.Cookie) bool { return o.Same(&c.Cookie) })
+		if !told && len(j.gone) < session.MaxDomainCookies {
 			j.gone = append(j.gone, c.Cookie)
 		}
 		return at >= 0 || !told

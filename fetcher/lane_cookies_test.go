@@ -8,20 +8,22 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
-func granted(host crawler.Host, pairs ...string) []crawler.CookieChange {
-	var cookies []crawler.CookieChange
+func granted(host weburl.Host, pairs ...string) []session.CookieChange {
+	var cookies []session.CookieChange
 	for _, p := range pairs {
 		name, value, _ := strings.Cut(p, "=")
-		cookies = append(cookies, crawler.CookieChange{Cookie: crawler.Cookie{Name: name, Value: value, Domain: string(host), Path: "/", By: host}})
+		cookies = append(cookies, session.CookieChange{Cookie: session.Cookie{Name: name, Value: value, Domain: string(host), Path: "/", By: host}})
 	}
 	return cookies
 }
 
 // told writes changes as texts that a test compares.
-func told(changes []crawler.CookieChange) string {
+func told(changes []session.CookieChange) string {
 	var words []string
 	for _, c := range changes {
 		word := fmt.Sprintf("%s=%s at %s%s", c.Name, c.Value, c.Domain, c.Path)
@@ -55,13 +57,13 @@ func TestOnlyWhatChangesOfCookiesIsReported(t *testing.T) {
 		{"life=1; Max-Age=7200", "life=1 at www.a.test/dir"},
 		{"life=1", "life=1 at www.a.test/dir"},
 		{"not a cookie", ""},
-		{"big=" + strings.Repeat("x", crawler.MaxHostCookieBytes), ""},
+		{"big=" + strings.Repeat("x", session.MaxHostCookieBytes), ""},
 	} {
 		changes, bounds := j.take(at, http.Header{"Set-Cookie": {c.set}}, now)
 		if got := told(changes); got != c.want {
 			t.Errorf("%.60s: reported %q, want %q", c.set, got, c.want)
 		}
-		if hit := bounds[crawler.BoundCookiesHost] > 0; hit != strings.HasPrefix(c.set, "big") {
+		if hit := bounds[session.BoundCookiesHost] > 0; hit != strings.HasPrefix(c.set, "big") {
 			t.Errorf("%.60s: limits %v", c.set, bounds)
 		}
 	}
@@ -82,10 +84,10 @@ func TestCookiesOfAnAnswerAreBounded(t *testing.T) {
 		size += changes[i].Size()
 	}
 	last := changes[len(changes)-1]
-	if len(changes) > crawler.MaxHostCookies || size > crawler.MaxHostCookieBytes || last.Name != "c499" {
+	if len(changes) > session.MaxHostCookies || size > session.MaxHostCookieBytes || last.Name != "c499" {
 		t.Errorf("%d changes, %d bytes, the last one is %s", len(changes), size, last.Name)
 	}
-	if want := int64(500 - len(changes)); bounds[crawler.BoundCookiesHost] != want {
+	if want := int64(500 - len(changes)); bounds[session.BoundCookiesHost] != want {
 		t.Errorf("limits hit: %v, want %d", bounds, want)
 	}
 }
@@ -95,14 +97,14 @@ func TestCookiesOfManyAnswersAreBounded(t *testing.T) {
 	for i := range 200 {
 		j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {fmt.Sprintf("c%d=1", i)}}, time.Now())
 	}
-	if field, _, _ := j.field(mustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != crawler.MaxHostCookies {
+	if field, _, _ := j.field(mustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != session.MaxHostCookies {
 		t.Errorf("sent %q", field)
 	}
 }
 
 func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
 	r := newReport()
-	one := func(name string) []crawler.CookieChange { return granted("a.test", name+"=1") }
+	one := func(name string) []session.CookieChange { return granted("a.test", name+"=1") }
 	many := make([]crawler.Link, 20_000)
 	for i := range many {
 		many[i].URL = mustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 func TestHeadersOfTheUserGoWithEachRequestAndNotIntoTheArchive(t *testing.T) {
@@ -38,7 +39,7 @@ func TestHeadersOfTheUserGoWithEachRequestAndNotIntoTheArchive(t *testing.T) {
 	}
 	r.answer = func(int, crawler.Ask) (crawler.Answer, error) {
 		a := r.grant()
-		a.Cookies, a.Credentials, a.Seeds = granted("127.0.0.1", "jar=2"), crawler.Credentials{HTTP: "me:secret"}, crawler.SpelledHTTP
+		a.Cookies, a.Credentials, a.Seeds = granted("127.0.0.1", "jar=2"), session.Credentials{HTTP: "me:secret"}, session.SpelledHTTP
 		return a, nil
 	}
 	r.fetch("/page")
@@ -69,7 +70,7 @@ func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
 	job := []crawler.Header{{Name: "authorization", Value: "Bearer t"}, {Name: "Proxy-Authorization", Value: "p"}, {Name: "Cookie", Value: "own=1"}, {Name: "X-Lang", Value: "de"}}
 	for _, c := range []struct {
 		name   string
-		seeds  crawler.Schemes
+		seeds  session.Schemes
 		own    []crawler.Header
 		url    string
 		secret bool
@@ -77,11 +78,11 @@ func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
 	}{
 		{"where redirects led", 0, nil, "http://a.test/", false, ""},
 		{"where redirects led, over https", 0, nil, "https://a.test/", false, ""},
-		{"an http seed's host", crawler.SpelledHTTP, nil, "http://a.test/", true, "own=1"},
-		{"an http seed's host over https", crawler.SpelledHTTP, nil, "https://a.test/", true, "own=1"},
-		{"an https seed's host", crawler.SpelledHTTPS, nil, "https://a.test/", true, "own=1"},
-		{"an https seed's host over http", crawler.SpelledHTTPS, nil, "http://a.test/", false, ""},
-		{"seeds of both schemes", crawler.SpelledHTTP | crawler.SpelledHTTPS, nil, "http://a.test/", true, "own=1"},
+		{"an http seed's host", session.SpelledHTTP, nil, "http://a.test/", true, "own=1"},
+		{"an http seed's host over https", session.SpelledHTTP, nil, "https://a.test/", true, "own=1"},
+		{"an https seed's host", session.SpelledHTTPS, nil, "https://a.test/", true, "own=1"},
+		{"an https seed's host over http", session.SpelledHTTPS, nil, "http://a.test/", false, ""},
+		{"seeds of both schemes", session.SpelledHTTP | session.SpelledHTTPS, nil, "http://a.test/", true, "own=1"},
 		{"a host that the user named for it", 0, []crawler.Header{{Name: "Cookie", Value: "host=2"}}, "http://a.test/", false, "host=2"},
 	} {
 		s := &collySite{job: &crawler.Job{UserAgent: "t"}, headers: job, own: c.own, seeds: c.seeds, jar: newJar("a.test", nil, time.Now())}
@@ -96,10 +97,10 @@ func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
 }
 
 func TestCredentialsKeepTheSchemeOfTheirSeed(t *testing.T) {
-	secure, plain := crawler.Credentials{HTTPS: "s:1"}, crawler.Credentials{HTTP: "p:1"}
-	both := crawler.Credentials{HTTP: "p:1", HTTPS: "s:1"}
+	secure, plain := session.Credentials{HTTPS: "s:1"}, session.Credentials{HTTP: "p:1"}
+	both := session.Credentials{HTTP: "p:1", HTTPS: "s:1"}
 	for _, c := range []struct {
-		given     crawler.Credentials
+		given     session.Credentials
 		url, want string
 	}{
 		{secure, "https://a.test/", "s:1"}, {secure, "http://a.test/", ""},

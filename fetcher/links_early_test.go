@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // listing is a page with n links to names of some length.
@@ -23,7 +24,7 @@ func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 	const n, length = 5_000, 2_000 // 10 MB of links
 	x := testExchange(t, serveBody(t, []byte(listing(n, length)), "Content-Type", "text/html"))
 	var all backlog
-	seen, most := make(map[crawler.URL]bool), 0
+	seen, most := make(map[weburl.URL]bool), 0
 	x.unsent = &all
 	x.early = func(links []crawler.Link) {
 		held := 0

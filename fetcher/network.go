@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -97,12 +97,12 @@ func lifeIn(err error) bool {
 // met silence. Hosts that never answered are no evidence. Something from outside ends it; without evidence of the
 // machine itself it also ends by time, and is then not found again before something comes.
 type judgement struct {
-	young, old map[crawler.Host]struct{} // hosts that answered; old ones are forgotten when young are many
+	young, old map[weburl.Host]struct{} // hosts that answered; old ones are forgotten when young are many
 
-	life   time.Duration             // when something came last
-	silent map[crawler.Host]struct{} // witnesses since, up to networkWitnesses
-	from   time.Duration             // when the first exchange since began that met silence
-	local  bool                      // the newest silence is the machine's own
+	life   time.Duration            // when something came last
+	silent map[weburl.Host]struct{} // witnesses since, up to networkWitnesses
+	from   time.Duration            // when the first exchange since began that met silence
+	local  bool                     // the newest silence is the machine's own
 
 	away  bool
 	since time.Duration // of away
@@ -110,11 +110,11 @@ type judgement struct {
 }
 
 func newJudgement() judgement {
-	return judgement{young: make(map[crawler.Host]struct{}), old: make(map[crawler.Host]struct{}), silent: make(map[crawler.Host]struct{})}
+	return judgement{young: make(map[weburl.Host]struct{}), old: make(map[weburl.Host]struct{}), silent: make(map[weburl.Host]struct{})}
 }
 
 // answered notes an answer of the host.
-func (j *judgement) answered(h crawler.Host) {
+func (j *judgement) answered(h weburl.Host) {
 	if _, ok := j.young[h]; ok {
 		return
 	}
@@ -127,7 +127,7 @@ func (j *judgement) answered(h crawler.Host) {
 }
 
 // knows reports whether the host is remembered as having answered.
-func (j *judgement) knows(h crawler.Host) bool {
+func (j *judgement) knows(h weburl.Host) bool {
 	_, young := j.young[h]
 	_, old := j.old[h]
 	return young || old
@@ -143,7 +143,7 @@ func (j *judgement) heard(at time.Duration) (ended bool) {
 }
 
 // met notes that an exchange with the host, begun then, met silence, and reports whether that is new evidence.
-func (j *judgement) met(h crawler.Host, began time.Duration, local bool) (news bool) {
+func (j *judgement) met(h weburl.Host, began time.Duration, local bool) (news bool) {
 	if !j.knows(h) {
 		return false
 	}
@@ -189,9 +189,9 @@ type network struct {
 
 	mu      sync.Mutex
 	judge   judgement
-	asked   map[crawler.Host]int // turns in work
-	changed chan struct{}        // closed when the judgement or its evidence changed
-	gone    chan struct{}        // closed when the network is found to be away
+	asked   map[weburl.Host]int // turns in work
+	changed chan struct{}       // closed when the judgement or its evidence changed
+	gone    chan struct{}       // closed when the network is found to be away
 	probing bool
 	passed  int           // turns given back since the last probe
 	again   time.Duration // pause after the next probe that meets silence
@@ -201,7 +201,7 @@ type network struct {
 func newNetwork(log *slog.Logger, patience func() time.Duration, shrink func(bool)) *network {
 	return &network{
 		start: time.Now(), log: log, patience: patience, shrink: shrink, judge: newJudgement(),
-		asked: make(map[crawler.Host]int), changed: make(chan struct{}), gone: make(chan struct{}),
+		asked: make(map[weburl.Host]int), changed: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
 
@@ -243,7 +243,7 @@ func (n *network) tell() {
 }
 
 // answered notes that the host answered.
-func (n *network) answered(h crawler.Host) {
+func (n *network) answered(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.judge.answered(h)
@@ -252,7 +252,7 @@ func (n *network) answered(h crawler.Host) {
 // enter says that a turn of the host begins. When the network is away only one turn works at a time, the probe, if it can be
 // of a host that answered: ok is false for a turn that is to be given back. gone is closed when the network is found to be
 // away from now on.
-func (n *network) enter(h crawler.Host) (gone <-chan struct{}, ok bool) {
+func (n *network) enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.judge.away {
@@ -267,7 +267,7 @@ func (n *network) enter(h crawler.Host) (gone <-chan struct{}, ok bool) {
 }
 
 // leave says that a turn that was let in is over.
-func (n *network) leave(h crawler.Host) {
+func (n *network) leave(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.asked[h]--; n.asked[h] <= 0 {
@@ -285,7 +285,7 @@ func (n *network) leave(h crawler.Host) {
 // faulted decides about an exchange with the host that took so long and met silence: it reports true when that is the
 // network's doing and says nothing about the host. As long as both may be so, it waits, for networkSilence at most; the end
 // of ctx counts as the network's doing.
-func (n *network) faulted(ctx context.Context, h crawler.Host, took time.Duration, s sign) (ours bool) {
+func (n *network) faulted(ctx context.Context, h weburl.Host, took time.Duration, s sign) (ours bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.watched.Store(true)

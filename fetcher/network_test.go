@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // seconds is a time of a judgement.
@@ -40,7 +41,7 @@ func TestTheNetworkIsJudged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j, now := newJudgement(), time.Duration(0)
 			for i, word := range strings.Fields(script) {
-				host := crawler.Host(word[1:])
+				host := weburl.Host(word[1:])
 				switch word[0] {
 				case '+':
 					j.answered(host)
@@ -66,13 +67,13 @@ func TestTheNetworkIsJudged(t *testing.T) {
 func TestHostsThatAnsweredAreRememberedUpToALimit(t *testing.T) {
 	j := newJudgement()
 	for i := range 3 * networkHosts {
-		j.answered(crawler.Host(fmt.Sprint(i)))
+		j.answered(weburl.Host(fmt.Sprint(i)))
 		j.answered("often")
 	}
 	if n := len(j.young) + len(j.old); n > networkHosts {
 		t.Errorf("%d hosts are remembered", n)
 	}
-	if !j.knows(crawler.Host(fmt.Sprint(3*networkHosts-1))) || !j.knows("often") || j.knows("0") {
+	if !j.knows(weburl.Host(fmt.Sprint(3*networkHosts-1))) || !j.knows("often") || j.knows("0") {
 		t.Error("those that answered last are not those that are remembered")
 	}
 }
@@ -121,7 +122,7 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 	x := &wires{world: w}
 	w.job.Delay, w.took = 0, 500*time.Millisecond
 	x.f = w.fetcher(func(o *Options) { o.Workers = 50 })
-	offer := func(h crawler.Host) {
+	offer := func(h weburl.Host) {
 		task := crawler.Task{Host: h}
 		for i := range 5 {
 			task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(t, fmt.Sprintf("http://%s/%d", h, i))})
@@ -129,7 +130,7 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 		w.offer(task)
 	}
 	for i := range hosts {
-		offer(crawler.Host(fmt.Sprintf("h%d.test", i)))
+		offer(weburl.Host(fmt.Sprintf("h%d.test", i)))
 	}
 	w.send = func(p *crawler.Part) error {
 		if p.End && t.Context().Err() == nil {
@@ -253,7 +254,7 @@ func TestOneSilentHostDoesNotWaitForAJudgementThatCannotCome(t *testing.T) {
 func TestAProbeIsOfAHostThatAnswered(t *testing.T) {
 	n := newNetwork(slog.New(slog.DiscardHandler), func() time.Duration { return time.Hour }, func(bool) {})
 	n.judge.life = -networkSilence
-	for _, h := range []crawler.Host{"a", "b", "c"} {
+	for _, h := range []weburl.Host{"a", "b", "c"} {
 		n.answered(h)
 		n.judge.met(h, -networkSilence, false)
 	}

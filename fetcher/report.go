@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // Sizes of what a part holds, in bytes on the wire, guessed from above: fixed fields, tags and lengths.
@@ -34,7 +36,7 @@ type report struct {
 	urgent   int // entries up to the last one that asked for a part at once
 	requests int
 	penalty  bool                   // the back-off changed
-	held     []crawler.CookieChange // go with the next entry
+	held     []session.CookieChange // go with the next entry
 	dropped  tally
 	bounds   tally
 	mean     time.Duration
@@ -47,17 +49,17 @@ type report struct {
 
 // sentLink stands for a link. The ledger, too, knows URLs by their keys.
 type sentLink struct {
-	url  crawler.URLKey
+	url  weburl.URLKey
 	kind crawler.LinkKind
 }
 
 // entry is one thing to be sent; an entry with links and a result sends the links first. One without a result has
 // links of a page that is still read.
 type entry struct {
-	page    crawler.URL
+	page    weburl.URL
 	links   []crawler.Link
 	result  *crawler.Result
-	cookies []crawler.CookieChange // changed up to this entry; sent with the first of it
+	cookies []session.CookieChange // changed up to this entry; sent with the first of it
 	robots  *crawler.RobotsFile
 	hop     *crawler.RobotsAnswer
 }
@@ -98,7 +100,7 @@ func (r *report) add(res *crawler.Result, depth int, links []crawler.Link, urgen
 }
 
 // addLinks takes links of a page whose result comes later.
-func (r *report) addLinks(page crawler.URL, depth int, links []crawler.Link) {
+func (r *report) addLinks(page weburl.URL, depth int, links []crawler.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if links = r.fresh(links, depth); len(links) > 0 {
@@ -153,7 +155,7 @@ func (r *report) addExchange(took time.Duration, sent, penalty bool) {
 
 // hold keeps changes of cookies for the entry of the page that made them, which is added next; those of an exchange
 // that ends without one go with the next entry there is. A change replaces an earlier one of the same cookie.
-func (r *report) hold(changes []crawler.CookieChange) {
+func (r *report) hold(changes []session.CookieChange) {
 	if len(changes) == 0 {
 		return
 	}
@@ -358,7 +360,7 @@ func (e *entry) size() int {
 	return n + sizeResult(e.result) + sizeLinks(e.page, e.links)
 }
 
-func sizeCookies(cs []crawler.CookieChange) int {
+func sizeCookies(cs []session.CookieChange) int {
 	n := 0
 	for i := range cs {
 		n += cookieBytes + cs[i].Size() + len(cs[i].By)
@@ -368,7 +370,7 @@ func sizeCookies(cs []crawler.CookieChange) int {
 
 func sizeRobots(f *crawler.RobotsFile) int { return robotsBytes + len(f.Body) + len(f.Detail) }
 
-func sizeLinks(page crawler.URL, links []crawler.Link) int {
+func sizeLinks(page weburl.URL, links []crawler.Link) int {
 	if len(links) == 0 {
 		return 0
 	}

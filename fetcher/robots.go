@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/media"
+	"trawl/crawler/robots"
+	"trawl/crawler/weburl"
 )
 
 // maxRobotsHops is how many redirects of a robots.txt are followed (RFC 9309 section 2.3.1.2); after more
@@ -24,7 +27,7 @@ type rules struct {
 }
 
 type schemeRules struct {
-	robots *crawler.Robots // nil: nothing may be asked for
+	robots *robots.Rules // nil: nothing may be asked for
 	until  time.Time
 	closed string // why the scheduler says that nothing may be asked for until then; "" = it does not
 }
@@ -46,9 +49,9 @@ func (rs *rules) set(f *crawler.RobotsFile, token string, received time.Time) {
 	r := &schemeRules{until: received.Add(f.TTL)}
 	switch f.Status {
 	case crawler.RobotsRules:
-		r.robots = crawler.ParseRobots(f.Body, token)
+		r.robots = robots.Parse(f.Body, token)
 	case crawler.RobotsUnavailable:
-		r.robots = crawler.ParseRobots(nil, token)
+		r.robots = robots.Parse(nil, token)
 	}
 	rs.inForce[schemeIndex(f.Scheme)].Store(r)
 }
@@ -117,9 +120,9 @@ func (t *turn) prepare() bool {
 
 // allowed decides by the rules in force, which it fetches when there are none. ok is false when they
 // cannot be had: then the turn is ending.
-func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bool) {
+func (t *turn) allowed(b browser, u weburl.URL) (rule robots.Rule, ok bool) {
 	if t.own.IgnoreRobots {
-		return crawler.RobotsRule{Allowed: true}, true
+		return robots.Rule{Allowed: true}, true
 	}
 	r := t.rules.get(u.Scheme(), time.Now())
 	if r == nil {
@@ -127,7 +130,7 @@ func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bo
 	}
 	switch {
 	case r != nil && r.closed != "":
-		return crawler.RobotsRule{Text: r.closed}, true
+		return robots.Rule{Text: r.closed}, true
 	case r == nil || r.robots == nil:
 		return rule, false
 	}
@@ -135,7 +138,7 @@ func (t *turn) allowed(b browser, u crawler.URL) (rule crawler.RobotsRule, ok bo
 }
 
 // fetchRules fetches the robots.txt for u's scheme and reports it; nil when the turn ends before.
-func (t *turn) fetchRules(b browser, u crawler.URL) *schemeRules {
+func (t *turn) fetchRules(b browser, u weburl.URL) *schemeRules {
 	select {
 	case t.rules.fetching <- struct{}{}:
 		defer func() { <-t.rules.fetching }()
@@ -165,7 +168,7 @@ func (t *turn) fetchRules(b browser, u crawler.URL) *schemeRules {
 
 // follow asks for a robots.txt, with the redirects that stay at this host, each under the pace. hops is
 // how many were followed before. ok is false when the turn ends before there is an answer.
-func (t *turn) follow(b browser, scheme string, u crawler.URL, hops int) (f crawler.RobotsFile, ok bool) {
+func (t *turn) follow(b browser, scheme string, u weburl.URL, hops int) (f crawler.RobotsFile, ok bool) {
 	for {
 		s, ok := t.begin()
 		if !ok {
@@ -243,7 +246,7 @@ func robotsText(found *finding) (text []byte, fault string) {
 	case bytes.HasPrefix(b, []byte("\x1f\x8b")), bytes.HasPrefix(b, []byte("\x28\xb5\x2f\xfd")):
 		return nil, "it is compressed, and the answer does not say so"
 	}
-	if wide := crawler.WideText(b); wide != nil {
+	if wide := media.WideText(b); wide != nil {
 		b, _ = wide.NewDecoder().Bytes(b) // what is no character becomes U+FFFD
 	}
 	return b, ""
@@ -253,7 +256,7 @@ func robotsText(found *finding) (text []byte, fault string) {
 func lastLine(body []byte) []byte { return body[:bytes.LastIndexAny(body, "\r\n")+1] }
 
 // excluded is the result of a URL that a rule disallows, or that nobody knows the rules for. No request was sent for it.
-func excluded(u crawler.URL, rule crawler.RobotsRule) *crawler.Result {
+func excluded(u weburl.URL, rule robots.Rule) *crawler.Result {
 	if rule.Line == 0 { // no line of a file that was read
 		return &crawler.Result{URL: u, Outcome: crawler.Failed, Reason: crawler.ReasonRobotsUnreachable, Detail: rule.Text, Unsent: true}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // inRobotsWorld runs a test of a job that obeys robots.txt, which is served from files by path.
@@ -17,7 +18,7 @@ func inRobotsWorld(t *testing.T, files map[string]finding, test func(t *testing.
 		w := newWorld(t)
 		w.job.IgnoreRobots = false
 		w.job.UserAgent = "bot/1"
-		w.robots = func(_ context.Context, u crawler.URL) finding {
+		w.robots = func(_ context.Context, u weburl.URL) finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}
@@ -273,7 +274,7 @@ func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 			"https://a.test/robots.txt": moved(t, "https://a.test/r"),
 			"https://a.test/r":          rulesFile("Disallow: /0"),
 		}
-		w.robots = func(_ context.Context, u crawler.URL) finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) finding { return files[u.String()] }
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		w.checkGaps(time.Second)
@@ -286,7 +287,7 @@ func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 func TestRobotsWithTooManyRedirectsAllows(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
 		w.job.Delay = 0
-		w.robots = func(context.Context, crawler.URL) finding { return moved(t, "http://a.test/again") }
+		w.robots = func(context.Context, weburl.URL) finding { return moved(t, "http://a.test/again") }
 		w.task(pages(1)...)
 		w.turn(time.Minute)
 		if fs := w.robotsFiles(); len(w.asked()) != 1+maxRobotsHops+1 || fs[0].Status != crawler.RobotsUnavailable {
@@ -302,7 +303,7 @@ func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 			"http://a.test/r":           moved(t, "http://b.test/robots.txt"),
 			"https://a.test/robots.txt": answered(404, ""),
 		}
-		w.robots = func(_ context.Context, u crawler.URL) finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) finding { return files[u.String()] }
 		w.task("http://a.test/0", "https://a.test/1")
 		w.turn(time.Minute)
 		want := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: mustURL(t, "http://b.test/robots.txt"), Count: 2}
@@ -319,7 +320,7 @@ func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 			"http://a.test/y": moved(t, "http://c.test/robots.txt"),
 			"http://a.test/z": moved(t, "http://a.test/z2"),
 		}
-		w.robots = func(_ context.Context, u crawler.URL) finding {
+		w.robots = func(_ context.Context, u weburl.URL) finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Limits of bodies that wait to be gone on with. One that is dropped for them is logged, and its URL is
@@ -175,7 +176,7 @@ func (ps *partials) remove(key string, info partialInfo) {
 
 // lend gives the place for a URL's body to one exchange, with what is there already. nil when another exchange
 // has it. It must be released.
-func (ps *partials) lend(u crawler.URL) *partial {
+func (ps *partials) lend(u weburl.URL) *partial {
 	key := partialKey(u.String())
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

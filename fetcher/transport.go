@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Flow control of HTTP/2: what a server may send ahead of our reading, in bytes.
@@ -46,7 +47,7 @@ var errNoExchange = errors.New("request without an exchange of its own")
 type transportOptions struct {
 	Lease     *lease
 	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
-	Guard     crawler.AddressGuard
+	Guard     weburl.AddressGuard
 	Lanes     int // connections at once
 	Kit       *bodyKit
 	Name      string                           // whose addresses Addresses are: the host's name without port
@@ -241,7 +242,7 @@ func (c *call) request(header http.Header) *http.Request {
 
 // requestURL gives net/http the path as it stands: in Opaque it is sent unchanged. A path that begins with
 // two slashes would be taken for a host there, so the host stands in front of it, see inFront.
-func requestURL(u crawler.URL) *url.URL {
+func requestURL(u weburl.URL) *url.URL {
 	path, query, asked := strings.Cut(u.RequestURI(), "?")
 	rest := strings.TrimPrefix(u.String(), u.Scheme()+"://")
 	out := &url.URL{
@@ -256,7 +257,7 @@ func requestURL(u crawler.URL) *url.URL {
 
 // inFront is what net/http puts in front of the path in the request line for requestURL, "" for nothing. Over HTTP/2 it
 // takes it away itself; over HTTP/1 the connection's tap does.
-func inFront(u crawler.URL) string {
+func inFront(u weburl.URL) string {
 	if !strings.HasPrefix(u.RequestURI(), "//") {
 		return ""
 	}

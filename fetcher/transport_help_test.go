@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // testLimits are short where a test waits for them to be hit, and the real ones elsewhere.
@@ -36,7 +37,7 @@ func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 	t.Helper()
 	o := transportOptions{
 		Lease: newLease(time.Now(), time.Hour), Limits: testLimits(), Lanes: 2,
-		Guard: crawler.AddressGuard{All: true}, Kit: testKit(t),
+		Guard: weburl.AddressGuard{All: true}, Kit: testKit(t),
 	}
 	if set != nil {
 		set(&o)
@@ -46,9 +47,9 @@ func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 	return tr
 }
 
-func mustURL(t testing.TB, s string) crawler.URL {
+func mustURL(t testing.TB, s string) weburl.URL {
 	t.Helper()
-	u, err := crawler.ParseURL(s)
+	u, err := weburl.Parse(s)
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // A proxy (http, https, socks5, socks5h; https targets by CONNECT) is the operator's setting: its own address is
@@ -33,7 +34,7 @@ func viaOf(ctx context.Context) *url.URL {
 }
 
 // via finds the proxy for a URL, nil for none, or the error that the URL may not be asked for through it.
-func (t *transport) via(u crawler.URL) (*url.URL, error) {
+func (t *transport) via(u weburl.URL) (*url.URL, error) {
 	if t.proxy == nil {
 		return nil, nil
 	}
@@ -48,9 +49,9 @@ func (t *transport) via(u crawler.URL) (*url.URL, error) {
 }
 
 // guardSpelled refuses a URL that itself spells an address that is not open.
-func (d *dialer) guardSpelled(u crawler.URL) error {
+func (d *dialer) guardSpelled(u weburl.URL) error {
 	name := u.Hostname()
-	private := crawler.SpelledAddresses(u)
+	private := weburl.SpelledAddresses(u)
 	if strings.HasSuffix(name, ".localhost") { // loopback by RFC 6761 section 6.3
 		private = []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), u.Port())}
 	}
@@ -66,7 +67,7 @@ func (d *dialer) guardSpelled(u crawler.URL) error {
 }
 
 // overProxy makes a request one for a proxy. A plain one names its URL whole, byte for byte (RFC 9112 section 3.2.2).
-func overProxy(r *http.Request, via *url.URL, u crawler.URL) *http.Request {
+func overProxy(r *http.Request, via *url.URL, u weburl.URL) *http.Request {
 	if via == nil {
 		return r
 	}
@@ -87,7 +88,7 @@ func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.name,
 func (e *proxyError) Unwrap() error { return e.err }
 
 // wantsWhole reports whether the request line for a proxy names the URL whole.
-func wantsWhole(via *url.URL, u crawler.URL) bool {
+func wantsWhole(via *url.URL, u weburl.URL) bool {
 	return via != nil && u.Scheme() == "http" && (via.Scheme == "http" || via.Scheme == "https")
 }
 
@@ -100,7 +101,7 @@ func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, er
 	addrs, err := d.lookup(ctx, name)
 	if err == nil {
 		var conn *leasedConn
-		if conn, err = d.connectAny(ctx, crawler.AddressGuard{All: true}, name, addrs, port, true); err == nil {
+		if conn, err = d.connectAny(ctx, weburl.AddressGuard{All: true}, name, addrs, port, true); err == nil {
 			return conn, nil
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // testProxy is an HTTP proxy that leads every name to one server.
@@ -100,7 +101,7 @@ func (r noResolver) LookupNetIP(_ context.Context, _, name string) ([]netip.Addr
 // throughProxy is a transport that opens no private address, with a proxy on loopback.
 func throughProxy(t *testing.T, p *testProxy, set func(*transportOptions)) *transport {
 	return testTransport(t, func(o *transportOptions) {
-		o.Guard, o.Resolver, o.Agent = crawler.AddressGuard{}, noResolver{t}, "trawl/test"
+		o.Guard, o.Resolver, o.Agent = weburl.AddressGuard{}, noResolver{t}, "trawl/test"
 		o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil }
 		if set != nil {
 			set(o)
@@ -220,7 +221,7 @@ func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
 				job.AllowPrivate = []string{c.open}
 			}
 			x := testExchange(t, target)
-			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = crawler.NewAddressGuard(job.AllowPrivate, job.SeedPrivate) }), x)
+			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = weburl.NewAddressGuard(job.AllowPrivate, job.SeedPrivate) }), x)
 			if x.result.Reason != c.want || (p.saw() == "") != (c.want != "") {
 				t.Errorf("%v %s, the proxy saw %q", x.result.Reason, x.result.Detail, p.saw())
 			}
@@ -258,7 +259,7 @@ func TestRequestsGoThroughSOCKS(t *testing.T) {
 	}()
 	via := &url.URL{Scheme: "socks5", Host: l.Addr().String()}
 	tr := testTransport(t, func(o *transportOptions) {
-		o.Guard, o.Resolver, o.Proxy = crawler.AddressGuard{}, noResolver{t}, func(*url.URL) (*url.URL, error) { return via, nil }
+		o.Guard, o.Resolver, o.Proxy = weburl.AddressGuard{}, noResolver{t}, func(*url.URL) (*url.URL, error) { return via, nil }
 	})
 	x := testExchange(t, "http://name.test/a|b")
 	ask(t, tr, x)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Why a turn was dropped.
@@ -56,8 +57,8 @@ type turn struct {
 	again  chan struct{}  // closed by the next granting answer
 	silent crawler.Streak // tries without an answer, in a row
 
-	validators map[crawler.URL]crawler.Validator // read only
-	parts      int                               // the number of the last part; owned by send
+	validators map[weburl.URL]crawler.Validator // read only
+	parts      int                              // the number of the last part; owned by send
 }
 
 // work takes a task through its turn: ask, ack, and when it is granted, work. ctx ends gently, hard at once.
@@ -163,8 +164,8 @@ func baseDelay(a *crawler.Answer, own time.Duration) time.Duration {
 	return min(a.Delay, own)
 }
 
-func validators(vs []crawler.Validator) map[crawler.URL]crawler.Validator {
-	m := make(map[crawler.URL]crawler.Validator, len(vs))
+func validators(vs []crawler.Validator) map[weburl.URL]crawler.Validator {
+	m := make(map[weburl.URL]crawler.Validator, len(vs))
 	for _, v := range vs {
 		m[v.URL] = v
 	}

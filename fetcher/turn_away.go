@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // away ends the turn at the fault that makes its host away, and reports whether it did: the other URLs go back untried. The
@@ -30,7 +31,7 @@ func (t *turn) away(r *crawler.Result) bool {
 
 // unreached ends the turn because there was no connection to ask for robots.txt. That says nothing of the rules; it is reported as
 // the failure of the URL that they were to be read for.
-func (t *turn) unreached(u crawler.URL, f *crawler.RobotsFile) {
+func (t *turn) unreached(u weburl.URL, f *crawler.RobotsFile) {
 	t.end()
 	t.report.add(&crawler.Result{
 		URL: u, Outcome: crawler.Failed, Reason: f.Fault, Detail: oneLine("asking for robots.txt: "+f.Detail, maxDetail),

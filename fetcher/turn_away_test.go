@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // unconnected is what comes of a host that takes no connection.
@@ -104,7 +105,7 @@ func TestNoConnectionForRobotsIsTheFaultOfTheURLThatNeedsIt(t *testing.T) {
 func TestNoConnectionForAnErrandEndsTheTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.robots = func(context.Context, crawler.URL) finding { return unconnected() }
+		w.robots = func(context.Context, weburl.URL) finding { return unconnected() }
 		hop := func(path string) crawler.RobotsHop {
 			return crawler.RobotsHop{For: "b.test", Scheme: "http", URL: mustURL(t, "http://a.test/"+path), Count: 1}
 		}

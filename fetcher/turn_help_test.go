@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 var (
@@ -29,7 +30,7 @@ type world struct {
 	send   func(p *crawler.Part) error
 	sync   func() error
 	page   func(ctx context.Context, u crawler.TaskURL) finding // besides robots.txt
-	robots func(ctx context.Context, u crawler.URL) finding
+	robots func(ctx context.Context, u weburl.URL) finding
 	took   time.Duration // of an exchange, from the request on
 
 	connects time.Duration             // before each request
@@ -69,7 +70,7 @@ func newWorld(t testing.TB) *world {
 	w.send = func(*crawler.Part) error { return nil }
 	w.sync = func() error { return nil }
 	w.page = func(context.Context, crawler.TaskURL) finding { return finding{} }
-	w.robots = func(context.Context, crawler.URL) finding { return answered(404, "") }
+	w.robots = func(context.Context, weburl.URL) finding { return answered(404, "") }
 	return w
 }
 
@@ -220,11 +221,11 @@ func (b fakeBrowser) page(ctx context.Context, u crawler.TaskURL, _ crawler.Vali
 	return b.do(ctx, u.URL, l, func() finding { return b.site.w.page(ctx, u) })
 }
 
-func (b fakeBrowser) robots(ctx context.Context, u crawler.URL, l leave) finding {
+func (b fakeBrowser) robots(ctx context.Context, u weburl.URL, l leave) finding {
 	return b.do(ctx, u, l, func() finding { return b.site.w.robots(ctx, u) })
 }
 
-func (b fakeBrowser) do(ctx context.Context, u crawler.URL, l leave, answer func() finding) finding {
+func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func() finding) finding {
 	w := b.site.w
 	connecting := pause(ctx, w.connects)
 	if connecting != nil || !l.stands() {

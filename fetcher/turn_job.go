@@ -11,20 +11,21 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // view is what a fetcher knows of the job, read at one time. It does not change.
 type view struct {
 	crawler.JobNotice
 	scope *crawler.Scope // nil when links cannot be cut at the page
-	guard crawler.AddressGuard
+	guard weburl.AddressGuard
 	token string      // of the User-Agent, for robots.txt
 	tls   *tls.Config // with the job's own certificates; nil = the system's only
 }
 
 func newView(n crawler.JobNotice) (*view, error) {
 	n.Job.IndexHosts()
-	v := &view{JobNotice: n, guard: crawler.NewAddressGuard(n.Job.AllowPrivate, n.Job.SeedPrivate), token: crawler.ProductToken(n.Job.UserAgent)}
+	v := &view{JobNotice: n, guard: weburl.NewAddressGuard(n.Job.AllowPrivate, n.Job.SeedPrivate), token: crawler.ProductToken(n.Job.UserAgent)}
 	if err := v.trust(n.Job.CA); err != nil {
 		return nil, err
 	}

@@ -5,23 +5,24 @@ import (
 	"sync"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // list is the URLs of a turn and who works on them. Safe for concurrent use.
 type list struct {
 	mu      sync.Mutex
 	waiting []crawler.TaskURL
-	known   map[crawler.URL]int // of the turn: 0 until reported, then the number of the part
-	working int                 // URLs that a lane has picked
-	lanes   int                 // running
-	most    int                 // lanes allowed
-	changed chan struct{}       // closed when a lane that waits should look again
-	start   func()              // starts one more lane; nil until the first ones run
+	known   map[weburl.URL]int // of the turn: 0 until reported, then the number of the part
+	working int                // URLs that a lane has picked
+	lanes   int                // running
+	most    int                // lanes allowed
+	changed chan struct{}      // closed when a lane that waits should look again
+	start   func()             // starts one more lane; nil until the first ones run
 }
 
 func (l *list) init(urls []crawler.TaskURL, most int) {
 	l.most = most
-	l.known = make(map[crawler.URL]int, len(urls))
+	l.known = make(map[weburl.URL]int, len(urls))
 	l.changed = make(chan struct{})
 	l.add(urls)
 }
@@ -131,7 +132,7 @@ func (l *list) wake() {
 }
 
 // first is a URL of the scheme that waits, so that its robots.txt can be asked for.
-func (l *list) first(scheme string) (crawler.URL, bool) {
+func (l *list) first(scheme string) (weburl.URL, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, u := range l.waiting {
@@ -139,5 +140,5 @@ func (l *list) first(scheme string) (crawler.URL, bool) {
 			return u.URL, true
 		}
 	}
-	return crawler.URL{}, false
+	return weburl.URL{}, false
 }

@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Seed is a URL that the user gave.
 type Seed struct {
-	URL         crawler.URL
+	URL         weburl.URL
 	Text        string         // as given, without credentials
 	Credentials string         // "user:password", used for the seed's host only
 	Name        string         // download: path below files/, "" for the one made from the URL
@@ -17,7 +18,7 @@ type Seed struct {
 
 // candidate is a URL that may be new.
 type candidate struct {
-	url       crawler.URL
+	url       weburl.URL
 	depth     int
 	via, seed string
 	referrer  string // of a redirect
@@ -58,7 +59,7 @@ func (st *step) addSeed(s Seed, asked *Admitted) {
 }
 
 // openScope adds what u opens to the scope, for good.
-func (st *step) openScope(u crawler.URL) {
+func (st *step) openScope(u weburl.URL) {
 	seed := st.s.scope.SeedOf(u)
 	if seed == "" || !st.s.scope.Add(seed) {
 		return
@@ -82,8 +83,8 @@ const boundAddresses = crawler.BoundAddresses
 
 // openAddresses lets fetchers reach the private address that a seed spells, also where --allow-private would: a later run may
 // leave that away.
-func (st *step) openAddresses(u crawler.URL) {
-	for _, a := range crawler.SpelledAddresses(u) {
+func (st *step) openAddresses(u weburl.URL) {
+	for _, a := range weburl.SpelledAddresses(u) {
 		switch guard := &st.s.guard; {
 		case guard.Spelled[a]:
 		case len(guard.Spelled) >= maxSeedAddresses:
@@ -138,7 +139,7 @@ func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
 
 // leadsOn reports whether a hop of a seed's redirects is asked although it is out of scope: only the end of the redirects
 // opens the scope, and that is known when they end. Like a seed it belongs to the job whatever --include says.
-func leadsOn(d crawler.Decision, u crawler.URL) bool {
+func leadsOn(d crawler.Decision, u weburl.URL) bool {
 	return (d.Drop == crawler.DropScope || d.Drop == crawler.DropInclude) && !crawler.OpensPrivate(u)
 }
 
@@ -159,11 +160,11 @@ func (st *step) admit() {
 	if len(st.links) == 0 {
 		return
 	}
-	keys := make([]crawler.URLKey, len(st.links))
+	keys := make([]weburl.URLKey, len(st.links))
 	for i := range st.links {
 		keys[i] = st.links[i].url.Key()
 	}
-	slices.SortFunc(keys, crawler.URLKey.Compare)
+	slices.SortFunc(keys, weburl.URLKey.Compare)
 	known := st.load(slices.Compact(keys))
 	if st.err != nil {
 		return
@@ -194,7 +195,7 @@ func (st *step) admit() {
 
 // strange reports whether another host has the key of this one. Keys are hashes, and whoever writes links
 // can make two names meet: the later one is not admitted.
-func (st *step) strange(h crawler.Host) bool {
+func (st *step) strange(h weburl.Host) bool {
 	if first, ok := st.names[h.Key()]; ok {
 		return first != h
 	}

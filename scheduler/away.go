@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // A host to which there is no connection is away: one URL probes it after waits that grow, the others wait untried, and
@@ -79,7 +80,7 @@ func (st *step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *
 	st.missed(h, t, r.Reason, fmt.Sprintf("%d tries in a row had no answer, the last: %s", crawler.MaxNoAnswers, r.Detail))
 	for _, u := range streak[:len(streak)-1] {
 		if own := row.Key(); u != own.URL {
-			st.giveBack(crawler.URLKey{Host: own.Host, URL: u})
+			st.giveBack(weburl.URLKey{Host: own.Host, URL: u})
 			continue
 		}
 		row.Tries, row.Spared = max(0, row.Tries-1), row.Spared+1
@@ -88,8 +89,8 @@ func (st *step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *
 }
 
 // giveBack takes a try off a URL's count: it was its host's. What is final stays so.
-func (st *step) giveBack(k crawler.URLKey) {
-	row := st.load([]crawler.URLKey{k})[k]
+func (st *step) giveBack(k weburl.URLKey) {
+	row := st.load([]weburl.URLKey{k})[k]
 	if row == nil || row.Outcome.Final() && !st.fresh(k) {
 		return
 	}
@@ -101,7 +102,7 @@ func (st *step) giveBack(k crawler.URLKey) {
 }
 
 // fresh reports whether it was this step that made a row final: nobody has heard of it yet.
-func (st *step) fresh(k crawler.URLKey) bool {
+func (st *step) fresh(k weburl.URLKey) bool {
 	e := st.rows[k]
 	return e != nil && e.old != nil && !e.old.Outcome.Final()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // awayStep is a step about one host with three URLs, "http://a.test/0" and on.
@@ -56,7 +57,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 			if tt.host != nil {
 				tt.host(h)
 			}
-			row := *st.load([]crawler.URLKey{tt.r.URL.Key()})[tt.r.URL.Key()]
+			row := *st.load([]weburl.URLKey{tt.r.URL.Key()})[tt.r.URL.Key()]
 			row.Spared = tt.spared
 			spare, wait := st.fault(h, &turn{}, &tt.r, &row)
 			if spare != tt.spare || wait != tt.wait || tt.says != nil && !tt.says(h) {
@@ -66,9 +67,9 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 	}
 	inBubble(t, "what others paid for an away host is given back, but not to those that are done", func(t *testing.T) {
 		_, st, h := awayStep(t)
-		key := func(n int) crawler.URLKey { return mustURL(urlsOf("a.test", 3)[n]).Key() }
+		key := func(n int) weburl.URLKey { return mustURL(urlsOf("a.test", 3)[n]).Key() }
 		change := func(n int, f func(*crawler.Row)) {
-			row := st.load([]crawler.URLKey{key(n)})[key(n)]
+			row := st.load([]weburl.URLKey{key(n)})[key(n)]
 			fresh := *row
 			f(&fresh)
 			st.put(row, &fresh, false)
@@ -77,7 +78,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		change(2, func(r *crawler.Row) { r.Outcome, r.Reason, r.Tries = crawler.Failed, crawler.ReasonTimeout, 1 })
 		h.Silent = crawler.Streak{key(1).URL, key(2).URL}
 		r := failed("http://a.test/0", crawler.ReasonTimeout, 0)
-		own := *st.load([]crawler.URLKey{key(0)})[key(0)]
+		own := *st.load([]weburl.URLKey{key(0)})[key(0)]
 		st.fault(h, &turn{}, &r, &own)
 		for n, want := range map[int][2]int{1: {1, 1}, 2: {0, 1}} { // the last try of 2 was made final by this very step
 			row := st.rows[key(n)].new
@@ -91,7 +92,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		d, st, _ := awayStep(t)
 		d.led.rows[key(1)].Outcome = crawler.Failed // in an earlier step
 		st.giveBack(key(1))
-		st.giveBack(crawler.URLKey{URL: 7})
+		st.giveBack(weburl.URLKey{URL: 7})
 		if len(st.rows) != 0 || st.err != nil {
 			t.Errorf("changed: %v, %v", st.rows, st.err)
 		}
@@ -105,7 +106,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		own, other := mustURL("http://a.test/0").Key(), mustURL("http://a.test/1").Key()
 		h.Silent = crawler.Streak{own.URL, other.URL}
 		r := failed("http://a.test/0", crawler.ReasonTimeout, 0)
-		row := *st.load([]crawler.URLKey{own})[own]
+		row := *st.load([]weburl.URLKey{own})[own]
 		row.Tries = 2
 		st.fault(h, &turn{}, &r, &row)
 		if row.Tries != 1 || row.Spared != 1 {

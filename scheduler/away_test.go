@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // refused is what comes of a URL whose host cannot be connected to.
@@ -70,7 +71,7 @@ func (d *desk) until(most time.Duration) time.Duration {
 	return time.Since(begin)
 }
 
-func (d *desk) host(name crawler.Host) crawler.HostState { return d.led.hosts[name] }
+func (d *desk) host(name weburl.Host) crawler.HostState { return d.led.hosts[name] }
 
 func TestAHostThatIsAway(t *testing.T) {
 	inBubble(t, "is probed with one URL in one lane, each time the next, after waits that double, and nobody pays", func(t *testing.T) {

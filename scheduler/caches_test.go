@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 func TestHostsInMemoryAreBounded(t *testing.T) {
-	c := &hostCache{m: make(map[crawler.Host]*crawler.HostState)}
+	c := &hostCache{m: make(map[weburl.Host]*crawler.HostState)}
 	for n := range maxCachedHosts - 1 {
-		c.m[crawler.Host(fmt.Sprint(n))] = nil
+		c.m[weburl.Host(fmt.Sprint(n))] = nil
 	}
-	for _, h := range []crawler.Host{"last", "last", "further", "last"} {
+	for _, h := range []weburl.Host{"last", "last", "further", "last"} {
 		if c.put(&crawler.HostState{Host: h}); len(c.m) != maxCachedHosts || c.get(h) == nil {
 			t.Errorf("%s: %d hosts, there: %v", h, len(c.m), c.get(h) != nil)
 		}
@@ -26,8 +28,8 @@ func TestHostsInMemoryAreBounded(t *testing.T) {
 }
 
 func TestDomainsInMemoryAreBoundedByTheirBytes(t *testing.T) {
-	domain := func(name string, value int) *crawler.DomainState {
-		return &crawler.DomainState{Domain: name, Logins: []crawler.Login{{Credentials: string(make([]byte, value))}}}
+	domain := func(name string, value int) *session.DomainState {
+		return &session.DomainState{Domain: name, Logins: []session.Login{{Credentials: string(make([]byte, value))}}}
 	}
 	c := newDomainCache()
 	most := maxCachedDomainBytes - domain("a", 0).Bytes()
@@ -47,9 +49,9 @@ func TestDomainsInMemoryAreBoundedByTheirBytes(t *testing.T) {
 }
 
 func TestHostsThatAreAwayAreNamedUpToALimit(t *testing.T) {
-	s := &state{away: make(map[crawler.Host]struct{})}
+	s := &state{away: make(map[weburl.Host]struct{})}
 	for n := range maxAwayNamed + 1 {
-		s.nameAway(&crawler.HostState{Host: crawler.Host(fmt.Sprint(n)), Away: crawler.ReasonConnect})
+		s.nameAway(&crawler.HostState{Host: weburl.Host(fmt.Sprint(n)), Away: crawler.ReasonConnect})
 	}
 	if len(s.away) != maxAwayNamed {
 		t.Errorf("%d are named", len(s.away))
@@ -99,7 +101,7 @@ func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
 	if s.workWord() == "" {
 		t.Error("nothing is said of failed URLs that are taken up")
 	}
-	for from, want := range map[crawler.HostKey]string{0: " 0 %", 1 << 63: " 50 %", math.MaxUint64: " 99 %"} {
+	for from, want := range map[weburl.HostKey]string{0: " 0 %", 1 << 63: " 50 %", math.MaxUint64: " 99 %"} {
 		s.work.Retry[0].From.Host = from
 		if w := s.workWord(); !strings.Contains(w, want) {
 			t.Errorf("at %x it says %q", from, w)
@@ -137,7 +139,7 @@ func TestURLsKnownOfLateAreRemembered(t *testing.T) {
 	for n := 2; a == b || r.place(a) != r.place(b); n++ {
 		b = mustURL(fmt.Sprintf("http://a.test/%d", n)).Key()
 	}
-	if r.has(a) || r.has(crawler.URLKey{}) {
+	if r.has(a) || r.has(weburl.URLKey{}) {
 		t.Error("one is known at the beginning")
 	}
 	if r.add(a); !r.has(a) || r.has(b) {
@@ -170,7 +172,7 @@ func TestAFrontThatIsJustFullGivesUpNoHost(t *testing.T) {
 	f := newFront(size)
 	f.fill(nil, size)
 	for n := range 9 * size { // each makes an entry that is stale soon
-		f.set(crawler.Host(fmt.Sprint("h", n%size)), begin.Add(time.Duration(n)*time.Second), rank)
+		f.set(weburl.Host(fmt.Sprint("h", n%size)), begin.Add(time.Duration(n)*time.Second), rank)
 	}
 	if n := f.later.Len(); n >= 8*size {
 		t.Fatalf("%d entries, stale ones among them", n)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 type changeEvent struct {
@@ -64,7 +65,7 @@ func (st *step) takeUp(row *crawler.Row) {
 	st.takeUpHost(row.URL.Host())
 }
 
-func (st *step) takeUpHost(name crawler.Host) {
+func (st *step) takeUpHost(name weburl.Host) {
 	h := st.host(name)
 	h.Back()
 	h.GivenUp, h.GivenUpDetail, h.RobotsTries, h.RobotsDetail = "", "", 0, ""

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestTriesCountAnewWhenABodyGrows(t *testing.T) {
@@ -107,7 +108,7 @@ func TestARepairThatIsCutOffSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	full := errors.New("the disk is full")
-	lost := Lost{Rows: []crawler.URLKey{mustURL("http://a.test/").Key()}}
+	lost := Lost{Rows: []weburl.URLKey{mustURL("http://a.test/").Key()}}
 	for name, tt := range map[string]struct {
 		ctx    context.Context
 		refuse error

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // A page may kill the process that fetches it. Where that is the scheduler's own, the start after it cannot tell such an
@@ -57,7 +58,7 @@ func (s *Scheduler) beCareful() error {
 	}
 	s.log.Warn("the process ended without a word several times in a row and nothing was settled in between: one URL is asked for at a time now, so that one that brings the process down is found",
 		"ends", s.state.job.Ends, "urls", s.state.job.Careful)
-	var offered []crawler.Host
+	var offered []weburl.Host
 	for name, t := range s.state.turns {
 		if !t.Held {
 			offered = append(offered, name)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // A robots.txt that is redirected to another host is an errand there: the first host waits, and the URL is asked in a turn of the
@@ -22,9 +23,9 @@ const (
 
 // errandKey names an errand: a host's robots.txt for one scheme that waits for a URL.
 type errandKey struct {
-	url    crawler.URL
+	url    weburl.URL
 	scheme string
-	of     crawler.Host
+	of     weburl.Host
 }
 
 func keyOfErrand(e *crawler.RobotsHop) errandKey { return errandKey{e.URL, e.Scheme, e.For} }
@@ -187,7 +188,7 @@ func (st *step) handOut(at *crawler.HostState, a *crawler.HopAnswer) {
 		at.Handing = max(0, at.Handing-1)
 	}
 	if st.answers == nil {
-		st.answers = make(map[crawler.URLKey]*crawler.HopAnswer)
+		st.answers = make(map[weburl.URLKey]*crawler.HopAnswer)
 	}
 	st.answers[a.URL.Key()] = &fresh
 	for _, hop := range waiting[:min(len(waiting), max(0, room))] {
@@ -202,7 +203,7 @@ func (st *step) handOut(at *crawler.HostState, a *crawler.HopAnswer) {
 }
 
 // currentWaiters are the stored waiters of a URL as this step has them.
-func (st *step) currentWaiters(u crawler.URL, stored []crawler.RobotsHop) (waiting []crawler.RobotsHop) {
+func (st *step) currentWaiters(u weburl.URL, stored []crawler.RobotsHop) (waiting []crawler.RobotsHop) {
 	for _, hop := range stored {
 		if _, edited := st.errands[keyOfErrand(&hop)]; !edited {
 			waiting = append(waiting, hop)
@@ -231,7 +232,7 @@ func (st *step) giveAnswer(hop crawler.RobotsHop, a *crawler.HopAnswer) {
 }
 
 // answerOf is the answer for a URL as this step has it, nil when there is none. It may be that of another URL with the same hash.
-func (st *step) answerOf(u crawler.URL) *crawler.HopAnswer {
+func (st *step) answerOf(u weburl.URL) *crawler.HopAnswer {
 	if a, edited := st.answers[u.Key()]; edited {
 		return a
 	}
@@ -244,7 +245,7 @@ func (st *step) answerOf(u crawler.URL) *crawler.HopAnswer {
 }
 
 // givenUpAnswer is what those get whose robots.txt leads to a host that was given up.
-func (st *step) givenUpAnswer(at *crawler.HostState, u crawler.URL) *crawler.HopAnswer {
+func (st *step) givenUpAnswer(at *crawler.HostState, u weburl.URL) *crawler.HopAnswer {
 	return &crawler.HopAnswer{URL: u, Until: st.now.Add(time.Nanosecond), File: crawler.RobotsFile{
 		Status: crawler.RobotsUnreachable, Detail: "redirected to " + string(at.Host) + ", which was given up",
 	}}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // redirected reports that the robots.txt of the task's host leads to u.
@@ -34,7 +35,7 @@ func (d *desk) answered(task crawler.Task, f crawler.RobotsFile) {
 }
 
 // takeAt hands out the oldest offered turn of a host, waiting for it.
-func (d *desk) takeAt(h crawler.Host) crawler.Task {
+func (d *desk) takeAt(h weburl.Host) crawler.Task {
 	d.t.Helper()
 	for range 100 {
 		for i, task := range d.out {
@@ -255,7 +256,7 @@ func TestErrands(t *testing.T) {
 		d.ask(hub, 1)
 		d.part(hub, 1, 1, func(p *crawler.Part) { p.End = true })
 		d.redirected(d.takeAt("b.test"), "http://hub.test/r.txt")
-		for _, h := range []crawler.Host{"a.test", "b.test"} {
+		for _, h := range []weburl.Host{"a.test", "b.test"} {
 			if s := led.hosts[h]; s.RobotsWait || s.RobotsTries != 1 {
 				t.Errorf("%s: %+v", h, s)
 			}
@@ -302,7 +303,7 @@ func TestErrands(t *testing.T) {
 		stored := led.turns["hub.test"]
 		for i := range crawler.MaxTurnErrands * 300 {
 			e := stored.Errands[0]
-			e.For = crawler.Host(fmt.Sprintf("x%d.test", i))
+			e.For = weburl.Host(fmt.Sprintf("x%d.test", i))
 			stored.Errands = append(stored.Errands, e)
 		}
 		led.turns["hub.test"] = stored

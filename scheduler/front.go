@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // DefaultFrontHosts is how many hosts the front keeps in memory; about 120 bytes each.
@@ -20,12 +21,12 @@ const DefaultFrontHosts = 1 << 16
 // until it is moved. Owned by the loop.
 type front struct {
 	size    int
-	later   frontHeap                   // by due time
-	ready   frontHeap                   // those that pop found due, by window and depth
-	passed  frontHeap                   // those that pop found due and that passed others, by when they were due before
-	oldest  frontHeap                   // both of these, by due time
-	at      map[crawler.Host]frontPlace // the truth; heap entries that differ are stale
-	horizon int64                       // unix nanoseconds; MaxInt64: all hosts are in memory
+	later   frontHeap                  // by due time
+	ready   frontHeap                  // those that pop found due, by window and depth
+	passed  frontHeap                  // those that pop found due and that passed others, by when they were due before
+	oldest  frontHeap                  // both of these, by due time
+	at      map[weburl.Host]frontPlace // the truth; heap entries that differ are stale
+	horizon int64                      // unix nanoseconds; MaxInt64: all hosts are in memory
 }
 
 // frontPlace is a host's place in the order.
@@ -39,7 +40,7 @@ func (p frontPlace) before() int64 { return p.due - int64(p.rank.Lag)*int64(time
 
 type frontEntry struct {
 	frontPlace
-	host crawler.Host
+	host weburl.Host
 }
 
 func newFront(size int) *front {
@@ -48,7 +49,7 @@ func newFront(size int) *front {
 	}
 	// The horizon begins in the past: nothing is known, the first refill reads the ledger.
 	return &front{
-		size: size, at: make(map[crawler.Host]frontPlace), horizon: math.MinInt64,
+		size: size, at: make(map[weburl.Host]frontPlace), horizon: math.MinInt64,
 		later: frontHeap{less: sooner}, oldest: frontHeap{less: sooner}, ready: frontHeap{less: shallower},
 		passed: frontHeap{less: func(a, b frontEntry) bool { return a.before() < b.before() }},
 	}
@@ -66,7 +67,7 @@ func shallower(a, b frontEntry) bool {
 func window(due int64) int64 { return due / int64(crawler.DueWindow) }
 
 // set notes when a host is due, after that was committed.
-func (f *front) set(h crawler.Host, due time.Time, rank crawler.Rank) {
+func (f *front) set(h weburl.Host, due time.Time, rank crawler.Rank) {
 	place := frontPlace{frontTime(due), rank}
 	if place.due > f.horizon {
 		delete(f.at, h)
@@ -83,7 +84,7 @@ func (f *front) set(h crawler.Host, due time.Time, rank crawler.Rank) {
 }
 
 // remove forgets a host that is not due at all.
-func (f *front) remove(h crawler.Host) { delete(f.at, h) }
+func (f *front) remove(h weburl.Host) { delete(f.at, h) }
 
 // next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
 // stale() says that the ledger must be read.
@@ -99,7 +100,7 @@ func (f *front) next() (due time.Time, ok bool) {
 }
 
 // first is the host that next tells of.
-func (f *front) first() (crawler.Host, bool) {
+func (f *front) first() (weburl.Host, bool) {
 	f.settle()
 	switch {
 	case f.oldest.Len() > 0:
@@ -121,7 +122,7 @@ func (f *front) due(now time.Time) (n int64) {
 }
 
 // pop takes the first of the hosts that are due.
-func (f *front) pop(now time.Time) (crawler.Host, bool) {
+func (f *front) pop(now time.Time) (weburl.Host, bool) {
 	f.settle()
 	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() &&
 		(f.oldest.Len() == 0 || window(f.later.entries[0].due) <= window(f.oldest.entries[0].due)) { // later windows can wait
@@ -157,7 +158,7 @@ func (f *front) stale() bool {
 // fill takes what the ledger read as its earliest hosts; it asked for want of them.
 func (f *front) fill(hosts []crawler.DueHost, want int) {
 	f.ready.entries, f.passed.entries, f.oldest.entries, f.later.entries = nil, nil, nil, f.later.entries[:0]
-	f.at = make(map[crawler.Host]frontPlace, len(hosts))
+	f.at = make(map[weburl.Host]frontPlace, len(hosts))
 	f.horizon = math.MaxInt64
 	for _, h := range hosts {
 		place := frontPlace{frontTime(h.Due), h.Rank}
@@ -187,7 +188,7 @@ func (f *front) shrink() {
 	if len(all) > f.size {
 		all = slices.Clone(all[:f.size])
 		f.horizon = all[f.size-1].due
-		f.at = make(map[crawler.Host]frontPlace, f.size)
+		f.at = make(map[weburl.Host]frontPlace, f.size)
 		for _, e := range all {
 			f.at[e.host] = e.frontPlace
 		}
@@ -209,7 +210,7 @@ type frontHeap struct {
 }
 
 // settle drops entries from the top that do not say where their host is.
-func (h *frontHeap) settle(at map[crawler.Host]frontPlace) {
+func (h *frontHeap) settle(at map[weburl.Host]frontPlace) {
 	for len(h.entries) > 0 {
 		e := h.entries[0]
 		if place, known := at[e.host]; known && place == e.frontPlace {

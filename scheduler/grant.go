@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // grant answers an ask. The right is given when the turn is offered, and renewed when the asker holds it:
@@ -34,7 +35,7 @@ func (st *step) grant(a *crawler.Ask) crawler.Answer {
 }
 
 // renew moves the end of a held turn's lease. It is not stored, so it is changed in place.
-func (st *step) renew(h crawler.Host, t *turn) {
+func (st *step) renew(h weburl.Host, t *turn) {
 	t.until = maxTime(st.now.Add(st.s.job.Job.Lease), t.floor) // the answer that tells a shorter one may be lost
 	t.lapsing, t.spared = false, false
 	if committed := st.s.turns[h]; committed != nil && committed.ID == t.ID {
@@ -68,7 +69,7 @@ func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 }
 
 // peekHost reads a host without editing it.
-func (st *step) peekHost(name crawler.Host) *crawler.HostState {
+func (st *step) peekHost(name weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[name]; ok {
 		return e.new
 	}
@@ -84,7 +85,7 @@ func (st *step) peekHost(name crawler.Host) *crawler.HostState {
 }
 
 // robotsOf are the host's files as this step has them, one for each scheme.
-func (st *step) robotsOf(name crawler.Host) []crawler.HostRobots {
+func (st *step) robotsOf(name weburl.Host) []crawler.HostRobots {
 	stored, err := st.read.Robots(name)
 	st.fail(err, "read robots of %s", name)
 	for _, c := range st.changes.Robots {
@@ -97,7 +98,7 @@ func (st *step) robotsOf(name crawler.Host) []crawler.HostRobots {
 }
 
 // robotsInForce are the host's files that may still be used, with the time that they may.
-func (st *step) robotsInForce(name crawler.Host) []crawler.RobotsFile {
+func (st *step) robotsInForce(name weburl.Host) []crawler.RobotsFile {
 	var inForce []crawler.RobotsFile
 	for _, r := range st.robotsOf(name) {
 		decides := r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable || r.Status == crawler.RobotsUnreachable

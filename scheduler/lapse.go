@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // lapse takes the right to a turn back: its holder was not heard of for lease and grace, and every part
 // that was stored by then is settled. Its URLs wait again.
-func (st *step) lapse(name crawler.Host) {
+func (st *step) lapse(name weburl.Host) {
 	t := st.editTurn(name)
 	if t == nil {
 		return
 	}
 	h := st.host(name)
-	keys := make([]crawler.URLKey, 0, len(t.URLs))
+	keys := make([]weburl.URLKey, 0, len(t.URLs))
 	for _, u := range t.URLs {
-		keys = append(keys, crawler.URLKey{Host: name.Key(), URL: u})
+		keys = append(keys, weburl.URLKey{Host: name.Key(), URL: u})
 	}
 	rows := st.load(sorted(keys))
 	if st.err != nil {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // memLedger is a ledger in memory that checks the balance at every commit: what the tallies and the host
@@ -19,15 +21,15 @@ import (
 type memLedger struct {
 	mu        sync.Mutex
 	state     crawler.LedgerState
-	rows      map[crawler.URLKey]*crawler.Row
-	hosts     map[crawler.Host]crawler.HostState
-	turns     map[crawler.Host]crawler.TurnState
-	robots    map[crawler.Host]map[string]crawler.HostRobots
-	errands   map[crawler.Host][]crawler.RobotsHop
-	answers   map[crawler.URLKey]crawler.HopAnswer
+	rows      map[weburl.URLKey]*crawler.Row
+	hosts     map[weburl.Host]crawler.HostState
+	turns     map[weburl.Host]crawler.TurnState
+	robots    map[weburl.Host]map[string]crawler.HostRobots
+	errands   map[weburl.Host][]crawler.RobotsHop
+	answers   map[weburl.URLKey]crawler.HopAnswer
 	scope     map[crawler.ScopeSeed]bool
 	owed      []crawler.OwedRow
-	domains   map[string]crawler.DomainState
+	domains   map[string]session.DomainState
 	commits   int
 	broken    error                  // what the balance check found
 	refuse    error                  // returned by Commit
@@ -40,9 +42,9 @@ type memLedger struct {
 func newMemLedger() *memLedger {
 	return &memLedger{
 		state: crawler.LedgerState{Fresh: true, Life: crawler.Life{1}},
-		rows:  map[crawler.URLKey]*crawler.Row{}, hosts: map[crawler.Host]crawler.HostState{},
-		turns: map[crawler.Host]crawler.TurnState{}, robots: map[crawler.Host]map[string]crawler.HostRobots{},
-		errands: map[crawler.Host][]crawler.RobotsHop{}, answers: map[crawler.URLKey]crawler.HopAnswer{}, domains: map[string]crawler.DomainState{}, scope: map[crawler.ScopeSeed]bool{},
+		rows:  map[weburl.URLKey]*crawler.Row{}, hosts: map[weburl.Host]crawler.HostState{},
+		turns: map[weburl.Host]crawler.TurnState{}, robots: map[weburl.Host]map[string]crawler.HostRobots{},
+		errands: map[weburl.Host][]crawler.RobotsHop{}, answers: map[weburl.URLKey]crawler.HopAnswer{}, domains: map[string]session.DomainState{}, scope: map[crawler.ScopeSeed]bool{},
 	}
 }
 
@@ -147,11 +149,11 @@ func (l *memLedger) Commit(c *crawler.Changes) error {
 // balance recounts everything.
 func (l *memLedger) balance() {
 	var total crawler.Tallies
-	hosts := map[crawler.Host]*crawler.HostState{}
-	leased := map[crawler.URLKey]bool{}
+	hosts := map[weburl.Host]*crawler.HostState{}
+	leased := map[weburl.URLKey]bool{}
 	for h, t := range l.turns {
 		for _, u := range t.URLs {
-			leased[crawler.URLKey{Host: h.Key(), URL: u}] = true
+			leased[weburl.URLKey{Host: h.Key(), URL: u}] = true
 		}
 		if l.hosts[h].Turn != t.ID {
 			l.broken = errors.Join(l.broken, fmt.Errorf("host %s does not know its turn", h))
@@ -223,14 +225,14 @@ func (l *memLedger) balance() {
 	}
 }
 
-func (l *memLedger) Host(h crawler.Host) (crawler.HostState, bool, error) {
+func (l *memLedger) Host(h weburl.Host) (crawler.HostState, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, ok := l.hosts[h]
 	return s, ok, nil
 }
 
-func (l *memLedger) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) {
+func (l *memLedger) Rows(keys []weburl.URLKey) ([]*crawler.Row, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]*crawler.Row, len(keys))
@@ -243,7 +245,7 @@ func (l *memLedger) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) {
 	return out, nil
 }
 
-func (l *memLedger) Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, next time.Time, err error) {
+func (l *memLedger) Queue(h weburl.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, next time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range l.rows {
@@ -271,20 +273,20 @@ func (l *memLedger) Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows 
 	return rows[:min(n, len(rows))], next, nil
 }
 
-func (l *memLedger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
+func (l *memLedger) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Collect(maps.Values(l.robots[h])), nil
 }
 
-func (l *memLedger) Domain(name string) (crawler.DomainState, bool, error) {
+func (l *memLedger) Domain(name string) (session.DomainState, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.domains[name]
 	return d.Clone(), !d.Empty(), nil
 }
 
-func (l *memLedger) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) {
+func (l *memLedger) Errands(h weburl.Host, n int) ([]crawler.RobotsHop, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []crawler.RobotsHop
@@ -300,7 +302,7 @@ func (l *memLedger) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) 
 }
 
 // errandsOf are a host's errands in key order.
-func (l *memLedger) errandsOf(h crawler.Host) []crawler.RobotsHop {
+func (l *memLedger) errandsOf(h weburl.Host) []crawler.RobotsHop {
 	all := slices.Clone(l.errands[h])
 	slices.SortFunc(all, func(a, b crawler.RobotsHop) int {
 		return cmp.Or(cmp.Compare(a.URL.Key().URL, b.URL.Key().URL), cmp.Compare(a.Scheme, b.Scheme), cmp.Compare(a.For, b.For))
@@ -308,7 +310,7 @@ func (l *memLedger) errandsOf(h crawler.Host) []crawler.RobotsHop {
 	return all
 }
 
-func (l *memLedger) Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error) {
+func (l *memLedger) Waiters(u weburl.URL, n int) ([]crawler.RobotsHop, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := slices.DeleteFunc(l.errandsOf(u.Host()), func(e crawler.RobotsHop) bool { return e.URL.Key() != u.Key() })
@@ -325,14 +327,14 @@ func sameErrand(a, b crawler.RobotsHop) bool {
 	return a.URL.Key() == b.URL.Key() && a.Scheme == b.Scheme && a.For == b.For
 }
 
-func (l *memLedger) Answer(u crawler.URL) (crawler.HopAnswer, bool, error) {
+func (l *memLedger) Answer(u weburl.URL) (crawler.HopAnswer, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a, ok := l.answers[u.Key()]
 	return a, ok, nil
 }
 
-func (l *memLedger) Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error) {
+func (l *memLedger) Handing(h weburl.Host, n int) ([]crawler.HopAnswer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []crawler.HopAnswer
@@ -360,7 +362,7 @@ func (l *memLedger) Due(n int) ([]crawler.DueHost, error) {
 	return due[:min(n, len(due))], nil
 }
 
-func (l *memLedger) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+func (l *memLedger) HostsFrom(from weburl.HostKey) iter.Seq2[crawler.HostState, error] {
 	l.mu.Lock()
 	all := slices.Collect(maps.Values(l.hosts))
 	l.mu.Unlock()
@@ -375,7 +377,7 @@ func (l *memLedger) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState,
 	}
 }
 
-func (l *memLedger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
+func (l *memLedger) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 	l.mu.Lock()
 	all := slices.Collect(maps.Values(l.rows))
 	l.mu.Unlock()
@@ -391,7 +393,7 @@ func (l *memLedger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error]
 	}
 }
 
-func (l *memLedger) Beyond(h crawler.Host, depth int) (int64, error) {
+func (l *memLedger) Beyond(h weburl.Host, depth int) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var n int64

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 func TestMemoryOfTheLoopIsBounded(t *testing.T) {
@@ -106,9 +106,9 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 	})
 	inBubble(t, "the memory for domains is bounded", func(t *testing.T) {
 		c := newDomainCache()
-		large := crawler.KeptCookie{Cookie: crawler.Cookie{Value: strings.Repeat("x", crawler.MaxDomainCookieBytes)}}
-		for i := range 2 * maxCachedDomainBytes / crawler.MaxDomainCookieBytes {
-			c.put(&crawler.DomainState{Domain: fmt.Sprint("large", i), Cookies: []crawler.KeptCookie{large}})
+		large := session.KeptCookie{Cookie: session.Cookie{Value: strings.Repeat("x", session.MaxDomainCookieBytes)}}
+		for i := range 2 * maxCachedDomainBytes / session.MaxDomainCookieBytes {
+			c.put(&session.DomainState{Domain: fmt.Sprint("large", i), Cookies: []session.KeptCookie{large}})
 		}
 		sum := 0
 		for _, d := range c.m {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // events are what one step of the loop is made from.
@@ -317,9 +318,9 @@ func (s *Scheduler) lapseExpired(ctx context.Context, st *step) {
 
 // remakeTask makes the message of a turn again that was offered in an earlier step.
 func (st *step) remakeTask(t *turn) {
-	keys := make([]crawler.URLKey, len(t.URLs))
+	keys := make([]weburl.URLKey, len(t.URLs))
 	for i, u := range t.URLs {
-		keys[i] = crawler.URLKey{Host: t.Host.Key(), URL: u}
+		keys[i] = weburl.URLKey{Host: t.Host.Key(), URL: u}
 	}
 	rows := st.load(sorted(keys))
 	t.task = crawler.Task{Turn: t.ID, Host: t.Host, Errands: t.Errands}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestHowManyTurnsMayBeMade(t *testing.T) {
@@ -51,14 +52,14 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 				t.Errorf("%d, want %d", got, tt.want)
 			}
 			st.turns["new.test"], st.turns["a.test"] = &turn{}, &turn{}
-			if before, now := len(d.s.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.state.turns), func(h crawler.Host) bool { return h == "end.test" || h == "a.test" })) {
+			if before, now := len(d.s.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.state.turns), func(h weburl.Host) bool { return h == "end.test" || h == "a.test" })) {
 				t.Errorf("%d turns became %d", before, now)
 			}
 		})
 	}
 }
 
-func keysOf[V any](m map[crawler.Host]V) (keys []crawler.Host) {
+func keysOf[V any](m map[weburl.Host]V) (keys []weburl.Host) {
 	for k := range m {
 		keys = append(keys, k)
 	}
@@ -187,7 +188,7 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 			}
 			return strings.Join(hosts, "")
 		}
-		for h, at := range map[crawler.Host]time.Duration{"a.test": 2, "b.test": 1, "c.test": 3} {
+		for h, at := range map[weburl.Host]time.Duration{"a.test": 2, "b.test": 1, "c.test": 3} {
 			d.s.state.turns[h].published = begin.Add(at)
 		}
 		minute := republishAfter

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Names of files are given at admission, in the batch that admits the row, and are unique over the job: who comes later
@@ -23,7 +24,7 @@ const (
 // NameReader looks names of files up in the ledger.
 type NameReader interface {
 	// NameHolder reads which URL has a name, by its key under the job's rule; the zero URL when it is free.
-	NameHolder(key string) (crawler.URL, error)
+	NameHolder(key string) (weburl.URL, error)
 	// NameBelow reports whether a name is taken that lies below the directory.
 	NameBelow(key string) (bool, error)
 	PlaceReader
@@ -38,15 +39,15 @@ type nameBook struct {
 
 // given is what a step has given.
 type given struct {
-	holders map[string]crawler.URL // by key
-	dirs    map[string]bool        // directories above them, by key
+	holders map[string]weburl.URL // by key
+	dirs    map[string]bool       // directories above them, by key
 }
 
 // file is the row's file in the crawl directory.
 func file(r *crawler.Row) string { return crawler.FilesDir + "/" + r.FileOf() }
 
 // giveName gives the URL the name, or one like it that is free. known is true when the URL had it before.
-func (st *step) giveName(u crawler.URL, name string) (full string, known bool) {
+func (st *step) giveName(u weburl.URL, name string) (full string, known bool) {
 	segments := strings.Split(name, "/")
 	at := ""
 	for i, s := range segments {
@@ -68,7 +69,7 @@ func (st *step) giveName(u crawler.URL, name string) (full string, known bool) {
 }
 
 // giveSegment finds one part of a name below a directory: not that of a file where it is a directory, and the reverse.
-func (st *step) giveSegment(u crawler.URL, below, s string, last bool) (at string, known bool) {
+func (st *step) giveSegment(u weburl.URL, below, s string, last bool) (at string, known bool) {
 	for try := 0; ; try++ {
 		at = path.Join(below, s)
 		key := st.s.names.rule.Key(at)
@@ -98,7 +99,7 @@ func (st *step) giveSegment(u crawler.URL, below, s string, last bool) (at strin
 	}
 }
 
-func (st *step) nameHolder(key string) crawler.URL {
+func (st *step) nameHolder(key string) weburl.URL {
 	if u, ok := st.given.holders[key]; ok {
 		return u
 	}
@@ -129,7 +130,7 @@ func (st *step) rowName(c *candidate) string {
 }
 
 // furtherName is for a line of a list whose URL is known: it gets its name beside the one that the row has.
-func (st *step) furtherName(k crawler.URLKey, row *crawler.Row, c *candidate) {
+func (st *step) furtherName(k weburl.URLKey, row *crawler.Row, c *candidate) {
 	if st.s.names == nil || !c.line || c.name == "" && c.want.IsZero() && row.Listed() {
 		return
 	}
@@ -158,7 +159,7 @@ func (st *step) furtherName(k crawler.URLKey, row *crawler.Row, c *candidate) {
 }
 
 // unplaced notes that a settled row's names are to be looked at.
-func (st *step) unplaced(k crawler.URLKey) {
+func (st *step) unplaced(k weburl.URLKey) {
 	list := &st.changes.Names.Unplaced
 	if slices.ContainsFunc(*list, func(u crawler.Unplaced) bool { return u.Key == k }) {
 		return

@@ -11,14 +11,15 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // memNames is what a ledger keeps of names, in memory.
 type memNames struct {
-	holders  map[string]crawler.URL
+	holders  map[string]weburl.URL
 	aliases  []crawler.Alias
 	awaits   map[crawler.Await]bool
-	unplaced map[crawler.URLKey]uint64
+	unplaced map[weburl.URLKey]uint64
 	files    map[string]crawler.ShippedFile
 	read     []string // names of files that were read
 	broken   error    // returned by every reading
@@ -26,7 +27,7 @@ type memNames struct {
 
 func newMemNames() *memNames {
 	return &memNames{
-		holders: map[string]crawler.URL{}, awaits: map[crawler.Await]bool{}, unplaced: map[crawler.URLKey]uint64{}, files: map[string]crawler.ShippedFile{},
+		holders: map[string]weburl.URL{}, awaits: map[crawler.Await]bool{}, unplaced: map[weburl.URLKey]uint64{}, files: map[string]crawler.ShippedFile{},
 	}
 }
 
@@ -53,7 +54,7 @@ func (m *memNames) apply(c *crawler.Changes) {
 	}
 }
 
-func (m *memNames) NameHolder(key string) (crawler.URL, error) { return m.holders[key], m.broken }
+func (m *memNames) NameHolder(key string) (weburl.URL, error) { return m.holders[key], m.broken }
 
 func (m *memNames) NameBelow(key string) (bool, error) {
 	for k := range m.holders {
@@ -64,7 +65,7 @@ func (m *memNames) NameBelow(key string) (bool, error) {
 	return false, m.broken
 }
 
-func (m *memNames) Aliases(of crawler.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
+func (m *memNames) Aliases(of weburl.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
 	for _, a := range m.aliases {
 		if a.Of == of && a.Sequence > after && len(list) < n {
 			list = append(list, a)
@@ -73,20 +74,20 @@ func (m *memNames) Aliases(of crawler.URLKey, after uint64, n int) (list []crawl
 	return list, m.broken
 }
 
-func (m *memNames) Awaiting(at crawler.URLKey, n int) (lines []crawler.URLKey, err error) {
+func (m *memNames) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err error) {
 	for a := range m.awaits {
 		if a.At == at {
 			lines = append(lines, a.Line)
 		}
 	}
-	slices.SortFunc(lines, crawler.URLKey.Compare)
+	slices.SortFunc(lines, weburl.URLKey.Compare)
 	return lines[:min(n, len(lines))], m.broken
 }
 
 func (m *memNames) Unplaced() iter.Seq2[crawler.Unplaced, error] {
 	all := maps.Clone(m.unplaced)
 	return func(yield func(crawler.Unplaced, error) bool) {
-		for _, k := range slices.SortedFunc(maps.Keys(all), crawler.URLKey.Compare) {
+		for _, k := range slices.SortedFunc(maps.Keys(all), weburl.URLKey.Compare) {
 			if !yield(crawler.Unplaced{Key: k, Version: all[k]}, m.broken) {
 				return
 			}
@@ -94,7 +95,7 @@ func (m *memNames) Unplaced() iter.Seq2[crawler.Unplaced, error] {
 	}
 }
 
-func (m *memNames) UnplacedVersion(k crawler.URLKey) (uint64, bool, error) {
+func (m *memNames) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
 	version, found := m.unplaced[k]
 	return version, found, m.broken
 }
@@ -119,7 +120,7 @@ func newMemBodies() *memBodies {
 	return &memBodies{there: map[string]bool{}, files: map[string]crawler.Digest{}, refuse: map[string]bool{}}
 }
 
-func (m *memBodies) Place(_ context.Context, u crawler.URL, digest crawler.Digest, _ int64, to string) error {
+func (m *memBodies) Place(_ context.Context, u weburl.URL, digest crawler.Digest, _ int64, to string) error {
 	m.Lock()
 	defer m.Unlock()
 	body := crawler.BodyName(u, digest)

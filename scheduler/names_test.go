@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestNamesOfFilesDoNotStandInEachOthersWay(t *testing.T) {
 	a, b := mustURL("http://a.test/"), mustURL("http://b.test/")
 	type wish struct {
-		url        crawler.URL
+		url        weburl.URL
 		name, want string
 		known      bool
 	}

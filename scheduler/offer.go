@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -210,7 +211,7 @@ func (st *step) giveUpBatch(h *crawler.HostState) {
 func taskURL(r *crawler.Row) crawler.TaskURL {
 	u := crawler.TaskURL{URL: r.URL, Depth: r.Depth, Redirects: r.Redirects, Name: r.Name, Requisite: r.Requisite}
 	if via := referrer(r); via != "" {
-		u.Via, _ = crawler.ParseURL(via) // it was one
+		u.Via, _ = weburl.Parse(via) // it was one
 	}
 	return u
 }

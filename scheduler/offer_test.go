@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestATurnIsAsLargeAsItsTimeAndTheLimitsAllow(t *testing.T) {
@@ -82,7 +83,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		for _, tt := range []struct {
 			waiting, want, depth int
 		}{{n - 1, n - 1, crawler.NoDepth}, {n, n, crawler.NoDepth}, {n + 1, n, 0}} {
-			h := crawler.Host(fmt.Sprintf("h%d.test", tt.waiting))
+			h := weburl.Host(fmt.Sprintf("h%d.test", tt.waiting))
 			d.seed(urlsOf(string(h), tt.waiting)...)
 			st := d.s.newStep()
 			host, made := st.host(h), &turn{}

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // fairness watches a ledger: from the moment a host is due until its turn, no host that became due later may have more than one.
 type fairness struct {
 	led    *memLedger
-	from   time.Time                  // hosts may be held back before
-	since  map[crawler.Host]time.Time // due
-	turns  map[crawler.Host]map[crawler.Host]int
+	from   time.Time                 // hosts may be held back before
+	since  map[weburl.Host]time.Time // due
+	turns  map[weburl.Host]map[weburl.Host]int
 	unfair []string
 }
 
 func watchFairness(led *memLedger) *fairness {
-	f := &fairness{led: led, since: map[crawler.Host]time.Time{}, turns: map[crawler.Host]map[crawler.Host]int{}}
+	f := &fairness{led: led, since: map[weburl.Host]time.Time{}, turns: map[weburl.Host]map[weburl.Host]int{}}
 	led.watch = f.see
 	return f
 }
@@ -46,7 +47,7 @@ func (f *fairness) see(c *crawler.Changes) {
 				continue
 			}
 			if f.turns[name] == nil {
-				f.turns[name] = map[crawler.Host]int{}
+				f.turns[name] = map[weburl.Host]int{}
 			}
 			if f.turns[name][e.New.Host]++; f.turns[name][e.New.Host] > 1 && len(f.unfair) < 10 {
 				f.unfair = append(f.unfair, fmt.Sprintf("%s is due since %v; %s became due at %v and had turn %d meanwhile",
@@ -159,10 +160,10 @@ func TestFrontGivesHostsInOrder(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		f := newFront(1 + rng.IntN(6))
 		now := time.Unix(1000, 0)
-		hosts := map[crawler.Host]crawler.DueHost{}
+		hosts := map[weburl.Host]crawler.DueHost{}
 		for op := range 300 {
 			now = now.Add(time.Duration(rng.IntN(3000)) * time.Millisecond)
-			h := crawler.Host(fmt.Sprint("h", rng.IntN(20)))
+			h := weburl.Host(fmt.Sprint("h", rng.IntN(20)))
 			switch rng.IntN(4) {
 			case 0, 1:
 				at := crawler.DueHost{Host: h, Due: now.Add(time.Duration(rng.IntN(30000)-10000) * time.Millisecond), Rank: crawler.Rank{Depth: uint16(rng.IntN(4)), Lag: crawler.NoLag}}
@@ -210,7 +211,7 @@ func TestFrontGivesHostsInOrder(t *testing.T) {
 	}
 }
 
-func sortedDue(hosts map[crawler.Host]crawler.DueHost) []crawler.DueHost {
+func sortedDue(hosts map[weburl.Host]crawler.DueHost) []crawler.DueHost {
 	led := newMemLedger()
 	for h, at := range hosts {
 		s := crawler.HostState{Host: h, Next: at.Due, Depth: int(at.Rank.Depth)}

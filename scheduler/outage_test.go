@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // How hosts of the outage simulation fail while they are away.
@@ -32,7 +33,7 @@ type outage struct {
 	dead         func(host int) bool // never there
 
 	mu    sync.Mutex
-	asked map[crawler.Host][]attempt
+	asked map[weburl.Host][]attempt
 	wrong []string
 }
 
@@ -45,7 +46,7 @@ type attempt struct {
 func (w *outage) host(i int) string { return fmt.Sprintf("h%d.test", i) }
 
 // exchange says how an exchange with a host that begins now ends, and how long it takes.
-func (w *outage) exchange(h crawler.Host, now time.Time) (fault int, took time.Duration) {
+func (w *outage) exchange(h weburl.Host, now time.Time) (fault int, took time.Duration) {
 	var i int
 	fmt.Sscanf(string(h), "h%d.test", &i)
 	gone := w.dead != nil && w.dead(i)
@@ -66,14 +67,14 @@ func (w *outage) exchange(h crawler.Host, now time.Time) (fault int, took time.D
 }
 
 // connects reports whether the host takes connections also while it is away.
-func (w *outage) connects(h crawler.Host) bool {
+func (w *outage) connects(h weburl.Host) bool {
 	var i int
 	fmt.Sscanf(string(h), "h%d.test", &i)
 	return i%faults >= hangs && (w.dead == nil || !w.dead(i))
 }
 
 // ask carries out an exchange.
-func (w *outage) ask(ctx context.Context, h crawler.Host, delay time.Duration) (fault int) {
+func (w *outage) ask(ctx context.Context, h weburl.Host, delay time.Duration) (fault int) {
 	begin := time.Now()
 	w.mu.Lock()
 	if all := w.asked[h]; len(all) > 0 {
@@ -93,7 +94,7 @@ func (w *outage) ask(ctx context.Context, h crawler.Host, delay time.Duration) (
 }
 
 // result is what a fetcher says of an exchange.
-func (w *outage) result(u crawler.URL, fault int) crawler.Result {
+func (w *outage) result(u weburl.URL, fault int) crawler.Result {
 	r := crawler.Result{URL: u, Outcome: crawler.Failed}
 	switch fault {
 	case refuses:
@@ -215,7 +216,7 @@ func (f *outageFetchers) turn(task crawler.Task, holder crawler.HolderID) {
 // listed reports whether all pages are seeds: a download.
 func (w *outage) listed() bool { return w.delay == 0 }
 
-func (w *outage) links(u crawler.URL) (links []crawler.Link) {
+func (w *outage) links(u weburl.URL) (links []crawler.Link) {
 	var h, p int
 	fmt.Sscanf(u.String(), "http://h%d.test/%d", &h, &p)
 	for _, n := range []int{2*p + 1, 2*p + 2} {
@@ -229,11 +230,11 @@ func (w *outage) links(u crawler.URL) (links []crawler.Link) {
 // hostLedger finds the rows of a host without looking at all of them, and is balanced now and then.
 type hostLedger struct {
 	*memLedger
-	of map[crawler.Host]*memLedger // rows of one host each
+	of map[weburl.Host]*memLedger // rows of one host each
 }
 
 func newHostLedger() *hostLedger {
-	l := &hostLedger{memLedger: newMemLedger(), of: map[crawler.Host]*memLedger{}}
+	l := &hostLedger{memLedger: newMemLedger(), of: map[weburl.Host]*memLedger{}}
 	l.lenient = true
 	return l
 }
@@ -257,7 +258,7 @@ func (l *hostLedger) Commit(c *crawler.Changes) error {
 	return nil
 }
 
-func (l *hostLedger) Queue(h crawler.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error) {
+func (l *hostLedger) Queue(h weburl.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error) {
 	l.mu.Lock()
 	one := l.of[h]
 	l.mu.Unlock()
@@ -273,7 +274,7 @@ func (w *outage) run(t *testing.T, restarts time.Duration) (*hostLedger, time.Du
 	ctx, cancel := context.WithCancel(t.Context())
 	led := newHostLedger()
 	f := &outageFetchers{queues: newQueues(1), w: w, rng: rand.New(rand.NewPCG(1, 2)), ctx: ctx}
-	w.asked = map[crawler.Host][]attempt{}
+	w.asked = map[weburl.Host][]attempt{}
 	job := crawler.NewJob(crawler.Crawl)
 	var seeds []Seed
 	pages := 1

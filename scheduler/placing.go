@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Bodies get their names when their rows are settled, or when they arrive, whichever comes later. A settled row stands
@@ -29,17 +30,17 @@ const (
 
 // Bodies puts bodies under the names that the ledger gave; see storage.Bodies, whose contract it is.
 type Bodies interface {
-	Place(ctx context.Context, u crawler.URL, digest crawler.Digest, size int64, to string) error
+	Place(ctx context.Context, u weburl.URL, digest crawler.Digest, size int64, to string) error
 	Link(ctx context.Context, from, to string) error
 	Sync() error
 }
 
 // PlaceReader reads what the ledger says of bodies and their names.
 type PlaceReader interface {
-	Aliases(of crawler.URLKey, after uint64, n int) ([]crawler.Alias, error)
-	Awaiting(at crawler.URLKey, n int) ([]crawler.URLKey, error)
+	Aliases(of weburl.URLKey, after uint64, n int) ([]crawler.Alias, error)
+	Awaiting(at weburl.URLKey, n int) ([]weburl.URLKey, error)
 	Unplaced() iter.Seq2[crawler.Unplaced, error]
-	UnplacedVersion(k crawler.URLKey) (uint64, bool, error)
+	UnplacedVersion(k weburl.URLKey) (uint64, bool, error)
 }
 
 // placing is the list of rows to be looked at. Safe for concurrent use.
@@ -47,18 +48,18 @@ type placing struct {
 	read PlaceReader
 
 	mu     sync.Mutex
-	queue  []crawler.URLKey
-	queued map[crawler.URLKey]bool
+	queue  []weburl.URLKey
+	queued map[weburl.URLKey]bool
 	scan   bool // the ledger has more
 	busy   bool
 	wake   chan struct{}
 }
 
 func newPlacing(read PlaceReader) *placing {
-	return &placing{read: read, queued: make(map[crawler.URLKey]bool), scan: true, wake: make(chan struct{}, 1)}
+	return &placing{read: read, queued: make(map[weburl.URLKey]bool), scan: true, wake: make(chan struct{}, 1)}
 }
 
-func (p *placing) add(k crawler.URLKey) {
+func (p *placing) add(k weburl.URLKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -86,7 +87,7 @@ func (p *placing) poke() {
 }
 
 // take gives what is to be looked at, and notes that somebody does.
-func (p *placing) take() (keys []crawler.URLKey, scan bool) {
+func (p *placing) take() (keys []weburl.URLKey, scan bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := min(len(p.queue), placePage)
@@ -139,7 +140,7 @@ func (s *Scheduler) place(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (s *Scheduler) placeAll(ctx context.Context, keys []crawler.URLKey, scan bool) error {
+func (s *Scheduler) placeAll(ctx context.Context, keys []weburl.URLKey, scan bool) error {
 	b := &placeBatch{s: s, ctx: ctx}
 	for _, k := range keys {
 		version, found, err := s.o.Names.UnplacedVersion(k)
@@ -165,7 +166,7 @@ func (s *Scheduler) placeAll(ctx context.Context, keys []crawler.URLKey, scan bo
 
 // applyPlaced takes over what came of putting bodies under their names.
 func (st *step) applyPlaced(p *placed) {
-	keys := make([]crawler.URLKey, 0, len(p.rows)+len(p.awaits))
+	keys := make([]weburl.URLKey, 0, len(p.rows)+len(p.awaits))
 	for i := range p.rows {
 		keys = append(keys, p.rows[i].key)
 	}
@@ -195,7 +196,7 @@ func (st *step) applyPlaced(p *placed) {
 }
 
 // placedRow notes the file of a row, or fails the row, unless it was settled otherwise meanwhile.
-func (st *step) placedRow(p *placedRow, rows map[crawler.URLKey]*crawler.Row) {
+func (st *step) placedRow(p *placedRow, rows map[weburl.URLKey]*crawler.Row) {
 	row := rows[p.key]
 	if row == nil || row.Outcome != p.was || row.Digest != p.digest {
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // placed is what came of putting bodies under their names, for the loop to commit.
@@ -20,7 +21,7 @@ func (p *placed) size() int { return len(p.done) + len(p.rows) + len(p.awaits) +
 
 // placedRow is a row that has its file, or fails for it.
 type placedRow struct {
-	key    crawler.URLKey
+	key    weburl.URLKey
 	was    crawler.Outcome
 	digest crawler.Digest // of its body then
 	file   crawler.Locator
@@ -65,7 +66,7 @@ func (b *placeBatch) flush() error {
 
 // one looks at a row.
 func (b *placeBatch) one(u crawler.Unplaced) error {
-	rows, err := b.s.o.Ledger.Rows([]crawler.URLKey{u.Key})
+	rows, err := b.s.o.Ledger.Rows([]weburl.URLKey{u.Key})
 	if err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func (b *placeBatch) lineRows(row *crawler.Row) ([]*crawler.Row, error) {
 }
 
 // lines puts a body under the names of a page of lines that were redirected to it.
-func (b *placeBatch) lines(row *crawler.Row, from string, lines []crawler.URLKey) error {
+func (b *placeBatch) lines(row *crawler.Row, from string, lines []weburl.URLKey) error {
 	rows, err := b.s.o.Ledger.Rows(sorted(lines))
 	if err != nil {
 		return err
@@ -303,20 +304,20 @@ func (b *placeBatch) redirected(row *crawler.Row) error {
 }
 
 // chainEnd follows redirects from row to row, to the first that is none; the zero URL where they lead to none.
-func (b *placeBatch) chainEnd(row *crawler.Row) (crawler.URL, error) {
+func (b *placeBatch) chainEnd(row *crawler.Row) (weburl.URL, error) {
 	for range maxChain {
 		if row.RedirectTo.IsZero() {
-			return crawler.URL{}, nil
+			return weburl.URL{}, nil
 		}
-		rows, err := b.s.o.Ledger.Rows([]crawler.URLKey{row.RedirectTo.Key()})
+		rows, err := b.s.o.Ledger.Rows([]weburl.URLKey{row.RedirectTo.Key()})
 		if err != nil || rows[0] == nil {
-			return crawler.URL{}, err
+			return weburl.URL{}, err
 		}
 		if row = rows[0]; row.Outcome != crawler.Redirected {
 			return row.URL, nil
 		}
 	}
-	return crawler.URL{}, nil
+	return weburl.URL{}, nil
 }
 
 func failedRow(row *crawler.Row, reason crawler.Reason, detail string) placedRow {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // syncedBodies notes whether what was done is durable.
@@ -14,7 +15,7 @@ type syncedBodies struct {
 	synced bool
 }
 
-func (b *syncedBodies) Place(context.Context, crawler.URL, crawler.Digest, int64, string) error {
+func (b *syncedBodies) Place(context.Context, weburl.URL, crawler.Digest, int64, string) error {
 	return nil
 }
 func (b *syncedBodies) Link(context.Context, string, string) error { return nil }

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestRowsToBePlacedAreTakenInPages(t *testing.T) {
-	key := func(n int) crawler.URLKey { return crawler.URLKey{URL: uint64(n)} }
+	key := func(n int) weburl.URLKey { return weburl.URLKey{URL: uint64(n)} }
 	p := newPlacing(nil)
 	if keys, scan := p.take(); len(keys) != 0 || !scan || p.idle() {
 		t.Errorf("at a start: %v, the ledger is read: %v, idle: %v", keys, scan, p.idle())

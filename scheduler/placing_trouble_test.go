@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // pickyBodies say of each name what comes of it.
@@ -14,7 +15,7 @@ type pickyBodies struct {
 	placed []string
 }
 
-func (b *pickyBodies) Place(_ context.Context, _ crawler.URL, _ crawler.Digest, _ int64, to string) error {
+func (b *pickyBodies) Place(_ context.Context, _ weburl.URL, _ crawler.Digest, _ int64, to string) error {
 	b.placed = append(b.placed, to)
 	return b.says[to[len(crawler.FilesDir)+1:]]
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // damaged is a ledger of which one kind of reading fails.
@@ -23,30 +25,30 @@ func (d *damaged) of(what string) error {
 	return nil
 }
 
-func (d *damaged) Host(h crawler.Host) (crawler.HostState, bool, error) {
+func (d *damaged) Host(h weburl.Host) (crawler.HostState, bool, error) {
 	s, found, _ := d.memLedger.Host(h)
 	return s, found, d.of("host")
 }
-func (d *damaged) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) {
+func (d *damaged) Rows(keys []weburl.URLKey) ([]*crawler.Row, error) {
 	if err := d.of("rows"); err != nil {
 		return nil, err
 	}
 	return d.memLedger.Rows(keys)
 }
-func (d *damaged) Queue(h crawler.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error) {
+func (d *damaged) Queue(h weburl.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error) {
 	rows, next, _ := d.memLedger.Queue(h, now, maxDepth, n)
 	return rows, next, d.of("queue")
 }
-func (d *damaged) Beyond(crawler.Host, int) (int64, error) { return 0, d.of("beyond") }
-func (d *damaged) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
+func (d *damaged) Beyond(weburl.Host, int) (int64, error) { return 0, d.of("beyond") }
+func (d *damaged) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 	files, _ := d.memLedger.Robots(h)
 	return files, d.of("robots")
 }
-func (d *damaged) Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error) {
+func (d *damaged) Errands(h weburl.Host, n int) ([]crawler.RobotsHop, error) {
 	errands, _ := d.memLedger.Errands(h, n)
 	return errands, d.of("errands")
 }
-func (d *damaged) Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error) {
+func (d *damaged) Waiters(u weburl.URL, n int) ([]crawler.RobotsHop, error) {
 	waiters, _ := d.memLedger.Waiters(u, n)
 	return waiters, d.of("waiters")
 }
@@ -54,15 +56,15 @@ func (d *damaged) Waits(hop crawler.RobotsHop) (bool, error) {
 	waits, _ := d.memLedger.Waits(hop)
 	return waits, d.of("waits")
 }
-func (d *damaged) Answer(u crawler.URL) (crawler.HopAnswer, bool, error) {
+func (d *damaged) Answer(u weburl.URL) (crawler.HopAnswer, bool, error) {
 	a, found, _ := d.memLedger.Answer(u)
 	return a, found, d.of("answer")
 }
-func (d *damaged) Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error) {
+func (d *damaged) Handing(h weburl.Host, n int) ([]crawler.HopAnswer, error) {
 	answers, _ := d.memLedger.Handing(h, n)
 	return answers, d.of("handing")
 }
-func (d *damaged) Domain(name string) (crawler.DomainState, bool, error) {
+func (d *damaged) Domain(name string) (session.DomainState, bool, error) {
 	s, found, _ := d.memLedger.Domain(name)
 	return s, found, d.of("domain")
 }
@@ -70,13 +72,13 @@ func (d *damaged) Due(n int) ([]crawler.DueHost, error) {
 	due, _ := d.memLedger.Due(n)
 	return due, d.of("due")
 }
-func (d *damaged) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+func (d *damaged) HostsFrom(from weburl.HostKey) iter.Seq2[crawler.HostState, error] {
 	if err := d.of("hosts"); err != nil {
 		return func(yield func(crawler.HostState, error) bool) { yield(crawler.HostState{}, err) }
 	}
 	return d.memLedger.HostsFrom(from)
 }
-func (d *damaged) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
+func (d *damaged) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 	if err := d.of("rows from"); err != nil {
 		return func(yield func(*crawler.Row, error) bool) { yield(&crawler.Row{}, err) }
 	}
@@ -85,7 +87,7 @@ func (d *damaged) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
 
 // TestALedgerThatCannotBeReadEndsTheStep: nothing of the step is committed, whatever could not be read.
 func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
-	h, u := crawler.Host("a.test"), mustURL("http://a.test/1")
+	h, u := weburl.Host("a.test"), mustURL("http://a.test/1")
 	hop := crawler.RobotsHop{For: "b.test", Scheme: "http", URL: u, Count: 1}
 	known := func() *crawler.HostState {
 		return &crawler.HostState{Host: h, Errands: 1, Handing: 1, Counts: [7]int64{crawler.Waiting: 1}}
@@ -96,7 +98,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 	}{
 		"a host that is edited":        {"host", func(st *step, _ *damaged) { st.host(h) }},
 		"a host that is looked at":     {"host", func(st *step, _ *damaged) { st.peekHost(h) }},
-		"rows":                         {"rows", func(st *step, _ *damaged) { st.load([]crawler.URLKey{u.Key()}) }},
+		"rows":                         {"rows", func(st *step, _ *damaged) { st.load([]weburl.URLKey{u.Key()}) }},
 		"rows of links":                {"rows", func(st *step, _ *damaged) { st.links = []candidate{{url: u}}; st.admit() }},
 		"the queue of a turn":          {"queue", func(st *step, _ *damaged) { st.fillTurn(known(), &turn{}) }},
 		"the queue of one given up":    {"queue", func(st *step, _ *damaged) { st.giveUpBatch(&crawler.HostState{Host: h}) }},
@@ -110,7 +112,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 		"answers that are handed on":   {"handing", func(st *step, _ *damaged) { st.handOn(known()) }},
 		"a domain that is looked at":   {"domain", func(st *step, _ *damaged) { st.peekDomain("a.test") }},
 		"a domain that is edited": {"domain", func(st *step, _ *damaged) {
-			st.s.domains.put(&crawler.DomainState{Domain: "a.test"})
+			st.s.domains.put(&session.DomainState{Domain: "a.test"})
 			st.domain("a.test")
 		}},
 		"hosts that are counted":        {"hosts", func(st *step, d *damaged) { st.recount(d, &crawler.Work{Recount: &crawler.RecountWork{}}) }},

@@ -1,6 +1,9 @@
 package scheduler
 
-import "trawl/crawler"
+import (
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
 
 // DefaultRecentLinks is how many keys of URLs known of late are kept in memory, 16 bytes each. Most links
 // of a page lead to pages that were just seen; they end here and never reach the ledger.
@@ -9,7 +12,7 @@ const DefaultRecentLinks = 1 << 20
 // recent is a cache of keys that the ledger is known to hold: each key has one place, and a newer one takes
 // it. It may forget, and never says yes wrongly. Keys are added only after their commit. Owned by the loop.
 type recent struct {
-	keys []crawler.URLKey
+	keys []weburl.URLKey
 	mask uint64
 }
 
@@ -18,15 +21,15 @@ func newRecent(size int) *recent {
 	for n < size {
 		n *= 2
 	}
-	return &recent{keys: make([]crawler.URLKey, n), mask: uint64(n - 1)}
+	return &recent{keys: make([]weburl.URLKey, n), mask: uint64(n - 1)}
 }
 
-func (r *recent) place(k crawler.URLKey) *crawler.URLKey {
+func (r *recent) place(k weburl.URLKey) *weburl.URLKey {
 	return &r.keys[(uint64(k.Host)*0x9e3779b97f4a7c15^k.URL)&r.mask]
 }
 
-func (r *recent) has(k crawler.URLKey) bool { return *r.place(k) == k && k != crawler.URLKey{} }
-func (r *recent) add(k crawler.URLKey)      { *r.place(k) = k }
+func (r *recent) has(k weburl.URLKey) bool { return *r.place(k) == k && k != weburl.URLKey{} }
+func (r *recent) add(k weburl.URLKey)      { *r.place(k) = k }
 
 // note adds a row that the ledger holds already, unless a shorter way to it may still matter.
 func (r *recent) note(st *step, row *crawler.Row) {

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Lost is what has no record any more: rows, and robots files of hosts, by scheme.
 type Lost struct {
-	Rows   []crawler.URLKey
-	Robots map[crawler.Host][]string
+	Rows   []weburl.URLKey
+	Robots map[weburl.Host][]string
 	Files  []crawler.ShippedFile // that nobody is to ship: of what they lack, no row but these needs anything
 }
 
@@ -31,7 +32,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
 	s := &Scheduler{o: Options{Ledger: l}, log: slog.New(slog.DiscardHandler), clock: newClock(loaded.Clock, nil)}
 	s.state = &state{
 		job: loaded.State, work: loaded.Work, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
-		away: make(map[crawler.Host]struct{}), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
+		away: make(map[weburl.Host]struct{}), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
 		shipped: &shipped{files: make(map[string]crawler.ShippedFile)},
 	}
 	var again int64
@@ -66,7 +67,7 @@ func (s *Scheduler) forgetFiles(files []crawler.ShippedFile) error {
 	return s.seal(st)
 }
 
-func (s *Scheduler) repairRows(keys []crawler.URLKey) (again int64, err error) {
+func (s *Scheduler) repairRows(keys []weburl.URLKey) (again int64, err error) {
 	st := s.newStep()
 	rows := st.load(keys)
 	for _, k := range keys {
@@ -89,7 +90,7 @@ func (s *Scheduler) repairRows(keys []crawler.URLKey) (again int64, err error) {
 	return again, s.seal(st)
 }
 
-func (s *Scheduler) repairRobots(h crawler.Host, schemes []string) error {
+func (s *Scheduler) repairRobots(h weburl.Host, schemes []string) error {
 	files, err := s.o.Ledger.Robots(h)
 	if err != nil {
 		return err

@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // lostKeys are the rows' keys.
-func lostKeys(urls ...string) (keys []crawler.URLKey) {
+func lostKeys(urls ...string) (keys []weburl.URLKey) {
 	for _, u := range urls {
 		keys = append(keys, mustURL(u).Key())
 	}
@@ -102,7 +103,7 @@ func TestRepair(t *testing.T) {
 		_, led := done(t)
 		file := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsRules, Body: []byte("x"), Archive: crawler.Locator{File: "archive/f.warc.gz"}}}
 		led.robots["a.test"] = map[string]crawler.HostRobots{"http": file}
-		if n, err := Repair(t.Context(), led, Lost{Robots: map[crawler.Host][]string{"a.test": {"http"}}}); n != 0 || err != nil {
+		if n, err := Repair(t.Context(), led, Lost{Robots: map[weburl.Host][]string{"a.test": {"http"}}}); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
 		if got := led.robots["a.test"]["http"]; !got.Archive.IsZero() || string(got.Body) != "x" || led.state.State.Finished.IsZero() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // restored is a copy of the ledger as a restore leaves it.
@@ -61,7 +62,7 @@ func (c *simCluster) put(s *Scheduler) {
 	c.current = s
 }
 
-func (c *simCluster) fetchers(ctx context.Context, wg *sync.WaitGroup, seed uint64, asks func(crawler.Host), names ...string) {
+func (c *simCluster) fetchers(ctx context.Context, wg *sync.WaitGroup, seed uint64, asks func(weburl.Host), names ...string) {
 	for i, name := range names {
 		f := &simFetcher{name: name, q: c.q, w: c.w, rng: rand.New(rand.NewPCG(seed, uint64(i))), sched: c.scheduler, asks: asks}
 		wg.Go(func() { f.run(ctx) })
@@ -116,7 +117,7 @@ func TestARestoredCrawlAsksNobodyTooEarly(t *testing.T) {
 
 // simulateRestore tells how long the fetchers of the life before asked on.
 func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
-	w := &site{hosts: 6, pages: 120, delay: 200 * time.Millisecond, ended: map[crawler.Host]time.Time{}, open: map[crawler.Host]int{}, robots: map[crawler.Host]int{}, asked: map[string]int{}}
+	w := &site{hosts: 6, pages: 120, delay: 200 * time.Millisecond, ended: map[weburl.Host]time.Time{}, open: map[weburl.Host]int{}, robots: map[weburl.Host]int{}, asked: map[string]int{}}
 	job := crawler.NewJob(crawler.Crawl)
 	job.Scope, job.Delay, job.TurnTime = crawler.ScopeAny, w.delay, time.Minute
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -125,7 +126,7 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	var mu sync.Mutex
 	var last time.Time // request of the life before
 	first := &simCluster{job: job, led: newMemLedger(), q: newQueues(seed), w: w}
-	first.fetchers(ctx, &wg, seed, func(crawler.Host) {
+	first.fetchers(ctx, &wg, seed, func(weburl.Host) {
 		mu.Lock()
 		defer mu.Unlock()
 		last = time.Now()
@@ -147,7 +148,7 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	quiet := begin.Add(job.Lease + job.Grace + job.Delay)
 	second := &simCluster{job: job, led: copied, q: newQueues(seed + 50), w: w}
 	second.q.log = make([]crawler.LoggedPart, copied.state.Position) // a fresh store goes on where the ledger stands
-	second.fetchers(ctx, &wg, seed+1, func(h crawler.Host) {
+	second.fetchers(ctx, &wg, seed+1, func(h weburl.Host) {
 		if time.Now().Before(quiet) {
 			t.Errorf("%s was asked %v after the restore", h, time.Since(begin))
 		}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/robots"
+	"trawl/crawler/weburl"
 )
 
 // maxRobotsHops is how many redirects of a robots.txt are followed; after more it counts as unavailable
@@ -11,7 +13,7 @@ import (
 const maxRobotsHops = 5
 
 // robotsFile takes over what was learned of a host's robots.txt.
-func (st *step) robotsFile(name crawler.Host, f crawler.RobotsFile) {
+func (st *step) robotsFile(name weburl.Host, f crawler.RobotsFile) {
 	h := st.host(name)
 	h.RobotsWait = false
 	stored := crawler.HostRobots{RobotsFile: f, Fetched: st.now, Expires: st.now}
@@ -51,19 +53,19 @@ func (st *step) robotsTTL(f *crawler.RobotsFile) time.Duration {
 
 // crawlDelay is the Crawl-delay of a host with a new file: the larger of those of both schemes, since both are the
 // same server.
-func (st *step) crawlDelay(name crawler.Host, f *crawler.RobotsFile) time.Duration {
+func (st *step) crawlDelay(name weburl.Host, f *crawler.RobotsFile) time.Duration {
 	token := crawler.ProductToken(st.s.job.Job.UserAgent)
-	longest := crawler.ParseRobots(f.Body, token).CrawlDelay
+	longest := robots.Parse(f.Body, token).CrawlDelay
 	for _, other := range st.robotsInForce(name) {
 		if other.Scheme != f.Scheme && other.Status == crawler.RobotsRules {
-			longest = max(longest, crawler.ParseRobots(other.Body, token).CrawlDelay)
+			longest = max(longest, robots.Parse(other.Body, token).CrawlDelay)
 		}
 	}
 	return longest
 }
 
 // ranOut is the stored file of the scheme, if it has rules that were in force and only ran out.
-func (st *step) ranOut(name crawler.Host, scheme string) (file crawler.HostRobots, usable bool) {
+func (st *step) ranOut(name weburl.Host, scheme string) (file crawler.HostRobots, usable bool) {
 	for _, r := range st.robotsOf(name) {
 		if r.Scheme == scheme {
 			file, usable = r, r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable
@@ -105,7 +107,7 @@ func (st *step) robotsUnreachable(h *crawler.HostState, file *crawler.HostRobots
 }
 
 // hasRules reports whether a robots.txt of the host can be used.
-func (st *step) hasRules(name crawler.Host) bool {
+func (st *step) hasRules(name weburl.Host) bool {
 	for _, f := range st.robotsInForce(name) {
 		if f.Status != crawler.RobotsUnreachable {
 			return true

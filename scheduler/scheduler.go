@@ -14,6 +14,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // Options of a scheduler. Ledger, Index, Tasks, Results and Job are needed; zero values of the others are
@@ -36,7 +38,7 @@ type Options struct {
 	// RetryFailed lets URLs that failed with this reason ("" = any) wait again; nil = none.
 	RetryFailed *crawler.Reason
 	// Private are cookies and logins of the user's. They stay in the ledger, so later starts need not give them again.
-	Private crawler.Private
+	Private session.Private
 	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
 	FrontHosts, RecentLinks int
 	// ScopeSeeds is how many seeds of the scope are kept in memory; 0 = crawler.MaxScopeSeeds. The others are looked up.
@@ -180,10 +182,10 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 	now := s.clock.now()
 	st := &state{
 		job: l.State, work: l.Work, life: l.Life, tallies: l.Tallies.Clone(),
-		turns: make(map[crawler.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[crawler.Host]*crawler.HostState)},
+		turns: make(map[weburl.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)},
 		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
 		streams: s.o.Stream != nil, owed: l.Owed.Last,
-		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, away: make(map[crawler.Host]struct{}), ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
+		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, away: make(map[weburl.Host]struct{}), ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
 	}
 	if s.o.RecentLinks > 0 {
 		st.recent = newRecent(s.o.RecentLinks)
@@ -200,7 +202,7 @@ func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
 		scope.AddKey(key)
 	}
 	scope.Bound(s.o.maxScopeSeeds(), l.ScopeMore, s.o.Ledger.Opened)
-	st.scope, st.guard = scope, crawler.NewAddressGuard(st.job.Job.AllowPrivate, st.job.Job.SeedPrivate)
+	st.scope, st.guard = scope, weburl.NewAddressGuard(st.job.Job.AllowPrivate, st.job.Job.SeedPrivate)
 	st.recover(l.Turns, now, s.o.LocalFetcher)
 	return st, nil
 }
@@ -368,9 +370,9 @@ func (s *Scheduler) newStep() *step {
 		now: s.clock.now(), s: s.state, read: s.o.Ledger, jitter: mrand.Float64,
 		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
 		tallies: s.state.tallies.Clone(), sequence: s.state.sequence, owed: s.state.owed,
-		hosts: make(map[crawler.Host]*hostEdit), rows: make(map[crawler.URLKey]*rowEdit), domains: make(map[string]*crawler.DomainState), turns: make(map[crawler.Host]*turn),
-		names: make(map[crawler.HostKey]crawler.Host), tracing: s.tracing(),
-		given: given{holders: make(map[string]crawler.URL), dirs: make(map[string]bool)},
+		hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*turn),
+		names: make(map[weburl.HostKey]weburl.Host), tracing: s.tracing(),
+		given: given{holders: make(map[string]weburl.URL), dirs: make(map[string]bool)},
 	}
 }
 

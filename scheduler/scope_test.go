@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestOnlyWhereASeedsRedirectsEndOpensTheScope(t *testing.T) {
 	link := func(u string, kind crawler.LinkKind) crawler.Link { return crawler.Link{URL: mustURL(u), Kind: kind} }
 	// answer reports one page, with its links in a part of their own before its result.
-	answer := func(d *desk, h crawler.Host, r crawler.Result, links ...crawler.Link) {
+	answer := func(d *desk, h weburl.Host, r crawler.Result, links ...crawler.Link) {
 		task := d.takeAt(h)
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) { p.Links = []crawler.PageLinks{{Page: r.URL, Links: links}} })

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // maxCachedDomainBytes bounds the domains kept in memory; those without a record are among them, with 256 bytes at least, so
@@ -12,15 +14,15 @@ const maxCachedDomainBytes = 16 << 20
 
 // domainCache keeps domains as they were last committed. Values are never changed in place.
 type domainCache struct {
-	m     map[string]*crawler.DomainState
+	m     map[string]*session.DomainState
 	bytes int
 }
 
-func newDomainCache() *domainCache { return &domainCache{m: make(map[string]*crawler.DomainState)} }
+func newDomainCache() *domainCache { return &domainCache{m: make(map[string]*session.DomainState)} }
 
-func (c *domainCache) get(name string) *crawler.DomainState { return c.m[name] }
+func (c *domainCache) get(name string) *session.DomainState { return c.m[name] }
 
-func (c *domainCache) put(d *crawler.DomainState) {
+func (c *domainCache) put(d *session.DomainState) {
 	if old := c.m[d.Domain]; old != nil {
 		c.bytes -= old.Bytes()
 	}
@@ -36,7 +38,7 @@ func (c *domainCache) put(d *crawler.DomainState) {
 }
 
 // peekDomain reads a domain without editing it; one that nothing is kept of is empty.
-func (st *step) peekDomain(name string) *crawler.DomainState {
+func (st *step) peekDomain(name string) *session.DomainState {
 	if d := st.domains[name]; d != nil {
 		return d
 	}
@@ -46,7 +48,7 @@ func (st *step) peekDomain(name string) *crawler.DomainState {
 	stored, _, err := st.read.Domain(name)
 	st.fail(err, "read domain %s", name)
 	if stored.Domain != name { // none, or another name with the same hash, which was here first
-		stored = crawler.DomainState{Domain: name}
+		stored = session.DomainState{Domain: name}
 	}
 	if err == nil {
 		st.s.domains.put(&stored)
@@ -55,7 +57,7 @@ func (st *step) peekDomain(name string) *crawler.DomainState {
 }
 
 // domain returns a domain for editing, nil when another name has its key: then nothing is kept of this one.
-func (st *step) domain(name string) *crawler.DomainState {
+func (st *step) domain(name string) *session.DomainState {
 	if d := st.domains[name]; d != nil {
 		return d
 	}
@@ -77,12 +79,12 @@ func (st *step) settleCookies(p *crawler.Part) {
 	if len(p.State.Cookies) == 0 {
 		return
 	}
-	name := crawler.CookieDomain(p.Host)
+	name := session.CookieDomain(p.Host)
 	known := st.peekDomain(name)
-	moot := func(c crawler.CookieChange) bool {
-		return c.Gone && !slices.ContainsFunc(known.Cookies, func(k crawler.KeptCookie) bool { return k.Same(&c.Cookie) })
+	moot := func(c session.CookieChange) bool {
+		return c.Gone && !slices.ContainsFunc(known.Cookies, func(k session.KeptCookie) bool { return k.Same(&c.Cookie) })
 	}
-	if !slices.ContainsFunc(p.State.Cookies, func(c crawler.CookieChange) bool { return !moot(c) }) {
+	if !slices.ContainsFunc(p.State.Cookies, func(c session.CookieChange) bool { return !moot(c) }) {
 		return // only cookies are taken back that are not there
 	}
 	d := st.domain(name)
@@ -104,7 +106,7 @@ func (st *step) settleCookies(p *crawler.Part) {
 
 // secrets completes a grant by what may go to the host: cookies, and what the user gave for the hosts that seeds spell.
 func (st *step) secrets(h *crawler.HostState, a *crawler.Answer) {
-	d := st.peekDomain(crawler.CookieDomain(h.Host))
+	d := st.peekDomain(session.CookieDomain(h.Host))
 	a.Cookies = d.For(h.Host, st.now)
 	a.Seeds = h.Seeds
 	if other := h.Host.OtherSpelling(); other != "" && st.s.job.Job.HasSecrets() {
@@ -116,7 +118,7 @@ func (st *step) secrets(h *crawler.HostState, a *crawler.Answer) {
 // spell notes that a seed spells its host. Where redirects lead does not count: nobody meant to trust that host.
 func (st *step) spell(s *Seed) {
 	scheme, h := s.URL.Scheme(), s.URL.Host()
-	schemes := crawler.SchemesOf(scheme)
+	schemes := session.SchemesOf(scheme)
 	known := st.peekHost(h)
 	credentials := known.Credentials
 	if s.Credentials != "" {
@@ -148,7 +150,7 @@ func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.
 		if at == r.URL {
 			break
 		}
-		row := st.load([]crawler.URLKey{at.Key()})[at.Key()]
+		row := st.load([]weburl.URLKey{at.Key()})[at.Key()]
 		if row == nil || row.URL != at || row.Outcome != crawler.Redirected {
 			return nil, false
 		}
@@ -166,8 +168,8 @@ func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.
 	}
 	if !renewed {
 		r.Outcome, r.Reason = crawler.Failed, crawler.ReasonTooManyRedirects
-		r.Detail = crawler.CameBack + r.RedirectTo.String() + ", which had led here, and no new cookie was set on the way"
-		r.RedirectTo = crawler.URL{}
+		r.Detail = session.CameBack + r.RedirectTo.String() + ", which had led here, and no new cookie was set on the way"
+		r.RedirectTo = weburl.URL{}
 		return nil, false
 	}
 	return target, true
@@ -175,8 +177,8 @@ func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.
 
 // otherCookies reports whether a URL that was redirected would be asked with other cookies now.
 func (st *step) otherCookies(r *crawler.Result) bool {
-	d := st.peekDomain(crawler.CookieDomain(r.URL.Host()))
-	return crawler.CookieDigest(d.Cookies, r.URL, st.now) != r.Asked
+	d := st.peekDomain(session.CookieDomain(r.URL.Host()))
+	return session.CookieDigest(d.Cookies, r.URL, st.now) != r.Asked
 }
 
 // waitAgain lets a redirected row wait, as the next hop of the chain that came back to it.
@@ -201,14 +203,14 @@ const privateBatch = 500
 
 // takePrivate takes over the cookies and logins that a user gives at the start, once: what servers made of the cookies
 // since is not undone by the same file at the next start.
-func (s *Scheduler) takePrivate(p crawler.Private) error {
+func (s *Scheduler) takePrivate(p session.Private) error {
 	digest := p.Digest()
 	if digest == 0 || digest == s.state.job.Private {
 		return nil
 	}
 	for {
 		st := s.newStep()
-		batch := crawler.Private{Cookies: p.Cookies[:min(len(p.Cookies), privateBatch)]}
+		batch := session.Private{Cookies: p.Cookies[:min(len(p.Cookies), privateBatch)]}
 		if p.Cookies = p.Cookies[len(batch.Cookies):]; len(p.Cookies) == 0 {
 			batch.Logins = p.Logins
 			st.jobState().Private = digest
@@ -223,14 +225,14 @@ func (s *Scheduler) takePrivate(p crawler.Private) error {
 	}
 }
 
-func (st *step) keepPrivate(p *crawler.Private) {
+func (st *step) keepPrivate(p *session.Private) {
 	for i := range p.Cookies {
-		c := crawler.CookieChange{Cookie: p.Cookies[i].Cookie}
+		c := session.CookieChange{Cookie: p.Cookies[i].Cookie}
 		if at := p.Cookies[i].Expires; !at.IsZero() {
 			c.Age = at.Sub(st.now)
 			c.Gone = c.Age <= 0
 		}
-		d := st.domain(crawler.CookieDomain(crawler.Host(c.Domain)))
+		d := st.domain(session.CookieDomain(weburl.Host(c.Domain)))
 		if d == nil {
 			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
 			continue
@@ -240,11 +242,11 @@ func (st *step) keepPrivate(p *crawler.Private) {
 		}
 	}
 	for _, l := range p.Logins {
-		d := st.domain(crawler.CookieDomain(l.Host))
+		d := st.domain(session.CookieDomain(l.Host))
 		if d == nil {
 			continue
 		}
-		same := func(o crawler.Login) bool { return o.Host == l.Host && o.Scheme == l.Scheme }
+		same := func(o session.Login) bool { return o.Host == l.Host && o.Scheme == l.Scheme }
 		d.Logins = append(slices.DeleteFunc(d.Logins, same), l)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
@@ -13,10 +14,10 @@ func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
-		first := crawler.DomainState{Domain: "first.test", Logins: []crawler.Login{{Host: "first.test"}}}
+		first := session.DomainState{Domain: "first.test", Logins: []session.Login{{Host: "first.test"}}}
 		led.domains["a.test"] = first // what a look-up by the hash gives
 		d.s.state.domains = newDomainCache()
-		set := func(number int, c ...crawler.CookieChange) int64 {
+		set := func(number int, c ...session.CookieChange) int64 {
 			d.part(task, 1, number, func(p *crawler.Part) { p.State.Cookies = c })
 			return d.s.state.tallies.Dropped[crawler.DropCollision]
 		}

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // cookie is one that a host sets, or takes back, for the hosts below a domain ("" = for itself).
-func cookie(host, domain, name, value string) crawler.CookieChange {
-	c := crawler.CookieChange{Cookie: crawler.Cookie{Name: name, Value: value, Domain: host, Path: "/"}, Gone: value == ""}
+func cookie(host, domain, name, value string) session.CookieChange {
+	c := session.CookieChange{Cookie: session.Cookie{Name: name, Value: value, Domain: host, Path: "/"}, Gone: value == ""}
 	if domain != "" {
 		c.Domain, c.Below = domain, true
 	}
 	return c
 }
 
-func names(cs []crawler.CookieChange) string {
+func names(cs []session.CookieChange) string {
 	var text strings.Builder
 	for _, c := range cs {
 		text.WriteString(c.Name + "=" + c.Value + ";")
@@ -27,7 +28,7 @@ func names(cs []crawler.CookieChange) string {
 }
 
 // moved lets a part tell that a URL redirects, with what its request carried and what its answer set.
-func moved(from, to string, asked uint64, set ...crawler.CookieChange) func(*crawler.Part) {
+func moved(from, to string, asked uint64, set ...session.CookieChange) func(*crawler.Part) {
 	return func(p *crawler.Part) {
 		p.Links = []crawler.PageLinks{{Page: mustURL(from), Links: []crawler.Link{{URL: mustURL(to), Kind: crawler.LinkRedirect}}}}
 		p.Results = []crawler.Result{{URL: mustURL(from), Outcome: crawler.Redirected, Status: 302, RedirectTo: mustURL(to), Asked: asked}}
@@ -38,7 +39,7 @@ func moved(from, to string, asked uint64, set ...crawler.CookieChange) func(*cra
 // carried is the digest of what a request for the URL carries now.
 func (d *desk) carried(url string) uint64 {
 	u := mustURL(url)
-	return crawler.CookieDigest(d.led.domains[crawler.CookieDomain(u.Host())].Cookies, u, d.s.clock.now())
+	return session.CookieDigest(d.led.domains[session.CookieDomain(u.Host())].Cookies, u, d.s.clock.now())
 }
 
 func TestCookiesOfTheLedger(t *testing.T) {
@@ -65,18 +66,18 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			p.State.Cookies = []crawler.CookieChange{cookie("a.test", "", "a", "1"), cookie("a.test", "", "b", "1")}
+			p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "1"), cookie("a.test", "", "b", "1")}
 		})
-		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []crawler.CookieChange{cookie("a.test", "", "a", "")} })
+		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "")} })
 		if a := d.ask(task, 1); names(a.Cookies) != "b=1;" {
 			t.Errorf("granted %q", names(a.Cookies))
 		}
-		d.part(task, 1, 3, func(p *crawler.Part) { p.State.Cookies = []crawler.CookieChange{cookie("a.test", "", "b", "")} })
+		d.part(task, 1, 3, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "b", "")} })
 		if a := d.ask(task, 1); len(a.Cookies) != 0 {
 			t.Errorf("granted %q", names(a.Cookies))
 		}
 		commits := d.led.state.Tallies.Bounds
-		d.part(task, 1, 4, func(p *crawler.Part) { p.State.Cookies = []crawler.CookieChange{cookie("a.test", "", "b", "")} })
+		d.part(task, 1, 4, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "b", "")} })
 		if len(d.led.domains["a.test"].Cookies) != 0 || len(commits) != 0 {
 			t.Errorf("%+v", d.led.domains)
 		}
@@ -87,11 +88,11 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			for i := range crawler.MaxHostCookies + 3 {
+			for i := range session.MaxHostCookies + 3 {
 				p.State.Cookies = append(p.State.Cookies, cookie("a.test", "", fmt.Sprint("c", i), "1"))
 			}
 		})
-		if n := d.led.state.Tallies.Bounds[crawler.BoundCookiesHost]; n != 3 {
+		if n := d.led.state.Tallies.Bounds[session.BoundCookiesHost]; n != 3 {
 			t.Errorf("counted %d", n)
 		}
 	})
@@ -100,7 +101,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		d.seed("http://a.test/1")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []crawler.CookieChange{cookie("a.test", "", "a", "1")} })
+		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "1")} })
 		if a := d.ask(task, 1); len(a.Cookies) != 0 {
 			t.Errorf("granted %q", names(a.Cookies))
 		}
@@ -114,7 +115,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			brief := cookie("a.test", "", "brief", "1")
 			brief.Age = time.Minute
-			p.State.Cookies = []crawler.CookieChange{brief, cookie("a.test", "", "long", "1")}
+			p.State.Cookies = []session.CookieChange{brief, cookie("a.test", "", "long", "1")}
 		})
 		d = newDesk(t, crawlJob(), led)
 		if a := d.ask(task, 1); names(a.Cookies) != "brief=1;long=1;" || a.Cookies[0].Age > time.Minute {
@@ -210,7 +211,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 				{URL: mustURL("http://a.test/2"), Outcome: crawler.Redirected, RedirectTo: mustURL("http://a.test/1")},
 				{URL: mustURL("http://a.test/3"), Outcome: crawler.Redirected, RedirectTo: mustURL("http://a.test/2")},
 			}
-			p.State.Cookies, p.End = []crawler.CookieChange{cookie("a.test", "", "c", "1")}, true
+			p.State.Cookies, p.End = []session.CookieChange{cookie("a.test", "", "c", "1")}, true
 		})
 		if c := d.led.state.Tallies.Counts; c[crawler.Redirected] != 2 || c[crawler.Fetched] != 1 {
 			t.Errorf("counts %v", c)
@@ -225,12 +226,12 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		d := newDesk(t, job, newMemLedger())
 		d.seed("https://a.test/")
 		task := d.take()
-		if a := d.ask(task, 1); a.Seeds != crawler.SpelledHTTPS {
+		if a := d.ask(task, 1); a.Seeds != session.SpelledHTTPS {
 			t.Errorf("the seed's host: %v", a.Seeds)
 		}
 		d.part(task, 1, 1, moved("https://a.test/", "https://www.a.test/", 0))
 		task = d.take()
-		if a := d.ask(task, 1); a.Seeds != crawler.SpelledHTTPS {
+		if a := d.ask(task, 1); a.Seeds != session.SpelledHTTPS {
 			t.Errorf("the same name with www.: %v", a.Seeds)
 		}
 		d.part(task, 1, 1, moved("https://www.a.test/", "https://b.test/", 0))
@@ -245,7 +246,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
 		task := d.take()
 		for range 2 {
-			if a := d.ask(task, 1); a.Credentials != (crawler.Credentials{HTTPS: "s:1"}) || a.Seeds != crawler.SpelledHTTPS {
+			if a := d.ask(task, 1); a.Credentials != (session.Credentials{HTTPS: "s:1"}) || a.Seeds != session.SpelledHTTPS {
 				t.Errorf("%+v %v", a.Credentials, a.Seeds)
 			}
 			d = newDesk(t, crawlJob(), led)
@@ -285,9 +286,9 @@ func TestThePageThatLedToAURLTravelsWithIt(t *testing.T) {
 func TestWhatAUserGivesInPrivateIsKeptInTheLedger(t *testing.T) {
 	inBubble(t, "and the same file given again does not undo what servers made of it", func(t *testing.T) {
 		led := newMemLedger()
-		given := crawler.Private{
-			Cookies: []crawler.KeptCookie{{Cookie: crawler.Cookie{Name: "sid", Value: "old", Domain: "a.test", Path: "/"}}},
-			Logins:  []crawler.Login{{Host: "a.test", Credentials: "me:1"}},
+		given := session.Private{
+			Cookies: []session.KeptCookie{{Cookie: session.Cookie{Name: "sid", Value: "old", Domain: "a.test", Path: "/"}}},
+			Logins:  []session.Login{{Host: "a.test", Credentials: "me:1"}},
 		}
 		for n, want := range []string{"sid=old;", "sid=new;"} {
 			s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1), Private: given})
@@ -304,7 +305,7 @@ func TestWhatAUserGivesInPrivateIsKeptInTheLedger(t *testing.T) {
 				t.Errorf("start %d: %q, %+v", n+1, names(a.Cookies), a.Credentials)
 			}
 			d.part(task, 1, 1, func(p *crawler.Part) {
-				p.State.Cookies, p.End = []crawler.CookieChange{cookie("a.test", "", "sid", "new")}, true
+				p.State.Cookies, p.End = []session.CookieChange{cookie("a.test", "", "sid", "new")}, true
 				p.Results = []crawler.Result{fetched(fmt.Sprintf("http://a.test/%d", n))}
 			})
 		}

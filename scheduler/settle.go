@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // settle applies one part of a report. It counts only as the next part of a turn that its holder still
@@ -47,26 +48,26 @@ func (st *step) settle(p *crawler.Part) {
 }
 
 // partKeys lists the rows that a part is about, sorted, each once.
-func partKeys(p *crawler.Part) []crawler.URLKey {
-	keys := make([]crawler.URLKey, 0, len(p.Results)+len(p.Links))
+func partKeys(p *crawler.Part) []weburl.URLKey {
+	keys := make([]weburl.URLKey, 0, len(p.Results)+len(p.Links))
 	for i := range p.Results {
 		keys = append(keys, p.Results[i].URL.Key())
 	}
 	for i := range p.Links {
 		keys = append(keys, p.Links[i].Page.Key())
 	}
-	slices.SortFunc(keys, crawler.URLKey.Compare)
+	slices.SortFunc(keys, weburl.URLKey.Compare)
 	return slices.Compact(keys)
 }
 
-func sorted(keys []crawler.URLKey) []crawler.URLKey {
+func sorted(keys []weburl.URLKey) []weburl.URLKey {
 	keys = slices.Clone(keys)
-	slices.SortFunc(keys, crawler.URLKey.Compare)
+	slices.SortFunc(keys, weburl.URLKey.Compare)
 	return slices.Compact(keys)
 }
 
 // result records how a URL's fetch ended, if the URL is leased to the turn.
-func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[crawler.URLKey]*crawler.Row) {
+func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[weburl.URLKey]*crawler.Row) {
 	k := r.URL.Key()
 	old := rows[k]
 	if old == nil || old.URL != r.URL || r.URL.Host() != h.Host || !t.Take(k.URL) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestWhatAPartSaysOfItsHost(t *testing.T) {
@@ -122,7 +123,7 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 			if tt.r != nil {
 				tt.r(&r)
 			}
-			rows := st.load(sorted([]crawler.URLKey{u.Key(), mustURL("http://a.test/1").Key()}))
+			rows := st.load(sorted([]weburl.URLKey{u.Key(), mustURL("http://a.test/1").Key()}))
 			st.result(h, made, &crawler.Part{Fetcher: "f"}, &r, rows)
 			row := st.current(d.led.rows[u.Key()])
 			got := want{row.Outcome, row.Attempts, row.Tries, row.Spared, st.tallies.Dropped["result_without_lease"]}
@@ -158,7 +159,7 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 func TestErrandsAreKeptInStep(t *testing.T) {
 	u := mustURL("http://hub.test/robots.txt")
 	hop := func(host string, scheme string) crawler.RobotsHop {
-		return crawler.RobotsHop{For: crawler.Host(host), Scheme: scheme, URL: u, Count: 1}
+		return crawler.RobotsHop{For: weburl.Host(host), Scheme: scheme, URL: u, Count: 1}
 	}
 	inBubble(t, "how many redirects are followed", func(t *testing.T) {
 		for count, want := range map[int]bool{1: true, maxRobotsHops: true, maxRobotsHops + 1: false} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // queues are both queues in memory: tasks may be lost and doubled, parts are a log.
@@ -110,14 +111,14 @@ type site struct {
 	hosts  int
 	pages  int
 	delay  time.Duration
-	ended  map[crawler.Host]time.Time
-	open   map[crawler.Host]int
-	robots map[crawler.Host]int
+	ended  map[weburl.Host]time.Time
+	open   map[weburl.Host]int
+	robots map[weburl.Host]int
 	asked  map[string]int
 	faults []string
 }
 
-func (w *site) begin(h crawler.Host, what string) {
+func (w *site) begin(h weburl.Host, what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.open[h]++; w.open[h] > 1 {
@@ -132,14 +133,14 @@ func (w *site) begin(h crawler.Host, what string) {
 	w.asked[what]++
 }
 
-func (w *site) end(h crawler.Host) {
+func (w *site) end(h weburl.Host) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open[h]--
 	w.ended[h] = time.Now()
 }
 
-func (w *site) links(u crawler.URL) []crawler.Link {
+func (w *site) links(u weburl.URL) []crawler.Link {
 	var h, p int
 	fmt.Sscanf(u.String(), "http://h%d.test/%d", &h, &p)
 	var links []crawler.Link
@@ -151,8 +152,8 @@ func (w *site) links(u crawler.URL) []crawler.Link {
 	return append(links, crawler.Link{URL: mustURL(fmt.Sprintf("http://h%d.test/0", (h+1)%w.hosts))})
 }
 
-func mustURL(s string) crawler.URL {
-	u, err := crawler.ParseURL(s)
+func mustURL(s string) weburl.URL {
+	u, err := weburl.Parse(s)
 	if err != nil {
 		panic(err)
 	}
@@ -166,8 +167,8 @@ type simFetcher struct {
 	w     *site
 	sched func() *Scheduler // nil while it is down
 	rng   *rand.Rand
-	dies  int                // one in so many steps; 0 = never
-	asks  func(crawler.Host) // hears of each request; nil = nobody
+	dies  int               // one in so many steps; 0 = never
+	asks  func(weburl.Host) // hears of each request; nil = nobody
 }
 
 func (f *simFetcher) dead() bool { return f.dies > 0 && f.rng.IntN(f.dies) == 0 }
@@ -279,7 +280,7 @@ func TestACrawlUnderRandomFaultsBalancesAndStaysPolite(t *testing.T) {
 
 func simulate(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	w := &site{hosts: 4, pages: 30, delay: 200 * time.Millisecond, ended: map[crawler.Host]time.Time{}, open: map[crawler.Host]int{}, robots: map[crawler.Host]int{}, asked: map[string]int{}}
+	w := &site{hosts: 4, pages: 30, delay: 200 * time.Millisecond, ended: map[weburl.Host]time.Time{}, open: map[weburl.Host]int{}, robots: map[weburl.Host]int{}, asked: map[string]int{}}
 	q := newQueues(seed)
 	q.lossy = seed%2 == 1
 	led := newMemLedger()

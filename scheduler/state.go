@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // state is what the loop keeps between steps: a copy of the newest committed ledger state, as far as it is
@@ -13,10 +15,10 @@ type state struct {
 	job     crawler.JobState
 	work    crawler.Work // on the whole ledger
 	scope   *crawler.Scope
-	guard   crawler.AddressGuard // what --allow-private and the seeds open
+	guard   weburl.AddressGuard // what --allow-private and the seeds open
 	life    crawler.Life
 	tallies crawler.Tallies
-	turns   map[crawler.Host]*turn
+	turns   map[weburl.Host]*turn
 	hosts   *hostCache
 	domains *domainCache
 	front   *front
@@ -35,18 +37,18 @@ type state struct {
 	members   map[string]*member
 	due       int64 // hosts that may be asked now, as of dueAt
 	dueAt     time.Time
-	counted   time.Time                 // when the task queue last said how many messages it holds
-	ran       time.Duration             // the job's running time, see advance
-	ranAt     time.Time                 // when that was looked at last
-	ranStored time.Duration             // what of it is in the ledger
-	netAway   bool                      // no fetcher is there whose network is
-	settled   map[string]int64          // fetches settled since the start, by fetcher; maxNames of them
-	streams   bool                      // somebody reads along
-	owed      uint64                    // number of the last row that whoever reads along is owed
-	delivered uint64                    // of the last one that the ledger knows as delivered
-	unsent    int                       // bytes of tasks that wait until the queue takes them
-	away      map[crawler.Host]struct{} // some of the hosts that are away, see nameAway
-	names     *nameBook                 // nil = bodies get no names
+	counted   time.Time                // when the task queue last said how many messages it holds
+	ran       time.Duration            // the job's running time, see advance
+	ranAt     time.Time                // when that was looked at last
+	ranStored time.Duration            // what of it is in the ledger
+	netAway   bool                     // no fetcher is there whose network is
+	settled   map[string]int64         // fetches settled since the start, by fetcher; maxNames of them
+	streams   bool                     // somebody reads along
+	owed      uint64                   // number of the last row that whoever reads along is owed
+	delivered uint64                   // of the last one that the ledger knows as delivered
+	unsent    int                      // bytes of tasks that wait until the queue takes them
+	away      map[weburl.Host]struct{} // some of the hosts that are away, see nameAway
+	names     *nameBook                // nil = bodies get no names
 	placing   *placing
 	shipped   *shipped // nil = not noted
 	local     string   // name of the fetcher of this process
@@ -84,10 +86,10 @@ const (
 
 // hostCache keeps host records as they were last committed. Values are never changed in place.
 type hostCache struct {
-	m map[crawler.Host]*crawler.HostState
+	m map[weburl.Host]*crawler.HostState
 }
 
-func (c *hostCache) get(h crawler.Host) *crawler.HostState { return c.m[h] }
+func (c *hostCache) get(h weburl.Host) *crawler.HostState { return c.m[h] }
 
 func (c *hostCache) clear() { clear(c.m) }
 
@@ -111,16 +113,16 @@ type step struct {
 	jitter func() float64
 
 	tallies crawler.Tallies
-	hosts   map[crawler.Host]*hostEdit
-	rows    map[crawler.URLKey]*rowEdit
-	order   []crawler.URLKey                // rows in the order of their first edit
-	turns   map[crawler.Host]*turn          // put; nil = ended
-	domains map[string]*crawler.DomainState // edited
+	hosts   map[weburl.Host]*hostEdit
+	rows    map[weburl.URLKey]*rowEdit
+	order   []weburl.URLKey                 // rows in the order of their first edit
+	turns   map[weburl.Host]*turn           // put; nil = ended
+	domains map[string]*session.DomainState // edited
 	links   []candidate
-	names   map[crawler.HostKey]crawler.Host // hosts that admission looked at
+	names   map[weburl.HostKey]weburl.Host   // hosts that admission looked at
 	errands map[errandKey]*crawler.RobotsHop // put; nil = ended
 	ended   []crawler.RobotsHop              // errands
-	answers map[crawler.URLKey]*crawler.HopAnswer
+	answers map[weburl.URLKey]*crawler.HopAnswer
 	handed  int // answers given to those that waited
 	changes crawler.Changes
 	given   given
@@ -146,7 +148,7 @@ func (st *step) fail(err error, format string, args ...any) {
 }
 
 // host returns a host for editing; it is made when it is new.
-func (st *step) host(h crawler.Host) *crawler.HostState {
+func (st *step) host(h weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[h]; ok {
 		return e.new
 	}
@@ -172,7 +174,7 @@ func (st *step) host(h crawler.Host) *crawler.HostState {
 }
 
 // turn returns the turn in force of a host, as this step sees it; nil when the host is idle.
-func (st *step) turn(h crawler.Host) *turn {
+func (st *step) turn(h weburl.Host) *turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
@@ -180,7 +182,7 @@ func (st *step) turn(h crawler.Host) *turn {
 }
 
 // editTurn returns a copy for editing.
-func (st *step) editTurn(h crawler.Host) *turn {
+func (st *step) editTurn(h weburl.Host) *turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
@@ -195,8 +197,8 @@ func (st *step) editTurn(h crawler.Host) *turn {
 }
 
 // load reads rows for later row() calls. keys must be sorted and each there once.
-func (st *step) load(keys []crawler.URLKey) map[crawler.URLKey]*crawler.Row {
-	found := make(map[crawler.URLKey]*crawler.Row, len(keys))
+func (st *step) load(keys []weburl.URLKey) map[weburl.URLKey]*crawler.Row {
+	found := make(map[weburl.URLKey]*crawler.Row, len(keys))
 	missing := keys[:0:0]
 	for _, k := range keys {
 		if e, ok := st.rows[k]; ok {

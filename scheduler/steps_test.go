@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // desk drives a scheduler's loop by hand, one step at a time, in virtual time.
@@ -656,7 +657,7 @@ func TestChange(t *testing.T) {
 		epoch := d.s.notice.Load().ScopeEpoch
 		c := crawler.Change{
 			Connect: new(11 * time.Second), FirstByte: new(12 * time.Second), Idle: new(13 * time.Second), Total: new(14 * time.Second),
-			Redirects: new(15), Links: new(16), Referer: new(crawler.RefererNone), LazyImages: new(false), TrapRepeat: new(17), TrapSegments: new(18),
+			Redirects: new(15), Links: new(16), Referer: new(session.RefererNone), LazyImages: new(false), TrapRepeat: new(17), TrapSegments: new(18),
 		}
 		change(d, c)
 		n := d.s.notice.Load()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
 )
 
 // nextHost is the idle host that is to be asked next, nil when there is none or its record is not at hand.
@@ -145,7 +146,7 @@ func (s *Scheduler) awayText(h *crawler.HostState, next string) string {
 	fmt.Fprintf(&b, "%s, %s", crawler.FaultText(h.Host, h.Away, h.AwayDetail), next)
 	if h.Answered == 0 {
 		fmt.Fprintf(&b, ", attempt %d of %d failed", h.Failed, crawler.AttemptsNever)
-		if advice := crawler.Advice(h.Away); advice != "" {
+		if advice := explain.Advice(h.Away); advice != "" {
 			fmt.Fprintf(&b, " (%s)", advice)
 		}
 		return b.String()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // web is a simulation of everything around the loop, step by step in virtual time: a web with failing and returning hosts, robots.txt
@@ -26,8 +27,8 @@ type web struct {
 	job   crawler.Job
 	calm  bool // no more faults
 	turns []*webTurn
-	last  map[crawler.Host]time.Time // request
-	pace  map[crawler.Host]time.Duration
+	last  map[weburl.Host]time.Time // request
+	pace  map[weburl.Host]time.Duration
 	asks  map[string]int // by URL of robots.txt and hub
 	tries map[string]int
 	begin time.Time
@@ -50,12 +51,12 @@ const webHosts = 24
 
 var errDied = errors.New("the process ends here")
 
-func webHost(i int) crawler.Host { return crawler.Host(fmt.Sprintf("h%d.test", i%webHosts)) }
+func webHost(i int) weburl.Host { return weburl.Host(fmt.Sprintf("h%d.test", i%webHosts)) }
 
 func newWeb(t *testing.T, seed uint64) *web {
 	w := &web{
 		t: t, rng: rand.New(rand.NewPCG(seed, 77)), led: newMemLedger(), q: newQueues(seed), job: crawlJob(),
-		last: map[crawler.Host]time.Time{}, pace: map[crawler.Host]time.Duration{}, asks: map[string]int{}, tries: map[string]int{}, begin: time.Now(),
+		last: map[weburl.Host]time.Time{}, pace: map[weburl.Host]time.Duration{}, asks: map[string]int{}, tries: map[string]int{}, begin: time.Now(),
 	}
 	w.q.lossy = true
 	w.fair = watchFairness(w.led)
@@ -281,7 +282,7 @@ func (w *web) work(t *webTurn) {
 }
 
 // down reports whether no connection to a host can be made now. Some hosts come and go, and among them the one that others lead to.
-func (w *web) down(h crawler.Host) bool {
+func (w *web) down(h weburl.Host) bool {
 	var n int
 	if fmt.Sscanf(string(h), "h%d.test", &n); w.calm || n%5 != 2 && h != "hub.test" {
 		return false
@@ -312,7 +313,7 @@ func (w *web) drop(t *webTurn) {
 }
 
 // robots is a host's robots.txt: rules, those of another host, or one that cannot be reached at first.
-func (w *web) robots(h crawler.Host) crawler.RobotsFile {
+func (w *web) robots(h weburl.Host) crawler.RobotsFile {
 	w.asks["robots "+string(h)]++
 	var n int
 	fmt.Sscanf(string(h), "h%d.test", &n)
@@ -341,7 +342,7 @@ func (w *web) robots(h crawler.Host) crawler.RobotsFile {
 }
 
 // page is what a URL answers, with its links: pages of the host form a tree, and each leads to the next host.
-func (w *web) page(u crawler.URL) (crawler.Result, []crawler.Link) {
+func (w *web) page(u weburl.URL) (crawler.Result, []crawler.Link) {
 	var h, p int
 	fmt.Sscanf(u.String(), "http://h%d.test/%d", &h, &p)
 	w.tries[u.String()]++
@@ -454,7 +455,7 @@ func (w *web) finish() {
 
 // check looks at what is there at the end.
 func (w *web) check() {
-	gone := map[crawler.Host]bool{} // given up without one answer
+	gone := map[weburl.Host]bool{} // given up without one answer
 	for name, h := range w.led.hosts {
 		if gone[name] = h.GivenUp != ""; gone[name] && h.Answered != 0 {
 			w.wrong = append(w.wrong, fmt.Sprintf("%s is given up, and had answered", name))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Limits of one step of the work on the whole ledger, so that asks and signals are heard between two.
@@ -112,7 +113,7 @@ func (st *step) retries(row *crawler.Row, why crawler.Reason) bool {
 // workWord says for people what is done to the whole ledger and how far it is, "" for nothing. Keys are hashes, so their
 // first bytes tell the share.
 func (s *state) workWord() string {
-	share := func(h crawler.HostKey) int { return int(uint64(h) >> 32 * 100 >> 32) }
+	share := func(h weburl.HostKey) int { return int(uint64(h) >> 32 * 100 >> 32) }
 	switch {
 	case s.work.Recount != nil:
 		return fmt.Sprintf("the hosts are counted under the changed limits, %d %% so far", share(s.work.Recount.From))

@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
-	"trawl/crawler"
+	"trawl/internal/coding"
 )
 
 const (
@@ -40,7 +40,7 @@ func (d *bodyDecoder) Close() {
 // codings lists the content codings of a Content-Encoding value that can be undone, in the order in which they
 // were applied, as the fetcher reads them.
 func codings(value string) []string {
-	list, _ := crawler.ContentCodings([]string{value})
+	list, _ := coding.All([]string{value})
 	return list
 }
 
@@ -65,14 +65,14 @@ func decodeBody(body io.Reader, list []string, ended func() error) (*bodyDecoder
 
 func (d *bodyDecoder) wrap(name string) (err error) {
 	in := bufio.NewReader(d.Reader)
-	head, short := in.Peek(crawler.CodingLook)
+	head, short := in.Peek(coding.CodingLook)
 	d.Reader = in
-	if !crawler.CodingHolds(name, head, short == io.EOF) {
+	if !coding.Holds(name, head, short == io.EOF) {
 		return nil
 	}
 	switch name {
 	case "gzip":
-		g := new(crawler.Gunzip)
+		g := new(coding.Gunzip)
 		g.Reset(in)
 		d.Reader = g
 	case "br":
@@ -85,7 +85,7 @@ func (d *bodyDecoder) wrap(name string) (err error) {
 			d.Reader, d.closers = z, append(d.closers, z.Close)
 		}
 	case "deflate":
-		if crawler.IsZlib(head) {
+		if coding.IsZlib(head) {
 			d.Reader, err = zlib.NewReader(in)
 		} else {
 			d.Reader = flate.NewReader(in)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Bodies puts bodies that have arrived under the names that the ledger gave. Whatever it does may be done again after a
@@ -46,7 +47,7 @@ func (b *Bodies) Close() error { return b.root.Close() }
 // Place puts the body of a URL under its name, relative to the crawl directory, and replaces what has the name. Its
 // error is crawler.ErrNoBody where neither the body nor a file with its bytes is there, a [crawler.NameRefused] where the
 // file system does not take the name, and any other is the disk's. The name is durable after Sync.
-func (b *Bodies) Place(ctx context.Context, u crawler.URL, digest crawler.Digest, size int64, to string) error {
+func (b *Bodies) Place(ctx context.Context, u weburl.URL, digest crawler.Digest, size int64, to string) error {
 	if err := checkFileName(to); err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (b *Bodies) Sync() error {
 }
 
 // Sweep removes bodies that no row waits for: of fetches that were repeated, or whose turn was lost.
-func (b *Bodies) Sweep(waits func(crawler.URLKey) (bool, error)) error {
+func (b *Bodies) Sweep(waits func(weburl.URLKey) (bool, error)) error {
 	entries, err := fs.ReadDir(b.root.FS(), bodiesDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/disktest"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -33,7 +34,7 @@ func withBody(t testing.TB, url, body string) (string, *Bodies) {
 
 func place(t testing.TB, b *Bodies, url, body, to string) error {
 	t.Helper()
-	return b.Place(t.Context(), crawler.MustParse(url), storagetest.Digest(body), int64(len(body)), to)
+	return b.Place(t.Context(), weburl.MustParse(url), storagetest.Digest(body), int64(len(body)), to)
 }
 
 func TestABodyGetsItsNamesAndAgainAfterACrash(t *testing.T) {
@@ -129,8 +130,8 @@ func TestBodiesThatNoRowWaitsForAreSwept(t *testing.T) {
 	f := openFileArchive(t, dir)
 	storagetest.Put(t, f, storagetest.Exchange("http://h/b", "waited for"))
 	storagetest.Sync(t, f)
-	waits := crawler.MustParse("http://h/b").Key()
-	if err := b.Sweep(func(k crawler.URLKey) (bool, error) { return k == waits, nil }); err != nil {
+	waits := weburl.MustParse("http://h/b").Key()
+	if err := b.Sweep(func(k weburl.URLKey) (bool, error) { return k == waits, nil }); err != nil {
 		t.Fatal(err)
 	}
 	disktest.WantTree(t, dir, map[string]string{bodyAt("http://h/b", "waited for"): "waited for"})

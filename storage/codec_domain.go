@@ -1,6 +1,9 @@
 package storage
 
-import "trawl/crawler"
+import (
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
+)
 
 // Fields of a domain.
 const (
@@ -9,7 +12,7 @@ const (
 	domainLogin  // list
 )
 
-func encodeDomain(buf []byte, s *crawler.DomainState) []byte {
+func encodeDomain(buf []byte, s *session.DomainState) []byte {
 	e := encoder{}
 	e.begin(buf)
 	e.text(domainName, s.Domain)
@@ -22,9 +25,9 @@ func encodeDomain(buf []byte, s *crawler.DomainState) []byte {
 	return e.b
 }
 
-func decodeDomain(value []byte) (crawler.DomainState, error) {
+func decodeDomain(value []byte) (session.DomainState, error) {
 	d := newDecoder(value)
-	var s crawler.DomainState
+	var s session.DomainState
 	for d.next() {
 		switch d.num {
 		case domainName:
@@ -58,7 +61,7 @@ const (
 	cookieSet
 )
 
-func encodeCookie(buf []byte, c *crawler.KeptCookie) []byte {
+func encodeCookie(buf []byte, c *session.KeptCookie) []byte {
 	e := encoder{}
 	e.begin(buf)
 	e.text(cookieName, c.Name)
@@ -74,9 +77,9 @@ func encodeCookie(buf []byte, c *crawler.KeptCookie) []byte {
 	return e.b
 }
 
-func decodeCookie(value []byte) (crawler.KeptCookie, error) {
+func decodeCookie(value []byte) (session.KeptCookie, error) {
 	d := newDecoder(value)
-	var c crawler.KeptCookie
+	var c session.KeptCookie
 	for d.next() {
 		switch d.num {
 		case cookieName:
@@ -94,7 +97,7 @@ func decodeCookie(value []byte) (crawler.KeptCookie, error) {
 		case cookieHTTPOnly:
 			c.HTTPOnly = d.bool()
 		case cookieBy:
-			c.By = crawler.Host(d.text())
+			c.By = weburl.Host(d.text())
 		case cookieExpires:
 			c.Expires = d.time()
 		case cookieSet:
@@ -111,7 +114,7 @@ const (
 	loginCredentials
 )
 
-func encodeLogin(buf []byte, l *crawler.Login) []byte {
+func encodeLogin(buf []byte, l *session.Login) []byte {
 	e := encoder{}
 	e.begin(buf)
 	e.text(loginHost, string(l.Host))
@@ -120,13 +123,13 @@ func encodeLogin(buf []byte, l *crawler.Login) []byte {
 	return e.b
 }
 
-func decodeLogin(value []byte) (crawler.Login, error) {
+func decodeLogin(value []byte) (session.Login, error) {
 	d := newDecoder(value)
-	var l crawler.Login
+	var l session.Login
 	for d.next() {
 		switch d.num {
 		case loginHost:
-			l.Host = crawler.Host(d.text())
+			l.Host = weburl.Host(d.text())
 		case loginScheme:
 			l.Scheme = d.text()
 		case loginCredentials:

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // Fields of a host.
@@ -97,7 +99,7 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 	for d.next() {
 		switch d.num {
 		case hostName:
-			h.Host = crawler.Host(d.text())
+			h.Host = weburl.Host(d.text())
 		case hostNext:
 			h.Next = d.time()
 		case hostAsked:
@@ -143,7 +145,7 @@ func decodeHost(value []byte) (crawler.HostState, error) {
 		case hostErrandsLast:
 			h.ErrandsLast = d.bool()
 		case hostSeeds:
-			h.Seeds = crawler.Schemes(d.below(1 << 8))
+			h.Seeds = session.Schemes(d.below(1 << 8))
 		case hostCredentialsHTTP:
 			h.Credentials.HTTP = d.text()
 		case hostCredentialsHTTPS:
@@ -250,7 +252,7 @@ func decodeTurn(value []byte) (crawler.TurnState, error) {
 		case turnID:
 			d.id(t.ID[:])
 		case turnHost:
-			t.Host = crawler.Host(d.text())
+			t.Host = weburl.Host(d.text())
 		case turnURLs:
 			t.URLs = d.hashes()
 		case turnErrand:

@@ -1,6 +1,9 @@
 package storage
 
-import "trawl/crawler"
+import (
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
 
 // Fields of an errand.
 const (
@@ -26,7 +29,7 @@ func decodeHop(value []byte) (crawler.RobotsHop, error) {
 	for d.next() {
 		switch d.num {
 		case hopFor:
-			h.For = crawler.Host(d.text())
+			h.For = weburl.Host(d.text())
 		case hopScheme:
 			h.Scheme = d.text()
 		case hopURL:

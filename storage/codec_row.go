@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // outcomes is how many outcomes there are.
@@ -225,12 +226,12 @@ func decodeResult(d *decoder, r *crawler.Result) {
 }
 
 // url reads a URL, as it was canonical when it was stored.
-func (d *decoder) url() crawler.URL {
+func (d *decoder) url() weburl.URL {
 	s := d.text()
 	if s == "" {
-		return crawler.URL{}
+		return weburl.URL{}
 	}
-	u, err := crawler.StoredURL(s)
+	u, err := weburl.Stored(s)
 	if err != nil {
 		d.fail(errURL)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -39,8 +41,8 @@ var records = map[string]struct {
 		func(b []byte) (any, error) { r, err := decodeRobots(b); return &r, err },
 	},
 	"domain": {
-		func() any { return new(crawler.DomainState) },
-		func(v any) []byte { return encodeDomain(nil, v.(*crawler.DomainState)) },
+		func() any { return new(session.DomainState) },
+		func(v any) []byte { return encodeDomain(nil, v.(*session.DomainState)) },
 		func(b []byte) (any, error) { d, err := decodeDomain(b); return &d, err },
 	},
 	"errand": {
@@ -50,7 +52,7 @@ var records = map[string]struct {
 	},
 }
 
-var exportURL = cmp.Comparer(func(a, b crawler.URL) bool { return a == b })
+var exportURL = cmp.Comparer(func(a, b weburl.URL) bool { return a == b })
 
 // asStored empties what is not part of a record, but read from others.
 func asStored(v any) {
@@ -82,7 +84,7 @@ func TestZeroFieldsStayZero(t *testing.T) {
 	for name, r := range records {
 		want := r.empty()
 		if row, ok := want.(*crawler.Row); ok {
-			row.URL = crawler.MustParse("http://a.example/")
+			row.URL = weburl.MustParse("http://a.example/")
 		}
 		got, err := r.decode(r.encode(want))
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/disktest"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -30,7 +31,7 @@ func openDepot(t testing.TB, dir string) *Depot {
 const warcName1 = "archive/f1-20260102030405-00001.warc.gz"
 
 // fileName1 is a body's; the depot looks at what is announced, not at the digest in it.
-var fileName1 = crawler.BodyName(crawler.MustParse("http://h/a/b.html"), storagetest.Digest("x"))
+var fileName1 = crawler.BodyName(weburl.MustParse("http://h/a/b.html"), storagetest.Digest("x"))
 
 // upload sends content from where the depot stands, in pieces.
 func upload(ctx context.Context, d *Depot, name, content string, piece int) error {
@@ -194,11 +195,11 @@ func TestManyDeliverAtOnce(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := range 10 {
-				own := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://h/%d/%d", g, i)), storagetest.Digest("own"))
+				own := crawler.BodyName(weburl.MustParse(fmt.Sprintf("http://h/%d/%d", g, i)), storagetest.Digest("own"))
 				if err := deliver(t.Context(), d, own, own); err != nil {
 					t.Error(err)
 				}
-				shared := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared")) // the same by all: they take turns
+				shared := crawler.BodyName(weburl.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared")) // the same by all: they take turns
 				err := deliver(t.Context(), d, shared, shared)
 				if err != nil && !errors.Is(err, ErrOffset) && !errors.Is(err, ErrTaken) {
 					t.Error(err)
@@ -208,7 +209,7 @@ func TestManyDeliverAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	for i := range 10 {
-		shared := crawler.BodyName(crawler.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared"))
+		shared := crawler.BodyName(weburl.MustParse(fmt.Sprintf("http://shared/%d", i)), storagetest.Digest("shared"))
 		if err := deliver(t.Context(), d, shared, shared); err != nil {
 			t.Error(err)
 		}

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // RowFilter chooses rows of an export. A row must meet every condition that is set; the zero value takes all.
 type RowFilter struct {
 	Outcomes []crawler.Outcome // one of these, as [Ledger.All] tells them; empty = any
-	Hosts    []crawler.Host    // on one of these; empty = any. [Ledger.RowsOf] spares the reading of others
+	Hosts    []weburl.Host     // on one of these; empty = any. [Ledger.RowsOf] spares the reading of others
 	Since    time.Time         // newest fetch began then or later, which leaves out what was never fetched; zero = any
 }
 
@@ -33,7 +34,7 @@ func (f RowFilter) Rows(rows iter.Seq2[*crawler.Row, error]) iter.Seq2[*crawler.
 	}
 }
 
-func (f RowFilter) meets(r *crawler.Row, hosts map[crawler.Host]bool) bool {
+func (f RowFilter) meets(r *crawler.Row, hosts map[weburl.Host]bool) bool {
 	switch {
 	case len(f.Outcomes) > 0 && !slices.Contains(f.Outcomes, r.Outcome):
 		return false
@@ -43,8 +44,8 @@ func (f RowFilter) meets(r *crawler.Row, hosts map[crawler.Host]bool) bool {
 	return len(hosts) == 0 || hosts[r.URL.Host()]
 }
 
-func hostSet(hosts []crawler.Host) map[crawler.Host]bool {
-	set := make(map[crawler.Host]bool, len(hosts))
+func hostSet(hosts []weburl.Host) map[weburl.Host]bool {
+	set := make(map[weburl.Host]bool, len(hosts))
 	for _, h := range hosts {
 		set[h] = true
 	}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestAFilterChoosesRows(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	row := func(url string, o crawler.Outcome, fetched time.Time) *crawler.Row {
-		return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: o, FetchedAt: fetched}}
+		return &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(url), Outcome: o, FetchedAt: fetched}}
 	}
 	rows := []*crawler.Row{
 		row("https://a.example/early", crawler.Fetched, noon.Add(-time.Nanosecond)),
@@ -28,12 +29,12 @@ func TestAFilterChoosesRows(t *testing.T) {
 		"nothing is asked for":           {RowFilter{}, []int{0, 1, 2, 3, 4}},
 		"one outcome":                    {RowFilter{Outcomes: []crawler.Outcome{crawler.Failed}}, []int{2, 3}},
 		"two outcomes, waiting is one":   {RowFilter{Outcomes: []crawler.Outcome{crawler.Waiting, crawler.Fetched}}, []int{0, 1, 4}},
-		"a host, which has no port":      {RowFilter{Hosts: []crawler.Host{"a.example"}}, []int{0, 1}},
-		"two hosts, one with a port":     {RowFilter{Hosts: []crawler.Host{"a.example:8443", "b.example"}}, []int{2, 3, 4}},
+		"a host, which has no port":      {RowFilter{Hosts: []weburl.Host{"a.example"}}, []int{0, 1}},
+		"two hosts, one with a port":     {RowFilter{Hosts: []weburl.Host{"a.example:8443", "b.example"}}, []int{2, 3, 4}},
 		"since a time, which counts":     {RowFilter{Since: noon}, []int{1, 2, 3}},
 		"since before everything":        {RowFilter{Since: time.Unix(0, 0)}, []int{0, 1, 2, 3}},
-		"all three":                      {RowFilter{Outcomes: []crawler.Outcome{crawler.Failed}, Hosts: []crawler.Host{"b.example"}, Since: noon}, []int{3}},
-		"a host that is not there":       {RowFilter{Hosts: []crawler.Host{"c.example"}}, nil},
+		"all three":                      {RowFilter{Outcomes: []crawler.Outcome{crawler.Failed}, Hosts: []weburl.Host{"b.example"}, Since: noon}, []int{3}},
+		"a host that is not there":       {RowFilter{Hosts: []weburl.Host{"c.example"}}, nil},
 		"an outcome that no row has now": {RowFilter{Outcomes: []crawler.Outcome{crawler.Leased}}, nil},
 	} {
 		var got []int
@@ -52,7 +53,7 @@ func TestAFilterChoosesRows(t *testing.T) {
 func TestAFilterPassesErrorsOn(t *testing.T) {
 	broken := errors.New("broken")
 	var got []error
-	for r, err := range (RowFilter{Hosts: []crawler.Host{"c.example"}}).Rows(failing(bareRow(), broken)) {
+	for r, err := range (RowFilter{Hosts: []weburl.Host{"c.example"}}).Rows(failing(bareRow(), broken)) {
 		if r != nil {
 			t.Errorf("a row of %s", r.URL)
 		}

@@ -17,15 +17,16 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // fullRow has a value in every column.
 func fullRow() *crawler.Row {
 	return &crawler.Row{
 		Result: crawler.Result{
-			URL: crawler.MustParse("https://example.com:8443/a?b=c"), Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus,
+			URL: weburl.MustParse("https://example.com:8443/a?b=c"), Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus,
 			Status: 404, ContentType: "text/html; charset=utf-8", Bytes: 1234, Digest: crawler.Digest{0xab, 31: 0xcd}, Truncated: true,
-			Title: `A "title", with <marks>`, RedirectTo: crawler.MustParse("https://example.com/next"), Links: 7,
+			Title: `A "title", with <marks>`, RedirectTo: weburl.MustParse("https://example.com/next"), Links: 7,
 			FetchedAt: time.Date(2026, 3, 1, 12, 30, 45, 678_900_000, time.FixedZone("CET", 3600)), Duration: 1500*time.Millisecond + 900,
 			IP: "93.184.216.34", Archive: crawler.Locator{File: "archive/f1-0001.warc.gz", Offset: 0, Length: 999},
 			ETag: `"abc"`, LastModified: "Sun, 01 Mar 2026 11:00:00 GMT", Detail: "404 Not Found",
@@ -36,7 +37,7 @@ func fullRow() *crawler.Row {
 }
 
 func bareRow() *crawler.Row {
-	return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("http://example.com/")}, Seed: "http://example.com/", FirstSeen: time.Unix(0, 0)}
+	return &crawler.Row{Result: crawler.Result{URL: weburl.MustParse("http://example.com/")}, Seed: "http://example.com/", FirstSeen: time.Unix(0, 0)}
 }
 
 func rowsOf(rows ...*crawler.Row) iter.Seq2[*crawler.Row, error] {

@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/disktest"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -28,7 +29,7 @@ func openFileArchive(t testing.TB, dir string) *Files {
 
 // bodyAt is where the body of a URL lies until it gets its name.
 func bodyAt(url, body string) string {
-	return crawler.BodyName(crawler.MustParse(url), storagetest.Digest(body))
+	return crawler.BodyName(weburl.MustParse(url), storagetest.Digest(body))
 }
 
 func TestABodyIsSeenAfterSyncUnderItsURLAndContent(t *testing.T) {

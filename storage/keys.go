@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Every key begins with two bytes of partition, then a byte of kind. Partitions 0 to 255 hold hosts (the
@@ -105,16 +106,16 @@ func appendPartition(b []byte, partition uint16, k kind) []byte {
 	return append(binary.BigEndian.AppendUint16(b, partition), byte(k))
 }
 
-func appendHost(b []byte, k kind, h crawler.HostKey) []byte {
+func appendHost(b []byte, k kind, h weburl.HostKey) []byte {
 	b = appendPartition(b, uint16(h.Partition()), k)
 	return binary.BigEndian.AppendUint64(b, uint64(h))
 }
 
-func appendRow(b []byte, k crawler.URLKey) []byte {
+func appendRow(b []byte, k weburl.URLKey) []byte {
 	return binary.BigEndian.AppendUint64(appendHost(b, kindRow, k.Host), k.URL)
 }
 
-func appendDue(b []byte, h crawler.HostKey, due time.Time) []byte {
+func appendDue(b []byte, h weburl.HostKey, due time.Time) []byte {
 	b = appendPartition(b, uint16(h.Partition()), kindDue)
 	b = binary.BigEndian.AppendUint64(b, orderOf(due))
 	return binary.BigEndian.AppendUint64(b, uint64(h))
@@ -128,17 +129,17 @@ func appendDueValue(b []byte, h *crawler.HostState, due time.Time) []byte {
 }
 
 // dueValueOf reads the value of a due entry. One without a rank has the least.
-func dueValueOf(value []byte) (h crawler.Host, rank crawler.Rank) {
+func dueValueOf(value []byte) (h weburl.Host, rank crawler.Rank) {
 	name, rest, _ := bytes.Cut(value, []byte{0})
 	rank.Lag = crawler.NoLag
 	if len(rest) == 4 {
 		rank.Depth, rank.Lag = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
 	}
-	return crawler.Host(name), rank
+	return weburl.Host(name), rank
 }
 
 // appendQueue is the key of a waiting row's queue entry.
-func appendQueue(b []byte, k crawler.URLKey, r *crawler.Row) []byte {
+func appendQueue(b []byte, k weburl.URLKey, r *crawler.Row) []byte {
 	b = appendHost(b, kindQueue, k.Host)
 	if r.Retrying() {
 		b = append(b, classRetry)
@@ -151,7 +152,7 @@ func appendQueue(b []byte, k crawler.URLKey, r *crawler.Row) []byte {
 	return binary.BigEndian.AppendUint64(b, k.URL)
 }
 
-func appendRobots(b []byte, h crawler.HostKey, scheme string) []byte {
+func appendRobots(b []byte, h weburl.HostKey, scheme string) []byte {
 	return append(appendHost(b, kindRobots, h), scheme...)
 }
 
@@ -162,11 +163,11 @@ func appendErrand(b []byte, hop *crawler.RobotsHop) []byte {
 }
 
 // appendErrands is what the keys of all errands begin with that wait for a URL.
-func appendErrands(b []byte, k crawler.URLKey) []byte {
+func appendErrands(b []byte, k weburl.URLKey) []byte {
 	return binary.BigEndian.AppendUint64(appendHost(b, kindErrand, k.Host), k.URL)
 }
 
-func appendAnswer(b []byte, k crawler.URLKey, handing bool) []byte {
+func appendAnswer(b []byte, k weburl.URLKey, handing bool) []byte {
 	class := byte(1)
 	if handing {
 		class = 0
@@ -189,19 +190,19 @@ func appendOwed(b []byte, number uint64) []byte {
 func depthKey(depth int) uint16 { return uint16(min(max(depth, 0), maxDepthKey)) }
 
 // hostOf reads the host hash of a key of any kind but due.
-func hostOf(key []byte) crawler.HostKey {
+func hostOf(key []byte) weburl.HostKey {
 	if len(key) < hostBytes {
 		return 0
 	}
-	return crawler.HostKey(binary.BigEndian.Uint64(key[prefixBytes:]))
+	return weburl.HostKey(binary.BigEndian.Uint64(key[prefixBytes:]))
 }
 
 // rowKeyOf reads the key of a row.
-func rowKeyOf(key []byte) (crawler.URLKey, bool) {
+func rowKeyOf(key []byte) (weburl.URLKey, bool) {
 	if len(key) != rowBytes {
-		return crawler.URLKey{}, false
+		return weburl.URLKey{}, false
 	}
-	return crawler.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}, true
+	return weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}, true
 }
 
 // queueEntry is what the key of a queue entry says.
@@ -209,7 +210,7 @@ type queueEntry struct {
 	class   byte
 	retryAt uint64 // order, see orderOf
 	depth   uint16
-	url     crawler.URLKey
+	url     weburl.URLKey
 }
 
 func queueEntryOf(key []byte) (e queueEntry, ok bool) {
@@ -224,16 +225,16 @@ func queueEntryOf(key []byte) (e queueEntry, ok bool) {
 		return e, false
 	}
 	e.depth = binary.BigEndian.Uint16(rest)
-	e.url = crawler.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(rest[2+8:])}
+	e.url = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(rest[2+8:])}
 	return e, true
 }
 
 // dueEntryOf reads the key of a due entry.
-func dueEntryOf(key []byte) (due uint64, h crawler.HostKey, ok bool) {
+func dueEntryOf(key []byte) (due uint64, h weburl.HostKey, ok bool) {
 	if len(key) != dueBytes {
 		return 0, 0, false
 	}
-	return binary.BigEndian.Uint64(key[prefixBytes:]), crawler.HostKey(binary.BigEndian.Uint64(key[prefixBytes+8:])), true
+	return binary.BigEndian.Uint64(key[prefixBytes:]), weburl.HostKey(binary.BigEndian.Uint64(key[prefixBytes+8:])), true
 }
 
 // prefixEnd is the first key after all that begin with prefix.

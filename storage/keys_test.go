@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestKeysOfTheQueueSortAsTheRowsAreToBeAskedFor(t *testing.T) {
-	u := crawler.MustParse("http://a.example/")
+	u := weburl.MustParse("http://a.example/")
 	at := time.Unix(1_700_000_000, 0)
 	row := func(retry time.Time, depth int, sequence uint64) *crawler.Row {
 		return &crawler.Row{Result: crawler.Result{URL: u}, RetryAt: retry, Depth: depth, Sequence: sequence}
@@ -54,7 +55,7 @@ func TestTimesInKeysKeepTheirOrderAndValue(t *testing.T) {
 }
 
 func TestEveryKeyOfAHostLiesInItsPartition(t *testing.T) {
-	u := crawler.MustParse("http://some.example/page")
+	u := weburl.MustParse("http://some.example/page")
 	k := u.Key()
 	row := &crawler.Row{Result: crawler.Result{URL: u}}
 	hop := crawler.RobotsHop{For: "other.example", Scheme: "https", URL: u}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -47,7 +48,7 @@ func BenchmarkSettle(b *testing.B) {
 		c.Rows = append(c.Rows, crawler.RowChange{Old: old, New: storagetest.Settled(old)})
 	}
 	for i := range 50 {
-		h := &crawler.HostState{Host: crawler.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h := &crawler.HostState{Host: weburl.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
 		h.Counts[crawler.Waiting] = 100
 		c.Hosts = append(c.Hosts, crawler.HostChange{Old: h, New: h})
 	}
@@ -67,14 +68,14 @@ func BenchmarkRows(b *testing.B) {
 	looked := 0
 	for b.Loop() {
 		b.StopTimer()
-		keys := make([]crawler.URLKey, 10_000)
+		keys := make([]weburl.URLKey, 10_000)
 		for i := range keys {
 			keys[i] = storagetest.Row(rng.IntN(benchRows)).Key()
 			if rng.IntN(10) >= 6 {
 				keys[i].URL = rng.Uint64()
 			}
 		}
-		slices.SortFunc(keys, crawler.URLKey.Compare)
+		slices.SortFunc(keys, weburl.URLKey.Compare)
 		b.StartTimer()
 		if _, err := l.Rows(keys); err != nil {
 			b.Fatal(err)
@@ -90,7 +91,7 @@ func BenchmarkDue(b *testing.B) {
 	l := benchLoad(b, 1)
 	var c crawler.Changes
 	for i := range 50_000 {
-		h := &crawler.HostState{Host: crawler.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h := &crawler.HostState{Host: weburl.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
 		h.Counts[crawler.Waiting] = 1
 		c.Hosts = append(c.Hosts, crawler.HostChange{New: h})
 	}

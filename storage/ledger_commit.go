@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
@@ -203,7 +204,7 @@ func (w *changeWriter) host(old, new *crawler.HostState) {
 	}
 }
 
-func (w *changeWriter) domain(d *crawler.DomainState) {
+func (w *changeWriter) domain(d *session.DomainState) {
 	key := appendHost(w.key[:0], kindDomain, d.Key())
 	if d.Empty() {
 		w.delete(key)

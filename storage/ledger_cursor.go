@@ -6,7 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // cursor walks the records of one kind over all partitions, in key order, which is the order of hosts (but
@@ -58,7 +58,7 @@ func (c *cursor) settle(ok bool) bool {
 		}
 		partition, k := binary.BigEndian.Uint16(key), kind(key[2])
 		switch {
-		case partition >= crawler.Partitions:
+		case partition >= weburl.Partitions:
 			return false
 		case k == c.kind:
 			return true
@@ -72,7 +72,7 @@ func (c *cursor) settle(ok bool) bool {
 
 // at moves to the first record of a host and reports whether there is one. Hosts must be asked for in
 // order.
-func (c *cursor) at(h crawler.HostKey) bool {
+func (c *cursor) at(h weburl.HostKey) bool {
 	if !c.begun {
 		c.next()
 	}
@@ -83,7 +83,7 @@ func (c *cursor) at(h crawler.HostKey) bool {
 }
 
 // host is the host of the record, for every kind but due.
-func (c *cursor) host() crawler.HostKey { return hostOf(c.it.Key()) }
+func (c *cursor) host() weburl.HostKey { return hostOf(c.it.Key()) }
 
 func (c *cursor) err() error {
 	if err := c.it.Error(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // errEnough ends a scan that has what it wants.
@@ -11,7 +12,7 @@ var errEnough = errors.New("enough")
 
 // Errands reads the errands that wait at a host, one for each of up to n URLs, in key order; those whose answer
 // is being handed on are left out.
-func (l *Ledger) Errands(h crawler.Host, n int) (hops []crawler.RobotsHop, err error) {
+func (l *Ledger) Errands(h weburl.Host, n int) (hops []crawler.RobotsHop, err error) {
 	it, err := l.iter(l.db, appendHost(nil, kindErrand, h.Key()))
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func (l *Ledger) Errands(h crawler.Host, n int) (hops []crawler.RobotsHop, err e
 
 // Waiters reads up to n errands that wait for the URL, in key order. Two URLs of a host may have one hash: whoever must be sure
 // compares the URL.
-func (l *Ledger) Waiters(u crawler.URL, n int) (hops []crawler.RobotsHop, err error) {
+func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err error) {
 	if n <= 0 {
 		return nil, nil
 	}
@@ -69,7 +70,7 @@ func (l *Ledger) Waits(hop crawler.RobotsHop) (bool, error) {
 
 // Answer reads the answer for a URL, false when there is none. Two URLs of a host may have one hash: whoever must be sure
 // compares the URL.
-func (l *Ledger) Answer(u crawler.URL) (a crawler.HopAnswer, found bool, err error) {
+func (l *Ledger) Answer(u weburl.URL) (a crawler.HopAnswer, found bool, err error) {
 	for _, handing := range []bool{true, false} {
 		key := appendAnswer(nil, u.Key(), handing)
 		value, found, err := l.get(l.db, key)
@@ -87,7 +88,7 @@ func (l *Ledger) Answer(u crawler.URL) (a crawler.HopAnswer, found bool, err err
 }
 
 // Handing reads up to n answers of a host that are being handed on, in key order.
-func (l *Ledger) Handing(h crawler.Host, n int) (answers []crawler.HopAnswer, err error) {
+func (l *Ledger) Handing(h weburl.Host, n int) (answers []crawler.HopAnswer, err error) {
 	if n <= 0 {
 		return nil, nil
 	}

@@ -7,17 +7,19 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 )
 
 // Facts reads what the ledger knows of one URL and its host, all as of one moment; what only a running job
 // knows is left for the caller (Now, State, WaitsFor). It may be called beside commits.
-func (l *Ledger) Facts(u crawler.URL) (crawler.Facts, error) {
+func (l *Ledger) Facts(u weburl.URL) (explain.Facts, error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	r := factsReader{l: l, snap: snap, s: stories{l: l}, f: crawler.Facts{URL: u}}
+	r := factsReader{l: l, snap: snap, s: stories{l: l}, f: explain.Facts{URL: u}}
 	for _, read := range []func() error{r.job, r.host, r.row, r.scope} {
 		if err := read(); err != nil {
-			return crawler.Facts{}, fmt.Errorf("read the facts of %s: %w", u, err)
+			return explain.Facts{}, fmt.Errorf("read the facts of %s: %w", u, err)
 		}
 	}
 	return r.f, l.failure()
@@ -27,7 +29,7 @@ type factsReader struct {
 	l    *Ledger
 	snap *pebble.Snapshot
 	s    stories // tells rows of this host as people see them
-	f    crawler.Facts
+	f    explain.Facts
 }
 
 func (r *factsReader) job() (err error) {
@@ -80,11 +82,11 @@ func (r *factsReader) row() error {
 		return err
 	}
 	for at := row; at.Via != ""; {
-		if len(r.f.Chain) == crawler.MaxChain {
+		if len(r.f.Chain) == explain.MaxChain {
 			r.f.Cut = true
 			break
 		}
-		via, err := crawler.ParseURL(at.Via)
+		via, err := weburl.Parse(at.Via)
 		if err != nil {
 			return r.l.damage("row of "+at.URL.String(), errors.New("its via is no URL"))
 		}
@@ -103,8 +105,8 @@ func (r *factsReader) row() error {
 }
 
 // find reads a row as it is stored, nil when there is none.
-func (r *factsReader) find(u crawler.URL) (*crawler.Row, error) {
-	rows, err := r.l.rows(r.snap, []crawler.URLKey{u.Key()})
+func (r *factsReader) find(u weburl.URL) (*crawler.Row, error) {
+	rows, err := r.l.rows(r.snap, []weburl.URLKey{u.Key()})
 	if err != nil || rows[0] == nil || rows[0].URL != u {
 		return nil, err
 	}

@@ -8,14 +8,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
 func TestFactsOfAURL(t *testing.T) {
 	p := plant(t)
-	facts := func(url string) crawler.Facts {
+	facts := func(url string) explain.Facts {
 		t.Helper()
-		f, err := p.Facts(crawler.MustParse(url))
+		f, err := p.Facts(weburl.MustParse(url))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,17 +43,17 @@ func TestFactsTellTheWayFromTheSeed(t *testing.T) {
 	job := crawler.NewJob(crawler.Crawl)
 	job.Scope = crawler.ScopePrefix
 	via := ""
-	for i := range crawler.MaxChain + 2 {
-		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("http://a.test/b/" + strings.Repeat("x", i))}, Via: via, Sequence: uint64(i + 1)}
+	for i := range explain.MaxChain + 2 {
+		r := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse("http://a.test/b/" + strings.Repeat("x", i))}, Via: via, Sequence: uint64(i + 1)}
 		via = r.URL.String()
 		storagetest.Commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}, State: &crawler.JobState{Job: job}, Scope: []crawler.ScopeSeed{"prefix a.test/b/", "prefix a.test/c/"}})
 	}
-	for n, want := range map[int]int{0: 0, 1: 1, crawler.MaxChain: crawler.MaxChain, crawler.MaxChain + 1: crawler.MaxChain} {
-		f, err := l.Facts(crawler.MustParse("http://a.test/b/" + strings.Repeat("x", n)))
+	for n, want := range map[int]int{0: 0, 1: 1, explain.MaxChain: explain.MaxChain, explain.MaxChain + 1: explain.MaxChain} {
+		f, err := l.Facts(weburl.MustParse("http://a.test/b/" + strings.Repeat("x", n)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(f.Chain) != want || f.Cut != (n > crawler.MaxChain) {
+		if len(f.Chain) != want || f.Cut != (n > explain.MaxChain) {
 			t.Errorf("%d pages from the seed: a chain of %d, cut %v", n, len(f.Chain), f.Cut)
 		}
 		if want > 0 && len(f.Chain[0].URL.String()) != len(f.URL.String())-1 {

@@ -12,12 +12,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // dueEntry is an entry of the order of due hosts, without the name.
 type dueEntry struct {
 	due  uint64 // order, see orderOf
-	host crawler.HostKey
+	host weburl.HostKey
 }
 
 func (e dueEntry) compare(o dueEntry) int {
@@ -32,8 +33,8 @@ const noneDue = math.MaxUint64
 // low, never too high.
 type dueFloors struct {
 	mu      sync.Mutex
-	at      [crawler.Partitions]uint64
-	version [crawler.Partitions]uint64 // counts the lowerings
+	at      [weburl.Partitions]uint64
+	version [weburl.Partitions]uint64 // counts the lowerings
 }
 
 // lower takes entries into account that were committed.
@@ -47,7 +48,7 @@ func (f *dueFloors) lower(put []dueEntry) {
 	}
 }
 
-func (f *dueFloors) read() (at, version [crawler.Partitions]uint64) {
+func (f *dueFloors) read() (at, version [weburl.Partitions]uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.at, f.version
@@ -70,7 +71,7 @@ func (l *Ledger) Due(n int) ([]crawler.DueHost, error) {
 		return nil, nil
 	}
 	floors, versions := l.due.read()
-	var order [crawler.Partitions]int
+	var order [weburl.Partitions]int
 	for p := range order {
 		order[p] = p
 	}
@@ -99,7 +100,7 @@ func (l *Ledger) dueOf(it *pebble.Iterator, p int, floor uint64, best *dueSelect
 	first = noneDue
 	var seek [dueBytes]byte
 	prefix := appendPartition(seek[:0], uint16(p), kindDue)
-	from := appendDue(make([]byte, 0, dueBytes), crawler.HostKey(p)<<56, timeOf(floor))
+	from := appendDue(make([]byte, 0, dueBytes), weburl.HostKey(p)<<56, timeOf(floor))
 	for ok := it.SeekGE(from); ok; ok = it.Next() {
 		key := it.Key()
 		if len(key) < prefixBytes || string(key[:prefixBytes]) != string(prefix) {
@@ -125,7 +126,7 @@ func (l *Ledger) dueOf(it *pebble.Iterator, p int, floor uint64, best *dueSelect
 type dueSelection struct {
 	n       int
 	entries []dueEntry
-	values  map[crawler.HostKey]crawler.DueHost // what their values say
+	values  map[weburl.HostKey]crawler.DueHost // what their values say
 }
 
 func (s *dueSelection) full() bool   { return len(s.entries) >= s.n }
@@ -133,7 +134,7 @@ func (s *dueSelection) last() uint64 { return s.entries[s.n-1].due }
 
 func (s *dueSelection) add(e dueEntry, value []byte) {
 	if s.values == nil {
-		s.values = make(map[crawler.HostKey]crawler.DueHost)
+		s.values = make(map[weburl.HostKey]crawler.DueHost)
 	}
 	s.entries = append(s.entries, e)
 	name, rank := dueValueOf(value)
@@ -167,13 +168,13 @@ func (s *dueSelection) sorted() []crawler.DueHost {
 func (l *Ledger) Hosts() iter.Seq2[crawler.HostState, error] { return l.HostsFrom(0) }
 
 // HostsFrom reads the hosts from a key on, as Hosts does.
-func (l *Ledger) HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+func (l *Ledger) HostsFrom(from weburl.HostKey) iter.Seq2[crawler.HostState, error] {
 	return l.hostsOf(l.db, from)
 }
 
 // RowsFrom reads the rows from a key on, as they are stored, in key order, as of the moment the reading begins. It ends
 // after an error.
-func (l *Ledger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
+func (l *Ledger) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 	return func(yield func(*crawler.Row, error) bool) {
 		c, err := l.cursor(l.db, kindRow)
 		if err != nil {
@@ -197,7 +198,7 @@ func (l *Ledger) RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error] {
 	}
 }
 
-func (l *Ledger) hostsOf(r pebble.Reader, from crawler.HostKey) iter.Seq2[crawler.HostState, error] {
+func (l *Ledger) hostsOf(r pebble.Reader, from weburl.HostKey) iter.Seq2[crawler.HostState, error] {
 	return func(yield func(crawler.HostState, error) bool) {
 		c, err := l.cursor(r, kindHost)
 		if err != nil {
@@ -223,7 +224,7 @@ func (l *Ledger) hostsOf(r pebble.Reader, from crawler.HostKey) iter.Seq2[crawle
 
 // Beyond counts a host's waiting rows deeper than depth, leased ones and retries included. A depth below 0
 // is no limit: nothing is beyond it. Depths over 65,535 count as 65,535.
-func (l *Ledger) Beyond(h crawler.Host, depth int) (int64, error) {
+func (l *Ledger) Beyond(h weburl.Host, depth int) (int64, error) {
 	if depth < 0 {
 		return 0, nil
 	}
@@ -256,7 +257,7 @@ func (l *Ledger) Beyond(h crawler.Host, depth int) (int64, error) {
 }
 
 // EachRobots calls visit for the robots file of each host and scheme, in the order of hosts, until it returns an error.
-func (l *Ledger) EachRobots(visit func(crawler.HostKey, crawler.HostRobots) error) error {
+func (l *Ledger) EachRobots(visit func(weburl.HostKey, crawler.HostRobots) error) error {
 	c, err := l.cursor(l.db, kindRobots)
 	if err != nil {
 		return err

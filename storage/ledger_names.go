@@ -10,16 +10,17 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Names of files: who has which, which further names a URL has, which lines wait for the end of redirects, and which
 // settled rows have not got their files yet.
 
-func appendURLKey(b []byte, k kind, u crawler.URLKey) []byte {
+func appendURLKey(b []byte, k kind, u weburl.URLKey) []byte {
 	return binary.BigEndian.AppendUint64(appendHost(b, k, u.Host), u.URL)
 }
 
-func appendAlias(b []byte, of crawler.URLKey, sequence uint64) []byte {
+func appendAlias(b []byte, of weburl.URLKey, sequence uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendURLKey(b, kindAlias, of), sequence)
 }
 
@@ -74,12 +75,12 @@ func (w *changeWriter) names(n *crawler.NameChanges) {
 }
 
 // NameHolder reads which URL has a name, by the name's key; the zero URL when it is free.
-func (l *Ledger) NameHolder(key string) (crawler.URL, error) {
+func (l *Ledger) NameHolder(key string) (weburl.URL, error) {
 	value, found, err := l.get(l.db, appendName(nil, key))
 	if err != nil || !found {
-		return crawler.URL{}, err
+		return weburl.URL{}, err
 	}
-	u, err := crawler.StoredURL(string(value))
+	u, err := weburl.Stored(string(value))
 	if err != nil {
 		return u, l.damage(fmt.Sprintf("name %q", key), err)
 	}
@@ -103,11 +104,11 @@ func enough(err error) error {
 }
 
 // Aliases reads up to n further names of a URL, in order, those after a sequence.
-func (l *Ledger) Aliases(of crawler.URLKey, after uint64, n int) ([]crawler.Alias, error) {
+func (l *Ledger) Aliases(of weburl.URLKey, after uint64, n int) ([]crawler.Alias, error) {
 	return l.aliases(l.db, of, after, n)
 }
 
-func (l *Ledger) aliases(r pebble.Reader, of crawler.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
+func (l *Ledger) aliases(r pebble.Reader, of weburl.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
 	it, err := l.iter(r, appendURLKey(nil, kindAlias, of))
 	if err != nil {
 		return nil, err
@@ -130,20 +131,20 @@ func (l *Ledger) aliasOf(key, value []byte) (a crawler.Alias, err error) {
 	if len(key) != rowBytes+8 || len(value) <= len(a.Want) {
 		return a, l.damage(fmt.Sprintf("alias %x", key), errors.New("is too short"))
 	}
-	a.Of = crawler.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	a.Of = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
 	a.Sequence = binary.BigEndian.Uint64(key[rowBytes:])
 	a.Name = string(value[copy(a.Want[:], value):])
 	return a, nil
 }
 
 // Awaiting reads up to n of the lines that wait for the body of a URL.
-func (l *Ledger) Awaiting(at crawler.URLKey, n int) (lines []crawler.URLKey, err error) {
+func (l *Ledger) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err error) {
 	err = l.scan(l.db, appendURLKey(nil, kindAwait, at), func(key, _ []byte) error {
 		if len(key) != rowBytes+16 {
 			return l.damage(fmt.Sprintf("await %x", key), errors.New("is too short"))
 		}
-		lines = append(lines, crawler.URLKey{
-			Host: crawler.HostKey(binary.BigEndian.Uint64(key[rowBytes:])), URL: binary.BigEndian.Uint64(key[rowBytes+8:]),
+		lines = append(lines, weburl.URLKey{
+			Host: weburl.HostKey(binary.BigEndian.Uint64(key[rowBytes:])), URL: binary.BigEndian.Uint64(key[rowBytes+8:]),
 		})
 		if len(lines) == n {
 			return errEnough
@@ -175,7 +176,7 @@ func (l *Ledger) Unplaced() iter.Seq2[crawler.Unplaced, error] {
 }
 
 // UnplacedVersion reads the version of a row's entry, false when there is none.
-func (l *Ledger) UnplacedVersion(k crawler.URLKey) (uint64, bool, error) {
+func (l *Ledger) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
 	key := appendURLKey(nil, kindUnplaced, k)
 	value, found, err := l.get(l.db, key)
 	if err != nil || !found {
@@ -189,7 +190,7 @@ func (l *Ledger) unplacedOf(key, value []byte) (u crawler.Unplaced, err error) {
 	if len(key) != rowBytes || len(value) != 8 {
 		return u, l.damage(fmt.Sprintf("unplaced %x", key), errors.New("is too short"))
 	}
-	u.Key = crawler.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	u.Key = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
 	u.Version = binary.BigEndian.Uint64(value)
 	return u, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // owed writes which rows whoever reads along has still to get, and removes those that were delivered.
@@ -58,7 +59,7 @@ func (l *Ledger) Owed(first, last uint64, n int) (rows []*crawler.Row, seen uint
 	}
 	defer it.Close()
 	seen = last
-	var keys []crawler.URLKey
+	var keys []weburl.URLKey
 	for ok := it.First(); ok; ok = it.Next() {
 		if len(keys) == n {
 			break
@@ -67,7 +68,7 @@ func (l *Ledger) Owed(first, last uint64, n int) (rows []*crawler.Row, seen uint
 		if len(v) != 16 {
 			return nil, 0, l.damage(fmt.Sprintf("owed row %x", it.Key()), errLength)
 		}
-		keys = append(keys, crawler.URLKey{Host: crawler.HostKey(binary.BigEndian.Uint64(v)), URL: binary.BigEndian.Uint64(v[8:])})
+		keys = append(keys, weburl.URLKey{Host: weburl.HostKey(binary.BigEndian.Uint64(v)), URL: binary.BigEndian.Uint64(v[8:])})
 		seen = owedNumber(it.Key())
 	}
 	if err := it.Error(); err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // Load reads what a scheduler needs at its start, with every turn in force, as of one moment.
@@ -93,11 +95,11 @@ func (l *Ledger) Opened(seed crawler.ScopeSeed) (bool, error) {
 
 // Host reads the host whose key this is, false when there is none. Of two names with the same hash the
 // ledger can hold one: whoever must be sure compares the Host of the answer.
-func (l *Ledger) Host(h crawler.Host) (crawler.HostState, bool, error) {
+func (l *Ledger) Host(h weburl.Host) (crawler.HostState, bool, error) {
 	return l.host(l.db, h.Key())
 }
 
-func (l *Ledger) host(r pebble.Reader, k crawler.HostKey) (s crawler.HostState, found bool, err error) {
+func (l *Ledger) host(r pebble.Reader, k weburl.HostKey) (s crawler.HostState, found bool, err error) {
 	value, found, err := l.get(r, appendHost(nil, kindHost, k))
 	if err != nil || !found {
 		return s, false, err
@@ -110,11 +112,11 @@ func (l *Ledger) host(r pebble.Reader, k crawler.HostKey) (s crawler.HostState, 
 
 // Rows reads rows by sorted keys; the answer has a nil for each that is unknown. Two URLs of a host may have one hash: whoever
 // must be sure compares the URL.
-func (l *Ledger) Rows(keys []crawler.URLKey) ([]*crawler.Row, error) { return l.rows(l.db, keys) }
+func (l *Ledger) Rows(keys []weburl.URLKey) ([]*crawler.Row, error) { return l.rows(l.db, keys) }
 
 // rows looks keys up with one iterator that only moves forward. UseL6Filters matters: without it every key
 // that is not there reads a block of the last level, which has nine tenths of the keys.
-func (l *Ledger) rows(r pebble.Reader, keys []crawler.URLKey) ([]*crawler.Row, error) {
+func (l *Ledger) rows(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, error) {
 	rows := make([]*crawler.Row, len(keys))
 	if len(keys) == 0 {
 		return rows, nil
@@ -144,7 +146,7 @@ func (l *Ledger) rows(r pebble.Reader, keys []crawler.URLKey) ([]*crawler.Row, e
 // are due, oldest first, then by depth (not beyond maxDepth, -1 = all) and order of admission. nextRetry
 // is when the earliest retry that is not due yet is due, zero when there is none. Rows that a turn has leased
 // are among them.
-func (l *Ledger) Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error) {
+func (l *Ledger) Queue(h weburl.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
 	it, err := l.iter(snap, appendHost(nil, kindQueue, h.Key()))
@@ -170,12 +172,12 @@ func (l *Ledger) Queue(h crawler.Host, now time.Time, maxDepth, n int) (rows []*
 // queueReader walks the queue of one host.
 type queueReader struct {
 	it       *pebble.Iterator
-	host     crawler.HostKey
+	host     weburl.HostKey
 	now      uint64
 	maxDepth uint16
 	n        int
 
-	urls []crawler.URLKey
+	urls []weburl.URLKey
 	next uint64 // earliest retry that is not due
 	bad  []byte // key that is none
 }
@@ -227,16 +229,16 @@ func (q *queueReader) entry() (queueEntry, bool) {
 }
 
 // rowsOf reads rows in the order given; all must be there.
-func (l *Ledger) rowsOf(r pebble.Reader, keys []crawler.URLKey) ([]*crawler.Row, error) {
+func (l *Ledger) rowsOf(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, error) {
 	sorted := slices.Clone(keys)
-	slices.SortFunc(sorted, crawler.URLKey.Compare)
+	slices.SortFunc(sorted, weburl.URLKey.Compare)
 	found, err := l.rows(r, sorted)
 	if err != nil {
 		return nil, err
 	}
 	rows := make([]*crawler.Row, len(keys))
 	for i, k := range keys {
-		j, _ := slices.BinarySearchFunc(sorted, k, crawler.URLKey.Compare)
+		j, _ := slices.BinarySearchFunc(sorted, k, weburl.URLKey.Compare)
 		if rows[i] = found[j]; rows[i] == nil {
 			return nil, l.damage(fmt.Sprintf("row %016x %016x", uint64(k.Host), k.URL), errors.New("it is queued and not there"))
 		}
@@ -245,7 +247,7 @@ func (l *Ledger) rowsOf(r pebble.Reader, keys []crawler.URLKey) ([]*crawler.Row,
 }
 
 // Robots reads the host's robots files, by scheme.
-func (l *Ledger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
+func (l *Ledger) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 	var files []crawler.HostRobots
 	err := l.scan(l.db, appendHost(nil, kindRobots, h.Key()), func(key, value []byte) error {
 		f, err := decodeRobots(value)
@@ -259,8 +261,8 @@ func (l *Ledger) Robots(h crawler.Host) ([]crawler.HostRobots, error) {
 }
 
 // Domain reads what is kept of a registrable domain, false when there is nothing.
-func (l *Ledger) Domain(name string) (d crawler.DomainState, found bool, err error) {
-	value, found, err := l.get(l.db, appendHost(nil, kindDomain, crawler.DomainKey(name)))
+func (l *Ledger) Domain(name string) (d session.DomainState, found bool, err error) {
+	value, found, err := l.get(l.db, appendHost(nil, kindDomain, session.DomainKey(name)))
 	if err != nil || !found {
 		return d, false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // renewEvery is the number of rows after which a reading gives up its iterators for new ones of the same
@@ -24,15 +25,15 @@ const renewEvery = 100_000
 func (l *Ledger) All() iter.Seq2[*crawler.Row, error] {
 	return l.read(func(s *stories, yield func(*crawler.Row) bool) error {
 		s.rows.next()
-		_, err := s.tellWhile(func(crawler.HostKey) bool { return true }, yield)
+		_, err := s.tellWhile(func(weburl.HostKey) bool { return true }, yield)
 		return err
 	})
 }
 
 // RowsOf reads the rows of some hosts as All does, in the same order, and none of the others on its way.
-func (l *Ledger) RowsOf(hosts ...crawler.Host) iter.Seq2[*crawler.Row, error] {
-	wanted := make(map[crawler.Host]bool, len(hosts))
-	keys := make([]crawler.HostKey, 0, len(hosts))
+func (l *Ledger) RowsOf(hosts ...weburl.Host) iter.Seq2[*crawler.Row, error] {
+	wanted := make(map[weburl.Host]bool, len(hosts))
+	keys := make([]weburl.HostKey, 0, len(hosts))
 	for _, h := range hosts {
 		wanted[h] = true
 		keys = append(keys, h.Key())
@@ -45,7 +46,7 @@ func (l *Ledger) RowsOf(hosts ...crawler.Host) iter.Seq2[*crawler.Row, error] {
 		}
 		for _, k := range keys {
 			s.moveTo(k, appendHost(nil, kindRow, k))
-			goOn, err := s.tellWhile(func(at crawler.HostKey) bool { return at == k }, tell)
+			goOn, err := s.tellWhile(func(at weburl.HostKey) bool { return at == k }, tell)
 			if !goOn || err != nil {
 				return err
 			}
@@ -72,10 +73,10 @@ func (l *Ledger) read(walk func(s *stories, yield func(*crawler.Row) bool) error
 }
 
 // Row reads one row as All does, false when u was never admitted.
-func (l *Ledger) Row(u crawler.URL) (*crawler.Row, bool, error) {
+func (l *Ledger) Row(u weburl.URL) (*crawler.Row, bool, error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	rows, err := l.rows(snap, []crawler.URLKey{u.Key()})
+	rows, err := l.rows(snap, []weburl.URLKey{u.Key()})
 	if err != nil || rows[0] == nil || rows[0].URL != u {
 		return nil, false, err
 	}
@@ -109,7 +110,7 @@ type stories struct {
 	state              crawler.JobState
 	full               bool // the job has its share of pages
 
-	key    crawler.HostKey // whose host and turn these are
+	key    weburl.HostKey // whose host and turn these are
 	begun  bool
 	host   crawler.HostState
 	leased []uint64 // URL hashes, sorted
@@ -141,7 +142,7 @@ func (s *stories) open() (err error) {
 }
 
 // moveTo sets the cursors on a row, or the first after it, and on its host.
-func (s *stories) moveTo(h crawler.HostKey, row []byte) {
+func (s *stories) moveTo(h weburl.HostKey, row []byte) {
 	s.rows.seek(row)
 	s.hosts.seek(appendHost(nil, kindHost, h))
 	s.turns.seek(appendHost(nil, kindTurn, h))
@@ -149,7 +150,7 @@ func (s *stories) moveTo(h crawler.HostKey, row []byte) {
 
 // tellWhile tells rows from the one that the cursor stands on, as long as their host is in. goOn is false
 // when yield said so.
-func (s *stories) tellWhile(in func(crawler.HostKey) bool, yield func(*crawler.Row) bool) (goOn bool, err error) {
+func (s *stories) tellWhile(in func(weburl.HostKey) bool, yield func(*crawler.Row) bool) (goOn bool, err error) {
 	for s.rows.live && in(s.rows.host()) {
 		r, err := s.row()
 		if err != nil || !yield(r) {
@@ -227,7 +228,7 @@ func (s *stories) row() (*crawler.Row, error) {
 }
 
 // turnTo reads host and turn of the next host. A row without a host is told as if its host were new.
-func (s *stories) turnTo(k crawler.HostKey) (err error) {
+func (s *stories) turnTo(k weburl.HostKey) (err error) {
 	s.key, s.begun, s.host, s.leased = k, true, crawler.HostState{}, nil
 	if s.hosts.at(k) {
 		if s.host, err = decodeHost(s.hosts.it.Value()); err != nil {
@@ -240,7 +241,7 @@ func (s *stories) turnTo(k crawler.HostKey) (err error) {
 	return nil
 }
 
-func (s *stories) setTurn(k crawler.HostKey, value []byte) error {
+func (s *stories) setTurn(k weburl.HostKey, value []byte) error {
 	t, err := decodeTurn(value)
 	if err != nil {
 		return s.l.damage(fmt.Sprintf("turn of host %016x", uint64(k)), err)

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -17,9 +18,9 @@ func story(r *crawler.Row) string {
 	return fmt.Sprintf("%s %s %s %d", r.URL, r.Outcome, r.Reason, r.Attempts)
 }
 
-func storiesOf(tb testing.TB, rows func(func(*crawler.Row, error) bool)) (all []string, hosts map[crawler.Host][]string) {
+func storiesOf(tb testing.TB, rows func(func(*crawler.Row, error) bool)) (all []string, hosts map[weburl.Host][]string) {
 	tb.Helper()
-	hosts = map[crawler.Host][]string{}
+	hosts = map[weburl.Host][]string{}
 	for r, err := range rows {
 		if err != nil {
 			tb.Fatal(err)
@@ -46,7 +47,7 @@ func TestRowsOfHostsAreThoseThatAllReads(t *testing.T) {
 	if len(byHost) < 4 {
 		t.Fatalf("the model has %d hosts", len(byHost))
 	}
-	var names []crawler.Host
+	var names []weburl.Host
 	for h, want := range byHost {
 		names = append(names, h)
 		if got, _ := storiesOf(t, l.RowsOf(h)); !slices.Equal(got, want) {
@@ -54,7 +55,7 @@ func TestRowsOfHostsAreThoseThatAllReads(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	twice := slices.Concat(names, []crawler.Host{"never.seen.example"}, names)
+	twice := slices.Concat(names, []weburl.Host{"never.seen.example"}, names)
 	if got, _ := storiesOf(t, l.RowsOf(twice...)); !slices.Equal(got, all) {
 		t.Errorf("all hosts have %d rows, not %d in the order of All", len(got), len(all))
 	}
@@ -84,7 +85,7 @@ func readRenewing(l *Ledger, every int) func(func(*crawler.Row, error) bool) {
 	return l.read(func(s *stories, yield func(*crawler.Row) bool) error {
 		s.renewEvery = every
 		s.rows.next()
-		_, err := s.tellWhile(func(crawler.HostKey) bool { return true }, yield)
+		_, err := s.tellWhile(func(weburl.HostKey) bool { return true }, yield)
 		return err
 	})
 }
@@ -106,7 +107,7 @@ func TestALongReadingHoldsUpNeitherCommitsNorMemory(t *testing.T) {
 	o := small(vfs.NewMem())
 	l := open(t, "ledger", o)
 	version := func(i, v int) *crawler.Row {
-		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(fmt.Sprintf("https://host%d.example/%d", i%20, i))}, Attempts: v}
+		r := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(fmt.Sprintf("https://host%d.example/%d", i%20, i))}, Attempts: v}
 		for n := range 8 {
 			r.Detail += fmt.Sprintf("%x", uint64(i*v+n)*0x9E3779B97F4A7C15)
 		}

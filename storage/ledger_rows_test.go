@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -40,7 +41,7 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := open(t, "ledger", small(vfs.NewMem()))
 			r := c.row
-			r.URL = crawler.MustParse("https://a.example/x")
+			r.URL = weburl.MustParse("https://a.example/x")
 			h := crawler.HostState{Host: "a.example"}
 			h.Counts[crawler.Fetched] = 5
 			state := crawler.JobState{Job: crawler.NewJob(crawler.Crawl)}
@@ -69,7 +70,7 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 
 func TestARowThatWasNeverAdmittedIsNotFound(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	if r, found, err := l.Row(crawler.MustParse("https://a.example/")); found || err != nil {
+	if r, found, err := l.Row(weburl.MustParse("https://a.example/")); found || err != nil {
 		t.Errorf("Row: %v, %v, %v", r, found, err)
 	}
 }
@@ -77,7 +78,7 @@ func TestARowThatWasNeverAdmittedIsNotFound(t *testing.T) {
 func TestAllReadsTheMomentItBegan(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	put := func(url string) {
-		r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url)}}
+		r := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(url)}}
 		storagetest.Commit(t, l, &crawler.Changes{Rows: []crawler.RowChange{{New: r}}})
 	}
 	put("https://a.example/1")
@@ -134,8 +135,8 @@ func TestReadersMayReadWhileTheWriterCommits(t *testing.T) {
 
 func TestChangesThatMakeNoSenseAreRefusedWhole(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	good := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("https://a.example/1")}}
-	other := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse("https://a.example/2")}}
+	good := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse("https://a.example/1")}}
+	other := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse("https://a.example/2")}}
 	leased := *other
 	leased.Outcome = crawler.Leased
 	for name, c := range map[string]crawler.Changes{

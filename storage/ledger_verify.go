@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // MaxDifferences is how many differences a Balance lists; more are counted.
@@ -123,7 +124,7 @@ func (v *verifier) differ(format string, args ...any) {
 // allHosts takes the hosts in order, each with what any kind has of it.
 func (v *verifier) allHosts() error {
 	for {
-		next, some := crawler.HostKey(0), false
+		next, some := weburl.HostKey(0), false
 		for _, c := range v.cursors() {
 			if k := *c.c; k.live && (!some || k.host() < next) {
 				next, some = k.host(), true
@@ -194,7 +195,7 @@ func (v *verifier) explainDue() error {
 		if err != nil && !errors.Is(err, ErrDamaged) {
 			return err
 		}
-		if due, is := h.Due(); !found || !is || orderOf(due) != at || k.Partition() != crawler.Partition(c.it.Key()[1]) {
+		if due, is := h.Due(); !found || !is || orderOf(due) != at || k.Partition() != weburl.Partition(c.it.Key()[1]) {
 			name, _ := dueValueOf(c.it.Value())
 			v.differ("host %s: is in the order of hosts at %s and should not be", name, clockText(timeOf(at)))
 		}

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // hostCount is what the rows of one host amount to.
 type hostCount struct {
-	key    crawler.HostKey
+	key    weburl.HostKey
 	host   crawler.HostState
 	known  bool // there is a host record
 	turn   crawler.TurnState
@@ -34,7 +35,7 @@ func (h *hostCount) name() string {
 	return fmt.Sprintf("%016x", uint64(h.key))
 }
 
-func (v *verifier) oneHost(k crawler.HostKey) error {
+func (v *verifier) oneHost(k weburl.HostKey) error {
 	h := &hostCount{key: k}
 	v.hostRecord(h)
 	v.turnRecord(h)
@@ -146,7 +147,7 @@ func (v *verifier) oneRow(h *hostCount) {
 	v.Tallies.Bytes += r.Bytes
 }
 
-func (v *verifier) waitingRow(h *hostCount, k crawler.URLKey, r *crawler.Row, leased bool) {
+func (v *verifier) waitingRow(h *hostCount, k weburl.URLKey, r *crawler.Row, leased bool) {
 	v.key = appendQueue(v.key[:0], k, r)
 	h.queue.add(v.key)
 	deep := v.job.Job.Kind != "" && v.job.Job.Depth >= 0 && r.Depth > v.job.Job.Depth
@@ -235,7 +236,7 @@ func (v *verifier) explainQueue(h *hostCount) error {
 			v.differ("queue entry %x: is none", key)
 			return nil
 		}
-		rows, err := v.l.rows(v.snap, []crawler.URLKey{e.url})
+		rows, err := v.l.rows(v.snap, []weburl.URLKey{e.url})
 		if err != nil || rows[0] == nil {
 			v.differ("queue entry %x: its row is not there", key)
 		} else if r := rows[0]; r.Outcome != crawler.Waiting || string(appendQueue(nil, e.url, r)) != string(key) {

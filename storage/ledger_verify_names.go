@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // nameSets are the names that are noted as taken, and those that rows and lines have.
@@ -18,7 +19,7 @@ type nameSets struct {
 }
 
 // addName adds a name, by its key, and whose it is.
-func (s *keySet) addName(key string, of crawler.URLKey) {
+func (s *keySet) addName(key string, of weburl.URLKey) {
 	var h xxhash.Digest
 	h.Reset()
 	var b [16]byte
@@ -61,7 +62,7 @@ func (v *verifier) allNames() error {
 	}
 	err = v.l.scan(v.snap, appendName(nil, ""), func(key, value []byte) error {
 		name := string(key[prefixBytes:])
-		u, err := crawler.StoredURL(string(value))
+		u, err := weburl.Stored(string(value))
 		if err != nil {
 			v.differ("name %q: is damaged (%v)", name, err)
 		} else {
@@ -99,7 +100,7 @@ func (v *verifier) eachAlias(visit func(crawler.Alias) error) error {
 func (v *verifier) explainNoted() error {
 	return v.l.scan(v.snap, appendName(nil, ""), func(key, value []byte) error {
 		name := string(key[prefixBytes:])
-		u, err := crawler.StoredURL(string(value))
+		u, err := weburl.Stored(string(value))
 		if err != nil {
 			return v.ctx.Err() // was told
 		}
@@ -125,8 +126,8 @@ func (v *verifier) explainNoted() error {
 }
 
 // row reads a row, nil where there is none or where it is damaged, which was told.
-func (v *verifier) row(k crawler.URLKey) (*crawler.Row, error) {
-	rows, err := v.l.rows(v.snap, []crawler.URLKey{k})
+func (v *verifier) row(k weburl.URLKey) (*crawler.Row, error) {
+	rows, err := v.l.rows(v.snap, []weburl.URLKey{k})
 	if errors.Is(err, ErrDamaged) {
 		return nil, nil
 	} else if err != nil {
@@ -157,14 +158,14 @@ func (v *verifier) explainRowNames() error {
 	}))
 }
 
-func (v *verifier) mustBeNoted(name string, of crawler.URLKey, whose string) error {
+func (v *verifier) mustBeNoted(name string, of weburl.URLKey, whose string) error {
 	value, found, err := v.l.get(v.snap, appendName(nil, v.nameKey(name)))
 	if err != nil {
 		return err
 	}
 	if !found {
 		v.differ("%s: its name %q is not noted, so that another may get it", whose, name)
-	} else if u, err := crawler.StoredURL(string(value)); err == nil && u.Key() != of {
+	} else if u, err := weburl.Stored(string(value)); err == nil && u.Key() != of {
 		v.differ("%s: its name %q is noted as that of %s", whose, name, u)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -28,7 +30,7 @@ func plant(t *testing.T) *planted {
 	p := &planted{Ledger: open(t, "ledger", small(vfs.NewMem())), t: t}
 	at := time.Unix(1_700_000_000, 0)
 	row := func(url string, o crawler.Outcome, sequence uint64) *crawler.Row {
-		return &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: o}, Sequence: sequence}
+		return &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(url), Outcome: o}, Sequence: sequence}
 	}
 	p.waiting = row("https://busy.example/waiting", crawler.Waiting, 1)
 	p.leased = row("https://busy.example/leased", crawler.Waiting, 2)
@@ -50,7 +52,7 @@ func plant(t *testing.T) *planted {
 	p.tallies.Bytes, p.tallies.Hosts = 100, 2
 	c := &crawler.Changes{Now: at, Sequence: 6, Position: 1, Tallies: &p.tallies,
 		Turns:   []crawler.TurnState{p.turn},
-		Errands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: crawler.MustParse("https://idle.example/robots.txt"), Count: 1}},
+		Errands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: weburl.MustParse("https://idle.example/robots.txt"), Count: 1}},
 		State:   &crawler.JobState{Job: crawler.NewJob(crawler.Crawl), Names: &crawler.NameRule{Case: true}},
 		Hosts:   []crawler.HostChange{{New: &p.busy}, {New: &p.idle}},
 	}
@@ -125,14 +127,14 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 		},
 		"a domain's record is damaged": {
 			func(p *planted) {
-				p.set(appendHost(nil, kindDomain, crawler.DomainKey("a.example")), []byte{codecFormat, 0xff})
+				p.set(appendHost(nil, kindDomain, session.DomainKey("a.example")), []byte{codecFormat, 0xff})
 			},
 			"its record is damaged",
 		},
 		"a domain's record lies under another key": {
 			func(p *planted) {
-				d := crawler.DomainState{Domain: "a.example", Logins: []crawler.Login{{Host: "a.example", Credentials: "u:p"}}}
-				p.set(appendHost(nil, kindDomain, crawler.DomainKey("b.example")), encodeDomain(nil, &d))
+				d := session.DomainState{Domain: "a.example", Logins: []session.Login{{Host: "a.example", Credentials: "u:p"}}}
+				p.set(appendHost(nil, kindDomain, session.DomainKey("b.example")), encodeDomain(nil, &d))
 			},
 			"domain a.example: its record lies under the key of another",
 		},
@@ -274,7 +276,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 				old := p.idle
 				p.idle.RobotsWait, p.idle.Errands = true, 0
 				storagetest.Commit(p.t, p.Ledger, &crawler.Changes{Hosts: []crawler.HostChange{{Old: &old, New: &p.idle}},
-					EndErrands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: crawler.MustParse("https://idle.example/robots.txt"), Count: 1}}})
+					EndErrands: []crawler.RobotsHop{{For: "busy.example", Scheme: "http", URL: weburl.MustParse("https://idle.example/robots.txt"), Count: 1}}})
 			},
 			"1 hosts wait for one, but there are 0",
 		},

@@ -14,6 +14,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Orphan is a kind of records that no row points to.
@@ -44,9 +45,9 @@ type ArchiveOptions struct {
 	Job   *crawler.Job // in force; its Archive tells whether a fetched row must have a record
 	Local string       // name of the fetcher that writes into the directory itself
 	// Gone hears of each row whose record is not there, broken, or still with its fetcher. May be nil.
-	Gone func(crawler.URLKey)
+	Gone func(weburl.URLKey)
 	// GoneRobots hears of each robots file of which the same is true. May be nil.
-	GoneRobots func(h crawler.Host, scheme string)
+	GoneRobots func(h weburl.Host, scheme string)
 }
 
 // ArchiveBalance is what VerifyArchive found.
@@ -272,7 +273,7 @@ func (v *archiveVerifier) arrived(r *crawler.Row) bool {
 
 // allRobots takes the locators of robots files. One that redirects elsewhere has a record, too.
 func (v *archiveVerifier) allRobots() error {
-	err := v.l.EachRobots(func(h crawler.HostKey, f crawler.HostRobots) error {
+	err := v.l.EachRobots(func(h weburl.HostKey, f crawler.HostRobots) error {
 		scheme := slices.Index(robotsSchemes[:], f.Scheme)
 		if v.ctx.Err() != nil || f.Archive.IsZero() || scheme < 0 || strings.HasPrefix(f.Archive.File, filesDir+"/") {
 			return v.ctx.Err()
@@ -280,7 +281,7 @@ func (v *archiveVerifier) allRobots() error {
 		v.Robots++
 		return v.pointers.add(pointer{
 			file: v.number(f.Archive.File), offset: f.Archive.Offset, length: f.Archive.Length, bytes: -1,
-			key: crawler.URLKey{Host: h}, robots: byte(1 + scheme),
+			key: weburl.URLKey{Host: h}, robots: byte(1 + scheme),
 		})
 	})
 	if err == nil {
@@ -368,14 +369,14 @@ func (v *archiveVerifier) lost(p *pointer) {
 	}
 }
 
-func (v *archiveVerifier) gone(k crawler.URLKey) {
+func (v *archiveVerifier) gone(k weburl.URLKey) {
 	if v.o.Gone != nil {
 		v.o.Gone(k)
 	}
 }
 
 // host is the host with a key, where the ledger has it.
-func (v *archiveVerifier) host(k crawler.HostKey) (crawler.Host, bool) {
+func (v *archiveVerifier) host(k weburl.HostKey) (weburl.Host, bool) {
 	for h, err := range v.l.HostsFrom(k) {
 		return h.Host, err == nil && h.Host.Key() == k
 	}
@@ -391,7 +392,7 @@ func (v *archiveVerifier) owner(p *pointer) string {
 		}
 		return "robots.txt (" + robotsSchemes[p.robots-1] + ") of host " + name
 	}
-	if rows, err := v.l.Rows([]crawler.URLKey{p.key}); err == nil && rows[0] != nil {
+	if rows, err := v.l.Rows([]weburl.URLKey{p.key}); err == nil && rows[0] != nil {
 		return "row of " + rows[0].URL.String()
 	}
 	return "row " + fmt.Sprintf("%x", binary.BigEndian.AppendUint64(nil, p.key.URL))

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -57,7 +58,7 @@ func warcOf(t *testing.T, dir string, o WARCOptions) *WARC {
 func (k *kept) row(url string, l crawler.Locator, change func(*crawler.Row)) *crawler.Row {
 	k.t.Helper()
 	k.next++
-	r := &crawler.Row{Result: crawler.Result{URL: crawler.MustParse(url), Outcome: crawler.Fetched, Archive: l, Digest: storagetest.Digest(url)}, Sequence: k.next, Fetcher: "f1"}
+	r := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(url), Outcome: crawler.Fetched, Archive: l, Digest: storagetest.Digest(url)}, Sequence: k.next, Fetcher: "f1"}
 	if change != nil {
 		change(r)
 	}
@@ -79,14 +80,14 @@ func (k *kept) verify() ArchiveBalance {
 	k.gone, k.robots = nil, nil
 	b, err := VerifyArchive(k.t.Context(), k.dir, k.ledger, ArchiveOptions{
 		Job: &k.job, Local: "f1",
-		Gone: func(u crawler.URLKey) {
-			rows, err := k.ledger.Rows([]crawler.URLKey{u})
+		Gone: func(u weburl.URLKey) {
+			rows, err := k.ledger.Rows([]weburl.URLKey{u})
 			if err != nil || rows[0] == nil {
 				k.t.Fatalf("told of the unknown row %v (%v)", u, err)
 			}
 			k.gone = append(k.gone, rows[0].URL.Path())
 		},
-		GoneRobots: func(h crawler.Host, scheme string) { k.robots = append(k.robots, scheme+"://"+string(h)) },
+		GoneRobots: func(h weburl.Host, scheme string) { k.robots = append(k.robots, scheme+"://"+string(h)) },
 	})
 	if err != nil {
 		k.t.Fatal(err)
@@ -273,7 +274,7 @@ func TestWhatIsOnItsWayIsToldApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	third, found, err := k.ledger.Row(crawler.MustParse("http://a.test/2"))
+	third, found, err := k.ledger.Row(weburl.MustParse("http://a.test/2"))
 	if err != nil || !found {
 		t.Fatal(err)
 	}
@@ -374,7 +375,7 @@ func TestPlainFilesAreProved(t *testing.T) {
 	var rows []*crawler.Row
 	for _, url := range []string{"http://a.test/x", "http://a.test/y/x", "http://a.test/z"} {
 		l := storagetest.Put(t, f, storagetest.Exchange(url, url))
-		l.File = "files/" + crawler.FileName(crawler.MustParse(url)) // as it is settled
+		l.File = "files/" + crawler.FileName(weburl.MustParse(url)) // as it is settled
 		rows = append(rows, k.row(url, l, nil))
 	}
 	storagetest.Sync(t, f)

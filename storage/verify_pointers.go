@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // maxPointers is how many pointers are sorted in memory at a time, about 100 bytes each; more are spilled to a
@@ -25,7 +26,7 @@ type pointer struct {
 	length int64
 	bytes  int64 // decoded bytes of a body that was cut; -1 = it is whole
 	digest crawler.Digest
-	key    crawler.URLKey
+	key    weburl.URLKey
 	robots byte // 0: a row; else 1 + the index in robotsSchemes
 }
 
@@ -58,7 +59,7 @@ func (p *pointer) read(b []byte) {
 	p.length = int64(binary.BigEndian.Uint64(b[12:]))
 	p.bytes = int64(binary.BigEndian.Uint64(b[20:]))
 	rest := b[28+copy(p.digest[:], b[28:]):]
-	p.key = crawler.URLKey{Host: crawler.HostKey(binary.BigEndian.Uint64(rest)), URL: binary.BigEndian.Uint64(rest[8:])}
+	p.key = weburl.URLKey{Host: weburl.HostKey(binary.BigEndian.Uint64(rest)), URL: binary.BigEndian.Uint64(rest[8:])}
 	p.robots = rest[16]
 }
 

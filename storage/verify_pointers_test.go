@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
 
@@ -19,7 +19,7 @@ func TestPointersAreSortedHoweverMany(t *testing.T) {
 		ps := pointers{dir: dir, most: most}
 		for range 1000 {
 			p := pointer{file: rng.Uint32N(4), offset: rng.Int64N(100), length: rng.Int64(), bytes: -1, robots: byte(rng.IntN(3)),
-				key: crawler.URLKey{Host: crawler.HostKey(rng.Uint64()), URL: rng.Uint64()}, digest: storagetest.Digest(fmt.Sprint(rng.Int()))}
+				key: weburl.URLKey{Host: weburl.HostKey(rng.Uint64()), URL: rng.Uint64()}, digest: storagetest.Digest(fmt.Sprint(rng.Int()))}
 			if rng.IntN(2) == 0 {
 				p.file, p.offset = plainFiles, int64(rng.Uint64())
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage/warc"
 )
 
@@ -127,7 +128,7 @@ func (w *warcWalk) sameURL(e *warc.Entry, p *pointer) error {
 		return nil
 	}
 	target := e.Get("WARC-Target-URI")
-	if u, err := crawler.ParseURL(strings.Trim(target, "<>")); err != nil || u.Key() != p.key {
+	if u, err := weburl.Parse(strings.Trim(target, "<>")); err != nil || u.Key() != p.key {
 		return fmt.Errorf("record at byte %d is that of %q", p.offset, target)
 	}
 	return nil
@@ -219,11 +220,11 @@ func (w *warcWalk) orphan(e *warc.Entry) error {
 }
 
 func (w *warcWalk) orphanAnswer(e *warc.Entry) (Orphan, error) {
-	u, err := crawler.ParseURL(strings.Trim(e.Get("WARC-Target-URI"), "<>"))
+	u, err := weburl.Parse(strings.Trim(e.Get("WARC-Target-URI"), "<>"))
 	if err != nil {
 		return OrphanUnknown, nil
 	}
-	rows, err := w.l.Rows([]crawler.URLKey{u.Key()})
+	rows, err := w.l.Rows([]weburl.URLKey{u.Key()})
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // EncodeAsk writes a question for a turn.
@@ -54,7 +56,7 @@ func EncodeAnswer(a *crawler.Answer) ([]byte, error) {
 }
 
 // DecodeAnswer reads the reply to an ask for a turn of the host.
-func DecodeAnswer(b []byte, h crawler.Host) (crawler.Answer, error) {
+func DecodeAnswer(b []byte, h weburl.Host) (crawler.Answer, error) {
 	var m Answer
 	if err := unmarshal("answer", b, &m, MaxReplyBytes); err != nil {
 		return crawler.Answer{}, err
@@ -65,8 +67,8 @@ func DecodeAnswer(b []byte, h crawler.Host) (crawler.Answer, error) {
 		Lease: r.duration("lease", m.Lease), Wait: r.duration("wait", m.Wait), Delay: r.duration("delay", m.Delay),
 		Penalty: r.duration("penalty", m.Penalty), Connections: r.count("connections", m.Connections), Stop: m.Stop,
 		Settled: r.count("settled", m.Settled), ScopeEpoch: m.ScopeEpoch, Robots: r.robots(m.Robots),
-		Cookies: r.cookies(m.Cookies, h), Addresses: slices.Clone(m.Addresses), Seeds: crawler.Schemes(r.upTo("seeds", m.Seeds, math.MaxUint8)),
-		Credentials: crawler.Credentials{HTTP: string(m.Credentials), HTTPS: string(m.CredentialsHttps)},
+		Cookies: r.cookies(m.Cookies, h), Addresses: slices.Clone(m.Addresses), Seeds: session.Schemes(r.upTo("seeds", m.Seeds, math.MaxUint8)),
+		Credentials: session.Credentials{HTTP: string(m.Credentials), HTTPS: string(m.CredentialsHttps)},
 		More:        r.taskURLs(m.More, h),
 	}
 	for _, v := range m.Validators {

@@ -1,8 +1,11 @@
 package wire
 
-import "trawl/crawler"
+import (
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
+)
 
-func encodeCookies(cs []crawler.CookieChange) []*Cookie {
+func encodeCookies(cs []session.CookieChange) []*Cookie {
 	out := make([]*Cookie, len(cs))
 	for i := range cs {
 		c := &cs[i]
@@ -15,13 +18,13 @@ func encodeCookies(cs []crawler.CookieChange) []*Cookie {
 }
 
 // cookies reads cookies that the host h may have set, or may be sent.
-func (r *reader) cookies(ms []*Cookie, h crawler.Host) []crawler.CookieChange {
-	var out []crawler.CookieChange
+func (r *reader) cookies(ms []*Cookie, h weburl.Host) []session.CookieChange {
+	var out []session.CookieChange
 	for _, m := range ms {
-		c := crawler.CookieChange{
-			Cookie: crawler.Cookie{
+		c := session.CookieChange{
+			Cookie: session.Cookie{
 				Name: string(m.GetName()), Value: string(m.GetValue()), Domain: m.GetDomain(), Below: m.GetBelow(),
-				Path: string(m.GetPath()), Secure: m.GetSecure(), HTTPOnly: m.GetHttpOnly(), By: crawler.Host(m.GetBy()),
+				Path: string(m.GetPath()), Secure: m.GetSecure(), HTTPOnly: m.GetHttpOnly(), By: weburl.Host(m.GetBy()),
 			},
 			Age: r.duration("cookie age", m.GetAge()), Gone: m.GetGone(),
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // EncodePart writes a part of a report for the result log. It fails with [ErrTooLarge] when the part is
@@ -82,7 +83,7 @@ func encodeResult(r *crawler.Result) *Result {
 	return m
 }
 
-func (r *reader) result(m *Result, h crawler.Host) crawler.Result {
+func (r *reader) result(m *Result, h weburl.Host) crawler.Result {
 	out := crawler.Result{
 		URL: r.urlAt("result url", m.GetUrl(), h), Outcome: r.outcome(m.GetOutcome()), Reason: r.reason(m.GetReason()),
 		Status: r.count("status", m.GetStatus()), ContentType: string(m.GetContentType()), Bytes: r.size("bytes", m.GetBytes()),
@@ -129,7 +130,7 @@ func (r *reader) fetchedAt(ms int64) time.Time {
 }
 
 // origin is scheme://host[:port] of a URL.
-func origin(u crawler.URL) string {
+func origin(u weburl.URL) string {
 	return strings.TrimSuffix(u.String(), u.RequestURI())
 }
 
@@ -152,7 +153,7 @@ func encodeLinks(p *crawler.PageLinks) *PageLinks {
 	return m
 }
 
-func (r *reader) pages(ms []*PageLinks, h crawler.Host) []crawler.PageLinks {
+func (r *reader) pages(ms []*PageLinks, h weburl.Host) []crawler.PageLinks {
 	var out []crawler.PageLinks
 	room := MaxLinkText
 	for _, m := range ms {
@@ -165,7 +166,7 @@ func (r *reader) pages(ms []*PageLinks, h crawler.Host) []crawler.PageLinks {
 }
 
 // links reads the links of one page; room is what is left of [MaxLinkText].
-func (r *reader) links(m *PageLinks, h crawler.Host, room *int) crawler.PageLinks {
+func (r *reader) links(m *PageLinks, h weburl.Host, room *int) crawler.PageLinks {
 	p := crawler.PageLinks{Page: r.urlAt("page", m.GetPage(), h)}
 	if n := len(m.GetKinds()); n != 0 && n != len(m.GetUrls()) {
 		r.fail("kinds", "%d for %d links", n, len(m.GetUrls()))
@@ -215,7 +216,7 @@ func encodeHopFile(a *crawler.RobotsAnswer) *RobotsFile {
 	return encodeRobotsFile(&a.File)
 }
 
-func (r *reader) state(m *HostReport, h crawler.Host) crawler.HostReport {
+func (r *reader) state(m *HostReport, h weburl.Host) crawler.HostReport {
 	s := crawler.HostReport{
 		Robots: r.robots(m.GetRobots()), Requests: r.count("requests", m.GetRequests()), PenaltySet: m.GetPenaltySet(),
 		Penalty: r.duration("penalty", m.GetPenalty()), MeanTime: r.duration("mean_time", m.GetMeanTime()),

@@ -1,6 +1,9 @@
 package wire
 
-import "trawl/crawler"
+import (
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
 
 // EncodeTask writes a turn for the task queue. It fails when the turn is over
 // [crawler.MaxTaskBytes] or [crawler.MaxTurnURLs].
@@ -46,7 +49,7 @@ func encodeTaskURLs(us []crawler.TaskURL) []*TaskURL {
 }
 
 // taskURLs reads URLs at the host, "" for a host that is not known here.
-func (r *reader) taskURLs(ms []*TaskURL, h crawler.Host) []crawler.TaskURL {
+func (r *reader) taskURLs(ms []*TaskURL, h weburl.Host) []crawler.TaskURL {
 	if len(ms) > crawler.MaxTurnURLs {
 		r.fail("urls", "%d of them, at most %d", len(ms), crawler.MaxTurnURLs)
 		return nil
@@ -81,7 +84,7 @@ func encodeHop(h crawler.RobotsHop) *RobotsHop {
 }
 
 // hop reads an errand; at is the host that its URL must be at, "" for any.
-func (r *reader) hop(m *RobotsHop, at crawler.Host) crawler.RobotsHop {
+func (r *reader) hop(m *RobotsHop, at weburl.Host) crawler.RobotsHop {
 	return crawler.RobotsHop{
 		For: r.host("errand host", m.GetFor()), Scheme: r.scheme("errand scheme", m.GetScheme()),
 		URL: r.urlAt("errand url", m.GetUrl(), at), Count: r.count("errand count", m.GetCount()),

@@ -22,11 +22,12 @@
 package wire
 
 import (
-	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
-	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
+
+	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
 const (
@@ -612,7 +613,7 @@ type Answer struct {
 	More             []*TaskURL             `protobuf:"bytes,17,rep,name=more,proto3" json:"more,omitempty"`
 	Cookies          []*Cookie              `protobuf:"bytes,18,rep,name=cookies,proto3" json:"cookies,omitempty"`
 	CredentialsHttps []byte                 `protobuf:"bytes,19,opt,name=credentials_https,json=credentialsHttps,proto3" json:"credentials_https,omitempty"`
-	Seeds            uint32                 `protobuf:"varint,20,opt,name=seeds,proto3" json:"seeds,omitempty"` // crawler.Schemes: by which seeds spell the host
+	Seeds            uint32                 `protobuf:"varint,20,opt,name=seeds,proto3" json:"seeds,omitempty"` // session.Schemes: by which seeds spell the host
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1150,7 +1151,7 @@ type Result struct {
 	LastModified  []byte                 `protobuf:"bytes,17,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	Detail        []byte                 `protobuf:"bytes,18,opt,name=detail,proto3" json:"detail,omitempty"`
 	RetryAfter    int64                  `protobuf:"varint,19,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"`      // of a redirected one: crawler.CookieDigest of what was sent
+	Asked         uint64                 `protobuf:"fixed64,20,opt,name=asked,proto3" json:"asked,omitempty"`      // of a redirected one: session.CookieDigest of what was sent
 	Unsent        bool                   `protobuf:"varint,21,opt,name=unsent,proto3" json:"unsent,omitempty"`     // no request was sent: there was no connection
 	Progress      bool                   `protobuf:"varint,22,opt,name=progress,proto3" json:"progress,omitempty"` // what is kept of the body for the next try became longer
 	unknownFields protoimpl.UnknownFields

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Version of the schema. A message of a higher version is refused.
@@ -106,27 +107,27 @@ func (r *reader) life(b []byte) crawler.Life {
 	return r.id("life", b)
 }
 
-func (r *reader) url(field, s string) crawler.URL {
-	u, err := crawler.ParseURL(s)
+func (r *reader) url(field, s string) weburl.URL {
+	u, err := weburl.Parse(s)
 	if err != nil {
 		r.fail(field, "%v", err)
 	} else if u.String() != s {
 		r.fail(field, "URL is not canonical")
-		return crawler.URL{}
+		return weburl.URL{}
 	}
 	return u
 }
 
 // urlOrNone reads a URL that may be missing.
-func (r *reader) urlOrNone(field, s string) crawler.URL {
+func (r *reader) urlOrNone(field, s string) weburl.URL {
 	if s == "" {
-		return crawler.URL{}
+		return weburl.URL{}
 	}
 	return r.url(field, s)
 }
 
 // urlAt reads a URL that must be at the host.
-func (r *reader) urlAt(field, s string, h crawler.Host) crawler.URL {
+func (r *reader) urlAt(field, s string, h weburl.Host) weburl.URL {
 	u := r.url(field, s)
 	if !u.IsZero() && h != "" && u.Host() != h {
 		r.fail(field, "URL is not at host %q", h)
@@ -134,13 +135,13 @@ func (r *reader) urlAt(field, s string, h crawler.Host) crawler.URL {
 	return u
 }
 
-// host reads a host in the form in which [crawler.URL.Host] writes it.
-func (r *reader) host(field, s string) crawler.Host {
-	u, err := crawler.ParseURL("http://" + s + "/")
-	if err != nil || u.Host() != crawler.Host(s) {
+// host reads a host in the form in which [weburl.URL.Host] writes it.
+func (r *reader) host(field, s string) weburl.Host {
+	u, err := weburl.Parse("http://" + s + "/")
+	if err != nil || u.Host() != weburl.Host(s) {
 		r.fail(field, "is no host")
 	}
-	return crawler.Host(s)
+	return weburl.Host(s)
 }
 
 func (r *reader) scheme(field, s string) string {

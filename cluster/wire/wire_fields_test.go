@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
 // filledHost is the host that every URL of a filled message is at, as decoding wants it of most of them.
@@ -24,10 +26,10 @@ type filler struct {
 
 func (f *filler) fill(v reflect.Value, field string) {
 	switch x := v.Addr().Interface().(type) {
-	case *crawler.URL:
+	case *weburl.URL:
 		*x = mustURL(f.t, fmt.Sprintf("https://%s/%d?q=%d", filledHost, f.rng.IntN(1e6), f.rng.IntN(9)))
 		return
-	case *crawler.Host:
+	case *weburl.Host:
 		*x = filledHost
 		return
 	case *time.Time:
@@ -54,9 +56,9 @@ func (f *filler) fill(v reflect.Value, field string) {
 	case *crawler.Job: // travels as JSON
 		*x = crawler.NewJob(crawler.Download)
 		return
-	case *crawler.CookieChange: // of the host
-		*x = crawler.CookieChange{
-			Cookie: crawler.Cookie{Name: "name", Value: `"a value"`, Domain: filledHost, Below: true, Path: "/dir", Secure: true, HTTPOnly: true, By: filledHost},
+	case *session.CookieChange: // of the host
+		*x = session.CookieChange{
+			Cookie: session.Cookie{Name: "name", Value: `"a value"`, Domain: filledHost, Below: true, Path: "/dir", Secure: true, HTTPOnly: true, By: filledHost},
 			Age:    time.Hour, Gone: true,
 		}
 		return
@@ -143,7 +145,7 @@ func TestEveryFieldOfAMessageCrossesTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if d := cmp.Diff(want, got, cmp.Comparer(func(a, b crawler.URL) bool { return a == b })); d != "" {
+			if d := cmp.Diff(want, got, cmp.Comparer(func(a, b weburl.URL) bool { return a == b })); d != "" {
 				t.Fatalf("%s changed (-sent +received):\n%s", name, d)
 			}
 		}

@@ -13,11 +13,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 )
 
-func mustURL(tb testing.TB, s string) crawler.URL {
+func mustURL(tb testing.TB, s string) weburl.URL {
 	tb.Helper()
-	u, err := crawler.ParseURL(s)
+	u, err := weburl.Parse(s)
 	if err != nil {
 		tb.Fatalf("%s: %v", s, err)
 	}
@@ -83,7 +85,7 @@ func samplePart(tb testing.TB) crawler.Part {
 				{Hop: sampleHop(tb), File: crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsUnavailable, HTTP: 404}},
 			},
 			Requests: 6, PenaltySet: true, Penalty: time.Second, MeanTime: time.Millisecond,
-			Addresses: []string{"192.0.2.1"}, Cookies: []crawler.CookieChange{{Cookie: crawler.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
+			Addresses: []string{"192.0.2.1"}, Cookies: []session.CookieChange{{Cookie: session.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
 		},
 	}
 }
@@ -93,8 +95,8 @@ func sampleAnswer(tb testing.TB) crawler.Answer {
 		Verdict: crawler.Granted, Life: id[crawler.Life](3), Lease: 15 * time.Second, Wait: 1, Delay: 2, Penalty: 3,
 		Connections: 4, Stop: true, Settled: 5, ScopeEpoch: 6, Robots: []crawler.RobotsFile{sampleRobots(tb)},
 		Validators: []crawler.Validator{{URL: mustURL(tb, "http://a.example/"), ETag: notUTF8, LastModified: "x"}},
-		Cookies:    []crawler.CookieChange{{Cookie: crawler.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
-		Addresses:  []string{"192.0.2.1"}, Credentials: crawler.Credentials{HTTP: "user:" + notUTF8}, Seeds: crawler.SpelledHTTP,
+		Cookies:    []session.CookieChange{{Cookie: session.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
+		Addresses:  []string{"192.0.2.1"}, Credentials: session.Credentials{HTTP: "user:" + notUTF8}, Seeds: session.SpelledHTTP,
 		More: []crawler.TaskURL{{URL: mustURL(tb, "http://a.example/more"), Depth: 1}},
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/explain"
 )
 
 func (p *program) explainCommand() *cobra.Command {
@@ -104,7 +105,7 @@ func printable(s string) string {
 	}, s)
 }
 
-func fate(r *crawler.RowStory) string {
+func fate(r *explain.RowStory) string {
 	text := r.Outcome
 	if r.Reason != "" {
 		text += ", " + string(r.Reason)
@@ -121,7 +122,7 @@ func fate(r *crawler.RowStory) string {
 	return text
 }
 
-func found(r *crawler.RowStory) string {
+func found(r *explain.RowStory) string {
 	if r.Via == "" {
 		return fmt.Sprintf("a seed, given as %s, at %s", r.Seed, clock(r.FirstSeen))
 	}
@@ -136,7 +137,7 @@ func found(r *crawler.RowStory) string {
 	return text + "; seed " + r.Seed
 }
 
-func scopeText(s *crawler.ScopeStory) string {
+func scopeText(s *explain.ScopeStory) string {
 	text := "belongs: "
 	if !s.Page.In {
 		text = "does not belong (" + s.Page.Drop + "): "
@@ -158,7 +159,7 @@ func scopeText(s *crawler.ScopeStory) string {
 	return text
 }
 
-func robotsText(r *crawler.RobotsStory) string {
+func robotsText(r *explain.RobotsStory) string {
 	text := r.URL + " " + r.Text
 	if !r.Fetched.IsZero() {
 		text += "; read " + clock(r.Fetched)
@@ -169,7 +170,7 @@ func robotsText(r *crawler.RobotsStory) string {
 	return text
 }
 
-func hostText(h *crawler.HostStory, now time.Time) string {
+func hostText(h *explain.HostStory, now time.Time) string {
 	var counts []string
 	for _, word := range slices.Sorted(maps.Keys(h.Counts)) {
 		counts = append(counts, count(h.Counts[word])+" "+word)

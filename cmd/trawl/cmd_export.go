@@ -11,6 +11,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func (p *program) exportCommand() *cobra.Command {
@@ -61,7 +62,7 @@ func rowFilter(outcomes, hosts []string, since string, now time.Time) (f trawl.F
 		f.Outcomes = append(f.Outcomes, o)
 	}
 	for _, h := range hosts {
-		f.Hosts = append(f.Hosts, crawler.Host(strings.ToLower(h)))
+		f.Hosts = append(f.Hosts, weburl.Host(strings.ToLower(h)))
 	}
 	if since == "" {
 		return f, nil

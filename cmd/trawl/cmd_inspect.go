@@ -11,6 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl/crawler"
+	"trawl/crawler/links"
+	"trawl/crawler/robots"
+	"trawl/crawler/weburl"
 )
 
 // maxBatchLine is the longest line that inspect --batch reads, in bytes.
@@ -42,7 +45,7 @@ func (p *program) inspectURL() *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if batch {
 			return inspectBatch(p, func(in struct{ Input, Base string }) any {
-				if href, ok := crawler.InspectURL(in.Input, in.Base); ok {
+				if href, ok := weburl.Inspect(in.Input, in.Base); ok {
 					return href
 				}
 				return nil
@@ -67,13 +70,13 @@ func (p *program) inspectURL() *cobra.Command {
 	return c
 }
 
-func parseAt(base, ref string) (crawler.URL, error) {
+func parseAt(base, ref string) (weburl.URL, error) {
 	if base == "" {
-		return crawler.ParseURL(ref)
+		return weburl.Parse(ref)
 	}
-	b, err := crawler.ParseURL(base)
+	b, err := weburl.Parse(base)
 	if err != nil {
-		return crawler.URL{}, usage("--base %s: %v", base, err)
+		return weburl.URL{}, usage("--base %s: %v", base, err)
 	}
 	return b.Resolve(ref)
 }
@@ -100,7 +103,7 @@ func (p *program) inspectRobots() *cobra.Command {
 				if err != nil {
 					return nil
 				}
-				return crawler.InspectRobots(body, in.UA, in.URL)
+				return robots.Inspect(body, in.UA, in.URL)
 			})
 		}
 		if len(args) < 2 {
@@ -116,7 +119,7 @@ func (p *program) printRobots(file, agent string, urls []string) error {
 	if err != nil {
 		return usage("%v", err)
 	}
-	rules := crawler.ParseRobots(body, crawler.ProductToken(agent))
+	rules := robots.Parse(body, crawler.ProductToken(agent))
 	if rules.CrawlDelay > 0 {
 		fmt.Fprintf(p.stdout, "Crawl-delay: %v\n", rules.CrawlDelay)
 	}
@@ -124,7 +127,7 @@ func (p *program) printRobots(file, agent string, urls []string) error {
 		fmt.Fprintf(p.stdout, "passed over: %s\n", o)
 	}
 	for _, a := range urls {
-		u, err := crawler.ParseURL(a)
+		u, err := weburl.Parse(a)
 		if err != nil {
 			fmt.Fprintf(p.stdout, "%s\tnot admitted: %v\n", a, err)
 			continue
@@ -170,7 +173,7 @@ func (p *program) inspectLinks() *cobra.Command {
 				for k, v := range in.Headers {
 					header.Add(k, v)
 				}
-				return noNil(crawler.InspectLinks(in.Base, content, header, in.Kind))
+				return noNil(links.Inspect(in.Base, content, header, in.Kind))
 			})
 		}
 		if len(args) != 1 {
@@ -180,7 +183,7 @@ func (p *program) inspectLinks() *cobra.Command {
 		if err != nil {
 			return usage("%v", err)
 		}
-		for _, l := range crawler.InspectLinks(base, content, nil, kind) {
+		for _, l := range links.Inspect(base, content, nil, kind) {
 			fmt.Fprintln(p.stdout, l)
 		}
 		return nil

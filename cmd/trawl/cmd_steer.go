@@ -14,6 +14,7 @@ import (
 	"trawl"
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // steerTimeout bounds a command that changes a running job.
@@ -187,7 +188,7 @@ func changes(fs *pflag.FlagSet, c *crawler.Change) map[string]func() {
 	lazy := fs.Bool("lazy-images", false, "pictures that scripts load late count as requisites; =false: they do not")
 	given["lazy-images"] = func() { c.LazyImages = lazy }
 	referer := fs.String("referer", "", "what requests say of the page that led to them: none, origin, same-origin or strict-origin-when-cross-origin")
-	given["referer"] = func() { c.Referer = (*crawler.RefererPolicy)(referer) }
+	given["referer"] = func() { c.Referer = (*session.RefererPolicy)(referer) }
 	level := fs.String("log-level", "", "debug, info, warn or error")
 	given["log-level"] = func() { c.LogLevel = level }
 	return given

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // crawlDirEnding is how the names of crawl directories end, where the user gave no other.
@@ -21,7 +22,7 @@ func addCompletion(commands []*cobra.Command) error {
 		"requisites":   {"none", "scope\tas if they were pages", "all\talso from other hosts"},
 		"archive":      {"warc", "files", "none"},
 		"compress":     {"gzip", "none"},
-		"referer":      {string(crawler.RefererNone), string(crawler.RefererOrigin), string(crawler.RefererSameOrigin), string(crawler.RefererStrictOrigin)},
+		"referer":      {string(session.RefererNone), string(session.RefererOrigin), string(session.RefererSameOrigin), string(session.RefererStrictOrigin)},
 		"log-format":   {"text", "json"},
 		columnFlag:     {"url\tof exports of trawl", "redirect_to"},
 		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),

@@ -9,6 +9,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // seedCount counts seeds by host while they are read. Its methods are safe for concurrent use.
 type seedCount struct {
 	mu      sync.Mutex
-	hosts   map[crawler.Host]int64
+	hosts   map[weburl.Host]int64
 	busiest int64 // seeds of the host with the most
 }
 
@@ -39,11 +40,11 @@ func (c *seedCount) count(seeds iter.Seq2[trawl.Seed, error]) iter.Seq2[trawl.Se
 	}
 }
 
-func (c *seedCount) add(h crawler.Host) {
+func (c *seedCount) add(h weburl.Host) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hosts == nil {
-		c.hosts = make(map[crawler.Host]int64)
+		c.hosts = make(map[weburl.Host]int64)
 	}
 	if _, known := c.hosts[h]; known || len(c.hosts) < maxCountedHosts {
 		c.hosts[h]++

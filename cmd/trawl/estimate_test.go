@@ -7,6 +7,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 func TestTheEstimateComesFromHostsAndPace(t *testing.T) {
@@ -42,7 +43,7 @@ func TestSeedsAreCountedByHostOnTheirWay(t *testing.T) {
 	var c seedCount
 	seeds := func(yield func(trawl.Seed, error) bool) {
 		for _, text := range []string{"http://a.example/1", "http://b.example/1", "http://a.example/2", "", "http://a.example/3"} {
-			u, err := crawler.ParseURL(text)
+			u, err := weburl.Parse(text)
 			if text == "" {
 				err = errors.New("bad line")
 			}

@@ -12,6 +12,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // jobFlags are the flags of commands that run a job.
@@ -142,7 +143,7 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	j := &f.job
 	j.Scope, j.Requisites = crawler.ScopeRule(f.scope), crawler.Requisites(f.requisites)
 	j.Archive, j.Compress = crawler.ArchiveKind(f.archive), crawler.Compression(f.compress)
-	j.Referer = crawler.RefererPolicy(f.referer)
+	j.Referer = session.RefererPolicy(f.referer)
 	j.Fetch.MaxBody = int64(f.maxBody)
 	if c.Flags().Changed("timeout") && !c.Flags().Changed(firstByteFlag) {
 		j.Fetch.FirstByte = max(j.Fetch.FirstByte, j.Fetch.Idle)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 // privateFiles are files with secrets of the user's for the sites of a job. What is in them goes into the ledger and
@@ -21,7 +21,7 @@ func (p *privateFiles) add(fs *pflag.FlagSet) {
 }
 
 // read reads the files. All problems are reported at once.
-func (p *privateFiles) read(now time.Time) (given crawler.Private, err error) {
+func (p *privateFiles) read(now time.Time) (given session.Private, err error) {
 	var problems []error
 	text := func(flag, file string) (string, bool) {
 		if file == "" {
@@ -34,15 +34,15 @@ func (p *privateFiles) read(now time.Time) (given crawler.Private, err error) {
 		return string(b), err == nil
 	}
 	if t, ok := text("cookies", p.cookies); ok {
-		given.Cookies, err = crawler.ReadCookies(p.cookies, t, now)
+		given.Cookies, err = session.ReadCookies(p.cookies, t, now)
 		problems = append(problems, err)
 	}
 	if t, ok := text("auth-file", p.logins); ok {
-		given.Logins, err = crawler.ReadLogins(p.logins, t)
+		given.Logins, err = session.ReadLogins(p.logins, t)
 		problems = append(problems, err)
 	}
 	if err := errors.Join(problems...); err != nil {
-		return crawler.Private{}, usageError{err}
+		return session.Private{}, usageError{err}
 	}
 	return given, nil
 }

@@ -11,26 +11,27 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Ledger is what a scheduler needs of its ledger and its index.
 type Ledger interface {
 	Load(ctx context.Context) (crawler.LedgerState, error)
 	Commit(c *crawler.Changes) error
-	Host(h crawler.Host) (crawler.HostState, bool, error)
-	Rows(keys []crawler.URLKey) ([]*crawler.Row, error)
-	Queue(h crawler.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error)
+	Host(h weburl.Host) (crawler.HostState, bool, error)
+	Rows(keys []weburl.URLKey) ([]*crawler.Row, error)
+	Queue(h weburl.Host, now time.Time, maxDepth, n int) ([]*crawler.Row, time.Time, error)
 	Opened(seed crawler.ScopeSeed) (bool, error)
-	Beyond(h crawler.Host, depth int) (int64, error)
-	Robots(h crawler.Host) ([]crawler.HostRobots, error)
-	Errands(h crawler.Host, n int) ([]crawler.RobotsHop, error)
-	Waiters(u crawler.URL, n int) ([]crawler.RobotsHop, error)
+	Beyond(h weburl.Host, depth int) (int64, error)
+	Robots(h weburl.Host) ([]crawler.HostRobots, error)
+	Errands(h weburl.Host, n int) ([]crawler.RobotsHop, error)
+	Waiters(u weburl.URL, n int) ([]crawler.RobotsHop, error)
 	Waits(hop crawler.RobotsHop) (bool, error)
-	Answer(u crawler.URL) (crawler.HopAnswer, bool, error)
-	Handing(h crawler.Host, n int) ([]crawler.HopAnswer, error)
+	Answer(u weburl.URL) (crawler.HopAnswer, bool, error)
+	Handing(h weburl.Host, n int) ([]crawler.HopAnswer, error)
 	Due(n int) ([]crawler.DueHost, error)
-	HostsFrom(from crawler.HostKey) iter.Seq2[crawler.HostState, error]
-	RowsFrom(from crawler.URLKey) iter.Seq2[*crawler.Row, error]
+	HostsFrom(from weburl.HostKey) iter.Seq2[crawler.HostState, error]
+	RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error]
 }
 
 // Run runs every test over a fresh ledger of its own.
@@ -80,9 +81,9 @@ func must[T any](s *suite) func(T, error) T {
 	}
 }
 
-func (s *suite) url(text string) crawler.URL {
+func (s *suite) url(text string) weburl.URL {
 	s.t.Helper()
-	return must[crawler.URL](s)(crawler.ParseURL(text))
+	return must[weburl.URL](s)(weburl.Parse(text))
 }
 
 func (s *suite) want(what string, got, want any) {
@@ -113,7 +114,7 @@ func (s *suite) row(u string, sequence uint64, edit func(*crawler.Row)) crawler.
 }
 
 // host is a change of a host that waits for its clock.
-func hostDue(name crawler.Host, next time.Time, old *crawler.HostState) crawler.HostChange {
+func hostDue(name weburl.Host, next time.Time, old *crawler.HostState) crawler.HostChange {
 	h := &crawler.HostState{Host: name, Next: next}
 	h.Counts[crawler.Waiting] = 1
 	return crawler.HostChange{Old: old, New: h}
@@ -123,7 +124,7 @@ func (s *suite) load() {
 	load := func() crawler.LedgerState { return must[crawler.LedgerState](s)(s.l.Load(s.t.Context())) }
 	s.want("a new ledger is fresh", load().Fresh, true)
 	job := crawler.NewJob(crawler.Crawl)
-	work := crawler.Work{Recount: &crawler.RecountWork{From: 1 << 63}, Retry: []crawler.RetryWork{{Reason: "dns", From: crawler.URLKey{Host: 7, URL: 1<<64 - 1}}}}
+	work := crawler.Work{Recount: &crawler.RecountWork{From: 1 << 63}, Retry: []crawler.RetryWork{{Reason: "dns", From: weburl.URLKey{Host: 7, URL: 1<<64 - 1}}}}
 	tallies := crawler.Tallies{Requests: 3}
 	turn := crawler.TurnState{ID: crawler.TurnID{1}, Host: "a.test", URLs: []uint64{5, 1 << 63}, Held: true, Holder: crawler.HolderID{2}, Fetcher: "f", Part: 4}
 	s.commit(crawler.Changes{State: &crawler.JobState{Job: job, Seeded: true}, Work: &work, Tallies: &tallies, Position: 9, Sequence: 8, Turns: []crawler.TurnState{turn}})
@@ -144,8 +145,8 @@ func (s *suite) load() {
 
 func (s *suite) rows() {
 	s.commit(crawler.Changes{Rows: []crawler.RowChange{s.row("http://a.test/1", 1, nil), s.row("http://b.test/2", 2, nil)}})
-	keys := []crawler.URLKey{s.url("http://a.test/1").Key(), s.url("http://a.test/none").Key(), s.url("http://b.test/2").Key(), s.url("http://c.test/").Key()}
-	slices.SortFunc(keys, crawler.URLKey.Compare)
+	keys := []weburl.URLKey{s.url("http://a.test/1").Key(), s.url("http://a.test/none").Key(), s.url("http://b.test/2").Key(), s.url("http://c.test/").Key()}
+	slices.SortFunc(keys, weburl.URLKey.Compare)
 	got := must[[]*crawler.Row](s)(s.l.Rows(keys))
 	for i, r := range got {
 		known := keys[i] == s.url("http://a.test/1").Key() || keys[i] == s.url("http://b.test/2").Key()
@@ -153,7 +154,7 @@ func (s *suite) rows() {
 			s.t.Errorf("row %d of %v: %+v", i, keys, r)
 		}
 	}
-	one := []crawler.URLKey{s.url("http://a.test/1").Key()}
+	one := []weburl.URLKey{s.url("http://a.test/1").Key()}
 	first := must[[]*crawler.Row](s)(s.l.Rows(one))[0]
 	first.Depth = 77
 	s.want("a reader's change", must[[]*crawler.Row](s)(s.l.Rows(one))[0].Depth, 0)
@@ -216,7 +217,7 @@ func (s *suite) due() {
 	lost := hostDue("lost.test", at(9), nil)
 	lost.New.GivenUp = "dns"
 	s.commit(crawler.Changes{Hosts: []crawler.HostChange{hostDue("late.test", at(40), nil), idle, deep, again, hostDue("first.test", at(-5), nil), lost}})
-	names := func(n int) (all []crawler.Host) {
+	names := func(n int) (all []weburl.Host) {
 		var last time.Time
 		for i, d := range must[[]crawler.DueHost](s)(s.l.Due(n)) {
 			h, found, err := s.l.Host(d.Host)
@@ -232,22 +233,22 @@ func (s *suite) due() {
 		}
 		return all
 	}
-	s.want("all", names(9), []crawler.Host{"lost.test", "first.test", "deep.test", "again.test", "late.test"})
-	s.want("two", names(2), []crawler.Host{"lost.test", "first.test"})
+	s.want("all", names(9), []weburl.Host{"lost.test", "first.test", "deep.test", "again.test", "late.test"})
+	s.want("two", names(2), []weburl.Host{"lost.test", "first.test"})
 	held := *deep.New
 	held.Turn = crawler.TurnID{1}
 	shallow := *again.New // its due time stays, its place does not
 	shallow.Depth = 1
 	s.commit(crawler.Changes{Hosts: []crawler.HostChange{{Old: deep.New, New: &held}, {Old: again.New, New: &shallow}, hostDue("first.test", at(60), hostDue("first.test", at(-5), nil).New)}})
-	s.want("then", names(9), []crawler.Host{"lost.test", "again.test", "late.test", "first.test"})
+	s.want("then", names(9), []weburl.Host{"lost.test", "again.test", "late.test", "first.test"})
 }
 
 func (s *suite) from() {
-	var hosts []crawler.HostKey
-	var rows []crawler.URLKey
+	var hosts []weburl.HostKey
+	var rows []weburl.URLKey
 	var c crawler.Changes
 	for i := range 20 {
-		name := crawler.Host(fmt.Sprintf("h%d.test", i))
+		name := weburl.Host(fmt.Sprintf("h%d.test", i))
 		c.Hosts = append(c.Hosts, hostDue(name, s.now, nil))
 		hosts = append(hosts, name.Key())
 		for n := range 2 {
@@ -257,16 +258,16 @@ func (s *suite) from() {
 	}
 	s.commit(c)
 	slices.Sort(hosts)
-	slices.SortFunc(rows, crawler.URLKey.Compare)
+	slices.SortFunc(rows, weburl.URLKey.Compare)
 	for _, at := range []int{0, 7, 19} {
-		for _, from := range []crawler.HostKey{hosts[at], hosts[at] - 1} {
-			var got []crawler.HostKey
+		for _, from := range []weburl.HostKey{hosts[at], hosts[at] - 1} {
+			var got []weburl.HostKey
 			for h, err := range s.l.HostsFrom(from) {
 				got = append(got, must[crawler.HostState](s)(h, err).Host.Key())
 			}
 			s.want("hosts", got, hosts[at:])
 		}
-		var got []crawler.URLKey
+		var got []weburl.URLKey
 		for r, err := range s.l.RowsFrom(rows[at]) {
 			got = append(got, must[*crawler.Row](s)(r, err).Key())
 		}
@@ -282,9 +283,9 @@ func (s *suite) turns() {
 	old := crawler.TurnState{ID: crawler.TurnID{1}, Host: "a.test"}
 	fresh := crawler.TurnState{ID: crawler.TurnID{2}, Host: "a.test"}
 	s.commit(crawler.Changes{Turns: []crawler.TurnState{old}})
-	s.commit(crawler.Changes{EndTurns: []crawler.Host{"a.test"}, Turns: []crawler.TurnState{fresh}})
+	s.commit(crawler.Changes{EndTurns: []weburl.Host{"a.test"}, Turns: []crawler.TurnState{fresh}})
 	s.want("turns", must[crawler.LedgerState](s)(s.l.Load(s.t.Context())).Turns, []crawler.TurnState{fresh})
-	s.commit(crawler.Changes{EndTurns: []crawler.Host{"a.test"}})
+	s.commit(crawler.Changes{EndTurns: []weburl.Host{"a.test"}})
 	s.want("turns", len(must[crawler.LedgerState](s)(s.l.Load(s.t.Context())).Turns), 0)
 }
 
@@ -305,7 +306,7 @@ func (s *suite) robots() {
 
 func (s *suite) errands() {
 	hop := func(of, scheme, u string, count int) crawler.RobotsHop {
-		return crawler.RobotsHop{For: crawler.Host(of), Scheme: scheme, URL: s.url(u), Count: count}
+		return crawler.RobotsHop{For: weburl.Host(of), Scheme: scheme, URL: s.url(u), Count: count}
 	}
 	a, b := hop("a.test", "http", "http://hub.test/r", 1), hop("b.test", "http", "http://hub.test/r", 2)
 	c, d := hop("a.test", "https", "http://hub.test/r", 1), hop("a.test", "http", "http://hub.test/other", 1)

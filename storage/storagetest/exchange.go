@@ -9,11 +9,12 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/codingtest"
+	"trawl/crawler/weburl"
 )
 
 // Exchange is a page with a body, as a fetcher hands it to an archive.
 func Exchange(url, body string) *crawler.Exchange {
-	u := crawler.MustParse(url)
+	u := weburl.MustParse(url)
 	return &crawler.Exchange{
 		URL: u, FetchedAt: time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC), IP: "192.0.2.7", Protocol: "http/1.1",
 		Request:  []byte("GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + string(u.Host()) + "\r\n\r\n"),

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Fill sets every field reachable in v to something that is not zero, so that a field the codec forgets is
 // noticed, also one that is added later.
 func Fill(tb testing.TB, rng *rand.Rand, v reflect.Value) {
 	switch x := v.Addr().Interface().(type) {
-	case *crawler.URL:
-		*x = crawler.MustParse(fmt.Sprintf("https://host%d.example/%d?q=%d", rng.IntN(9), rng.IntN(1e6), rng.IntN(9)))
+	case *weburl.URL:
+		*x = weburl.MustParse(fmt.Sprintf("https://host%d.example/%d?q=%d", rng.IntN(9), rng.IntN(1e6), rng.IntN(9)))
 		return
 	case *time.Time:
 		*x = time.Unix(rng.Int64N(4e9)-1e9, rng.Int64N(1e9)).UTC()

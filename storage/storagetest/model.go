@@ -12,6 +12,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/ledgertest"
+	"trawl/crawler/weburl"
 )
 
 // Ledger is what the model asks: what a scheduler asks, and what people read.
@@ -29,9 +30,9 @@ type Model struct {
 
 	rng   *rand.Rand
 	job   crawler.JobState
-	rows  map[crawler.URLKey]*crawler.Row
-	hosts map[crawler.Host]*crawler.HostState
-	turns map[crawler.Host]*crawler.TurnState
+	rows  map[weburl.URLKey]*crawler.Row
+	hosts map[weburl.Host]*crawler.HostState
+	turns map[weburl.Host]*crawler.TurnState
 
 	errands  map[string]crawler.RobotsHop
 	robots   map[string]crawler.HostRobots
@@ -44,8 +45,8 @@ type Model struct {
 func NewModel(seed uint64) *Model {
 	m := &Model{
 		rng: rand.New(rand.NewPCG(seed, 77)), Now: time.Unix(1_700_000_000, 0).UTC(),
-		rows:  map[crawler.URLKey]*crawler.Row{},
-		hosts: map[crawler.Host]*crawler.HostState{}, turns: map[crawler.Host]*crawler.TurnState{},
+		rows:  map[weburl.URLKey]*crawler.Row{},
+		hosts: map[weburl.Host]*crawler.HostState{}, turns: map[weburl.Host]*crawler.TurnState{},
 		errands: map[string]crawler.RobotsHop{}, robots: map[string]crawler.HostRobots{}, scope: map[crawler.ScopeSeed]bool{},
 	}
 	m.tallies.Reasons = map[crawler.Reason]int64{}
@@ -58,17 +59,17 @@ func NewModel(seed uint64) *Model {
 // edit is a change being made: the newest values, and those before it.
 type edit struct {
 	m     *Model
-	rows  map[crawler.URLKey]crawler.RowChange
-	hosts map[crawler.Host]crawler.HostChange
+	rows  map[weburl.URLKey]crawler.RowChange
+	hosts map[weburl.Host]crawler.HostChange
 	c     crawler.Changes
 }
 
 func (m *Model) edit() *edit {
 	m.Now = m.Now.Add(time.Duration(m.rng.IntN(4)) * time.Second) // whole seconds, so that times meet
-	return &edit{m: m, rows: map[crawler.URLKey]crawler.RowChange{}, hosts: map[crawler.Host]crawler.HostChange{}}
+	return &edit{m: m, rows: map[weburl.URLKey]crawler.RowChange{}, hosts: map[weburl.Host]crawler.HostChange{}}
 }
 
-func (e *edit) host(h crawler.Host) *crawler.HostState {
+func (e *edit) host(h weburl.Host) *crawler.HostState {
 	c, ok := e.hosts[h]
 	if !ok {
 		c = crawler.HostChange{Old: e.m.hosts[h], New: &crawler.HostState{Host: h}}
@@ -144,8 +145,8 @@ func (e *edit) seal() *crawler.Changes {
 	return &e.c
 }
 
-func (m *Model) randomHost() crawler.Host {
-	return crawler.Host(fmt.Sprintf("host%d.example", m.rng.IntN(40)))
+func (m *Model) randomHost() weburl.Host {
+	return weburl.Host(fmt.Sprintf("host%d.example", m.rng.IntN(40)))
 }
 
 // Step makes one random change. It is in the model at once, so the ledger must take it.
@@ -171,7 +172,7 @@ func (m *Model) Step() *crawler.Changes {
 func (m *Model) admit(e *edit) {
 	h := m.randomHost()
 	for range m.rng.IntN(30) {
-		u := crawler.MustParse(fmt.Sprintf("https://%s/%d", h, m.rng.IntN(300)))
+		u := weburl.MustParse(fmt.Sprintf("https://%s/%d", h, m.rng.IntN(300)))
 		if m.rows[u.Key()] != nil || e.rows[u.Key()].New != nil {
 			continue
 		}
@@ -241,7 +242,7 @@ func (m *Model) settle(e *edit) {
 	t.Part++
 	h := e.host(t.Host)
 	for range m.rng.IntN(len(t.URLs) + 1) {
-		k := crawler.URLKey{Host: t.Host.Key(), URL: t.URLs[0]}
+		k := weburl.URLKey{Host: t.Host.Key(), URL: t.URLs[0]}
 		was := m.rows[k]
 		if c, edited := e.rows[k]; edited {
 			was = c.New
@@ -300,7 +301,7 @@ func (m *Model) aside(e *edit) {
 		m.robots[string(h)] = f
 		e.c.Robots = append(e.c.Robots, crawler.RobotsChange{Host: h, File: f})
 	case 1:
-		hop := crawler.RobotsHop{For: m.randomHost(), Scheme: "https", URL: crawler.MustParse(fmt.Sprintf("https://%s/robots.txt?%d", h, m.rng.IntN(3))), Count: 1}
+		hop := crawler.RobotsHop{For: m.randomHost(), Scheme: "https", URL: weburl.MustParse(fmt.Sprintf("https://%s/robots.txt?%d", h, m.rng.IntN(3))), Count: 1}
 		name := hop.URL.String() + " " + hop.Scheme + " " + string(hop.For)
 		if _, there := m.errands[name]; !there {
 			m.errands[name] = hop

@@ -12,10 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 var sameValues = gocmp.Options{
-	gocmp.Comparer(func(a, b crawler.URL) bool { return a == b }),
+	gocmp.Comparer(func(a, b weburl.URL) bool { return a == b }),
 	cmpopts.EquateEmpty(),
 	gocmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
 }
@@ -29,7 +30,7 @@ func (m *Model) Check(tb testing.TB, l Ledger) {
 	m.checkRows(tb, l)
 	m.checkHosts(tb, l)
 	for i := range 40 {
-		m.checkHost(tb, l, crawler.Host(fmt.Sprintf("host%d.example", i)))
+		m.checkHost(tb, l, weburl.Host(fmt.Sprintf("host%d.example", i)))
 	}
 }
 
@@ -72,9 +73,9 @@ func (m *Model) checkRows(tb testing.TB, l Ledger) {
 	tb.Helper()
 	keys := slices.Collect(maps.Keys(m.rows))
 	for range 20 { // keys that are not there, most of hosts that are
-		keys = append(keys, crawler.URLKey{Host: m.randomHost().Key(), URL: m.rng.Uint64()})
+		keys = append(keys, weburl.URLKey{Host: m.randomHost().Key(), URL: m.rng.Uint64()})
 	}
-	slices.SortFunc(keys, crawler.URLKey.Compare)
+	slices.SortFunc(keys, weburl.URLKey.Compare)
 	got, err := l.Rows(keys)
 	if err != nil {
 		tb.Fatal(err)
@@ -129,7 +130,7 @@ func (m *Model) checkStory(tb testing.TB, r *crawler.Row) {
 func (m *Model) checkHosts(tb testing.TB, l Ledger) {
 	tb.Helper()
 	seen := 0
-	last := crawler.HostKey(0)
+	last := weburl.HostKey(0)
 	for h, err := range l.Hosts() {
 		if err != nil {
 			tb.Fatal(err)
@@ -176,7 +177,7 @@ func (m *Model) CheckDue(tb testing.TB, l Ledger, ns ...int) {
 	}
 }
 
-func (m *Model) checkHost(tb testing.TB, l Ledger, h crawler.Host) {
+func (m *Model) checkHost(tb testing.TB, l Ledger, h weburl.Host) {
 	tb.Helper()
 	_, found, err := l.Host(h)
 	if err != nil || found != (m.hosts[h] != nil) {
@@ -228,7 +229,7 @@ func (m *Model) checkHost(tb testing.TB, l Ledger, h crawler.Host) {
 	}
 }
 
-func (m *Model) checkQueue(tb testing.TB, l Ledger, h crawler.Host, maxDepth, n int) {
+func (m *Model) checkQueue(tb testing.TB, l Ledger, h weburl.Host, maxDepth, n int) {
 	tb.Helper()
 	var due, ready []*crawler.Row
 	var next time.Time

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // Row is the nth of many usual rows of a crawl, not asked for yet.
 func Row(n int) *crawler.Row {
-	u := crawler.MustParse(fmt.Sprintf("https://host%d.example/some/path/of/usual/length/%d.html", n/1000, n))
+	u := weburl.MustParse(fmt.Sprintf("https://host%d.example/some/path/of/usual/length/%d.html", n/1000, n))
 	return &crawler.Row{
 		Result: crawler.Result{URL: u},
 		Depth:  n % 7, Via: "https://" + string(u.Host()) + "/some/path/", Seed: "https://" + string(u.Host()) + "/",

@@ -16,6 +16,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // insider takes a turn with a fetcher's rights, and then says about it what is not its to say.
@@ -133,7 +134,7 @@ const forged = "forged by an intruder"
 // honest is a part that counts, but for a result of a URL that is not lent to this turn.
 func (i *inside) honest(ctx context.Context, number int, end bool) error {
 	p := crawler.Part{Turn: i.turn.Turn, Holder: i.mine, Host: i.turn.Host, Life: i.life, Fetcher: "insider", Number: number, End: end}
-	u, err := crawler.ParseURL("http://" + string(i.turn.Host) + "/never-seen")
+	u, err := weburl.Parse("http://" + string(i.turn.Host) + "/never-seen")
 	if err != nil {
 		return err
 	}

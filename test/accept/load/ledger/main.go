@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 	"trawl/storage"
 )
 
@@ -107,9 +108,9 @@ func (p *plan) make() (total crawler.Tallies, err error) {
 // start makes chunks in the order of hosts' keys, as fast as they are taken.
 func (m *maker) start(hosts int) <-chan *chunk {
 	order := make([]int, hosts)
-	keys := make([]crawler.HostKey, hosts)
+	keys := make([]weburl.HostKey, hosts)
 	for i := range order {
-		order[i], keys[i] = i, crawler.Host(m.host(i)).Key()
+		order[i], keys[i] = i, weburl.Host(m.host(i)).Key()
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		if keys[a] < keys[b] {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 // maker makes rows. Its methods are safe for concurrent use.
@@ -61,7 +62,7 @@ func (m *maker) chunk(hosts []int) *chunk {
 func (m *maker) addHost(c *chunk, i int) {
 	name := m.host(i)
 	rng := rand.New(rand.NewPCG(uint64(i), 1))
-	h := &crawler.HostState{Host: crawler.Host(name), Asked: true, Answered: 1, MeanTime: 40 * time.Millisecond}
+	h := &crawler.HostState{Host: weburl.Host(name), Asked: true, Answered: 1, MeanTime: 40 * time.Millisecond}
 	h.Next = m.now.Add(-time.Duration(rng.IntN(3600)) * time.Second)
 	block := make([]crawler.Row, m.rows) // one allocation for all
 	var seed, via string
@@ -95,7 +96,7 @@ var words = [...]string{
 }
 
 // address is a URL of 80 to 120 bytes.
-func address(host string, i, n int, rng *rand.Rand) crawler.URL {
+func address(host string, i, n int, rng *rand.Rand) weburl.URL {
 	b := append(make([]byte, 0, 128), "http://"...)
 	b = append(b, host...)
 	if n > 0 {
@@ -113,7 +114,7 @@ func address(host string, i, n int, rng *rand.Rand) crawler.URL {
 	} else {
 		b = append(b, '/')
 	}
-	u, err := crawler.ParseURL(string(b))
+	u, err := weburl.Parse(string(b))
 	if err != nil {
 		panic(err) // these are URLs
 	}
