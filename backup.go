@@ -9,10 +9,12 @@ import (
 
 	"trawl/cluster"
 	"trawl/storage"
+	"trawl/storage/backup"
+	"trawl/storage/crawldir"
 )
 
 // BackupInfo is what a backup says of itself.
-type BackupInfo = storage.BackupInfo
+type BackupInfo = backup.Info
 
 // backupsAtOnce is how many copies of a running ledger may be on their way: each keeps the tables on disk that it was
 // made of.
@@ -30,13 +32,13 @@ func Backup(ctx context.Context, target string, keys *cluster.Keyring, w io.Writ
 	if err = client.Backup(ctx, w); !errors.Is(err, cluster.ErrNotRunning) || !isDir(target) {
 		return err
 	}
-	dir, err := storage.OpenDir(target, false)
+	dir, err := crawldir.Open(target, false)
 	if errors.Is(err, storage.ErrNotCrawl) {
 		return usageError(err)
 	} else if err != nil {
 		return err
 	}
-	_, err = storage.Backup(ctx, dir, w, nil, Version())
+	_, err = backup.Write(ctx, dir, w, nil, Version())
 	return errors.Join(err, dir.Close())
 }
 
@@ -51,7 +53,7 @@ func BackupFile(ctx context.Context, target string, keys *cluster.Keyring, file 
 	if at, err := os.Stat(file); err == nil {
 		plain = at.Mode().IsRegular()
 	}
-	err := storage.WriteFile(ctx, file, func(w io.Writer) error { return Backup(ctx, target, keys, w) })
+	err := backup.WriteFile(ctx, file, func(w io.Writer) error { return Backup(ctx, target, keys, w) })
 	if err != nil || !plain {
 		return BackupInfo{}, err
 	}
@@ -64,7 +66,7 @@ func readBackupInfo(file string) (BackupInfo, error) {
 		return BackupInfo{}, fmt.Errorf("read backup: %w", err)
 	}
 	defer f.Close()
-	return storage.ReadBackupInfo(f)
+	return backup.ReadInfo(f)
 }
 
 // errManyBackups: more would only fill the disk.
@@ -78,6 +80,6 @@ func (r *run) backup(ctx context.Context, w io.Writer) error {
 	default:
 		return errManyBackups
 	}
-	_, err := storage.Backup(ctx, r.dir, w, r.ledger, Version())
+	_, err := backup.Write(ctx, r.dir, w, r.ledger, Version())
 	return err
 }

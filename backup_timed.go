@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"trawl/cluster"
-	"trawl/storage"
+	"trawl/storage/backup"
 )
 
 const (
@@ -164,7 +164,7 @@ func (b *timedBackups) make(ctx context.Context, name string) (size int64, where
 		return b.upload(ctx, name)
 	}
 	where = filepath.Join(b.dir, name)
-	if err := storage.WriteFile(ctx, where, func(w io.Writer) error { return b.r.backup(ctx, w) }); err != nil {
+	if err := backup.WriteFile(ctx, where, func(w io.Writer) error { return b.r.backup(ctx, w) }); err != nil {
 		return 0, "", err
 	}
 	info, err := os.Stat(where)

@@ -15,7 +15,9 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
-	"trawl/storage"
+	"trawl/storage/backup"
+	"trawl/storage/crawldir"
+	"trawl/storage/ledger"
 )
 
 func TestWhereBackupsGo(t *testing.T) {
@@ -56,12 +58,12 @@ func TestTheNameOfABackup(t *testing.T) {
 // aBackup writes a backup of a new crawl to each of the files, and tells its origin.
 func aBackup(t *testing.T, files ...string) crawler.Life {
 	t.Helper()
-	d, err := storage.OpenDir(t.TempDir(), true)
+	d, err := crawldir.Open(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	l, err := storage.OpenLedger(d.Ledger(), storage.LedgerOptions{})
+	l, err := ledger.Open(d.Ledger(), ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +73,8 @@ func aBackup(t *testing.T, files ...string) crawler.Life {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		err := storage.WriteFile(t.Context(), f, func(w io.Writer) error {
-			_, err := storage.Backup(t.Context(), d, w, l, "v1")
+		err := backup.WriteFile(t.Context(), f, func(w io.Writer) error {
+			_, err := backup.Write(t.Context(), d, w, l, "v1")
 			return err
 		})
 		if err != nil {
@@ -117,12 +119,12 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 
 // The copy that was made is good, whatever becomes of the old ones.
 func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
-	d, err := storage.OpenDir(t.TempDir(), true)
+	d, err := crawldir.Open(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	l, err := storage.OpenLedger(d.Ledger(), storage.LedgerOptions{})
+	l, err := ledger.Open(d.Ledger(), ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
 	b.last.Store(&backupTold{})
 	for i := range KeepBackups { // the oldest has to go
 		old := filepath.Join(b.dir, fmt.Sprintf("job-2026010%dT000000Z.trawl-backup", i+1))
-		if err := storage.WriteFile(t.Context(), old, func(w io.Writer) error { return r.backup(t.Context(), w) }); err != nil {
+		if err := backup.WriteFile(t.Context(), old, func(w io.Writer) error { return r.backup(t.Context(), w) }); err != nil {
 			t.Fatal(err)
 		}
 	}

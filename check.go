@@ -11,6 +11,9 @@ import (
 	"trawl/crawler/weburl"
 	"trawl/scheduler"
 	"trawl/storage"
+	"trawl/storage/check"
+	"trawl/storage/crawldir"
+	"trawl/storage/ledger"
 )
 
 const (
@@ -33,11 +36,11 @@ type CheckReport struct {
 	Counts map[string]int64 `json:"counts"` // rows by outcome, as counted
 	Hosts  int64            `json:"hosts"`
 
-	Records  int64                    `json:"records"`  // that rows and robots files name
-	Verified int64                    `json:"verified"` // of these, there and as they should be
-	Files    int64                    `json:"files"`    // that were read
-	Shipping map[string]int64         `json:"shipping"` // records that are still with a fetcher, by its name
-	Orphans  map[storage.Orphan]int64 `json:"orphans"`  // records that no row points to, by kind
+	Records  int64                  `json:"records"`  // that rows and robots files name
+	Verified int64                  `json:"verified"` // of these, there and as they should be
+	Files    int64                  `json:"files"`    // that were read
+	Shipping map[string]int64       `json:"shipping"` // records that are still with a fetcher, by its name
+	Orphans  map[check.Orphan]int64 `json:"orphans"`  // records that no row points to, by kind
 
 	Problems []string `json:"problems"`
 	More     int64    `json:"more_problems"`
@@ -54,7 +57,7 @@ type CheckReport struct {
 // next run of the job fetches them again. Problems are in the report; an error means that the check
 // could not be made.
 func Check(ctx context.Context, path string, repair bool) (CheckReport, error) {
-	dir, err := storage.OpenDir(path, false)
+	dir, err := crawldir.Open(path, false)
 	switch {
 	case errors.Is(err, storage.ErrInUse):
 		return CheckReport{}, fmt.Errorf("%w; stop it first (trawl stop %s)", err, path)
@@ -73,13 +76,13 @@ func Check(ctx context.Context, path string, repair bool) (CheckReport, error) {
 }
 
 type checker struct {
-	dir    *storage.Dir
+	dir    *crawldir.Dir
 	report CheckReport
 	lost   scheduler.Lost
 }
 
 func (c *checker) prove(ctx context.Context) (err error) {
-	l, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	l, err := ledger.Open(c.dir.Ledger(), ledger.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (c *checker) prove(ctx context.Context) (err error) {
 	return nil
 }
 
-func (c *checker) balance(ctx context.Context, l *storage.Ledger) error {
+func (c *checker) balance(ctx context.Context, l *ledger.Ledger) error {
 	b, err := l.Verify(ctx)
 	if err != nil {
 		return err
@@ -108,12 +111,12 @@ func (c *checker) balance(ctx context.Context, l *storage.Ledger) error {
 	return nil
 }
 
-func (c *checker) archive(ctx context.Context, l *storage.Ledger) error {
+func (c *checker) archive(ctx context.Context, l *ledger.Ledger) error {
 	loaded, err := l.Load(ctx)
 	if err != nil {
 		return err
 	}
-	b, err := storage.VerifyArchive(ctx, c.dir.Path(), l, storage.ArchiveOptions{
+	b, err := check.Archive(ctx, c.dir.Path(), l, check.Options{
 		Job: &loaded.State.Job, Local: localFetcher, Gone: c.gone,
 		GoneRobots: c.goneRobots,
 	})
@@ -160,7 +163,7 @@ func (c *checker) repair(ctx context.Context) (err error) {
 	if !c.report.Balances {
 		return nil
 	}
-	l, err := storage.OpenLedger(c.dir.Ledger(), storage.LedgerOptions{})
+	l, err := ledger.Open(c.dir.Ledger(), ledger.Options{})
 	if err != nil {
 		return err
 	}
@@ -189,4 +192,4 @@ func (c *checker) repair(ctx context.Context) (err error) {
 }
 
 // OrphanKinds lists the kinds of orphans that were found, sorted.
-func (r *CheckReport) OrphanKinds() []storage.Orphan { return slices.Sorted(maps.Keys(r.Orphans)) }
+func (r *CheckReport) OrphanKinds() []check.Orphan { return slices.Sorted(maps.Keys(r.Orphans)) }

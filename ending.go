@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"trawl/storage"
+	"trawl/storage/export"
 )
 
 // endGrace is how long an interrupted ending works on what users get, rows on standard output and exports, each; what takes
@@ -107,7 +107,7 @@ func samePath(a, b string) bool {
 }
 
 func (c *Crawl) exportFile(ctx context.Context, f string) (int64, error) {
-	format, err := storage.FormatOf(f)
+	format, err := export.FormatOf(f)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func (c *Crawl) exportFile(ctx context.Context, f string) (int64, error) {
 	all := c.Status().Seen
 	c.linger(func() string { return fmt.Sprintf("writing %s: %d of %d rows", f, rows.Load(), all) })
 	defer c.lingers.Store(nil)
-	return storage.ExportFile(ctx, f, format, counted(&rows, c.ledger.All()))
+	return export.File(ctx, f, format, counted(&rows, c.ledger.All()))
 }
 
 // counted passes rows on and counts them.

@@ -11,6 +11,7 @@ import (
 	"trawl/crawler/explain"
 	"trawl/crawler/weburl"
 	"trawl/storage"
+	"trawl/storage/ledger"
 )
 
 // Explanation is the whole story of one URL.
@@ -43,7 +44,7 @@ func Explain(ctx context.Context, target string, keys *cluster.Keyring, u weburl
 	return explainAtRest(l, u)
 }
 
-func explainAtRest(l *storage.Ledger, u weburl.URL) (Explanation, error) {
+func explainAtRest(l *ledger.Ledger, u weburl.URL) (Explanation, error) {
 	f, err := l.Facts(u)
 	if err != nil {
 		return Explanation{}, err

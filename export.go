@@ -14,10 +14,13 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/export"
+	"trawl/storage/ledger"
 )
 
 // Filter chooses rows: all that meet every field that is set.
-type Filter = storage.RowFilter
+type Filter = export.Filter
 
 // ExportOptions say what is exported and where to.
 type ExportOptions struct {
@@ -48,24 +51,24 @@ func Export(ctx context.Context, dir string, o ExportOptions) (int64, error) {
 	}
 	defer done()
 	if o.Out == "-" {
-		n, err := storage.Export(o.Stdout, q.format, q.rows(l))
+		n, err := export.Rows(o.Stdout, q.format, q.rows(l))
 		return n, unlessLeft(err)
 	}
-	n, err := storage.ExportFile(ctx, o.Out, q.format, q.rows(l))
+	n, err := export.File(ctx, o.Out, q.format, q.rows(l))
 	if err != nil {
 		return 0, fmt.Errorf("export %s: %w", o.Out, err)
 	}
 	return n, nil
 }
 
-func formatOf(out, format string) (storage.Format, error) {
+func formatOf(out, format string) (export.Format, error) {
 	switch {
 	case format != "":
-		return storage.ParseFormat(format)
+		return export.ParseFormat(format)
 	case out == "-":
-		return storage.FormatJSONL, nil
+		return export.JSONL, nil
 	}
-	return storage.FormatOf(out)
+	return export.FormatOf(out)
 }
 
 // unlessLeft passes over the error that nobody reads standard output any more.
@@ -79,7 +82,7 @@ func unlessLeft(err error) error {
 // exportRunning lets the crawl that runs in the directory write the rows, into a file that is made here: by the same rules,
 // and with the rights of whoever asks.
 func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportRequest) (int64, error) {
-	socket, err := storage.ControlSocket(dir)
+	socket, err := crawldir.ControlSocket(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -89,7 +92,7 @@ func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportReq
 		n, err := client.Export(ctx, o.Stdout, q.values())
 		return n, unlessLeft(err)
 	}
-	n, err := storage.WriteExport(ctx, o.Out, func(w io.Writer) (int64, error) { return client.Export(ctx, w, q.values()) })
+	n, err := export.Write(ctx, o.Out, func(w io.Writer) (int64, error) { return client.Export(ctx, w, q.values()) })
 	if err != nil {
 		return 0, fmt.Errorf("export %s: %w", o.Out, err)
 	}
@@ -98,7 +101,7 @@ func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportReq
 
 // exportRequest is an export as it travels to a running crawl.
 type exportRequest struct {
-	format storage.Format
+	format export.Format
 	filter Filter
 }
 
@@ -117,7 +120,7 @@ func (q exportRequest) values() url.Values {
 }
 
 func readExportRequest(v url.Values) (q exportRequest, err error) {
-	if q.format, err = storage.ParseFormat(v.Get("format")); err != nil {
+	if q.format, err = export.ParseFormat(v.Get("format")); err != nil {
 		return q, err
 	}
 	for _, word := range v["outcome"] {
@@ -138,7 +141,7 @@ func readExportRequest(v url.Values) (q exportRequest, err error) {
 	return q, nil
 }
 
-func (q exportRequest) rows(l *storage.Ledger) iter.Seq2[*Row, error] {
+func (q exportRequest) rows(l *ledger.Ledger) iter.Seq2[*Row, error] {
 	if len(q.filter.Hosts) > 0 {
 		return q.filter.Rows(l.RowsOf(q.filter.Hosts...))
 	}

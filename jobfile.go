@@ -8,7 +8,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"trawl/crawler"
-	"trawl/storage/warc"
+	"trawl/storage/archive/warc"
 )
 
 // JobYAML writes the settings of a job under the names of their flags, in the form that --config reads.

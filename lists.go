@@ -13,7 +13,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/media"
 	"trawl/internal/coding"
-	"trawl/storage"
+	"trawl/storage/export"
 )
 
 const (
@@ -261,7 +261,7 @@ func (l Lists) open(name string, r io.Reader) (*list, error) {
 		return nil, &BadLine{Place: name, Err: errNotGzip}
 	}
 	if string(head) == "PA" { // only then more is waited for
-		if head, _ = in.Peek(4); storage.IsParquet(head) {
+		if head, _ = in.Peek(4); export.IsParquet(head) {
 			return nil, usageError(fmt.Errorf("%s: %w", name, errParquetStream))
 		}
 	}
@@ -291,8 +291,8 @@ func isText(in *bufio.Reader) bool {
 }
 
 func (l Lists) openParquet(li *list, size int64) error {
-	columns, err := storage.OpenParquetColumns(li.from, size, l.Columns)
-	absent, isAbsent := errors.AsType[*storage.NoColumnError](err)
+	columns, err := export.OpenParquetColumns(li.from, size, l.Columns)
+	absent, isAbsent := errors.AsType[*export.NoColumnError](err)
 	switch {
 	case isAbsent && !li.table:
 		err = fmt.Errorf("this is Parquet: name the column of its URLs with --column (%s)", told(absent.Columns))
@@ -312,7 +312,7 @@ func (l Lists) openParquet(li *list, size int64) error {
 
 // parquetTexts are the texts of columns.
 type parquetTexts struct {
-	columns []*storage.ParquetColumn
+	columns []*export.ParquetColumn
 	ahead   [maxColumns - 1]struct { // the last text that was read of the columns behind the first
 		row   int64
 		text  []byte
@@ -358,7 +358,7 @@ func parquetFile(r io.Reader) (size int64, is bool) {
 	}
 	var head [4]byte
 	n, _ := f.ReadAt(head[:], 0) // what is wrong is told when it is read
-	return info.Size(), storage.IsParquet(head[:n])
+	return info.Size(), export.IsParquet(head[:n])
 }
 
 // columnsOf finds columns by their names.

@@ -17,7 +17,7 @@ import (
 	"trawl"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
-	"trawl/storage"
+	"trawl/storage/export"
 )
 
 func packed(text string) string {
@@ -49,7 +49,7 @@ func parquetOf(t *testing.T, urls ...string) string {
 func parquetRows(t *testing.T, rows []crawler.Row) string {
 	t.Helper()
 	var b bytes.Buffer
-	_, err := storage.Export(&b, storage.FormatParquet, func(yield func(*crawler.Row, error) bool) {
+	_, err := export.Rows(&b, export.Parquet, func(yield func(*crawler.Row, error) bool) {
 		for i := range rows {
 			if !yield(&rows[i], nil) {
 				return

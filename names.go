@@ -13,7 +13,8 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/scheduler"
-	"trawl/storage"
+	"trawl/storage/archive"
+	"trawl/storage/ledger"
 )
 
 // Missing is what a fetcher has not shipped, though rows point to it.
@@ -33,11 +34,11 @@ const (
 // openBodies lets the scheduler give bodies their names as files, where its job keeps files.
 func (r *run) openBodies(o *scheduler.Options) error {
 	o.Shipped = r.ledger
-	rule, err := storage.ProbeNames(r.dir.Path())
+	rule, err := archive.ProbeNames(r.dir.Path())
 	if err != nil {
 		return err
 	}
-	if r.bodies, err = storage.NewBodies(r.dir.Path()); err != nil {
+	if r.bodies, err = archive.NewBodies(r.dir.Path()); err != nil {
 		return err
 	}
 	o.Names, o.Bodies, o.NameRule = r.ledger, r.bodies, rule
@@ -108,7 +109,7 @@ func (r *run) findMissing(ctx context.Context) ([]Missing, error) {
 }
 
 // unshipped lists the files that rows point into and of which bytes are missing that a row needs.
-func unshipped(dir string, l *storage.Ledger) (files []crawler.ShippedFile, err error) {
+func unshipped(dir string, l *ledger.Ledger) (files []crawler.ShippedFile, err error) {
 	for f, err := range l.ShippedFiles() {
 		if err != nil {
 			return nil, err

@@ -18,7 +18,8 @@ import (
 
 	"trawl"
 	"trawl/crawler"
-	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/ledger"
 )
 
 // listed serves bodies by path, "=> PATH" for a redirect, and runs a download of a list in which $ stands for the server.
@@ -157,11 +158,11 @@ func TestNamesThatStandInEachOthersWayAreMarkedLaterOnesFirst(t *testing.T) {
 // found.
 func (l *listed) remembers(job trawl.Job, rule crawler.NameRule) {
 	l.t.Helper()
-	dir, err := storage.OpenDir(l.dir, true)
+	dir, err := crawldir.Open(l.dir, true)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	first, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{})
+	first, err := ledger.Open(dir.Ledger(), ledger.Options{})
 	if err != nil {
 		l.t.Fatal(errors.Join(err, dir.Close()))
 	}

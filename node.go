@@ -16,6 +16,8 @@ import (
 	"trawl/crawler"
 	"trawl/fetcher"
 	"trawl/storage"
+	"trawl/storage/archive"
+	"trawl/storage/crawldir"
 )
 
 const (
@@ -35,7 +37,7 @@ const (
 // scheduler's directory. It keeps nothing that matters for long. Run is called once.
 type Fetcher struct {
 	o       Options
-	dir     *storage.Dir
+	dir     *crawldir.Dir
 	name    atomic.Pointer[string]
 	members *cluster.Members
 	control *cluster.Control
@@ -101,13 +103,13 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	return n, nil
 }
 
-func openFetcherDir(path string) (*storage.Dir, error) {
-	dir, err := storage.OpenDir(path, true)
+func openFetcherDir(path string) (*crawldir.Dir, error) {
+	dir, err := crawldir.Open(path, true)
 	if path != defaultFetcherDir {
 		return dir, err
 	}
 	for i := 2; errors.Is(err, storage.ErrInUse) && i < maxFetcherDirs; i++ {
-		dir, err = storage.OpenDir(fmt.Sprintf("./fetcher-%d.trawl", i), true)
+		dir, err = crawldir.Open(fmt.Sprintf("./fetcher-%d.trawl", i), true)
 	}
 	return dir, err
 }
@@ -290,13 +292,13 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide,
 	return done, err
 }
 
-func (n *Fetcher) openOutbox(a bodyArchive) (*storage.Outbox, error) {
-	growing, _ := a.(*storage.WARC) // nil for plain files, which are whole as soon as they have a name
-	return storage.NewOutbox(n.dir.Path(), growing, n.o.Logger)
+func (n *Fetcher) openOutbox(a bodyArchive) (*archive.Outbox, error) {
+	growing, _ := a.(*archive.WARC) // nil for plain files, which are whole as soon as they have a name
+	return archive.NewOutbox(n.dir.Path(), growing, n.o.Logger)
 }
 
 // ship starts shipping in the background; the returned function ends it and waits.
-func (n *Fetcher) ship(life context.Context, outbox *storage.Outbox, g *guide) (*fetcher.Shipper, func(), error) {
+func (n *Fetcher) ship(life context.Context, outbox *archive.Outbox, g *guide) (*fetcher.Shipper, func(), error) {
 	client, err := followControl(g.control, n.o.Keys, n.Name())
 	if err != nil {
 		return nil, nil, err

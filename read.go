@@ -10,6 +10,8 @@ import (
 	"trawl/cluster"
 	"trawl/crawler"
 	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/ledger"
 )
 
 // StatusOf tells where a job stands. target is a crawl directory on this machine, or HOST:PORT of a node's
@@ -26,7 +28,7 @@ func StatusOf(ctx context.Context, target string, keys *cluster.Keyring) (Status
 		defer client.Close()
 		return client.Status(ctx)
 	}
-	socket, err := storage.ControlSocket(target)
+	socket, err := crawldir.ControlSocket(target)
 	if err != nil {
 		return Status{}, err
 	}
@@ -74,14 +76,14 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 const readCache = 32 << 20
 
 // openAtRest opens the ledger of a directory that nobody works in, for reading.
-func openAtRest(path string) (*storage.Ledger, func(), error) {
-	dir, err := storage.OpenDir(path, false)
+func openAtRest(path string) (*ledger.Ledger, func(), error) {
+	dir, err := crawldir.Open(path, false)
 	if errors.Is(err, storage.ErrNotCrawl) {
 		return nil, nil, usageError(err)
 	} else if err != nil {
 		return nil, nil, err
 	}
-	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true, CacheBytes: readCache})
+	l, err := ledger.Open(dir.Ledger(), ledger.Options{ReadOnly: true, CacheBytes: readCache})
 	if err != nil {
 		return nil, nil, errors.Join(err, dir.Close())
 	}

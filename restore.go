@@ -12,6 +12,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/storage"
+	"trawl/storage/backup"
 )
 
 // Restore makes the crawl directory dir from a backup: a file, file:///FILE, or an http(s) URL. The directory must be
@@ -23,7 +24,7 @@ func Restore(ctx context.Context, from, dir string, proxy func(*url.URL) (*url.U
 	if err != nil {
 		return BackupInfo{}, err
 	}
-	info, err := storage.Restore(ctx, r, dir, time.Now())
+	info, err := backup.Restore(ctx, r, dir, time.Now())
 	err = errors.Join(err, r.Close())
 	if errors.Is(err, storage.ErrHoldsCrawl) {
 		return info, usageError(err)

@@ -18,7 +18,7 @@ import (
 	"trawl/crawler"
 	"trawl/fetcher"
 	"trawl/scheduler"
-	"trawl/storage"
+	"trawl/storage/archive"
 )
 
 const (
@@ -50,7 +50,7 @@ type run struct {
 	timed     *timedBackups  // nil without
 	stream    *rowStream     // nil without the export "-"
 	jobFile   sync.Mutex     // one writer of job.yaml at a time, so that the last one writes what is in force
-	bodies    *storage.Bodies
+	bodies    *archive.Bodies
 }
 
 // Run runs the job until it is done, a limit is reached or the context ends; Ending tells which. An error
@@ -324,14 +324,14 @@ type bodyArchive interface {
 func openArchive(job *Job, dir, prefix string, log *slog.Logger) (bodyArchive, error) {
 	switch job.Archive {
 	case crawler.ArchiveWARC:
-		return storage.NewWARC(dir, storage.WARCOptions{Prefix: prefix, Compress: job.Compress, Info: warcInfo(job), Logger: log})
+		return archive.NewWARC(dir, archive.WARCOptions{Prefix: prefix, Compress: job.Compress, Info: warcInfo(job), Logger: log})
 	case crawler.ArchiveFiles:
-		return storage.NewFiles(dir, storage.FilesOptions{Logger: log})
+		return archive.NewFiles(dir, archive.FilesOptions{Logger: log})
 	}
-	return noArchive{storage.NewNone()}, nil
+	return noArchive{archive.NewNone()}, nil
 }
 
-type noArchive struct{ storage.None }
+type noArchive struct{ archive.None }
 
 func (noArchive) Close() error { return nil }
 

@@ -11,7 +11,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
-	"trawl/storage"
+	"trawl/storage/archive"
 )
 
 const (
@@ -72,7 +72,7 @@ func (r *run) listenQueue(o *cluster.BrokerOptions) error {
 
 // serve opens control and gossip to other machines and turns members into credit.
 func (r *run) serve() error {
-	depot, err := storage.NewDepot(r.dir.Path())
+	depot, err := archive.NewDepot(r.dir.Path())
 	if err != nil {
 		return err
 	}

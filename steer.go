@@ -12,7 +12,8 @@ import (
 	"trawl/cluster"
 	"trawl/crawler"
 	"trawl/scheduler"
-	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/export"
 )
 
 // maxBadLines is how many bad lines of added seeds are told.
@@ -97,7 +98,7 @@ func (l Lists) send(to io.Writer, arg string, stdin io.Reader, bad func(error)) 
 // running is a client of a job that runs.
 func running(target string, keys *cluster.Keyring) (*cluster.ControlClient, error) {
 	if isDir(target) {
-		socket, err := storage.ControlSocket(target)
+		socket, err := crawldir.ControlSocket(target)
 		if err != nil {
 			return nil, err
 		}
@@ -169,6 +170,6 @@ func (s steering) Export(ctx context.Context, w io.Writer, request url.Values) (
 	if err != nil {
 		return 0, err
 	}
-	n, err := storage.Export(w, q.format, q.rows(s.r.ledger))
+	n, err := export.Rows(w, q.format, q.rows(s.r.ledger))
 	return n, errors.Join(err, ctx.Err())
 }

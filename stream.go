@@ -8,7 +8,8 @@ import (
 	"syscall"
 
 	"trawl/crawler"
-	"trawl/storage"
+	"trawl/storage/export"
+	"trawl/storage/ledger"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // waiting; a goroutine of its own writes, since a write to a pipe that nobody reads cannot be interrupted. The ledger knows
 // which rows are owed, so what was not written when the process ends comes first when the job goes on.
 type rowStream struct {
-	w      *storage.RowWriter
+	w      *export.Writer
 	ledger interface {
 		Owed(first, last uint64, n int) ([]*crawler.Row, uint64, error)
 	}
@@ -56,8 +57,8 @@ func (c *Crawl) newRowStream(owed crawler.OwedRange) (*rowStream, error) {
 	return openRowStream(c.o.Stdout, c.ledger, owed)
 }
 
-func openRowStream(out io.Writer, l *storage.Ledger, owed crawler.OwedRange) (*rowStream, error) {
-	w, err := storage.NewRowWriter(out, storage.FormatJSONL)
+func openRowStream(out io.Writer, l *ledger.Ledger, owed crawler.OwedRange) (*rowStream, error) {
+	w, err := export.NewWriter(out, export.JSONL)
 	if err != nil {
 		return nil, err
 	}

@@ -12,19 +12,19 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
-	"trawl/storage"
+	"trawl/storage/ledger"
 )
 
 // owing is a ledger and the number of rows in it that are owed.
 type owing struct {
-	*storage.Ledger
+	*ledger.Ledger
 	t    *testing.T
 	last uint64
 }
 
 func openOwing(t *testing.T) *owing {
 	t.Helper()
-	l, err := storage.OpenLedger(t.TempDir(), storage.LedgerOptions{})
+	l, err := ledger.Open(t.TempDir(), ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

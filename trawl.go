@@ -28,7 +28,9 @@ import (
 	"trawl/cluster"
 	"trawl/crawler"
 	"trawl/crawler/session"
-	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/export"
+	"trawl/storage/ledger"
 )
 
 // Job is what one crawl is to do; see [crawler.Job] for its fields.
@@ -199,9 +201,9 @@ type Crawl struct {
 	job    Job // in force: completed by what the directory's job has
 	kept   []string
 	o      Options
-	dir    *storage.Dir
+	dir    *crawldir.Dir
 	log    *os.File
-	ledger *storage.Ledger
+	ledger *ledger.Ledger
 
 	status   atomic.Pointer[func() Status]
 	seeded   chan struct{} // closed when the seeds were read and admitted
@@ -227,7 +229,7 @@ func New(job Job, o Options) (*Crawl, error) {
 			return nil, usageError(err)
 		}
 	}
-	dir, err := storage.OpenDir(o.Dir, true)
+	dir, err := crawldir.Open(o.Dir, true)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +243,7 @@ func New(job Job, o Options) (*Crawl, error) {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
 	}
 	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: fileLevel{o.Level}})))
-	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
+	l, err := ledger.Open(dir.Ledger(), ledger.Options{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}
@@ -311,7 +313,7 @@ func CheckExports(files []string) error {
 		if f == "-" {
 			continue
 		}
-		if _, err := storage.FormatOf(f); err != nil {
+		if _, err := export.FormatOf(f); err != nil {
 			problems = append(problems, fmt.Errorf("--export %s: %w", f, err))
 		}
 		if dir := filepath.Dir(f); !isDir(dir) {
@@ -330,4 +332,4 @@ func isDir(path string) bool {
 }
 
 // HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
-func HoldsCrawl(dir string) bool { return storage.HoldsLedger(dir) }
+func HoldsCrawl(dir string) bool { return crawldir.HoldsLedger(dir) }

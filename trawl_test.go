@@ -14,7 +14,8 @@ import (
 	"trawl/crawler"
 	"trawl/internal/webfarm"
 	"trawl/internal/webfarm/webfarmtest"
-	"trawl/storage"
+	"trawl/storage/archive"
+	"trawl/storage/ledger"
 )
 
 // everything is a web in which every sort of page and of robots.txt occurs, but for those that make a crawler
@@ -64,7 +65,7 @@ func testLogger(t *testing.T, level slog.Level) *slog.Logger {
 // kept opens the ledger of a directory that nobody works in, checks that it balances, and returns its rows.
 func kept(t *testing.T, dir string) []*crawler.Row {
 	t.Helper()
-	l, err := storage.OpenLedger(filepath.Join(dir, "ledger"), storage.LedgerOptions{ReadOnly: true})
+	l, err := ledger.Open(filepath.Join(dir, "ledger"), ledger.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func verifyRecords(t *testing.T, dir string, rows []*crawler.Row) {
 			continue
 		}
 		n++
-		if err := storage.VerifyRecord(dir, r.Archive, r.Digest); err != nil {
+		if err := archive.VerifyRecord(dir, r.Archive, r.Digest); err != nil {
 			t.Errorf("the record of %s (%v): %v", r.URL, r.Outcome, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"trawl/crawler/disktest"
+	"trawl/internal/durable/disktest"
 )
 
 func TestTheBeginningOfABodyOutlivesAPowerCut(t *testing.T) {

@@ -28,7 +28,7 @@ const (
 	placeAgain = 2 * time.Second
 )
 
-// Bodies puts bodies under the names that the ledger gave; see storage.Bodies, whose contract it is.
+// Bodies puts bodies under the names that the ledger gave; see archive.Bodies, whose contract it is.
 type Bodies interface {
 	Place(ctx context.Context, u weburl.URL, digest crawler.Digest, size int64, to string) error
 	Link(ctx context.Context, from, to string) error

@@ -5,20 +5,21 @@ import (
 	"path/filepath"
 	"testing"
 
-	"trawl/crawler/disktest"
-	"trawl/storage"
+	"trawl/internal/durable/disktest"
+	"trawl/storage/archive"
+	"trawl/storage/crawldir"
 	"trawl/storage/storagetest"
 )
 
 func TestWhatTheUserAskedForFollowsTheUmaskAndTheRestIsPrivate(t *testing.T) {
 	file, dir := disktest.UsualModes(t)
 	path := filepath.Join(t.TempDir(), "a.trawl")
-	d, err := storage.OpenDir(path, true)
+	d, err := crawldir.Open(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	w, err := storage.NewWARC(path, storage.WARCOptions{Prefix: "f"})
+	w, err := archive.NewWARC(path, archive.WARCOptions{Prefix: "f"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
-	"trawl/storage"
+	"trawl/storage/check"
 )
 
 func (p *program) checkCommand() *cobra.Command {
@@ -65,15 +65,15 @@ func (p *program) check(ctx context.Context, dir string, repair, asJSON bool) er
 }
 
 // orphanWords explain why a record that no row points to is there.
-var orphanWords = map[storage.Orphan]string{
-	storage.OrphanInfo:      "heads of WARC files",
-	storage.OrphanRequest:   "requests, beside their answers",
-	storage.OrphanRobots:    "earlier robots.txt files, and hops to one",
-	storage.OrphanRepeated:  "answers of fetches that were made again: a retry, or a turn that lapsed",
-	storage.OrphanUnsettled: "answers that were never reported: their fetcher was stopped before",
-	storage.OrphanUnknown:   "answers of URLs without a row, such as hops of a robots.txt",
-	storage.OrphanFile:      "files of fetches that were made again or never reported",
-	storage.OrphanOther:     "records of other types",
+var orphanWords = map[check.Orphan]string{
+	check.OrphanInfo:      "heads of WARC files",
+	check.OrphanRequest:   "requests, beside their answers",
+	check.OrphanRobots:    "earlier robots.txt files, and hops to one",
+	check.OrphanRepeated:  "answers of fetches that were made again: a retry, or a turn that lapsed",
+	check.OrphanUnsettled: "answers that were never reported: their fetcher was stopped before",
+	check.OrphanUnknown:   "answers of URLs without a row, such as hops of a robots.txt",
+	check.OrphanFile:      "files of fetches that were made again or never reported",
+	check.OrphanOther:     "records of other types",
 }
 
 func printCheck(w io.Writer, r *trawl.CheckReport) error {

@@ -41,9 +41,8 @@ func targets() []target {
 			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/away*.go", "crawler/pace*.go",
 			"crawler/trap*.go", "crawler/cookie*.go", "crawler/robots*.go", "crawler/url*.go", "crawler/address.go", "crawler/change.go",
 		}, "crawler"},
-		{"storage", []string{
-			"storage/archive*.go", "storage/files*.go", "storage/depot.go", "storage/outbox.go", "storage/export_file.go", "storage/export_temp.go", "storage/fsync_pipe.go",
-		}, "storage"},
+		{"archive", []string{"storage/archive/*.go"}, "storage/archive"},
+		{"durable", []string{"internal/durable/*.go"}, "internal/durable"},
 	}
 }
 
@@ -72,7 +71,7 @@ func run() error {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	flag.IntVar(&o.n, "n", 200, "mutants that compile")
 	flag.DurationVar(&o.limit, "time", 55*time.Minute, "for all of them; the sample ends early, and says so")
-	flag.StringVar(&o.only, "only", "", "one target: scheduler, crawler or storage")
+	flag.StringVar(&o.only, "only", "", "one target: scheduler, crawler, archive or durable")
 	flag.StringVar(&o.known, "survivors", "test/mutants/survivors.txt", "known survivors, each with its reason")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

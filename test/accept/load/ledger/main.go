@@ -18,7 +18,8 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
-	"trawl/storage"
+	"trawl/storage/crawldir"
+	"trawl/storage/ledger"
 )
 
 func main() {
@@ -71,12 +72,12 @@ func run(args []string, out io.Writer) error {
 
 // make writes the directory and tells what is in it.
 func (p *plan) make() (total crawler.Tallies, err error) {
-	dir, err := storage.OpenDir(p.dir, true)
+	dir, err := crawldir.Open(p.dir, true)
 	if err != nil {
 		return total, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{MemtableBytes: memtable})
+	l, err := ledger.Open(dir.Ledger(), ledger.Options{MemtableBytes: memtable})
 	if err != nil {
 		return total, err
 	}
@@ -143,12 +144,12 @@ func (m *maker) start(hosts int) <-chan *chunk {
 
 // verify counts a ledger again.
 func verify(path string, out io.Writer) (err error) {
-	dir, err := storage.OpenDir(path, false)
+	dir, err := crawldir.Open(path, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	l, err := storage.OpenLedger(dir.Ledger(), storage.LedgerOptions{ReadOnly: true})
+	l, err := ledger.Open(dir.Ledger(), ledger.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,172 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"trawl/crawler"
+)
+
+// Format is the format of an export.
+type Format string
+
+const (
+	JSONL   Format = "jsonl"   // a JSON object a line
+	CSV     Format = "csv"     // RFC 4180, with a header
+	Parquet Format = "parquet" // Apache Parquet, compressed with zstd
+)
+
+// ParseFormat reads the name of a format.
+func ParseFormat(name string) (Format, error) {
+	switch strings.ToLower(name) {
+	case "jsonl", "ndjson":
+		return JSONL, nil
+	case "csv":
+		return CSV, nil
+	case "parquet":
+		return Parquet, nil
+	}
+	return "", unknownFormat(name)
+}
+
+func unknownFormat(name string) error {
+	return fmt.Errorf("unknown export format %q: use jsonl, csv or parquet", name)
+}
+
+// FormatOf reads the format from the ending of a file name: .jsonl, .ndjson, .csv or .parquet, the first
+// three also with .gz after it for a file that is to be compressed.
+func FormatOf(name string) (Format, error) {
+	ending := strings.TrimPrefix(filepath.Ext(trimGzip(name)), ".")
+	if ending == "" {
+		return "", fmt.Errorf("%s has no ending that names a format: use .jsonl, .csv or .parquet, or say --format", name)
+	}
+	f, err := ParseFormat(ending)
+	if err == nil {
+		err = f.checkGzip(name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("export to %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// checkGzip: a Parquet file in gzip is one that no reader of Parquet opens.
+func (f Format) checkGzip(name string) error {
+	if f == Parquet && isGzip(name) {
+		return errors.New("a Parquet file is compressed as it is: use .parquet without .gz")
+	}
+	return nil
+}
+
+const gzipEnding = ".gz"
+
+func isGzip(name string) bool { return strings.EqualFold(filepath.Ext(name), gzipEnding) }
+
+func trimGzip(name string) string {
+	if isGzip(name) {
+		return name[:len(name)-len(gzipEnding)]
+	}
+	return name
+}
+
+// columns are the columns of every format, in order. They are a contract with users: new ones are only
+// appended. docs/formats.md says what each means.
+var columns = [...]string{
+	"url", "host", "outcome", "reason", "status", "content_type", "bytes", "digest", "truncated", "title",
+	"depth", "via", "seed", "redirect_to", "links", "attempts", "first_seen", "fetched_at", "duration_ms",
+	"ip", "fetcher", "archive_file", "archive_offset", "archive_length", "etag", "last_modified", "detail",
+	"names",
+}
+
+// Rows writes rows in a format and tells how many. It stops at the first error, of the rows or of w; what
+// was written until then is there. Its memory is bounded whatever the number of rows: some 100 kB for JSONL
+// and CSV; see parquetGroupBytes for Parquet.
+func Rows(w io.Writer, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {
+	var out interface {
+		Write(*crawler.Row) error
+		Close() error
+	}
+	if f == Parquet {
+		out, err = newParquetWriter(w, defaultParquetLimits)
+	} else {
+		out, err = NewWriter(w, f)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for r, err := range rows {
+		if err != nil {
+			return n, fmt.Errorf("export after %d rows: %w", n, err)
+		}
+		n++
+		if err := out.Write(r); err != nil {
+			return n, err
+		}
+	}
+	return n, out.Close()
+}
+
+// cells takes the values of a row one after the other, in the order of columns. Which format they become is
+// its own matter; which values they are is said once, in writeCells.
+type cells interface {
+	text(s string)       // always there
+	optional(s string)   // "" = absent
+	foreign(s string)    // optional, and written by a server
+	list(s string)       // texts with tabs between, "" = absent
+	number(n int64)      // always there
+	optionalInt(n int64) // 0 = absent
+	numberIf(n int64, there bool)
+	flag(b bool)
+	moment(t time.Time) // zero = absent
+}
+
+func writeCells(c cells, r *crawler.Row) {
+	c.text(r.URL.String())
+	c.text(string(r.URL.Host()))
+	c.text(r.Outcome.String())
+	c.optional(string(r.Reason))
+	c.optionalInt(int64(r.Status))
+	c.foreign(r.ContentType)
+	c.number(r.Bytes)
+	c.optional(r.Digest.String())
+	c.flag(r.Truncated)
+	c.foreign(r.Title)
+	c.number(int64(r.Depth))
+	c.optional(r.Via)
+	c.foreign(r.Seed)
+	c.optional(r.RedirectTo.String())
+	c.number(int64(r.Links))
+	c.number(int64(r.Attempts))
+	c.moment(r.FirstSeen)
+	c.moment(r.FetchedAt)
+	c.number(r.Duration.Milliseconds())
+	c.optional(r.IP)
+	c.optional(r.Fetcher)
+	stored := !r.Archive.IsZero()
+	c.foreign(r.Archive.File)
+	c.numberIf(r.Archive.Offset, stored)
+	c.numberIf(r.Archive.Length, stored)
+	c.foreign(r.ETag)
+	c.foreign(r.LastModified)
+	c.foreign(r.Detail)
+	c.list(r.Names)
+}
+
+// timeFormat is RFC 3339 with milliseconds, in UTC.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+func appendTime(b []byte, t time.Time) []byte { return t.UTC().AppendFormat(b, timeFormat) }
+
+// valid makes invalid UTF-8 valid, as readers of the formats refuse it.
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}

@@ -1,0 +1,126 @@
+package ledger
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+	"trawl/storage/storagetest"
+)
+
+// benchRows is how many rows the large ledger of the benchmarks has.
+const benchRows = 3_000_000
+
+func benchLoad(b *testing.B, n int) *Ledger {
+	l, err := Open(filepath.Join(b.TempDir(), "ledger"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	for from := 0; from < n; from += 10_000 {
+		c := crawler.Changes{Sequence: uint64(from + 1)}
+		for i := from; i < min(from+10_000, n); i++ {
+			r := storagetest.Row(i)
+			if i%2 == 0 {
+				r = storagetest.Settled(r)
+			}
+			c.Rows = append(c.Rows, crawler.RowChange{New: r})
+		}
+		if err := l.Commit(&c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return l
+}
+
+// BenchmarkSettle commits 500 results of 50 hosts, synced.
+func BenchmarkSettle(b *testing.B) {
+	l := benchLoad(b, 100_000)
+	var c crawler.Changes
+	c.Tallies = &crawler.Tallies{}
+	for i := range 500 {
+		old := storagetest.Row(2*i + 1)
+		c.Rows = append(c.Rows, crawler.RowChange{Old: old, New: storagetest.Settled(old)})
+	}
+	for i := range 50 {
+		h := &crawler.HostState{Host: weburl.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h.Counts[crawler.Waiting] = 100
+		c.Hosts = append(c.Hosts, crawler.HostChange{Old: h, New: h})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Commit(&c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRows looks up batches of 10,000 keys, of which 60 in 100 are there, in a large ledger.
+func BenchmarkRows(b *testing.B) {
+	l := benchLoad(b, benchRows)
+	rng := rand.New(rand.NewPCG(1, 1))
+	b.ReportAllocs()
+	looked := 0
+	for b.Loop() {
+		b.StopTimer()
+		keys := make([]weburl.URLKey, 10_000)
+		for i := range keys {
+			keys[i] = storagetest.Row(rng.IntN(benchRows)).Key()
+			if rng.IntN(10) >= 6 {
+				keys[i].URL = rng.Uint64()
+			}
+		}
+		slices.SortFunc(keys, weburl.URLKey.Compare)
+		b.StartTimer()
+		if _, err := l.Rows(keys); err != nil {
+			b.Fatal(err)
+		}
+		looked += len(keys)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(looked), "ns/key")
+	b.ReportMetric(float64(l.db.Metrics().DiskSpaceUsage())/benchRows, "disk-B/row")
+}
+
+// BenchmarkDue asks for the earliest of 50,000 due hosts, while one changes each time.
+func BenchmarkDue(b *testing.B) {
+	l := benchLoad(b, 1)
+	var c crawler.Changes
+	for i := range 50_000 {
+		h := &crawler.HostState{Host: weburl.Host(fmt.Sprintf("host%d.example", i)), Next: time.Unix(int64(i), 0)}
+		h.Counts[crawler.Waiting] = 1
+		c.Hosts = append(c.Hosts, crawler.HostChange{New: h})
+	}
+	if err := l.Commit(&c); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.Due(100); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncodeRow(b *testing.B) {
+	r := storagetest.Settled(storagetest.Row(7))
+	var buf []byte
+	for b.Loop() {
+		buf = encodeRow(buf, r)
+	}
+	b.ReportMetric(float64(len(buf)), "B/row")
+}
+
+func BenchmarkDecodeRow(b *testing.B) {
+	v := encodeRow(nil, storagetest.Settled(storagetest.Row(7)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decodeRow(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

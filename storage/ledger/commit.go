@@ -1,0 +1,247 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"trawl/crawler"
+	"trawl/crawler/session"
+)
+
+// Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
+// read that begins afterwards. After an error it is not there; when the error was that of a write, the
+// ledger refuses everything from then on. Within a change what ends comes before what is put: turns and errands
+// that end may be followed by new ones of the same host. Old values must be those in force, since the
+// entries of the queue and of due hosts to be removed are computed from them.
+func (l *Ledger) Commit(c *crawler.Changes) error {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.o.ReadOnly {
+		return fmt.Errorf("ledger %s is open for reading only", l.dir)
+	}
+	if err := l.failure(); err != nil {
+		return err
+	}
+	clock := l.clock
+	if c.Now.After(clock) {
+		clock = c.Now
+	}
+	w := changeWriter{b: l.db.NewBatch()}
+	defer func() {
+		if l.failure() == nil { // else the commit may be under way for ever
+			w.b.Close()
+		}
+	}()
+	w.write(c, clock)
+	if w.err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
+	}
+	err := l.call(func() error { return w.b.Commit(pebble.Sync) })
+	if failed := l.failure(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
+	}
+	l.clock = clock
+	l.due.lower(w.due)
+	return nil
+}
+
+// changeWriter turns a change into a batch. Its buffers serve one record after the other. The first error
+// sticks.
+type changeWriter struct {
+	b          *pebble.Batch
+	key, value []byte
+	due        []dueEntry // that were put
+	err        error
+}
+
+func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
+	for i := range c.Rows {
+		w.row(c.Rows[i].Old, c.Rows[i].New)
+	}
+	for i := range c.Hosts {
+		w.host(c.Hosts[i].Old, c.Hosts[i].New)
+	}
+	for _, h := range c.EndTurns {
+		w.delete(appendHost(w.key[:0], kindTurn, h.Key()))
+	}
+	for i := range c.Turns {
+		w.value = encodeTurn(w.value, &c.Turns[i])
+		w.set(appendHost(w.key[:0], kindTurn, c.Turns[i].Host.Key()))
+	}
+	for i := range c.Robots {
+		w.value = encodeRobots(w.value, &c.Robots[i].File)
+		w.set(appendRobots(w.key[:0], c.Robots[i].Host.Key(), c.Robots[i].File.Scheme))
+	}
+	for i := range c.Domains {
+		w.domain(&c.Domains[i])
+	}
+	for i := range c.EndErrands {
+		w.delete(appendErrand(w.key[:0], &c.EndErrands[i]))
+	}
+	for i := range c.Errands {
+		if c.Errands[i].URL.IsZero() {
+			w.fail(errors.New("an errand has no URL"))
+			return
+		}
+		w.value = encodeHop(w.value, &c.Errands[i])
+		w.set(appendErrand(w.key[:0], &c.Errands[i]))
+	}
+	for i := range c.Answers {
+		a := &c.Answers[i]
+		if a.URL.IsZero() {
+			w.fail(errors.New("an answer has no URL"))
+			return
+		}
+		w.delete(appendAnswer(w.key[:0], a.URL.Key(), !a.Handing))
+		w.value = encodeAnswer(w.value, a)
+		w.set(appendAnswer(w.key[:0], a.URL.Key(), a.Handing))
+	}
+	for _, seed := range c.Scope {
+		w.value = w.value[:0]
+		w.set(appendScope(w.key[:0], seed))
+	}
+	w.owed(c)
+	w.names(&c.Names)
+	w.own(c, clock)
+}
+
+// own writes the records of the ledger as a whole.
+func (w *changeWriter) own(c *crawler.Changes, clock time.Time) {
+	w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(clock))
+	w.set(appendMeta(w.key[:0], metaClock))
+	if c.Position != 0 {
+		w.number(metaPosition, c.Position)
+	}
+	if c.Sequence != 0 {
+		w.number(metaSequence, c.Sequence)
+	}
+	if c.Tallies != nil {
+		w.json(metaTallies, c.Tallies)
+	}
+	if c.State != nil {
+		w.json(metaState, c.State)
+	}
+	if c.Work != nil {
+		w.json(metaWork, c.Work)
+	}
+	if c.Ran != 0 {
+		w.number(metaRan, uint64(c.Ran))
+	}
+	if !c.Quiet.IsZero() {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(c.Quiet))
+		w.set(appendMeta(w.key[:0], metaQuiet))
+		w.delete(appendMeta(w.key[:0], metaRecall))
+	}
+}
+
+// row puts a row and keeps its queue entry in step.
+func (w *changeWriter) row(old, new *crawler.Row) {
+	if err := rowChangeError(old, new); err != nil {
+		w.fail(err)
+		return
+	}
+	k := new.Key()
+	w.value = encodeRow(w.value, new)
+	w.set(appendRow(w.key[:0], k))
+	var entry [retryBytes]byte
+	put, kept := new.Outcome == crawler.Waiting, false
+	if put {
+		w.key = appendQueue(w.key[:0], k, new)
+	}
+	if old != nil && old.Outcome == crawler.Waiting {
+		gone := appendQueue(entry[:0], k, old)
+		if kept = put && string(gone) == string(w.key); !kept {
+			w.remove(gone)
+		}
+	}
+	if put && !kept {
+		w.value = w.value[:0]
+		w.set(w.key)
+	}
+}
+
+func rowChangeError(old, new *crawler.Row) error {
+	switch {
+	case new == nil || new.URL.IsZero():
+		return errors.New("a change of a row has no new row")
+	case old != nil && old.URL != new.URL:
+		return fmt.Errorf("a change of the row of %s has the row of %s as its old one", new.URL, old.URL)
+	case new.Outcome == crawler.Leased || int(new.Outcome) >= outcomes:
+		return fmt.Errorf("the row of %s has outcome %s, which is not stored", new.URL, new.Outcome)
+	}
+	return nil
+}
+
+// host puts a host and keeps its due entry in step.
+func (w *changeWriter) host(old, new *crawler.HostState) {
+	if new == nil || new.Host == "" || old != nil && old.Host != new.Host {
+		w.fail(errors.New("a change of a host has no new host, or another one's old state"))
+		return
+	}
+	k := new.Host.Key()
+	w.value = encodeHost(w.value, new)
+	w.set(appendHost(w.key[:0], kindHost, k))
+	due, put := new.Due()
+	if old != nil {
+		if was, had := old.Due(); had && !(put && orderOf(was) == orderOf(due)) {
+			w.delete(appendDue(w.key[:0], k, was))
+		} else if had && old.Rank(was) == new.Rank(due) {
+			return
+		}
+	}
+	if put {
+		w.value = appendDueValue(w.value[:0], new, due)
+		w.set(appendDue(w.key[:0], k, due))
+		w.due = append(w.due, dueEntry{orderOf(due), k})
+	}
+}
+
+func (w *changeWriter) domain(d *session.DomainState) {
+	key := appendHost(w.key[:0], kindDomain, d.Key())
+	if d.Empty() {
+		w.delete(key)
+		return
+	}
+	w.value = encodeDomain(w.value, d)
+	w.set(key)
+}
+
+// set puts w.value under a key that was made in w.key.
+func (w *changeWriter) set(key []byte) {
+	w.key = key
+	w.fail(w.b.Set(key, w.value, nil))
+}
+
+// delete removes a key that was made in w.key.
+func (w *changeWriter) delete(key []byte) {
+	w.key = key
+	w.remove(key)
+}
+
+func (w *changeWriter) remove(key []byte) { w.fail(w.b.Delete(key, nil)) }
+
+func (w *changeWriter) number(name string, v uint64) {
+	w.value = binary.AppendUvarint(w.value[:0], v)
+	w.set(appendMeta(w.key[:0], name))
+}
+
+func (w *changeWriter) json(name string, v any) {
+	b, err := json.Marshal(v)
+	w.fail(err)
+	w.value = append(w.value[:0], b...)
+	w.set(appendMeta(w.key[:0], name))
+}
+
+func (w *changeWriter) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}

@@ -1,0 +1,110 @@
+package ledger
+
+import (
+	"errors"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
+
+// errEnough ends a scan that has what it wants.
+var errEnough = errors.New("enough")
+
+// Errands reads the errands that wait at a host, one for each of up to n URLs, in key order; those whose answer
+// is being handed on are left out.
+func (l *Ledger) Errands(h weburl.Host, n int) (hops []crawler.RobotsHop, err error) {
+	it, err := l.iter(l.db, appendHost(nil, kindErrand, h.Key()))
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for ok := it.First(); ok && len(hops) < n; ok = it.SeekGE(prefixEnd(it.Key()[:rowBytes])) {
+		if len(it.Key()) < rowBytes {
+			return nil, l.damage("errand at "+string(h), errLength)
+		}
+		hop, err := decodeHop(it.Value())
+		if err != nil {
+			return nil, l.damage("errand at "+string(h), err)
+		}
+		_, handing, err := l.get(l.db, appendAnswer(nil, hop.URL.Key(), true))
+		if err != nil {
+			return nil, err
+		}
+		if !handing {
+			hops = append(hops, hop)
+		}
+	}
+	if err := it.Error(); err != nil {
+		return nil, l.readError("errands of "+string(h), err)
+	}
+	return hops, l.failure()
+}
+
+// Waiters reads up to n errands that wait for the URL, in key order. Two URLs of a host may have one hash: whoever must be sure
+// compares the URL.
+func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	err = l.scan(l.db, appendErrands(nil, u.Key()), func(_, value []byte) error {
+		hop, err := decodeHop(value)
+		if err != nil {
+			return l.damage("errand to "+u.String(), err)
+		}
+		if hops = append(hops, hop); len(hops) == n {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return hops, err
+}
+
+// Waits reports whether there is this errand, whatever its count.
+func (l *Ledger) Waits(hop crawler.RobotsHop) (bool, error) {
+	_, found, err := l.get(l.db, appendErrand(nil, &hop))
+	return found, err
+}
+
+// Answer reads the answer for a URL, false when there is none. Two URLs of a host may have one hash: whoever must be sure
+// compares the URL.
+func (l *Ledger) Answer(u weburl.URL) (a crawler.HopAnswer, found bool, err error) {
+	for _, handing := range []bool{true, false} {
+		key := appendAnswer(nil, u.Key(), handing)
+		value, found, err := l.get(l.db, key)
+		if err != nil {
+			return a, false, err
+		}
+		if found {
+			if a, err = decodeAnswer(key, value); err != nil {
+				return a, false, l.damage("robots answer of "+u.String(), err)
+			}
+			return a, true, nil
+		}
+	}
+	return a, false, nil
+}
+
+// Handing reads up to n answers of a host that are being handed on, in key order.
+func (l *Ledger) Handing(h weburl.Host, n int) (answers []crawler.HopAnswer, err error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	prefix := append(appendHost(nil, kindAnswer, h.Key()), 0)
+	err = l.scan(l.db, prefix, func(key, value []byte) error {
+		a, err := decodeAnswer(key, value)
+		if err != nil {
+			return l.damage("robots answer at "+string(h), err)
+		}
+		if answers = append(answers, a); len(answers) == n {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return answers, err
+}

@@ -1,0 +1,257 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+	"trawl/storage/crawldir"
+)
+
+// Names of files: who has which, which further names a URL has, which lines wait for the end of redirects, and which
+// settled rows have not got their files yet.
+
+func appendURLKey(b []byte, k kind, u weburl.URLKey) []byte {
+	return binary.BigEndian.AppendUint64(appendHost(b, k, u.Host), u.URL)
+}
+
+func appendAlias(b []byte, of weburl.URLKey, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendURLKey(b, kindAlias, of), sequence)
+}
+
+func appendAwait(b []byte, a crawler.Await) []byte {
+	b = binary.BigEndian.AppendUint64(appendURLKey(b, kindAwait, a.At), uint64(a.Line.Host))
+	return binary.BigEndian.AppendUint64(b, a.Line.URL)
+}
+
+func appendName(b []byte, key string) []byte {
+	return append(appendPartition(b, ownPartition, kindName), key...)
+}
+
+func appendShipped(b []byte, name string) []byte {
+	return append(appendPartition(b, ownPartition, kindShipped), name...)
+}
+
+// names writes a change's part about names. What ends comes before what is put.
+func (w *changeWriter) names(n *crawler.NameChanges) {
+	w.value = w.value[:0]
+	for _, a := range n.EndAwaits {
+		w.delete(appendAwait(w.key[:0], a))
+	}
+	for _, k := range n.Placed {
+		w.delete(appendURLKey(w.key[:0], kindUnplaced, k))
+	}
+	for _, g := range n.Given {
+		w.value = append(w.value[:0], g.URL.String()...)
+		w.set(appendName(w.key[:0], g.Key))
+	}
+	for _, a := range n.Aliases {
+		w.value = append(w.value[:0], a.Want[:]...)
+		w.value = append(w.value, a.Name...)
+		w.set(appendAlias(w.key[:0], a.Of, a.Sequence))
+	}
+	for _, a := range n.Awaits {
+		w.value = w.value[:0]
+		w.set(appendAwait(w.key[:0], a))
+	}
+	for _, u := range n.Unplaced {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], u.Version)
+		w.set(appendURLKey(w.key[:0], kindUnplaced, u.Key))
+	}
+	for _, f := range n.Shipped {
+		if f.Rows == 0 {
+			w.delete(appendShipped(w.key[:0], f.Name))
+			continue
+		}
+		w.value = binary.AppendUvarint(w.value[:0], uint64(f.Rows))
+		w.value = append(binary.AppendUvarint(w.value, uint64(f.End)), f.Fetcher...)
+		w.set(appendShipped(w.key[:0], f.Name))
+	}
+}
+
+// NameHolder reads which URL has a name, by the name's key; the zero URL when it is free.
+func (l *Ledger) NameHolder(key string) (weburl.URL, error) {
+	value, found, err := l.get(l.db, appendName(nil, key))
+	if err != nil || !found {
+		return weburl.URL{}, err
+	}
+	u, err := weburl.Stored(string(value))
+	if err != nil {
+		return u, l.damage(fmt.Sprintf("name %q", key), err)
+	}
+	return u, nil
+}
+
+// NameBelow reports whether a name is taken that lies below the directory.
+func (l *Ledger) NameBelow(key string) (below bool, err error) {
+	err = l.scan(l.db, appendName(nil, key+"/"), func(_, _ []byte) error {
+		below = true
+		return errEnough
+	})
+	return below, enough(err)
+}
+
+func enough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// Aliases reads up to n further names of a URL, in order, those after a sequence.
+func (l *Ledger) Aliases(of weburl.URLKey, after uint64, n int) ([]crawler.Alias, error) {
+	return l.aliases(l.db, of, after, n)
+}
+
+func (l *Ledger) aliases(r pebble.Reader, of weburl.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
+	it, err := l.iter(r, appendURLKey(nil, kindAlias, of))
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for ok := it.SeekGE(appendAlias(nil, of, after+1)); ok && len(list) < n; ok = it.Next() {
+		a, err := l.aliasOf(it.Key(), it.Value())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	if err := it.Error(); err != nil {
+		return nil, l.readError("names", err)
+	}
+	return list, l.failure()
+}
+
+func (l *Ledger) aliasOf(key, value []byte) (a crawler.Alias, err error) {
+	if len(key) != rowBytes+8 || len(value) <= len(a.Want) {
+		return a, l.damage(fmt.Sprintf("alias %x", key), errors.New("is too short"))
+	}
+	a.Of = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	a.Sequence = binary.BigEndian.Uint64(key[rowBytes:])
+	a.Name = string(value[copy(a.Want[:], value):])
+	return a, nil
+}
+
+// Awaiting reads up to n of the lines that wait for the body of a URL.
+func (l *Ledger) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err error) {
+	err = l.scan(l.db, appendURLKey(nil, kindAwait, at), func(key, _ []byte) error {
+		if len(key) != rowBytes+16 {
+			return l.damage(fmt.Sprintf("await %x", key), errors.New("is too short"))
+		}
+		lines = append(lines, weburl.URLKey{
+			Host: weburl.HostKey(binary.BigEndian.Uint64(key[rowBytes:])), URL: binary.BigEndian.Uint64(key[rowBytes+8:]),
+		})
+		if len(lines) == n {
+			return errEnough
+		}
+		return nil
+	})
+	return lines, enough(err)
+}
+
+// Unplaced reads every row whose names are to be looked at, in key order, as of the moment the reading begins.
+func (l *Ledger) Unplaced() iter.Seq2[crawler.Unplaced, error] {
+	return func(yield func(crawler.Unplaced, error) bool) {
+		c, err := l.cursor(l.db, kindUnplaced)
+		if err != nil {
+			yield(crawler.Unplaced{}, err)
+			return
+		}
+		defer c.close()
+		for c.next() {
+			u, err := l.unplacedOf(c.it.Key(), c.it.Value())
+			if !yield(u, err) || err != nil {
+				return
+			}
+		}
+		if err := c.err(); err != nil {
+			yield(crawler.Unplaced{}, err)
+		}
+	}
+}
+
+// UnplacedVersion reads the version of a row's entry, false when there is none.
+func (l *Ledger) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
+	key := appendURLKey(nil, kindUnplaced, k)
+	value, found, err := l.get(l.db, key)
+	if err != nil || !found {
+		return 0, false, err
+	}
+	u, err := l.unplacedOf(key, value)
+	return u.Version, true, err
+}
+
+func (l *Ledger) unplacedOf(key, value []byte) (u crawler.Unplaced, err error) {
+	if len(key) != rowBytes || len(value) != 8 {
+		return u, l.damage(fmt.Sprintf("unplaced %x", key), errors.New("is too short"))
+	}
+	u.Key = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	u.Version = binary.BigEndian.Uint64(value)
+	return u, nil
+}
+
+// ShippedFiles reads the files that rows point into and that fetchers ship.
+func (l *Ledger) ShippedFiles() iter.Seq2[crawler.ShippedFile, error] {
+	return func(yield func(crawler.ShippedFile, error) bool) {
+		err := l.scan(l.db, appendShipped(nil, ""), func(key, value []byte) error {
+			f, err := l.shippedOf(string(key[prefixBytes:]), value)
+			if err == nil && !yield(f, nil) {
+				return errEnough
+			}
+			return err
+		})
+		if err = enough(err); err != nil {
+			yield(crawler.ShippedFile{}, err)
+		}
+	}
+}
+
+// ShippedFile reads one of them, false when no row points into it yet.
+func (l *Ledger) ShippedFile(name string) (f crawler.ShippedFile, found bool, err error) {
+	value, found, err := l.get(l.db, appendShipped(nil, name))
+	if err != nil || !found {
+		return f, false, err
+	}
+	f, err = l.shippedOf(name, value)
+	return f, err == nil, err
+}
+
+func (l *Ledger) shippedOf(name string, value []byte) (f crawler.ShippedFile, err error) {
+	rows, n := binary.Uvarint(value)
+	end, m := binary.Uvarint(value[max(n, 0):])
+	if n <= 0 || m <= 0 {
+		return f, l.damage(fmt.Sprintf("shipped file %q", name), errors.New("is too short"))
+	}
+	return crawler.ShippedFile{Name: name, Rows: int64(rows), End: int64(end), Fetcher: string(value[n+m:])}, nil
+}
+
+// maxNamesTold is how many further names of a URL stand in its row; with more, the last one is "…".
+const maxNamesTold = 1000
+
+// tellNames fills in the further files of a row that has one.
+func (l *Ledger) tellNames(r pebble.Reader, row *crawler.Row) error {
+	if row.Aliases == 0 || row.Archive.IsZero() {
+		return nil
+	}
+	list, err := l.aliases(r, row.Key(), 0, maxNamesTold+1)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i, a := range list {
+		switch {
+		case i == maxNamesTold:
+			names = append(names, "…")
+		case a.Want.IsZero() || row.Outcome == crawler.Redirected || a.Want == row.Digest:
+			names = append(names, crawldir.FilesDir+"/"+a.Name)
+		}
+	}
+	row.Names = strings.Join(names, "\t")
+	return nil
+}

@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
+
+// owed writes which rows whoever reads along has still to get, and removes those that were delivered.
+func (w *changeWriter) owed(c *crawler.Changes) {
+	if c.Delivered > 0 {
+		w.fail(w.b.DeleteRange(appendOwed(nil, 0), appendOwed(nil, c.Delivered+1), nil))
+	}
+	for _, o := range c.Owed {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(o.Key.Host))
+		w.value = binary.BigEndian.AppendUint64(w.value, o.Key.URL)
+		w.set(appendOwed(w.key[:0], o.Number))
+	}
+}
+
+// owedRange reads the first and the last number of the owed rows.
+func (l *Ledger) owedRange(r pebble.Reader) (found crawler.OwedRange, err error) {
+	it, err := l.iter(r, appendPartition(nil, ownPartition, kindOwed))
+	if err != nil {
+		return found, err
+	}
+	defer it.Close()
+	if it.First() {
+		found.First = owedNumber(it.Key())
+	}
+	if it.Last() {
+		found.Last = owedNumber(it.Key())
+	}
+	if err := it.Error(); err != nil {
+		return found, l.readError("owed rows", err)
+	}
+	return found, nil
+}
+
+func owedNumber(key []byte) uint64 {
+	if len(key) != prefixBytes+8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key[prefixBytes:])
+}
+
+// Owed reads up to n owed rows with the numbers from first to last, and gives the number of the last one looked at (last when
+// there are no more). Rows that are not final any more are left out: they are owed again when they are.
+func (l *Ledger) Owed(first, last uint64, n int) (rows []*crawler.Row, seen uint64, err error) {
+	snap := l.db.NewSnapshot()
+	defer snap.Close()
+	it, err := snap.NewIter(&pebble.IterOptions{LowerBound: appendOwed(nil, first), UpperBound: appendOwed(nil, last+1)})
+	if err != nil {
+		return nil, 0, l.readError("owed rows", err)
+	}
+	defer it.Close()
+	seen = last
+	var keys []weburl.URLKey
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(keys) == n {
+			break
+		}
+		v := it.Value()
+		if len(v) != 16 {
+			return nil, 0, l.damage(fmt.Sprintf("owed row %x", it.Key()), errLength)
+		}
+		keys = append(keys, weburl.URLKey{Host: weburl.HostKey(binary.BigEndian.Uint64(v)), URL: binary.BigEndian.Uint64(v[8:])})
+		seen = owedNumber(it.Key())
+	}
+	if err := it.Error(); err != nil {
+		return nil, 0, l.readError("owed rows", err)
+	}
+	if len(keys) < n {
+		seen = last
+	}
+	found, err := l.rowsOf(snap, keys)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, r := range found {
+		if r.Outcome.Final() {
+			rows = append(rows, r)
+		}
+	}
+	return rows, seen, l.failure()
+}
