@@ -47,7 +47,7 @@ fuzz: ## each fuzz target for ten seconds
 	  $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
 
 generate: ## make the generated code again (needs protoc)
-	protoc --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=. --go_opt=module=trawl cluster/wire/trawl.proto
+	protoc --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=. --go_opt=module=trawl cluster/queue/wire/trawl.proto
 
 cover: ## statement coverage by package
 	$(GO) test -cover ./...

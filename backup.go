@@ -7,7 +7,8 @@ import (
 	"io"
 	"os"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/trust"
 	"trawl/storage"
 	"trawl/storage/backup"
 	"trawl/storage/crawldir"
@@ -23,13 +24,13 @@ const backupsAtOnce = 2
 // Backup writes a copy of a crawl's ledger to w, with what else is needed to go on from it; the bodies are not in it.
 // target is a crawl directory on this machine, whose job may be running or not, or HOST:PORT of a running scheduler's
 // control address. A running job goes on meanwhile. After an error what was written is of no use.
-func Backup(ctx context.Context, target string, keys *cluster.Keyring, w io.Writer) error {
+func Backup(ctx context.Context, target string, keys *trust.Keyring, w io.Writer) error {
 	client, err := running(target, keys)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if err = client.Backup(ctx, w); !errors.Is(err, cluster.ErrNotRunning) || !isDir(target) {
+	if err = client.Backup(ctx, w); !errors.Is(err, control.ErrNotRunning) || !isDir(target) {
 		return err
 	}
 	dir, err := crawldir.Open(target, false)
@@ -45,7 +46,7 @@ func Backup(ctx context.Context, target string, keys *cluster.Keyring, w io.Writ
 // BackupFile is Backup to a file, which appears whole or not at all; an older one of that name is replaced then. The file
 // is private: it holds what the job knows, credentials and cookies too. A pipe or a device is written to directly, and what
 // the backup says of itself is zero then.
-func BackupFile(ctx context.Context, target string, keys *cluster.Keyring, file string) (BackupInfo, error) {
+func BackupFile(ctx context.Context, target string, keys *trust.Keyring, file string) (BackupInfo, error) {
 	if isDir(file) {
 		return BackupInfo{}, usageError(fmt.Errorf("%s is a directory: name a file in it", file))
 	}

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
 	"trawl/storage/backup"
 )
 
@@ -37,7 +37,7 @@ type timedBackups struct {
 	name  string               // begins the names of backups
 	dir   string               // where to, or else
 	at    *url.URL             // below which
-	store *cluster.BackupStore // of at
+	store *control.BackupStore // of at
 	// remove removes an old backup, as [os.Remove] does.
 	remove func(path string) error
 
@@ -64,7 +64,7 @@ func backupPlace(to string) (dir string, at *url.URL, err error) {
 	case u.Scheme == "http" && u.Host != "", u.Scheme == "https" && u.Host != "":
 		return "", u, nil
 	}
-	return "", nil, fmt.Errorf("--backup-to %s: give a directory, file:///DIRECTORY or https://HOST/PATH", cluster.PublicURL(u))
+	return "", nil, fmt.Errorf("--backup-to %s: give a directory, file:///DIRECTORY or https://HOST/PATH", control.PublicURL(u))
 }
 
 func (o *Options) validateBackups() error {
@@ -95,7 +95,7 @@ func (r *run) startBackups() error {
 		return usageError(err)
 	}
 	if b.at != nil {
-		b.store = cluster.NewBackupStore(r.o.Proxy)
+		b.store = control.NewBackupStore(r.o.Proxy)
 	} else if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return usageError(fmt.Errorf("--backup-to: %w", err))
 	}
@@ -192,7 +192,7 @@ func (b *timedBackups) upload(ctx context.Context, name string) (size int64, whe
 		return 0, "", fmt.Errorf("read the backup: %w", err)
 	}
 	at := b.at.JoinPath(name)
-	return size, cluster.PublicURL(at), b.store.Put(ctx, at, f, size)
+	return size, control.PublicURL(at), b.store.Put(ctx, at, f, size)
 }
 
 // prune removes all but the newest backups of this crawl. Others in the directory are left alone, also those with a like

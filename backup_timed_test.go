@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"trawl/cluster"
+	"trawl/cluster/gossip"
 	"trawl/crawler"
 	"trawl/storage/backup"
 	"trawl/storage/crawldir"
@@ -170,11 +171,11 @@ func TestTooManyBackupsAtOnceAreRefused(t *testing.T) {
 }
 
 func TestSchedulersInForce(t *testing.T) {
-	scheduler := func(name string, origin, life byte, restored int64) cluster.Member {
-		return cluster.Member{Name: name, Meta: cluster.Meta{Role: cluster.RoleScheduler, Origin: crawler.Life{origin}, Life: crawler.Life{life}, Restored: restored}}
+	scheduler := func(name string, origin, life byte, restored int64) gossip.Member {
+		return gossip.Member{Name: name, Meta: gossip.Meta{Role: cluster.RoleScheduler, Origin: crawler.Life{origin}, Life: crawler.Life{life}, Restored: restored}}
 	}
-	fetcher := cluster.Member{Name: "fetcher", Meta: cluster.Meta{Role: cluster.RoleFetcher}}
-	all := []cluster.Member{
+	fetcher := gossip.Member{Name: "fetcher", Meta: gossip.Meta{Role: cluster.RoleFetcher}}
+	all := []gossip.Member{
 		scheduler("first", 1, 1, 0), scheduler("restored later", 1, 3, 200), scheduler("restored", 1, 2, 100), fetcher,
 		scheduler("another crawl's", 4, 4, 0), scheduler("the same life, elsewhere", 1, 3, 200), scheduler("of an older version", 0, 7, 0),
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"trawl"
-	"trawl/cluster"
+	"trawl/cluster/trust"
 	"trawl/internal/webfarm"
 	"trawl/internal/webfarm/webfarmtest"
 )
@@ -60,7 +60,7 @@ func (h joinHandler) WithAttrs(a []slog.Attr) slog.Handler {
 func TestAClusterDoesWhatOneMachineDoes(t *testing.T) {
 	t.Parallel()
 	f := webfarmtest.Start(t, clusterWeb())
-	secret, err := cluster.ParseSecret(cluster.NewSecret())
+	secret, err := trust.ParseSecret(trust.NewSecret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ type crashing struct {
 }
 
 func newCrashing(t *testing.T) *crashing {
-	return &crashing{t: t, farm: webfarmtest.Start(t, clusterWeb()), dir: t.TempDir(), secret: cluster.NewSecret(), bind: freeBind(t)}
+	return &crashing{t: t, farm: webfarmtest.Start(t, clusterWeb()), dir: t.TempDir(), secret: trust.NewSecret(), bind: freeBind(t)}
 }
 
 func (c *crashing) crawlDir() string { return filepath.Join(c.dir, "crawl") }

@@ -7,7 +7,8 @@ import (
 	"net"
 	"time"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/trust"
 	"trawl/crawler/explain"
 	"trawl/crawler/weburl"
 	"trawl/storage"
@@ -20,7 +21,7 @@ type Explanation = explain.Explanation
 // Explain tells the whole story of one URL of a crawl: what became of it and by which rule, what comes next, and
 // what can be changed. target is a crawl directory on this machine, in use or not, or HOST:PORT of the
 // control address of the node that runs the job.
-func Explain(ctx context.Context, target string, keys *cluster.Keyring, u weburl.URL) (Explanation, error) {
+func Explain(ctx context.Context, target string, keys *trust.Keyring, u weburl.URL) (Explanation, error) {
 	if _, _, err := net.SplitHostPort(target); err != nil && !isDir(target) {
 		return Explanation{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
@@ -30,7 +31,7 @@ func Explain(ctx context.Context, target string, keys *cluster.Keyring, u weburl
 	}
 	defer client.Close()
 	e, err := client.Explain(ctx, u)
-	if !isDir(target) || !errors.Is(err, cluster.ErrNotRunning) {
+	if !isDir(target) || !errors.Is(err, control.ErrNotRunning) {
 		return e, err
 	}
 	l, done, err := openAtRest(target)

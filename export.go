@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/storage"
@@ -86,7 +86,7 @@ func exportRunning(ctx context.Context, dir string, o ExportOptions, q exportReq
 	if err != nil {
 		return 0, err
 	}
-	client := cluster.NewControlClient(socket, nil)
+	client := control.NewClient(socket, nil)
 	defer client.Close()
 	if o.Out == "-" {
 		n, err := client.Export(ctx, o.Stdout, q.values())

@@ -4,30 +4,32 @@ import (
 	"fmt"
 
 	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/trust"
 )
 
 // controlClient asks at HOST:PORT.
-func controlClient(target string, keys *cluster.Keyring, name string) (*cluster.ControlClient, error) {
+func controlClient(target string, keys *trust.Keyring, name string) (*control.Client, error) {
 	if keys.IsZero() {
-		return cluster.NewControlClient(target, nil), nil
+		return control.NewClient(target, nil), nil
 	}
 	tls, err := keys.ClientTLS(cluster.RoleFetcher, name, func() string { return target })
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	return cluster.NewControlClient(target, tls).ProveWith(keys), nil
+	return control.NewClient(target, tls).ProveWith(keys), nil
 }
 
 // followControl asks where address says at each new connection.
-func followControl(address func() string, keys *cluster.Keyring, name string) (*cluster.ControlClient, error) {
+func followControl(address func() string, keys *trust.Keyring, name string) (*control.Client, error) {
 	if keys.IsZero() {
-		return cluster.FollowControl(address, nil), nil
+		return control.Follow(address, nil), nil
 	}
 	tls, err := keys.ClientTLS(cluster.RoleFetcher, name, address)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	return cluster.FollowControl(address, tls).ProveWith(keys), nil
+	return control.Follow(address, tls).ProveWith(keys), nil
 }
 
 // checkServer looks whether the keys do for a node that others connect to.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"trawl"
-	"trawl/cluster"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/internal/webfarm"
@@ -70,8 +70,8 @@ func TestAJobWhoseBodiesDidNotArriveIsNotDone(t *testing.T) {
 	}
 }
 
-func newSecret(t *testing.T) cluster.Secret {
-	secret, err := cluster.ParseSecret(cluster.NewSecret())
+func newSecret(t *testing.T) trust.Secret {
+	secret, err := trust.ParseSecret(trust.NewSecret())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/door"
+	"trawl/cluster/gossip"
+	"trawl/cluster/queue"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/fetcher"
 	"trawl/storage"
@@ -39,8 +44,8 @@ type Fetcher struct {
 	o       Options
 	dir     *crawldir.Dir
 	name    atomic.Pointer[string]
-	members *cluster.Members
-	control *cluster.Control
+	members *gossip.Members
+	control *control.Server
 	pages   atomic.Int64
 	working atomic.Pointer[fetcher.Fetcher] // nil while there is no job
 
@@ -63,18 +68,18 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	bind := cluster.Bind{Host: "127.0.0.1"}
+	bind := door.Bind{Host: "127.0.0.1"}
 	if !o.Keys.IsZero() {
 		bind.Host = ""
 	}
 	var err error
 	if o.Bind != "" {
-		if bind, err = cluster.ParseBind(o.Bind); err != nil {
+		if bind, err = door.ParseBind(o.Bind); err != nil {
 			return nil, usageError(fmt.Errorf("--bind: %w", err))
 		}
 	}
 	if o.Keys.IsZero() && !bind.Loopback() {
-		return nil, usageError(fmt.Errorf("--bind %s: %w", bind, cluster.ErrNeedSecret))
+		return nil, usageError(fmt.Errorf("--bind %s: %w", bind, trust.ErrNeedSecret))
 	}
 	if o.Name != fileName(o.Name) {
 		return nil, usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
@@ -90,9 +95,9 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	}
 	n.name.Store(&name)
 	n.named = drawn // nobody else can have it
-	n.members, err = cluster.NewMembers(cluster.MembersOptions{
+	n.members, err = gossip.New(gossip.Options{
 		Bind: bind, Advertise: o.Advertise, Join: o.Join, Keys: o.Keys, Logger: o.Logger,
-		Meta: cluster.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: name, Started: time.Now().UnixMilli(), Slots: o.Workers},
+		Meta: gossip.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: name, Started: time.Now().UnixMilli(), Slots: o.Workers},
 	})
 	if err != nil {
 		return nil, errors.Join(usageError(err), n.dir.Close())
@@ -192,7 +197,7 @@ func (n *Fetcher) serveJobs(ctx, life context.Context) error {
 }
 
 // serveJob works for one scheduler until its job is done. done is false when the scheduler was lost.
-func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bool, err error) {
+func (n *Fetcher) serveJob(ctx, life context.Context, m gossip.Member) (done bool, err error) {
 	g := newGuide(m)
 	conn, err := n.connect(ctx, g)
 	if err != nil {
@@ -214,17 +219,17 @@ func (n *Fetcher) serveJob(ctx, life context.Context, m cluster.Member) (done bo
 	return done, nil
 }
 
-func (n *Fetcher) connect(ctx context.Context, g *guide) (*cluster.Conn, error) {
+func (n *Fetcher) connect(ctx context.Context, g *guide) (*queue.Conn, error) {
 	m := g.at.Load()
 	if url := cmp.Or(n.o.NATS, m.Meta.QueueURL); url != "" {
-		return cluster.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.Name(), n.o.Logger))
+		return queue.Connect(ctx, foreignQueue(url, m.Meta.Life, cluster.RoleFetcher, n.Name(), n.o.Logger))
 	}
-	o := cluster.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Keys: n.o.Keys, Role: cluster.RoleFetcher, Name: n.Name(), Logger: n.o.Logger}
-	return cluster.Connect(ctx, o)
+	o := queue.ConnectOptions{URL: "nats://" + m.Queue(), Address: g.queue, Keys: n.o.Keys, Role: cluster.RoleFetcher, Name: n.Name(), Logger: n.o.Logger}
+	return queue.Connect(ctx, o)
 }
 
 // fetch runs the fetcher and ships what it stores; when the job is done, all of it.
-func (n *Fetcher) fetch(ctx, life context.Context, conn *cluster.Conn, g *guide, job *Job) (done bool, err error) {
+func (n *Fetcher) fetch(ctx, life context.Context, conn *queue.Conn, g *guide, job *Job) (done bool, err error) {
 	a, err := openArchive(job, n.dir.Path(), n.Name(), n.o.Logger)
 	if err != nil {
 		return false, err
@@ -332,7 +337,7 @@ func (n *Fetcher) count(ctx context.Context, f *fetcher.Fetcher, before int64) {
 // fare tells the others how the fetcher fares while it works.
 func (n *Fetcher) fare(ctx context.Context, f *fetcher.Fetcher) {
 	watchCondition(ctx, f, func(c fetcher.Condition) {
-		err := n.members.Update(func(m *cluster.Meta) {
+		err := n.members.Update(func(m *gossip.Meta) {
 			m.Slots, m.Silent = c.Slots, int((c.Silent+time.Second-1)/time.Second)
 		})
 		if err != nil {
@@ -357,7 +362,7 @@ func watchCondition(ctx context.Context, f *fetcher.Fetcher, changed func(fetche
 // tell says for whose ledger the fetcher works, and whether nothing of its job is left here. A scheduler whose job is done
 // does not wait for a fetcher that stays and has shipped all.
 func (n *Fetcher) tell(life crawler.Life, shipped bool) {
-	if err := n.members.Update(func(m *cluster.Meta) { m.Life, m.Done = life, shipped }); err != nil {
+	if err := n.members.Update(func(m *gossip.Meta) { m.Life, m.Done = life, shipped }); err != nil {
 		n.o.Logger.Warn("for whom this fetcher works could not be announced", "error", err)
 	}
 }

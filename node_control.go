@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/gossip"
 	"trawl/crawler"
 )
 
@@ -12,19 +14,19 @@ const KindFetcher crawler.Kind = "fetcher"
 
 // newControl makes the fetcher's own control API: status and stop, at the socket in its directory, and at the address
 // that the options name.
-func (n *Fetcher) newControl() (*cluster.Control, error) {
+func (n *Fetcher) newControl() (*control.Server, error) {
 	socket, err := n.dir.ControlSocket()
 	if err != nil {
 		return nil, err
 	}
-	o := cluster.ControlOptions{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
+	o := control.Options{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
 	if n.o.Control != "" && !n.o.Keys.IsZero() {
 		o.Keys = n.o.Keys
 		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.Name()); err != nil {
 			return nil, err
 		}
 	}
-	c, err := cluster.NewControl(o)
+	c, err := control.New(o)
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -38,7 +40,7 @@ func (n *Fetcher) Drain() {
 		n.o.Logger.Info("leaving: this fetcher takes no more turns, ends those it has and ships what it holds")
 	}
 	n.leave()
-	if err := n.members.Update(func(m *cluster.Meta) { m.Draining = true }); err != nil {
+	if err := n.members.Update(func(m *gossip.Meta) { m.Draining = true }); err != nil {
 		n.o.Logger.Warn("that this fetcher leaves could not be announced", "error", err)
 	}
 }

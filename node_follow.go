@@ -7,7 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"trawl/cluster"
+	"trawl/cluster/gossip"
+	"trawl/cluster/queue"
 	"trawl/crawler"
 	"trawl/fetcher"
 )
@@ -15,10 +16,10 @@ import (
 // guide tells where the scheduler is that a fetcher works for, also when it comes back elsewhere. Safe for concurrent
 // use.
 type guide struct {
-	at atomic.Pointer[cluster.Member]
+	at atomic.Pointer[gossip.Member]
 }
 
-func newGuide(m cluster.Member) *guide {
+func newGuide(m gossip.Member) *guide {
 	g := &guide{}
 	g.at.Store(&m)
 	return g
@@ -29,7 +30,7 @@ func (g *guide) control() string { return g.at.Load().Control() }
 
 // scheduler waits until the gossip knows a scheduler whose job is not done. One that stays also goes once to a scheduler
 // whose job is done, to ship what it may have of it.
-func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
+func (n *Fetcher) scheduler(ctx context.Context) (gossip.Member, bool) {
 	for {
 		changed := n.members.Changed()
 		for _, m := range n.schedulers() {
@@ -43,38 +44,38 @@ func (n *Fetcher) scheduler(ctx context.Context) (cluster.Member, bool) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return cluster.Member{}, false
+			return gossip.Member{}, false
 		}
 	}
 }
 
 // schedulers are those that the gossip knows, the one that came last first. Of two at one address, the one that was started
 // first has ended and is not missed yet.
-func (n *Fetcher) schedulers() []cluster.Member {
-	all := slices.DeleteFunc(inForce(n.members.List()), func(m cluster.Member) bool { return !m.Meta.Role.Schedules() || !m.Serves() })
-	slices.SortStableFunc(all, func(a, b cluster.Member) int { return b.Joined.Compare(a.Joined) })
-	newest := make(map[netip.AddrPort]cluster.Member)
+func (n *Fetcher) schedulers() []gossip.Member {
+	all := slices.DeleteFunc(inForce(n.members.List()), func(m gossip.Member) bool { return !m.Meta.Role.Schedules() || !m.Serves() })
+	slices.SortStableFunc(all, func(a, b gossip.Member) int { return b.Joined.Compare(a.Joined) })
+	newest := make(map[netip.AddrPort]gossip.Member)
 	for _, m := range all {
 		if before, known := newest[m.Address]; !known || m.Meta.Started > before.Meta.Started {
 			newest[m.Address] = m
 		}
 	}
-	return slices.DeleteFunc(all, func(m cluster.Member) bool { return newest[m.Address].Name != m.Name })
+	return slices.DeleteFunc(all, func(m gossip.Member) bool { return newest[m.Address].Name != m.Name })
 }
 
 // inCharge is the scheduler that counts for a ledger's life: the one that is followed, as long as it lives; else, of several,
 // the one that takes precedence and lives. ok is false when there is none. When none answers, the one that came last is
 // tried: the gossip will tell.
-func (n *Fetcher) inCharge(ctx context.Context, followed *cluster.Member, like *cluster.Member) (cluster.Member, bool) {
-	all := slices.DeleteFunc(n.schedulers(), func(m cluster.Member) bool { return !sameCrawl(like, &m) })
+func (n *Fetcher) inCharge(ctx context.Context, followed *gossip.Member, like *gossip.Member) (gossip.Member, bool) {
+	all := slices.DeleteFunc(n.schedulers(), func(m gossip.Member) bool { return !sameCrawl(like, &m) })
 	if len(all) == 0 {
-		return cluster.Member{}, false
+		return gossip.Member{}, false
 	}
 	if len(all) == 1 {
 		return all[0], true
 	}
 	newest := all[0]
-	slices.SortFunc(all, func(a, b cluster.Member) int {
+	slices.SortFunc(all, func(a, b gossip.Member) int {
 		switch {
 		case a.Name == b.Name:
 			return 0
@@ -94,7 +95,7 @@ func (n *Fetcher) inCharge(ctx context.Context, followed *cluster.Member, like *
 // follow lets the fetcher look when its scheduler says that the job is done, connects anew when the scheduler came back
 // at another address, and ends the work when there is only another job's, or another life of this one that goes on in its
 // place; over is told which. It never leaves a scheduler that lives for one that works on a copy of its directory.
-func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *guide, conn *cluster.Conn, f *fetcher.Fetcher) {
+func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *guide, conn *queue.Conn, f *fetcher.Fetcher) {
 	for {
 		changed := n.members.Changed()
 		at, others, superseded := g.at.Load(), false, false
@@ -122,7 +123,7 @@ func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *gui
 }
 
 // lead goes to where the scheduler is now.
-func (n *Fetcher) lead(g *guide, m *cluster.Member, conn *cluster.Conn) {
+func (n *Fetcher) lead(g *guide, m *gossip.Member, conn *queue.Conn) {
 	before := g.at.Swap(m)
 	if before.Queue() == m.Queue() && before.Control() == m.Control() {
 		return
@@ -157,4 +158,4 @@ func (s forArchive) Notice(ctx context.Context) (crawler.JobNotice, error) {
 }
 
 // sameCrawl reports whether two schedulers work on one ledger.
-func sameCrawl(a, b *cluster.Member) bool { return a.Meta.Life == b.Meta.Life }
+func sameCrawl(a, b *gossip.Member) bool { return a.Meta.Life == b.Meta.Life }

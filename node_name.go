@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"trawl/cluster"
+	"trawl/cluster/gossip"
 )
 
 // fetcherName is the name that this directory's fetcher has in rows and in the names of its WARC files. It
@@ -54,7 +55,7 @@ func (n *Fetcher) settleName(ctx context.Context) error {
 			return err
 		}
 		n.name.Store(&name)
-		if err := n.members.Update(func(m *cluster.Meta) { m.Name = name }); err != nil {
+		if err := n.members.Update(func(m *gossip.Meta) { m.Name = name }); err != nil {
 			return fmt.Errorf("tell the fetcher's new name: %w", err)
 		}
 		n.o.Logger.Warn("another fetcher with this name is at work; this one goes on under another name, which its directory keeps", "address", other.Address.String(), "name", name)
@@ -63,7 +64,7 @@ func (n *Fetcher) settleName(ctx context.Context) error {
 }
 
 // namesake is a living fetcher to which this one has to leave its name.
-func (n *Fetcher) namesake(ctx context.Context) (cluster.Member, bool) {
+func (n *Fetcher) namesake(ctx context.Context) (gossip.Member, bool) {
 	all := n.members.List()
 	own := self(all)
 	for _, m := range all {
@@ -71,7 +72,7 @@ func (n *Fetcher) namesake(ctx context.Context) (cluster.Member, bool) {
 			return m, true
 		}
 	}
-	return cluster.Member{}, false
+	return gossip.Member{}, false
 }
 
 // numbered is the name with a number behind it, and no longer than a name may be.

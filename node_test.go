@@ -22,7 +22,7 @@ import (
 	"time"
 
 	"trawl"
-	"trawl/cluster"
+	"trawl/cluster/trust"
 )
 
 // nodeEnv holds the node that a process of this test binary is to be, as JSON.
@@ -66,7 +66,7 @@ type node struct {
 }
 
 func (n *node) run() error {
-	secret, err := cluster.ParseSecret(n.Secret)
+	secret, err := trust.ParseSecret(n.Secret)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/queue"
 	"trawl/crawler"
 )
 
@@ -22,7 +23,7 @@ const queueDrop = 5 * time.Second
 // startQueue starts the embedded broker and connects to it in process, or to the servers that the options name.
 func (r *run) startQueue(life crawler.Life) (err error) {
 	if r.queueOf = life; r.o.NATS != "" {
-		if r.conn, err = cluster.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler")); err != nil {
+		if r.conn, err = queue.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler")); err != nil {
 			return err
 		}
 		return r.refuseTwin(life)
@@ -31,14 +32,14 @@ func (r *run) startQueue(life crawler.Life) (err error) {
 }
 
 func (r *run) startBroker() error {
-	o := cluster.BrokerOptions{StoreDir: r.dir.Queue(), Logger: r.o.Logger}
+	o := queue.BrokerOptions{StoreDir: r.dir.Queue(), Logger: r.o.Logger}
 	var err error
 	if r.o.Serve {
 		if err = r.listenQueue(&o); err != nil {
 			return err
 		}
 	}
-	if r.broker, err = cluster.NewBroker(o); err != nil {
+	if r.broker, err = queue.NewBroker(o); err != nil {
 		return err
 	}
 	queueLife, stop := context.WithCancel(context.WithoutCancel(r.life))
@@ -59,16 +60,16 @@ func (r *run) startBroker() error {
 			return nil
 		}
 	})
-	r.conn, err = cluster.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler"))
+	r.conn, err = queue.Connect(r.life, r.localQueue(cluster.RoleScheduler, "scheduler"))
 	return err
 }
 
 // localQueue is how this process connects to the queue.
-func (r *run) localQueue(role cluster.Role, name string) cluster.ConnectOptions {
+func (r *run) localQueue(role cluster.Role, name string) queue.ConnectOptions {
 	if r.o.NATS != "" {
 		return foreignQueue(r.o.NATS, r.queueOf, role, name, r.o.Logger)
 	}
-	return cluster.ConnectOptions{Broker: r.broker, Role: role, Name: name, Logger: r.o.Logger}
+	return queue.ConnectOptions{Broker: r.broker, Role: role, Name: name, Logger: r.o.Logger}
 }
 
 // endQueue ends the queue after those who use it.
@@ -98,10 +99,10 @@ func (r *run) dropQueue() {
 
 // foreignQueue is how to connect to a NATS server that is not ours. Its streams are named by the ledger's life, so that
 // one server carries many jobs, and a restored ledger never reads what was meant for the one it was copied from.
-func foreignQueue(servers string, life crawler.Life, role cluster.Role, name string, log *slog.Logger) cluster.ConnectOptions {
-	return cluster.ConnectOptions{
+func foreignQueue(servers string, life crawler.Life, role cluster.Role, name string, log *slog.Logger) queue.ConnectOptions {
+	return queue.ConnectOptions{
 		URL: servers, Foreign: true, Role: role, Name: name, Logger: log,
-		Namespace: cluster.DefaultNamespace + "_" + hex.EncodeToString(life[:queueLife]),
+		Namespace: queue.DefaultNamespace + "_" + hex.EncodeToString(life[:queueLife]),
 	}
 }
 

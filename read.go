@@ -7,7 +7,8 @@ import (
 	"net"
 	"runtime/debug"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/storage"
 	"trawl/storage/crawldir"
@@ -16,7 +17,7 @@ import (
 
 // StatusOf tells where a job stands. target is a crawl directory on this machine, or HOST:PORT of a node's
 // control address.
-func StatusOf(ctx context.Context, target string, keys *cluster.Keyring) (Status, error) {
+func StatusOf(ctx context.Context, target string, keys *trust.Keyring) (Status, error) {
 	if !isDir(target) {
 		if !isHostPort(target) {
 			return Status{}, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
@@ -32,10 +33,10 @@ func StatusOf(ctx context.Context, target string, keys *cluster.Keyring) (Status
 	if err != nil {
 		return Status{}, err
 	}
-	client := cluster.NewControlClient(socket, nil)
+	client := control.NewClient(socket, nil)
 	defer client.Close()
 	s, err := client.Status(ctx)
-	if !errors.Is(err, cluster.ErrNotRunning) {
+	if !errors.Is(err, control.ErrNotRunning) {
 		return s, err
 	}
 	return statusAtRest(ctx, target)

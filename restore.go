@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
 	"trawl/storage"
 	"trawl/storage/backup"
 )
@@ -41,9 +41,9 @@ func openBackup(ctx context.Context, from string, proxy func(*url.URL) (*url.URL
 		case err != nil:
 			return nil, usageError(errors.New("that is no URL; give a file, or an https:// URL"))
 		case u.Scheme == "http" && u.Host != "", u.Scheme == "https" && u.Host != "":
-			return cluster.NewBackupStore(proxy).Get(ctx, u)
+			return control.NewBackupStore(proxy).Get(ctx, u)
 		case u.Scheme != "file" || u.Host != "" && u.Host != "localhost":
-			return nil, usageError(fmt.Errorf("%s: give a file, or an https:// URL", cluster.PublicURL(u)))
+			return nil, usageError(fmt.Errorf("%s: give a file, or an https:// URL", control.PublicURL(u)))
 		}
 		from = u.Path
 	}

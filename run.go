@@ -15,6 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/queue"
 	"trawl/crawler"
 	"trawl/fetcher"
 	"trawl/scheduler"
@@ -36,12 +38,12 @@ type run struct {
 	*Crawl
 	services  *errgroup.Group
 	life      context.Context // of the services; ends when one of them fails
-	broker    *cluster.Broker
+	broker    *queue.Broker
 	queueEnd  chan error // how the broker ended; it outlives its clients
 	stopQueue context.CancelFunc
 	queueOf   crawler.Life     // names the queues on servers that are not ours
 	local     *fetcher.Fetcher // of this process, nil with Serve
-	conn      *cluster.Conn    // the scheduler's
+	conn      *queue.Conn      // the scheduler's
 	sched     *scheduler.Scheduler
 	node      *schedulerNode // with Serve
 	origin    crawler.Life   // of the ledger
@@ -151,18 +153,18 @@ func (r *run) start() error {
 	if r.o.Serve {
 		return r.serve()
 	}
-	return r.control(cluster.ControlOptions{})
+	return r.control(control.Options{})
 }
 
 // control serves the control API on the directory's socket, and where o says.
-func (r *run) control(o cluster.ControlOptions) error {
+func (r *run) control(o control.Options) error {
 	socket, err := r.dir.ControlSocket()
 	if err != nil {
 		return err
 	}
 	o.Socket, o.Status, o.Stop, o.Backup, o.Logger = socket, r.now, r.sched.Stop, r.backup, r.o.Logger
 	o.Steering, o.Explain = steering{r}, r.explain
-	c, err := cluster.NewControl(o)
+	c, err := control.New(o)
 	if err != nil {
 		return err
 	}
@@ -271,7 +273,7 @@ func waitFor[T any](ctx context.Context, d time.Duration, c <-chan T) {
 
 // fetchHere runs the fetcher of this process.
 func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
-	conn, err := cluster.Connect(r.life, r.localQueue(cluster.RoleFetcher, localFetcher))
+	conn, err := queue.Connect(r.life, r.localQueue(cluster.RoleFetcher, localFetcher))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,11 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/door"
+	"trawl/cluster/gossip"
+	"trawl/cluster/queue"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/storage/archive"
 )
@@ -24,8 +29,8 @@ const (
 // schedulerNode is what lets fetchers on other machines in: gossip, and the intake of their files.
 type schedulerNode struct {
 	r       *run
-	members *cluster.Members
-	control *cluster.Control
+	members *gossip.Members
+	control *control.Server
 	depot   *watchedDepot
 	// closeDepot is called when no service uses the depot any more.
 	closeDepot func() error
@@ -42,22 +47,22 @@ func (n *schedulerNode) close() error {
 }
 
 // bindOf is where a scheduler listens for gossip; queue and control take the next ports.
-func bindOf(o *Options) (cluster.Bind, error) {
-	b := cluster.DefaultBind(!o.Keys.IsZero())
+func bindOf(o *Options) (door.Bind, error) {
+	b := door.DefaultBind(!o.Keys.IsZero())
 	if o.Bind != "" {
 		var err error
-		if b, err = cluster.ParseBind(o.Bind); err != nil {
+		if b, err = door.ParseBind(o.Bind); err != nil {
 			return b, fmt.Errorf("--bind: %w", err)
 		}
 	}
 	if o.Keys.IsZero() && !b.Loopback() {
-		return b, fmt.Errorf("--bind %s: %w", b, cluster.ErrNeedSecret)
+		return b, fmt.Errorf("--bind %s: %w", b, trust.ErrNeedSecret)
 	}
 	return b, nil
 }
 
 // listenQueue opens the queue to other machines.
-func (r *run) listenQueue(o *cluster.BrokerOptions) error {
+func (r *run) listenQueue(o *queue.BrokerOptions) error {
 	bind, err := bindOf(&r.o)
 	if err != nil {
 		return usageError(err)
@@ -101,7 +106,7 @@ func (r *run) serve() error {
 	return nil
 }
 
-func (r *run) controlAddress() (o cluster.ControlOptions, err error) {
+func (r *run) controlAddress() (o control.Options, err error) {
 	bind, err := bindOf(&r.o)
 	if err != nil {
 		return o, usageError(err)
@@ -130,9 +135,9 @@ func (n *schedulerNode) join() (err error) {
 	if err != nil {
 		return err
 	}
-	n.members, err = cluster.NewMembers(cluster.MembersOptions{
+	n.members, err = gossip.New(gossip.Options{
 		Bind: bind, Advertise: n.r.o.Advertise, Join: n.r.o.Join, Last: n.peers.last, Keys: n.r.o.Keys, Logger: n.r.o.Logger,
-		Meta: cluster.Meta{
+		Meta: gossip.Meta{
 			Version: Version(), Role: cluster.RoleScheduler, Life: notice.Life, Origin: n.r.origin, Restored: unixSeconds(n.r.restored),
 			Started: time.Now().UnixMilli(), ControlPort: portOf(n.control.Addr()),
 		},
@@ -199,7 +204,7 @@ func (n *schedulerNode) fetchers() []crawler.FetcherStatus {
 // drain tells the fetchers that the job is done and waits until they have shipped what they hold, and left unless
 // they stay for the next job.
 func (n *schedulerNode) drain(ctx context.Context) {
-	if err := n.members.Update(func(m *cluster.Meta) { m.Done = true }); err != nil {
+	if err := n.members.Update(func(m *gossip.Meta) { m.Done = true }); err != nil {
 		n.r.o.Logger.Warn("the end of the job could not be announced", "error", err)
 	}
 	t := time.NewTicker(drainCheck)
@@ -246,7 +251,7 @@ func (n *schedulerNode) incomplete(ctx context.Context) bool {
 
 // watchedDepot notes when bytes were last shipped, and tells who waits for a body that it is there.
 type watchedDepot struct {
-	cluster.DepotReceiver
+	control.DepotReceiver
 	arrived func(name string)
 	last    atomic.Int64 // unix nanoseconds
 	busy    atomic.Int64 // files that are being compared

@@ -9,13 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
 	"trawl/crawler"
 )
 
 // slowDepot takes the time it is told to, and what comes.
 type slowDepot struct {
-	cluster.DepotReceiver
+	control.DepotReceiver
 	takes  time.Duration
 	refuse error
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/gossip"
 )
 
 // superseded tells of a scheduler that goes on with this crawl from a backup, and what to do; nil when there is none. It
@@ -30,8 +31,8 @@ func unixSeconds(t time.Time) int64 {
 }
 
 // inForce leaves out schedulers in whose place another one goes on.
-func inForce(all []cluster.Member) []cluster.Member {
-	var kept []cluster.Member
+func inForce(all []gossip.Member) []gossip.Member {
+	var kept []gossip.Member
 	for _, m := range all {
 		over := false
 		for _, other := range all {

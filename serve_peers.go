@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/gossip"
 )
 
 const (
@@ -46,7 +47,7 @@ func openPeers(dir string) *peers {
 }
 
 // keep stores who is there now, if that is somebody.
-func (p *peers) keep(members []cluster.Member) error {
+func (p *peers) keep(members []gossip.Member) error {
 	var now []netip.AddrPort
 	for _, m := range members {
 		if m.Meta.Role == cluster.RoleFetcher {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/gossip"
 	"trawl/crawler"
 )
 
@@ -36,7 +37,7 @@ func (n *schedulerNode) listen(ctx context.Context) error {
 
 // awaitGossip waits until somebody else is there and has had the time to tell of all others. It reports whether it did
 // before ctx ended.
-func awaitGossip(ctx context.Context, members *cluster.Members) bool {
+func awaitGossip(ctx context.Context, members *gossip.Members) bool {
 	for {
 		changed := members.Changed()
 		if len(members.List()) > 1 {
@@ -53,7 +54,7 @@ func awaitGossip(ctx context.Context, members *cluster.Members) bool {
 
 // open tells where the queue is.
 func (n *schedulerNode) open() error {
-	return n.members.Update(func(m *cluster.Meta) { m.QueuePort, m.QueueURL = n.r.queuePort(), publicNATS(n.r.o.NATS) })
+	return n.members.Update(func(m *gossip.Meta) { m.QueuePort, m.QueueURL = n.r.queuePort(), publicNATS(n.r.o.NATS) })
 }
 
 // watchTwins ends with a refusal when this scheduler has to give way to another one of the same life. The one that stays
@@ -89,7 +90,7 @@ func (n *schedulerNode) watchTwins(ctx context.Context) error {
 
 // twins are the schedulers of this one's life that the gossip tells of. Most often it is this one's predecessor, which was
 // killed and is not missed yet.
-func (n *schedulerNode) twins() (found []cluster.Member) {
+func (n *schedulerNode) twins() (found []gossip.Member) {
 	all := n.members.List()
 	own := self(all)
 	for _, m := range all {
@@ -102,7 +103,7 @@ func (n *schedulerNode) twins() (found []cluster.Member) {
 
 // twin asks the twins whether they live. One to which this scheduler has to give way is a refusal: two ledgers of one life
 // would both let fetchers ask the same hosts.
-func (n *schedulerNode) twin(ctx context.Context) (living []cluster.Member, err error) {
+func (n *schedulerNode) twin(ctx context.Context) (living []gossip.Member, err error) {
 	for _, m := range n.twins() {
 		if !n.members.Answers(ctx, m) {
 			continue
@@ -121,7 +122,7 @@ func errTwin(at, dir string) error {
 }
 
 // self is this process among the members.
-func self(all []cluster.Member) (own cluster.Member) {
+func self(all []gossip.Member) (own gossip.Member) {
 	for _, m := range all {
 		if m.Self {
 			own = m

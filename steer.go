@@ -9,7 +9,8 @@ import (
 	"net/url"
 	"sync/atomic"
 
-	"trawl/cluster"
+	"trawl/cluster/control"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/scheduler"
 	"trawl/storage/crawldir"
@@ -21,7 +22,7 @@ const maxBadLines = 20
 
 // Change changes a running job; target is a crawl directory on this machine, or HOST:PORT of a node's control
 // address. The change is in the ledger when Change returns nil, and outlives restarts.
-func Change(ctx context.Context, target string, keys *cluster.Keyring, c crawler.Change) error {
+func Change(ctx context.Context, target string, keys *trust.Keyring, c crawler.Change) error {
 	client, err := running(target, keys)
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func Change(ctx context.Context, target string, keys *cluster.Keyring, c crawler
 }
 
 // Stop asks a running job to end as after an interrupt.
-func Stop(ctx context.Context, target string, keys *cluster.Keyring) error {
+func Stop(ctx context.Context, target string, keys *trust.Keyring) error {
 	client, err := running(target, keys)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func Stop(ctx context.Context, target string, keys *cluster.Keyring) error {
 }
 
 // Add gives a running job more seeds, a URL a line.
-func Add(ctx context.Context, target string, keys *cluster.Keyring, list io.Reader) (crawler.Added, error) {
+func Add(ctx context.Context, target string, keys *trust.Keyring, list io.Reader) (crawler.Added, error) {
 	client, err := running(target, keys)
 	if err != nil {
 		return crawler.Added{}, err
@@ -53,7 +54,7 @@ func Add(ctx context.Context, target string, keys *cluster.Keyring, list io.Read
 // Add gives a running job the seeds of an argument, as [Lists.Read] reads them; see [Add]. bad hears of each that cannot be
 // read. It returns when the job has them, or has failed to take them; a read of standard input that waits then ends with what
 // comes next.
-func (l Lists) Add(ctx context.Context, target string, keys *cluster.Keyring, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
+func (l Lists) Add(ctx context.Context, target string, keys *trust.Keyring, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
 	lines, to := io.Pipe()
 	var notRead atomic.Int64
 	failed := make(chan error, 1)
@@ -96,13 +97,13 @@ func (l Lists) send(to io.Writer, arg string, stdin io.Reader, bad func(error)) 
 }
 
 // running is a client of a job that runs.
-func running(target string, keys *cluster.Keyring) (*cluster.ControlClient, error) {
+func running(target string, keys *trust.Keyring) (*control.Client, error) {
 	if isDir(target) {
 		socket, err := crawldir.ControlSocket(target)
 		if err != nil {
 			return nil, err
 		}
-		return cluster.NewControlClient(socket, nil), nil
+		return control.NewClient(socket, nil), nil
 	}
 	if !isHostPort(target) {
 		return nil, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/storage/crawldir"
@@ -110,17 +111,17 @@ type Options struct {
 
 	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
 	Serve     bool
-	Bind      string         // gossip address, "" = 7946 on loopback, with a secret on all addresses
-	Advertise string         // address that others reach this node at, where it differs
-	Join      []string       // gossip addresses of nodes of the cluster
-	Control   string         // control address, "" = the second port after Bind
-	Secret    cluster.Secret // of the cluster; none = loopback only. Keys for one that may change
-	Name      string         // fetcher: its name in rows, "" = made from the host name
-	NATS      string         // servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
+	Bind      string       // gossip address, "" = 7946 on loopback, with a secret on all addresses
+	Advertise string       // address that others reach this node at, where it differs
+	Join      []string     // gossip addresses of nodes of the cluster
+	Control   string       // control address, "" = the second port after Bind
+	Secret    trust.Secret // of the cluster; none = loopback only. Keys for one that may change
+	Name      string       // fetcher: its name in rows, "" = made from the host name
+	NATS      string       // servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
 
 	// Keys are the cluster's secrets, and the certificates of an own PKI. They are followed while the node runs, with
 	// their files where they have any. nil = Secret, for as long as the node runs.
-	Keys *cluster.Keyring
+	Keys *trust.Keyring
 
 	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
 	// names are not guarded through one.
@@ -153,7 +154,7 @@ func (o *Options) validate() error {
 	problems = append(problems, o.validateBackups(), o.Said.Validate())
 	if o.Keys == nil && !o.Secret.IsZero() {
 		var err error
-		o.Keys, err = cluster.NewKeyring(o.Secret)
+		o.Keys, err = trust.NewKeyring(o.Secret)
 		problems = append(problems, err)
 	}
 	if o.Logger == nil {

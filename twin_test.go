@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"trawl"
-	"trawl/cluster"
+	"trawl/cluster/trust"
 	"trawl/internal/webfarm"
 	"trawl/internal/webfarm/webfarmtest"
 )
@@ -22,12 +22,12 @@ import (
 type staying struct {
 	t      *testing.T
 	job    trawl.Job
-	secret cluster.Secret
+	secret trust.Secret
 	lines  *lines
 }
 
 func newStaying(t *testing.T) *staying {
-	secret, err := cluster.ParseSecret(cluster.NewSecret())
+	secret, err := trust.ParseSecret(trust.NewSecret())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,11 @@ import (
 
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
+	"trawl/cluster/control"
+	"trawl/cluster/door"
+	"trawl/cluster/gossip"
+	"trawl/cluster/queue"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
@@ -41,9 +46,9 @@ func run(t *testing.T, what string, ready <-chan struct{}, run func(context.Cont
 	}
 }
 
-func startBroker(t *testing.T, keys *cluster.Keyring) *cluster.Broker {
+func startBroker(t *testing.T, keys *trust.Keyring) *queue.Broker {
 	t.Helper()
-	b, err := cluster.NewBroker(cluster.BrokerOptions{
+	b, err := queue.NewBroker(queue.BrokerOptions{
 		Listen: "127.0.0.1:0", Keys: keys, StoreDir: t.TempDir(), MaxStore: 256 << 20, Logger: clustertest.Log(t),
 	})
 	clustertest.Must(t, err)
@@ -59,7 +64,7 @@ const (
 
 // queueEnd is a connection to the queue with a count of what it says.
 type queueEnd struct {
-	*cluster.Conn
+	*queue.Conn
 	*saying
 }
 
@@ -88,19 +93,19 @@ func (s *saying) count(text string) int {
 	return s.said[text]
 }
 
-func connect(t *testing.T, o cluster.ConnectOptions) *queueEnd {
+func connect(t *testing.T, o queue.ConnectOptions) *queueEnd {
 	t.Helper()
 	s := &saying{Handler: clustertest.Log(t).Handler(), said: make(map[string]int)}
 	o.Logger = slog.New(s)
-	c, err := cluster.Connect(t.Context(), o)
+	c, err := queue.Connect(t.Context(), o)
 	clustertest.Must(t, err)
 	t.Cleanup(c.Close)
 	return &queueEnd{c, s}
 }
 
-func startControl(t *testing.T, conf *tls.Config) *cluster.Control {
+func startControl(t *testing.T, conf *tls.Config) *control.Server {
 	t.Helper()
-	c, err := cluster.NewControl(cluster.ControlOptions{
+	c, err := control.New(control.Options{
 		Listen: "127.0.0.1:0", TLS: conf, Logger: clustertest.Log(t),
 		Status: func() crawler.Status { return crawler.Status{Job: "j", State: "running"} },
 	})
@@ -109,15 +114,15 @@ func startControl(t *testing.T, conf *tls.Config) *cluster.Control {
 	return c
 }
 
-func clientTo(t *testing.T, target string, conf *tls.Config) *cluster.ControlClient {
-	c := cluster.NewControlClient(target, conf)
+func clientTo(t *testing.T, target string, conf *tls.Config) *control.Client {
+	c := control.NewClient(target, conf)
 	t.Cleanup(c.Close)
 	return c
 }
 
 // quick makes a gossip fast enough for a test, on this machine alone.
-func quick(o cluster.MembersOptions) cluster.MembersOptions {
-	o.Bind = cluster.Bind{Host: "127.0.0.1"}
+func quick(o gossip.Options) gossip.Options {
+	o.Bind = door.Bind{Host: "127.0.0.1"}
 	o.Rejoin = 300 * time.Millisecond
 	o.Announce = 20 * time.Millisecond
 	o.ProbeInterval = 200 * time.Millisecond
@@ -128,15 +133,15 @@ func quick(o cluster.MembersOptions) cluster.MembersOptions {
 	return o
 }
 
-func startNode(t *testing.T, o cluster.MembersOptions) *cluster.Members {
+func startNode(t *testing.T, o gossip.Options) *gossip.Members {
 	t.Helper()
-	m, err := cluster.NewMembers(quick(o))
+	m, err := gossip.New(quick(o))
 	clustertest.Must(t, err)
 	run(t, "member", m.Ready(), m.Run)
 	return m
 }
 
-func sees(m *cluster.Members, names ...string) bool {
+func sees(m *gossip.Members, names ...string) bool {
 	var got []string
 	for _, other := range m.List() {
 		got = append(got, other.Name)
@@ -156,7 +161,7 @@ func (f granting) Notice(context.Context) (crawler.JobNotice, error) {
 }
 
 // serveAsks answers until the test ends.
-func serveAsks(t *testing.T, ctx context.Context, s *queueEnd, h cluster.Asker) {
+func serveAsks(t *testing.T, ctx context.Context, s *queueEnd, h queue.Asker) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error)
 	go func() { done <- s.ServeAsks(ctx, h) }()

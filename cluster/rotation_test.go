@@ -12,19 +12,24 @@ import (
 
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
+	"trawl/cluster/control"
+	"trawl/cluster/gossip"
+	"trawl/cluster/queue"
+	"trawl/cluster/trust"
+	"trawl/cluster/trust/trusttest"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
 
 // rotating is a cluster whose nodes have keyrings of their own.
 type rotating struct {
-	rings   []*cluster.Keyring // of the scheduler, then of the fetchers
-	nodes   []*cluster.Members
-	broker  *cluster.Broker
+	rings   []*trust.Keyring // of the scheduler, then of the fetchers
+	nodes   []*gossip.Members
+	broker  *queue.Broker
 	s       *queueEnd
 	f       []*queueEnd
-	control *cluster.Control
-	clients []*cluster.ControlClient
+	control *control.Server
+	clients []*control.Client
 }
 
 const rotatingFetchers = 3
@@ -32,21 +37,21 @@ const rotatingFetchers = 3
 func startRotating(t *testing.T) *rotating {
 	r := &rotating{}
 	for range 1 + rotatingFetchers {
-		r.rings = append(r.rings, cluster.Ring(cluster.OurSecret))
+		r.rings = append(r.rings, trusttest.Ring(trusttest.OurSecret))
 	}
 	r.broker = startBroker(t, r.rings[0])
-	r.s = connect(t, cluster.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, AckWait: time.Hour}) // a lost task stays lost
+	r.s = connect(t, queue.ConnectOptions{Broker: r.broker, Role: cluster.RoleScheduler, AckWait: time.Hour}) // a lost task stays lost
 	clustertest.Must(t, r.s.PrepareStreams(t.Context(), 0))
 	conf, err := r.rings[0].ServerTLS(cluster.RoleScheduler, "s")
 	clustertest.Must(t, err)
 	r.control = startControl(t, conf)
 	log := slog.New(slog.DiscardHandler)
-	r.nodes = append(r.nodes, startNode(t, cluster.MembersOptions{Name: "n0", Keys: r.rings[0], Meta: cluster.Meta{Role: cluster.RoleScheduler}, Logger: log}))
+	r.nodes = append(r.nodes, startNode(t, gossip.Options{Name: "n0", Keys: r.rings[0], Meta: gossip.Meta{Role: cluster.RoleScheduler}, Logger: log}))
 	for i := 1; i <= rotatingFetchers; i++ {
-		r.nodes = append(r.nodes, startNode(t, cluster.MembersOptions{
+		r.nodes = append(r.nodes, startNode(t, gossip.Options{
 			Name: fmt.Sprint("n", i), Keys: r.rings[i], Join: []string{r.nodes[0].Addr().String()}, Logger: log,
 		}))
-		r.f = append(r.f, connect(t, cluster.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: r.rings[i], Name: fmt.Sprint("n", i)}))
+		r.f = append(r.f, connect(t, queue.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: r.rings[i], Name: fmt.Sprint("n", i)}))
 		conf, err := r.rings[i].ClientTLS(cluster.RoleFetcher, "f", r.control.Addr)
 		clustertest.Must(t, err)
 		r.clients = append(r.clients, clientTo(t, r.control.Addr(), conf))
@@ -132,7 +137,7 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 	wg.Wait()
 }
 
-func (w *traffic) fetch(ctx context.Context, f *queueEnd, c *cluster.ControlClient) {
+func (w *traffic) fetch(ctx context.Context, f *queueEnd, c *control.Client) {
 	d, err := f.Next(ctx)
 	if ctx.Err() != nil {
 		return
@@ -193,7 +198,7 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 	more, enough := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); w.run(t, r, ctx, more) }()
-	for i, secrets := range cluster.Steps()[1:] {
+	for i, secrets := range trusttest.Steps()[1:] {
 		for j, ring := range r.rings {
 			ring = r.rings[(i+j)%len(r.rings)] // not always the scheduler first
 			before := w.count()
@@ -218,7 +223,7 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 	for _, err := range w.failed {
 		t.Error(err)
 	}
-	refusedEverywhere(t, r, cluster.Ring(cluster.OurSecret))
+	refusedEverywhere(t, r, trusttest.Ring(trusttest.OurSecret))
 	for _, f := range r.f {
 		w.starved = w.starved || f.count(rushed) > 0
 	}
@@ -246,9 +251,9 @@ func TestARotationUnderTrafficLosesNothingAndNobody(t *testing.T) {
 }
 
 // refusedEverywhere holds that these keys open nothing any more.
-func refusedEverywhere(t *testing.T, r *rotating, keys *cluster.Keyring) {
+func refusedEverywhere(t *testing.T, r *rotating, keys *trust.Keyring) {
 	t.Helper()
-	if c, err := cluster.Connect(t.Context(), cluster.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: keys}); !errors.Is(err, cluster.ErrRefused) {
+	if c, err := queue.Connect(t.Context(), queue.ConnectOptions{URL: "nats://" + r.broker.Addr(), Role: cluster.RoleFetcher, Keys: keys}); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("the queue: %v", err)
 		if err == nil {
 			c.Close()
@@ -260,7 +265,7 @@ func refusedEverywhere(t *testing.T, r *rotating, keys *cluster.Keyring) {
 		t.Errorf("the control API: %v", err)
 	}
 	for _, n := range r.nodes {
-		m, err := cluster.NewMembers(quick(cluster.MembersOptions{Keys: keys, Join: []string{n.Addr().String()}}))
+		m, err := gossip.New(quick(gossip.Options{Keys: keys, Join: []string{n.Addr().String()}}))
 		clustertest.Must(t, err)
 		if err := m.Run(t.Context()); !errors.Is(err, cluster.ErrRefused) {
 			t.Errorf("the gossip of %s: %v", n.Name(), err)

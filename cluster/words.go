@@ -16,7 +16,7 @@ const (
 	RoleBoth      Role = "both"
 )
 
-func (r Role) valid() bool { return r == RoleScheduler || r == RoleFetcher || r == RoleBoth }
+func (r Role) Valid() bool { return r == RoleScheduler || r == RoleFetcher || r == RoleBoth }
 
 // Schedules reports whether a member with this role has a frontier and a queue.
 func (r Role) Schedules() bool { return r == RoleScheduler || r == RoleBoth }

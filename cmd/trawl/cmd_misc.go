@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
-	"trawl/cluster"
+	"trawl/cluster/trust"
 )
 
 func (p *program) secretCommand() *cobra.Command {
@@ -17,7 +17,7 @@ func (p *program) secretCommand() *cobra.Command {
 		Example: "  trawl secret > secret; chmod 600 secret",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(p.stdout, cluster.NewSecret())
+			fmt.Fprintln(p.stdout, trust.NewSecret())
 			return nil
 		},
 	}

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"trawl/cluster"
+	"trawl/cluster/trust"
 )
 
 // keyFlags say what proves that a node, or a command that asks one, belongs to a cluster.
-type keyFlags struct{ files cluster.KeyFiles }
+type keyFlags struct{ files trust.KeyFiles }
 
 func (k *keyFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&k.files.Secret, "secret-file", "", "file with the cluster's secret (or TRAWL_SECRET); trawl secret makes one; further lines are secrets that are accepted too")
@@ -24,15 +25,15 @@ func (k *keyFlags) add(fs *pflag.FlagSet) {
 }
 
 // open reads the secret, from a file or the environment, and the certificates. None is no error: a nil keyring.
-func (k *keyFlags) open(log *slog.Logger) (*cluster.Keyring, error) {
+func (k *keyFlags) open(log *slog.Logger) (*trust.Keyring, error) {
 	files := k.files
 	if text := os.Getenv("TRAWL_SECRET"); text != "" && files.Secret == "" {
 		var err error
-		if files.Given, err = cluster.ParseSecret(text); err != nil {
+		if files.Given, err = trust.ParseSecret(text); err != nil {
 			return nil, usage("TRAWL_SECRET: %v", err)
 		}
 	}
-	keys, err := cluster.OpenKeyring(files, log)
+	keys, err := trust.OpenKeyring(files, log)
 	if err != nil && !errors.Is(err, cluster.ErrRefused) {
 		return nil, usageError{err}
 	}
@@ -40,7 +41,7 @@ func (k *keyFlags) open(log *slog.Logger) (*cluster.Keyring, error) {
 }
 
 // ask is open for a command that only asks: what it warns of goes to standard error.
-func (k *keyFlags) ask(p *program) (*cluster.Keyring, error) {
+func (k *keyFlags) ask(p *program) (*trust.Keyring, error) {
 	return k.open(p.logger(&logFlags{quiet: true}, new(slog.LevelVar)))
 }
 
@@ -49,7 +50,7 @@ func (k *keyFlags) rereads() bool { return k.files.Secret != "" || k.files.Cert 
 
 // hangups lets the keys be read anew at each SIGHUP, until the returned function is called. Keys without files leave
 // the signal to [endings].
-func (k *keyFlags) hangups(ctx context.Context, keys *cluster.Keyring) func() {
+func (k *keyFlags) hangups(ctx context.Context, keys *trust.Keyring) func() {
 	if !k.rereads() {
 		return func() {}
 	}

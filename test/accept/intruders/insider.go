@@ -15,23 +15,25 @@ import (
 	"time"
 
 	"trawl/cluster"
+	"trawl/cluster/queue"
+	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
 
 // insider takes a turn with a fetcher's rights, and then says about it what is not its to say.
 func (s *suite) insider(ctx context.Context) (string, error) {
-	secret, err := cluster.ParseSecret(s.mine.secret)
+	secret, err := trust.ParseSecret(s.mine.secret)
 	if err != nil {
 		return "", err
 	}
-	keys, err := cluster.NewKeyring(secret)
+	keys, err := trust.NewKeyring(secret)
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	c, err := cluster.Connect(ctx, cluster.ConnectOptions{URL: "nats://" + local(s.port+1), Keys: keys, Role: cluster.RoleFetcher, Name: "insider"})
+	c, err := queue.Connect(ctx, queue.ConnectOptions{URL: "nats://" + local(s.port+1), Keys: keys, Role: cluster.RoleFetcher, Name: "insider"})
 	if err != nil {
 		return "", err
 	}
@@ -62,7 +64,7 @@ func holder() (h crawler.HolderID) {
 
 // inside is one turn.
 type inside struct {
-	c           *cluster.Conn
+	c           *queue.Conn
 	turn        crawler.Task
 	mine, other crawler.HolderID
 	life        crawler.Life

@@ -1,5 +1,5 @@
 // Command joins sends a cluster's gossip many times what looks like a join under a key that nobody has, and compares the memory
-// of the attacked process before and after. Members and goroutines are compared by the tests of package cluster.
+// of the attacked process before and after. Members and goroutines are compared by the tests of cluster/gossip.
 //
 //	joins HOST:PORT TRIES PID
 package main
