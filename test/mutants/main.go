@@ -38,9 +38,11 @@ func targets() []target {
 	return []target{
 		{"scheduler", []string{"scheduler/*.go"}, "scheduler"},
 		{"crawler", []string{
-			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/away*.go", "crawler/pace*.go",
-			"crawler/trap*.go", "crawler/cookie*.go", "crawler/robots*.go", "crawler/url*.go", "crawler/address.go", "crawler/change.go",
+			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/trap.go", "crawler/change.go", "crawler/full.go",
 		}, "crawler"},
+		{"weburl", []string{"crawler/weburl/*.go"}, "crawler/weburl"},
+		{"robots", []string{"crawler/robots/*.go"}, "crawler/robots"},
+		{"session", []string{"crawler/session/cookie*.go", "crawler/session/referer.go"}, "crawler/session"},
 		{"archive", []string{"storage/archive/*.go"}, "storage/archive"},
 		{"durable", []string{"internal/durable/*.go"}, "internal/durable"},
 	}
@@ -71,7 +73,7 @@ func run() error {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	flag.IntVar(&o.n, "n", 200, "mutants that compile")
 	flag.DurationVar(&o.limit, "time", 55*time.Minute, "for all of them; the sample ends early, and says so")
-	flag.StringVar(&o.only, "only", "", "one target: scheduler, crawler, archive or durable")
+	flag.StringVar(&o.only, "only", "", "one target: scheduler, crawler, weburl, robots, session, archive or durable")
 	flag.StringVar(&o.known, "survivors", "test/mutants/survivors.txt", "known survivors, each with its reason")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
