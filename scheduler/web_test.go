@@ -15,7 +15,7 @@ import (
 )
 
 // web is a simulation of everything around the loop, step by step in virtual time: a web with failing and returning hosts, robots.txt
-// of every kind, fetchers that die and come late, a queue that loses and doubles, users who change the job, and a process that
+// of every kind, fetchers that die, come late and lose their network, a queue that loses and doubles, users who change the job, and a process that
 // ends at any commit. Everything follows from the seed.
 type web struct {
 	t     *testing.T
@@ -34,6 +34,8 @@ type web struct {
 	begin time.Time
 	ends  int
 	wrong []string
+
+	silences int // turns that came back because their fetcher had no network
 }
 
 // webTurn is a turn that a fetcher works on.
@@ -98,8 +100,25 @@ func (w *web) start() {
 		w.wrong = append(w.wrong, fmt.Sprintf("a life began at %v, before %v", now, w.led.state.Clock))
 	}
 	w.fair.from = w.s.clock.now().Add(3 * time.Second)
-	w.s.SetFetchers([]crawler.FetcherStatus{{Name: "local", Slots: 3}, {Name: "f1", Slots: 2}})
+	w.tell()
 	w.turns = slices.DeleteFunc(w.turns, func(t *webTurn) bool { return t.ask.Fetcher == "local" }) // died with it
+}
+
+// silent reports whether a fetcher's network is away now: of one, of the other, or of both.
+func (w *web) silent(fetcher string) bool {
+	at := int(time.Since(w.begin)/time.Second) / 40 % 8
+	return !w.calm && (at == 7 || at == map[string]int{"local": 3, "f1": 5}[fetcher])
+}
+
+// tell says what the gossip knows of the fetchers. One without a network has one slot, for its probes.
+func (w *web) tell() {
+	all := []crawler.FetcherStatus{{Name: "local", Slots: 3}, {Name: "f1", Slots: 2}}
+	for i := range all {
+		if w.silent(all[i].Name) {
+			all[i].Slots, all[i].Silent = 1, 12*time.Second
+		}
+	}
+	w.s.SetFetchers(all)
 }
 
 // step is one turn of the loop. The process may end before or after its commit, or before its effects leave.
@@ -229,6 +248,12 @@ func (w *web) work(t *webTurn) {
 		w.drop(t)
 		return
 	case now.Before(t.next):
+		return
+	}
+	if w.silent(t.ask.Fetcher) { // it gives back untried what it has
+		w.silences++
+		w.send(t, func(p *crawler.Part) { p.End = true })
+		w.drop(t)
 		return
 	}
 	if w.down(t.ask.Host) && len(t.task.Errands)+len(t.task.URLs) > 0 {
@@ -420,6 +445,7 @@ func (w *web) act() {
 		w.settle()
 	case n < 92:
 		time.Sleep(time.Duration(w.rng.IntN(1500)) * time.Millisecond)
+		w.tell()
 		w.step(events{tick: true})
 	case n < 94 && !w.calm && len(w.turns) > 0: // a fetcher dies
 		w.drop(w.turns[w.rng.IntN(len(w.turns))])
@@ -515,8 +541,8 @@ func TestACrawlOfAWebThatPlaysEveryTrick(t *testing.T) {
 				}
 				w.finish()
 				w.check()
-				t.Logf("%d ends of the process, %d commits, %d lapses, %d late parts, hub asked %d times", w.ends, w.led.commits,
-					w.led.state.Tallies.Lapses, w.led.state.Tallies.LateParts, w.asks["http://h0.test/shared.txt"])
+				t.Logf("%d ends of the process, %d commits, %d lapses, %d late parts, %d turns without a network, hub asked %d times", w.ends, w.led.commits,
+					w.led.state.Tallies.Lapses, w.led.state.Tallies.LateParts, w.silences, w.asks["http://h0.test/shared.txt"])
 			})
 		})
 	}
