@@ -33,11 +33,12 @@ func (g *guide) control() string { return g.at.Load().Control() }
 func (n *Fetcher) scheduler(ctx context.Context) (gossip.Member, bool) {
 	for {
 		changed := n.members.Changed()
-		for _, m := range n.schedulers() {
+		known := n.schedulers()
+		for _, m := range known {
 			if n.o.Stay && m.Meta.Done && m.Meta.Life == n.finished {
 				continue
 			}
-			if m, ok := n.inCharge(ctx, nil, &m); ok {
+			if m, ok := n.inCharge(ctx, known, nil, &m); ok {
 				return m, true
 			}
 		}
@@ -52,7 +53,7 @@ func (n *Fetcher) scheduler(ctx context.Context) (gossip.Member, bool) {
 // schedulers are those that the gossip knows, the one that came last first. Of two at one address, the one that was started
 // first has ended and is not missed yet.
 func (n *Fetcher) schedulers() []gossip.Member {
-	all := slices.DeleteFunc(inForce(n.members.List()), func(m gossip.Member) bool { return !m.Meta.Role.Schedules() || !m.Serves() })
+	all := slices.DeleteFunc(inForce(n.members.Schedulers()), func(m gossip.Member) bool { return !m.Serves() })
 	slices.SortStableFunc(all, func(a, b gossip.Member) int { return b.Joined.Compare(a.Joined) })
 	newest := make(map[netip.AddrPort]gossip.Member)
 	for _, m := range all {
@@ -63,11 +64,11 @@ func (n *Fetcher) schedulers() []gossip.Member {
 	return slices.DeleteFunc(all, func(m gossip.Member) bool { return newest[m.Address].Name != m.Name })
 }
 
-// inCharge is the scheduler that counts for a ledger's life: the one that is followed, as long as it lives; else, of several,
+// inCharge is, of those that are known, the scheduler that counts for a ledger's life: the one that is followed, as long as it lives; else, of several,
 // the one that takes precedence and lives. ok is false when there is none. When none answers, the one that came last is
 // tried: the gossip will tell.
-func (n *Fetcher) inCharge(ctx context.Context, followed *gossip.Member, like *gossip.Member) (gossip.Member, bool) {
-	all := slices.DeleteFunc(n.schedulers(), func(m gossip.Member) bool { return !sameCrawl(like, &m) })
+func (n *Fetcher) inCharge(ctx context.Context, known []gossip.Member, followed, like *gossip.Member) (gossip.Member, bool) {
+	all := slices.DeleteFunc(slices.Clone(known), func(m gossip.Member) bool { return !sameCrawl(like, &m) })
 	if len(all) == 0 {
 		return gossip.Member{}, false
 	}
@@ -99,12 +100,13 @@ func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *gui
 	for {
 		changed := n.members.Changed()
 		at, others, superseded := g.at.Load(), false, false
-		for _, m := range n.schedulers() {
+		known := n.schedulers()
+		for _, m := range known {
 			if !sameCrawl(at, &m) {
 				others, superseded = true, superseded || m.Meta.Supersedes(&at.Meta)
 			}
 		}
-		m, alive := n.inCharge(ctx, at, at)
+		m, alive := n.inCharge(ctx, known, at, at)
 		if alive {
 			n.lead(g, &m, conn)
 			if m.Meta.Done || m.Name != at.Name { // another process may have other settings

@@ -360,6 +360,9 @@ func (m *Members) Refusals() int64 { return m.refused.Count() }
 // List is everybody who is known to be there, this node included, by name.
 func (m *Members) List() []Member { return m.roll.list() }
 
+// Schedulers is List without the members that only fetch.
+func (m *Members) Schedulers() []Member { return m.roll.schedulers() }
+
 // Changed returns a channel that is closed when List has changed since the call. Several may wait: each
 // takes the channel first, then looks at List, then waits.
 func (m *Members) Changed() <-chan struct{} { return m.roll.changed() }

@@ -88,11 +88,27 @@ func (r *roll) changed() <-chan struct{} {
 
 func (r *roll) list() []Member {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	out := make([]Member, 0, len(r.members))
 	for _, m := range r.members {
 		out = append(out, *m)
 	}
+	r.mu.Unlock()
+	return byName(out)
+}
+
+// schedulers are few among many, and looked at by every node at every change: the others are not copied.
+func (r *roll) schedulers() (out []Member) {
+	r.mu.Lock()
+	for _, m := range r.members {
+		if m.Meta.Role.Schedules() {
+			out = append(out, *m)
+		}
+	}
+	r.mu.Unlock()
+	return byName(out)
+}
+
+func byName(out []Member) []Member {
 	slices.SortFunc(out, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
