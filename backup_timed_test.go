@@ -56,23 +56,30 @@ func TestTheNameOfABackup(t *testing.T) {
 	}
 }
 
-// aBackup writes a backup of a new crawl to each of the files, and tells its origin.
-func aBackup(t *testing.T, files ...string) crawler.Life {
+// aCrawl is the directory of a new crawl with its ledger, closed at the end of the test.
+func aCrawl(t *testing.T) (*crawldir.Dir, *ledger.Ledger, crawler.LedgerState) {
 	t.Helper()
 	d, err := crawldir.Open(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	t.Cleanup(func() { d.Close() })
 	l, err := ledger.Open(d.Ledger(), ledger.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
 	s, err := l.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d, l, s
+}
+
+// aBackup writes a backup of a new crawl to each of the files, and tells its origin.
+func aBackup(t *testing.T, files ...string) crawler.Life {
+	t.Helper()
+	d, l, s := aCrawl(t)
 	for _, f := range files {
 		err := backup.WriteFile(t.Context(), f, func(w io.Writer) error {
 			_, err := backup.Write(t.Context(), d, w, l, "v1")
@@ -120,20 +127,7 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 
 // The copy that was made is good, whatever becomes of the old ones.
 func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
-	d, err := crawldir.Open(t.TempDir(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	l, err := ledger.Open(d.Ledger(), ledger.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	s, err := l.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, l, s := aCrawl(t)
 	var log bytes.Buffer
 	r := &run{
 		Crawl: &Crawl{dir: d, ledger: l, o: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}, origin: s.Origin, copies: make(chan struct{}, backupsAtOnce),

@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"trawl/cluster/queue"
 	"trawl/cluster/trust"
 	"trawl/crawler"
-	"trawl/crawler/weburl"
 )
 
 // run runs what has to be stopped by its context, until the test ends.
@@ -171,23 +169,4 @@ func serveAsks(t *testing.T, ctx context.Context, s *queueEnd, h queue.Asker) {
 			t.Errorf("serve asks: %v", err)
 		}
 	})
-}
-
-func queueTask(tb testing.TB, n int) crawler.Task {
-	host := fmt.Sprintf("h%d.example", n)
-	u, err := weburl.Parse("http://" + host + "/")
-	clustertest.Must(tb, err)
-	return crawler.Task{Turn: queueTurn(n), Host: weburl.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
-}
-
-func queueTurn(n int) (id crawler.TurnID) {
-	copy(id[:], fmt.Sprintf("turn %011d", n))
-	return id
-}
-
-func queuePart(n int) *crawler.Part {
-	return &crawler.Part{
-		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: weburl.Host(fmt.Sprintf("h%d.example", n)), Number: n,
-		Fetcher: "f", Wait: time.Second,
-	}
 }

@@ -107,7 +107,7 @@ func (w *traffic) run(t *testing.T, r *rotating, ctx, more context.Context) {
 	working, stop := context.WithCancel(ctx)
 	wg.Go(func() {
 		for n := 1; more.Err() == nil && ctx.Err() == nil; n++ {
-			if err := r.s.Offer(ctx, []crawler.Task{queueTask(t, n)}); err != nil {
+			if err := r.s.Offer(ctx, []crawler.Task{clustertest.Task(t, n)}); err != nil {
 				w.note(fmt.Errorf("offer: %w", err))
 			}
 			w.mu.Lock()
@@ -154,7 +154,7 @@ func (w *traffic) fetch(ctx context.Context, f *queueEnd, c *control.Client) {
 		w.note(fmt.Errorf("ask: %w", err))
 	}
 	d.Ack()
-	if err := f.Send(ctx, queuePart(1)); err != nil && ctx.Err() == nil {
+	if err := f.Send(ctx, clustertest.Part(1)); err != nil && ctx.Err() == nil {
 		w.note(fmt.Errorf("send: %w", err))
 	}
 	if n%20 == 0 {

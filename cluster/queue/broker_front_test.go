@@ -19,7 +19,7 @@ func TestACrowdOfStrangersKeepsNobodyFromTheQueue(t *testing.T) {
 		t.Errorf("%d strangers", n)
 	}
 	f := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Keys: ring, Role: cluster.RoleFetcher})
-	clustertest.Must(t, f.Send(t.Context(), queuePart(2)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(2)))
 	if b.Refusals() == 0 || b.front.guests.Load() != 1 {
 		t.Errorf("%d refusals, %d guests", b.Refusals(), b.front.guests.Load())
 	}

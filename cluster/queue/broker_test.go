@@ -46,7 +46,7 @@ func fillStore(t *testing.T, dir string) {
 	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	offer(t, t.Context(), s, 1, 1)
 	for n := 1; n <= 3; n++ {
-		clustertest.Must(t, s.Send(t.Context(), queuePart(n)))
+		clustertest.Must(t, s.Send(t.Context(), clustertest.Part(n)))
 	}
 	s.Close()
 	stop()
@@ -88,7 +88,7 @@ func TestAStoreThatWasLostOrDamagedStartsEmpty(t *testing.T) {
 			if last, err := s.Last(ctx); err != nil || last != 3 {
 				t.Errorf("last is %d, %v", last, err)
 			}
-			clustertest.Must(t, s.Send(ctx, queuePart(4)))
+			clustertest.Must(t, s.Send(ctx, clustertest.Part(4)))
 			if numbers, last := readAll(t, ctx, s, 3, 1, 10); last != 4 || numbers[0] != 4 {
 				t.Errorf("part %v at %d", numbers, last)
 			}
@@ -220,7 +220,7 @@ func TestNothingConfirmedIsLostByAKill(t *testing.T) {
 	sent := make(chan error, 1)
 	go func() { // one part after the other, as a fetcher does
 		for n := 1; n <= rounds*each; n++ {
-			if err := f.Send(ctx, queuePart(n)); err != nil {
+			if err := f.Send(ctx, clustertest.Part(n)); err != nil {
 				sent <- err
 				return
 			}

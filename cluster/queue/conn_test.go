@@ -151,7 +151,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	offer(t, ctx, s, 1, 1)
 	for name, try := range map[string]func(f *Conn) error{
-		"offer a task":    func(f *Conn) error { return f.Offer(ctx, []crawler.Task{queueTask(t, 9)}) },
+		"offer a task":    func(f *Conn) error { return f.Offer(ctx, []crawler.Task{clustertest.Task(t, 9)}) },
 		"read results":    func(f *Conn) error { _, err := f.Read(ctx, 0, 1); return err },
 		"make streams":    func(f *Conn) error { return f.PrepareStreams(ctx, 0) },
 		"look at the log": func(f *Conn) error { _, err := f.Last(ctx); return err },
@@ -167,7 +167,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 			if took := time.Since(began); took > AskTimeout {
 				t.Errorf("the refusal came after %v", took)
 			}
-			clustertest.Must(t, f.Send(ctx, queuePart(1))) // its own work still goes on
+			clustertest.Must(t, f.Send(ctx, clustertest.Part(1))) // its own work still goes on
 		})
 	}
 	n, ack := next(t, ctx, q.connect(t, cluster.RoleFetcher, 0))
@@ -283,13 +283,13 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 	n, ack := next(t, ctx, f)
 	ack()
 	for i := 1; i <= 3; i++ {
-		clustertest.Must(t, f.Send(ctx, queuePart(i)))
+		clustertest.Must(t, f.Send(ctx, clustertest.Part(i)))
 	}
 	_, last := readAll(t, ctx, s, 0, 3, 10)
 
 	q.stop()
 	sent, read := make(chan error, 1), make(chan error, 1)
-	go func() { sent <- f.Send(ctx, queuePart(4)) }() // while nobody is there
+	go func() { sent <- f.Send(ctx, clustertest.Part(4)) }() // while nobody is there
 	go func() {
 		parts, err := s.Read(ctx, last, 10)
 		if err == nil && (len(parts) == 0 || parts[0].Part.Number != 4) {
@@ -297,7 +297,7 @@ func TestQueuesOutliveTheBroker(t *testing.T) {
 		}
 		read <- err
 	}()
-	if _, err := f.Ask(ctx, crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: "a.example"}); err == nil {
+	if _, err := f.Ask(ctx, crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: "a.example"}); err == nil {
 		t.Error("a broker that is gone answers")
 	}
 	q.start(t)
@@ -340,7 +340,7 @@ func TestABrokerThatComesBackWithAnotherSecretRefuses(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("it waits for ever")
 	}
-	if err := f.Send(t.Context(), queuePart(1)); !errors.Is(err, cluster.ErrRefused) {
+	if err := f.Send(t.Context(), clustertest.Part(1)); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -399,7 +399,7 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	clustertest.Must(t, f.Send(ctx, queuePart(1)))
+	clustertest.Must(t, f.Send(ctx, clustertest.Part(1)))
 	parts, err := s.Read(ctx, 0, 10)
 	clustertest.Must(t, err)
 	if parts[0].Err == nil || parts[0].Position != 1 {
@@ -423,7 +423,7 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 	f := newConn(t, ConnectOptions{Broker: b, Role: cluster.RoleFetcher})
 	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 
-	large := queueTask(t, 1)
+	large := clustertest.Task(t, 1)
 	large.URLs[0].Name = strings.Repeat("x", 200<<10)
 	var err error
 	for range 20 {
@@ -439,7 +439,7 @@ func TestAFullQueueTakesMoreWhenSomethingWasTakenOut(t *testing.T) {
 	d.Ack()
 	clustertest.Eventually(t, ctx, "room for a task", func() bool { return s.Offer(ctx, []crawler.Task{large}) == nil })
 
-	part := queuePart(1)
+	part := clustertest.Part(1)
 	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, 500<<10)}}
 	data, err := wire.EncodePart(part)
 	clustertest.Must(t, err)
@@ -467,7 +467,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		serveAsks(t, t.Context(), s, askerFunc(nil))
 		offer(t, t.Context(), s, 1, 1)
 		next(t, t.Context(), f)
-		clustertest.Must(t, f.Send(t.Context(), queuePart(1)))
+		clustertest.Must(t, f.Send(t.Context(), clustertest.Part(1)))
 		readAll(t, t.Context(), s, 0, 1, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := make(chan error, 1)

@@ -82,32 +82,11 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 	})
 }
 
-func queueTask(tb testing.TB, n int) crawler.Task {
-	host := fmt.Sprintf("h%d.example", n)
-	u, err := weburl.Parse("http://" + host + "/")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return crawler.Task{Turn: queueTurn(n), Host: weburl.Host(host), URLs: []crawler.TaskURL{{URL: u, Depth: n}}}
-}
-
-func queueTurn(n int) (id crawler.TurnID) {
-	copy(id[:], fmt.Sprintf("turn %011d", n))
-	return id
-}
-
-func queuePart(n int) *crawler.Part {
-	return &crawler.Part{
-		Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: weburl.Host(fmt.Sprintf("h%d.example", n)), Number: n,
-		Fetcher: "f", Wait: time.Second,
-	}
-}
-
 func offer(tb testing.TB, ctx context.Context, s schedulerEnd, from, to int) {
 	tb.Helper()
 	var tasks []crawler.Task
 	for n := from; n <= to; n++ {
-		tasks = append(tasks, queueTask(tb, n))
+		tasks = append(tasks, clustertest.Task(tb, n))
 	}
 	clustertest.Must(tb, s.Offer(ctx, tasks))
 }
@@ -120,7 +99,7 @@ func next(tb testing.TB, ctx context.Context, f fetcherEnd) (int, func()) {
 	if _, err := fmt.Sscanf(string(d.Task.Host), "h%d.example", &n); err != nil {
 		tb.Fatal(err)
 	}
-	if !reflect.DeepEqual(d.Task, queueTask(tb, n)) {
+	if !reflect.DeepEqual(d.Task, clustertest.Task(tb, n)) {
 		tb.Errorf("task changed on its way: %+v", d.Task)
 	}
 	return n, d.Ack
@@ -196,15 +175,15 @@ func contractGaveUp(t *testing.T, ctx context.Context, q queueEnds) {
 
 func contractTooLarge(t *testing.T, ctx context.Context, q queueEnds) {
 	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
-	large := queueTask(t, 1)
+	large := clustertest.Task(t, 1)
 	large.URLs[0].Name = strings.Repeat("x", crawler.MaxTaskBytes)
-	if err := q.s.Offer(ctx, []crawler.Task{large, queueTask(t, 2)}); !errors.Is(err, ErrTooLarge) {
+	if err := q.s.Offer(ctx, []crawler.Task{large, clustertest.Task(t, 2)}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("offer: %v", err)
 	}
 	if n, _ := next(t, ctx, q.f[0]); n != 2 {
 		t.Errorf("task %d came", n)
 	}
-	part := queuePart(1)
+	part := clustertest.Part(1)
 	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, crawler.MaxPartBytes)}}
 	if err := q.f[0].Send(ctx, part); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("send: %v", err)
@@ -225,7 +204,7 @@ func readAll(tb testing.TB, ctx context.Context, s schedulerEnd, after uint64, n
 			if p.Position <= after {
 				tb.Fatalf("position %d after %d", p.Position, after)
 			}
-			if !reflect.DeepEqual(&p.Part, queuePart(p.Part.Number)) {
+			if !reflect.DeepEqual(&p.Part, clustertest.Part(p.Part.Number)) {
 				tb.Errorf("part changed on its way: %+v", p.Part)
 			}
 			after = p.Position
@@ -238,7 +217,7 @@ func readAll(tb testing.TB, ctx context.Context, s schedulerEnd, after uint64, n
 func contractLog(t *testing.T, ctx context.Context, q queueEnds) {
 	clustertest.Must(t, q.s.PrepareStreams(ctx, 0))
 	for n := 1; n <= 5; n++ {
-		clustertest.Must(t, q.f[n%2].Send(ctx, queuePart(n)))
+		clustertest.Must(t, q.f[n%2].Send(ctx, clustertest.Part(n)))
 	}
 	want := []int{1, 2, 3, 4, 5}
 	numbers, last := readAll(t, ctx, q.s, 0, 5, 2)
@@ -267,7 +246,7 @@ func contractLog(t *testing.T, ctx context.Context, q queueEnds) {
 	if err := q.s.Purge(ctx, 6); err == nil {
 		t.Error("what was not stored yet can be purged")
 	}
-	clustertest.Must(t, q.f[0].Send(ctx, queuePart(6)))
+	clustertest.Must(t, q.f[0].Send(ctx, clustertest.Part(6)))
 	if _, l := readAll(t, ctx, q.s, last, 1, 1); l != last+1 {
 		t.Errorf("position %d after %d", l, last)
 	}
@@ -291,7 +270,7 @@ func contractWait(t *testing.T, ctx context.Context, q queueEnds) {
 			t.Fatalf("%d parts of an empty log, %v", len(r.parts), r.err)
 		case <-time.After(50 * time.Millisecond):
 		}
-		clustertest.Must(t, q.f[0].Send(ctx, queuePart(n)))
+		clustertest.Must(t, q.f[0].Send(ctx, clustertest.Part(n)))
 		r := <-done
 		clustertest.Must(t, r.err)
 		if len(r.parts) != 1 || r.parts[0].Part.Number != n {
@@ -310,16 +289,16 @@ func contractPositions(t *testing.T, ctx context.Context, q queueEnds) {
 	}
 	clustertest.Must(t, q.s.PrepareStreams(ctx, 100)) // a new log beside an old ledger
 	expect(100)
-	clustertest.Must(t, q.f[0].Send(ctx, queuePart(1)))
+	clustertest.Must(t, q.f[0].Send(ctx, clustertest.Part(1)))
 	if _, l := readAll(t, ctx, q.s, 100, 1, 1); l != 101 {
 		t.Fatalf("the first part is at %d", l)
 	}
 	clustertest.Must(t, q.s.PrepareStreams(ctx, 100)) // a usual start: nothing changes
 	expect(101)
-	clustertest.Must(t, q.f[0].Send(ctx, queuePart(2)))
+	clustertest.Must(t, q.f[0].Send(ctx, clustertest.Part(2)))
 	clustertest.Must(t, q.s.PrepareStreams(ctx, 200)) // the log lost its end
 	expect(200)
-	clustertest.Must(t, q.f[0].Send(ctx, queuePart(3)))
+	clustertest.Must(t, q.f[0].Send(ctx, clustertest.Part(3)))
 	if numbers, l := readAll(t, ctx, q.s, 200, 1, 9); l != 201 || numbers[0] != 3 {
 		t.Fatalf("part %v is at %d", numbers, l)
 	}
@@ -380,7 +359,7 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 	var wg sync.WaitGroup
 	for n := range together {
 		wg.Go(func() {
-			ask := crawler.Ask{Turn: queueTurn(n), Holder: crawler.HolderID{1}, Host: queueTask(t, n).Host, Fetcher: fmt.Sprint(n)}
+			ask := crawler.Ask{Turn: clustertest.Turn(n), Holder: crawler.HolderID{1}, Host: clustertest.Task(t, n).Host, Fetcher: fmt.Sprint(n)}
 			a, err := q.f[n%2].Ask(ctx, ask)
 			if err != nil || a.Verdict != crawler.Granted || a.Credentials.HTTP != fmt.Sprint(n) || len(a.Robots[0].Body) != 500_000 {
 				t.Errorf("ask %d: %v, %v", n, a.Verdict, err)
@@ -388,14 +367,14 @@ func contractAsks(t *testing.T, ctx context.Context, q queueEnds) {
 		})
 	}
 	wg.Wait()
-	_, err := q.f[0].Ask(ctx, crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: "refused.example"})
+	_, err := q.f[0].Ask(ctx, crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: "refused.example"})
 	if err == nil || !strings.Contains(err.Error(), "no room in the ledger") {
 		t.Errorf("an asker that fails: %v", err)
 	}
 }
 
 func contractNoAnswer(t *testing.T, ctx context.Context, q queueEnds) {
-	_, err := q.f[0].Ask(ctx, crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: "a.example"})
+	_, err := q.f[0].Ask(ctx, crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: "a.example"})
 	if err == nil || ctx.Err() != nil {
 		t.Errorf("an answer out of nowhere: %v", err)
 	}
@@ -407,11 +386,11 @@ func contractContext(t *testing.T, ctx context.Context, q queueEnds) {
 	cancel()
 	_, errNext := q.f[0].Next(over)
 	_, errRead := q.s.Read(over, 0, 1)
-	_, errAsk := q.f[0].Ask(over, crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: "a.example"})
+	_, errAsk := q.f[0].Ask(over, crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: "a.example"})
 	_, errLast := q.s.Last(over)
 	for call, err := range map[string]error{
 		"next": errNext, "read": errRead, "ask": errAsk, "last": errLast, "purge": q.s.Purge(over, 1),
-		"offer": q.s.Offer(over, []crawler.Task{queueTask(t, 1)}), "send": q.f[0].Send(over, queuePart(1)),
+		"offer": q.s.Offer(over, []crawler.Task{clustertest.Task(t, 1)}), "send": q.f[0].Send(over, clustertest.Part(1)),
 		"prepare": q.s.PrepareStreams(over, 0),
 	} {
 		if !errors.Is(err, context.Canceled) {

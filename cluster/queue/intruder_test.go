@@ -66,7 +66,7 @@ func guarded(t *testing.T) (*Broker, *Conn, *trust.Keyring) {
 	s := newConn(t, ConnectOptions{Broker: b, Role: cluster.RoleScheduler})
 	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	offer(t, t.Context(), s, 1, 1)
-	clustertest.Must(t, s.Send(t.Context(), queuePart(1)))
+	clustertest.Must(t, s.Send(t.Context(), clustertest.Part(1)))
 	return b, s, ring
 }
 

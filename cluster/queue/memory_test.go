@@ -17,20 +17,20 @@ func TestMemoryShowsWhatMayGoWrong(t *testing.T) {
 		t.Cleanup(m.Close)
 		ctx := t.Context()
 		is := func(n int) func(crawler.Task) bool {
-			return func(task crawler.Task) bool { return task.Turn == queueTurn(n) }
+			return func(task crawler.Task) bool { return task.Turn == clustertest.Turn(n) }
 		}
 		ackLost := false
 		m.SetFaults(Faults{
 			LoseTask:      is(1),
 			DuplicateTask: is(2),
 			DelayTask: func(task crawler.Task) time.Duration {
-				if task.Turn == queueTurn(3) {
+				if task.Turn == clustertest.Turn(3) {
 					return time.Minute
 				}
 				return 0
 			},
 			LoseAck: func(task crawler.Task) bool {
-				lose := task.Turn == queueTurn(4) && !ackLost
+				lose := task.Turn == clustertest.Turn(4) && !ackLost
 				ackLost = ackLost || lose
 				return lose
 			},
@@ -65,7 +65,7 @@ func TestMemoryLosesAsksAnswersAndConfirmations(t *testing.T) {
 			heard++
 			return crawler.Answer{Verdict: crawler.Granted}, nil
 		}))
-		ask := crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: "a.example"}
+		ask := crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: "a.example"}
 		for _, c := range []struct {
 			name   string
 			faults Faults
@@ -85,7 +85,7 @@ func TestMemoryLosesAsksAnswersAndConfirmations(t *testing.T) {
 			before, err := m.Last(ctx)
 			clustertest.Must(t, err)
 			m.SetFaults(Faults{FailSend: func(crawler.Part) (bool, bool) { return true, stored }})
-			if err := m.Send(ctx, queuePart(1)); err == nil {
+			if err := m.Send(ctx, clustertest.Part(1)); err == nil {
 				t.Error("it was confirmed")
 			}
 			if after, err := m.Last(ctx); err != nil || after != before+uint64(want) {

@@ -42,7 +42,7 @@ func TestFetchersStayWhenACertificateIsRenewed(t *testing.T) {
 	s := newConn(t, ConnectOptions{Broker: b, Role: cluster.RoleScheduler})
 	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	f := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here})
-	clustertest.Must(t, f.Send(t.Context(), queuePart(1)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(1)))
 
 	changed := there.Changed()
 	node.To = 1000 * time.Hour
@@ -53,8 +53,8 @@ func TestFetchersStayWhenACertificateIsRenewed(t *testing.T) {
 	default:
 		t.Fatal("the new certificate is not in force")
 	}
-	clustertest.Must(t, f.Send(t.Context(), queuePart(2)))
-	clustertest.Must(t, newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}).Send(t.Context(), queuePart(3)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(2)))
+	clustertest.Must(t, newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}).Send(t.Context(), clustertest.Part(3)))
 
 	trusttest.WriteKeys(t, clustertest.NewPKI(t).Issue(t, node), dir) // another authority: one that is in force from now on
 	there.Reload()

@@ -31,8 +31,8 @@ func noise(n int) string {
 
 func TestRepliesThatDoNotFitAreCutToWhatMatters(t *testing.T) {
 	const limit = 1 << 20 // of somebody else's server
-	host := queueTask(t, 1).Host
-	ask := crawler.Ask{Turn: queueTurn(1), Holder: crawler.HolderID{1}, Host: host}
+	host := clustertest.Task(t, 1).Host
+	ask := crawler.Ask{Turn: clustertest.Turn(1), Holder: crawler.HolderID{1}, Host: host}
 	data, err := wire.EncodeAsk(&ask)
 	clustertest.Must(t, err)
 	reply := func(answer crawler.Answer) (crawler.Answer, error) {

@@ -15,11 +15,11 @@ func TestASlowReaderTakesWhatHasCome(t *testing.T) {
 	f := newConn(t, ConnectOptions{Broker: b, Role: cluster.RoleFetcher})
 	ctx := t.Context()
 	clustertest.Must(t, s.PrepareStreams(ctx, 0))
-	clustertest.Must(t, f.Send(ctx, queuePart(1)))
+	clustertest.Must(t, f.Send(ctx, clustertest.Part(1)))
 	_, last := readAll(t, ctx, s, 0, 1, 100) // from now on parts are handed over one by one, each as the last there is
 	const parts = 100
 	for n := 2; n <= parts+1; n++ {
-		clustertest.Must(t, f.Send(ctx, queuePart(n)))
+		clustertest.Must(t, f.Send(ctx, clustertest.Part(n)))
 	}
 	calls := 0
 	for got := 0; got < parts; calls++ {
@@ -40,7 +40,7 @@ func TestReadingIsBoundedInBytes(t *testing.T) {
 	ctx := t.Context()
 	clustertest.Must(t, s.PrepareStreams(ctx, 0))
 	const size = 400 << 10
-	part := queuePart(1)
+	part := clustertest.Part(1)
 	part.State.Robots = []crawler.RobotsFile{{Scheme: "http", Body: make([]byte, size)}}
 	const parts = 2 * ReadAhead / size
 	for range parts {

@@ -23,13 +23,13 @@ func TestAQueueThatDoesNotKnowTheNewSecretYetIsLoggedInToWithTheOldOne(t *testin
 		defer f.login.mu.Unlock()
 		return f.login.try == 1 && f.login.refused.IsZero() && f.nc.IsConnected()
 	})
-	clustertest.Must(t, f.Send(t.Context(), queuePart(1)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(1)))
 	clustertest.Must(t, there.Set(trusttest.TheirSecret, trusttest.OurSecret))
 	f.login.renew() // what the clock would do a little later
 	clustertest.Within(t, "the new one is taken", f.login.current)
-	clustertest.Must(t, f.Send(t.Context(), queuePart(2)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(2)))
 	clustertest.Must(t, there.Set(trusttest.TheirSecret))
-	clustertest.Must(t, f.Send(t.Context(), queuePart(3)))
+	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(3)))
 }
 
 // Nobody who was left behind stays in, nor comes back.
@@ -40,7 +40,7 @@ func TestWhoKeepsTheOldSecretIsCutAndRefused(t *testing.T) {
 	clustertest.Must(t, s.PrepareStreams(t.Context(), 0))
 	stays := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: trusttest.Ring(trusttest.TheirSecret, trusttest.OurSecret)})
 	late := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here, Patience: time.Second})
-	clustertest.Must(t, late.Send(t.Context(), queuePart(1)))
+	clustertest.Must(t, late.Send(t.Context(), clustertest.Part(1)))
 	clustertest.Must(t, there.Set(trusttest.TheirSecret))
 	waiting := make(chan error, 1)
 	go func() { _, err := late.Next(t.Context()); waiting <- err }()
@@ -57,7 +57,7 @@ func TestWhoKeepsTheOldSecretIsCutAndRefused(t *testing.T) {
 	if err := late.Refusal(); !errors.Is(err, cluster.ErrRefused) || stays.Refusal() != nil {
 		t.Errorf("the one that was left behind: %v; the other: %v", err, stays.Refusal())
 	}
-	clustertest.Must(t, stays.Send(t.Context(), queuePart(2)))
+	clustertest.Must(t, stays.Send(t.Context(), clustertest.Part(2)))
 	if stays.nc.Reconnects != 0 || s.nc.Reconnects != 0 {
 		t.Error("a connection whose key stayed was cut")
 	}

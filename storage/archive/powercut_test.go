@@ -21,6 +21,17 @@ func forgetfulDir(t *testing.T) (*disktest.Disk, string) {
 	return disktest.New(t, root), filepath.Join(root, "new", "crawl")
 }
 
+// filesOn are the plain files of a directory on that disk, closed at the end of the test.
+func filesOn(t *testing.T, disk *disktest.Disk, dir string) *Files {
+	t.Helper()
+	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
 // cut runs a check on what a power cut leaves of the directory.
 func cut(t *testing.T, disk *disktest.Disk, check func(t *testing.T, dir string)) {
 	t.Helper()
@@ -121,11 +132,7 @@ func TestARecoveredFileIsWholeAfterAPowerCut(t *testing.T) {
 
 func TestPlainFilesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 	disk, dir := forgetfulDir(t)
-	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := filesOn(t, disk, dir)
 	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "one"))
 	storagetest.Put(t, f, spooled(t, storagetest.Exchange("http://h/b", "two")))
 	storagetest.Sync(t, f)
@@ -178,11 +185,7 @@ func TestWhatAnOutboxListsOutlivesAPowerCut(t *testing.T) {
 
 func TestNamesOfBodiesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 	disk, dir := forgetfulDir(t)
-	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := filesOn(t, disk, dir)
 	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "body"))
 	storagetest.Sync(t, f)
 	b, err := newBodies(dir, disk.Fsync)
@@ -209,11 +212,7 @@ func TestNamesOfBodiesThatWereSyncedOutliveAPowerCut(t *testing.T) {
 // A crash may come after a body got its name and before that was synced. The ledger has it as unplaced, so it is placed again.
 func TestANameThatIsFoundInItsPlaceIsSyncedToo(t *testing.T) {
 	disk, dir := forgetfulDir(t)
-	f, err := newFiles(dir, FilesOptions{}, disk.Fsync)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
+	f := filesOn(t, disk, dir)
 	storagetest.Put(t, f, storagetest.Exchange("http://h/a", "body"))
 	storagetest.Sync(t, f)
 	for _, sync := range []bool{false, true} {
