@@ -115,7 +115,7 @@ storm() {
     while [ "$(now)" -lt $end ]; do
       one=$(rss $scheduler); [ "$one" -gt $most ] && most=$one
       for f in "${fetchers[@]}"; do one=$(rss "$f"); [ "$one" -gt $most_fetcher ] && most_fetcher=$one; done
-      one=$(du -sm "$tmp/storm/queue" 2>/dev/null | cut -f1 || echo 0); [ "${one:-0}" -gt $store ] && store=$one
+      one=$({ du -sm "$tmp/storm/queue" 2>/dev/null || true; } | cut -f1); [ "${one:-0}" -gt $store ] && store=$one
       sleep 0.3
     done
   }
