@@ -2,10 +2,8 @@ package fetcher
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
 	"sync"
@@ -36,19 +34,20 @@ var errWireLimit = errors.New("the coded body is longer than its limit")
 // bodyKit is what bodies need and fetchers share: spools, decoders, buffers. Safe for concurrent use.
 type bodyKit struct {
 	spools   *spools
-	partials *partials // nil = a body that was interrupted starts anew
+	partials *partials // nil = a body that was interrupted starts from byte 0
 	decoders decoders
+	unsent   *backlog  // of the fetcher, for links that wait to be taken
 	chunks   sync.Pool // of *[]byte
 	scans    sync.Pool // of *pageScan
 }
 
 // newBodyKit spools in dir, which it makes if need be and empties of what an earlier process left.
-func newBodyKit(dir string) (*bodyKit, error) {
+func newBodyKit(dir string, unsent *backlog) (*bodyKit, error) {
 	s, err := newSpools(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &bodyKit{spools: s, chunks: sync.Pool{New: func() any { b := make([]byte, bodyChunk); return &b }}}, nil
+	return &bodyKit{spools: s, unsent: unsent, chunks: sync.Pool{New: func() any { b := make([]byte, bodyChunk); return &b }}}, nil
 }
 
 // wireBody reads a body as it comes, under the clock and the node's bandwidth. Its first error stays.
@@ -125,29 +124,33 @@ func (w *wireBody) wait(n int) error {
 	return nil
 }
 
-// bodyPass is the one pass over a body: wire bytes to the spool, decoded ones to digest, spool, text and
-// scanner, all under the limits.
+// bodyPass is the one pass over a body: wire bytes through the decoders into the sinks, all under the limits.
 type bodyPass struct {
 	x       *exchange
 	kit     *bodyKit
 	wire    *wireBody
 	codings []string
-	strange []string // words for codings that cannot be undone; most of them name none
+	unknown []string // words for codings that cannot be undone; most of them name none
 	bounds  stageBounds
-	decoded int64
-	sum     hash.Hash
-	scan    *pageScan // nil = none
-	text    bool      // x.text is wanted
-	started bool
+	opened  bool
+
+	digest digestSink
+	text   textSink
+	links  linkSink
+	store  storeSink
+	sinks  [4]sink // the first taking of them take part
+	taking int
 }
 
 // newBodyPass prepares for the body of an answer.
 func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
-	p := &bodyPass{x: x, kit: kit, wire: wire, sum: sha256.New()}
-	p.codings, p.strange = x.bodyCodings()
+	p := &bodyPass{x: x, kit: kit, wire: wire}
+	p.digest, p.text, p.links, p.store = digestSink{x: x}, textSink{x}, linkSink{x: x, kit: kit, clock: wire.clock}, storeSink{x, wire}
+	p.codings, p.unknown = x.bodyCodings()
 	if x.resumed {
 		x.spool = kit.spools.resume(x.part)
-		p.decoded, p.sum, p.started, wire.before = x.part.size, x.part.sum, true, x.part.size-x.again
+		wire.before = x.part.size - x.overlap
+		p.open(nil)
 		return p
 	}
 	if x.keep != keepNothing {
@@ -179,7 +182,7 @@ func (p *bodyPass) run() {
 	var err error
 	for err == nil {
 		var n int
-		if p.started {
+		if p.opened {
 			n, err = dec.Read(*chunk)
 		} else {
 			n, err = readBeginning(dec, *chunk)
@@ -190,17 +193,15 @@ func (p *bodyPass) run() {
 			}
 		}
 	}
-	if !p.started {
+	if !p.opened {
 		p.open(nil)
 	}
 	p.end(err)
-	p.x.result.Bytes = p.decoded
-	p.sum.Sum(p.x.result.Digest[:0])
 	for _, r := range dec.remarks() {
 		p.x.remark(r)
 	}
-	if p.scan != nil {
-		p.scan.finish(p.kit, p.x)
+	for _, s := range p.sinks[:p.taking] {
+		s.close()
 	}
 }
 
@@ -223,30 +224,20 @@ var (
 
 // take passes decoded bytes on, up to the limits.
 func (p *bodyPass) take(b []byte) error {
-	x := p.x
-	b, over := x.passOver(b)
+	b, over := p.x.skipOverlap(b)
 	if over != nil || len(b) == 0 {
 		return over
 	}
-	if limit := x.limits.MaxBody; limit > 0 && p.decoded+int64(len(b)) > limit {
-		b, over = b[:limit-p.decoded], errMaxBody
+	if limit := p.x.limits.MaxBody; limit > 0 && p.digest.size+int64(len(b)) > limit {
+		b, over = b[:limit-p.digest.size], errMaxBody
 	}
-	p.decoded += int64(len(b))
-	if !p.started {
-		p.started = true
+	if !p.opened {
 		p.open(b)
 	}
-	p.sum.Write(b)
-	if x.spool != nil && p.wire.copy == nil {
-		if err := p.wire.store(x.spool, b); err != nil {
+	for _, s := range p.sinks[:p.taking] {
+		if err := s.write(b); err != nil {
 			return err
 		}
-	}
-	if p.text {
-		x.text = append(x.text, b[:min(int64(len(b)), max(x.page-int64(len(x.text)), 0))]...)
-	}
-	if p.scan != nil {
-		p.scan.write(b)
 	}
 	if over == nil && p.bomb() {
 		over = errRatio
@@ -257,42 +248,31 @@ func (p *bodyPass) take(b []byte) error {
 // bomb reports whether the body decodes to more than the ratio allows.
 func (p *bodyPass) bomb() bool {
 	l := &p.x.limits
-	return p.coded() && l.Ratio > 0 && p.decoded > l.RatioAfter && p.decoded > l.Ratio*p.wire.n
+	return p.coded() && l.Ratio > 0 && p.digest.size > l.RatioAfter && p.digest.size > l.Ratio*p.wire.n
 }
 
-// open looks at the first bytes and decides who is to read the body.
+// open looks at the first bytes and asks the sinks whether they take part. What is kept is asked last: a body that nobody
+// reads can be resumed later.
 func (p *bodyPass) open(first []byte) {
+	p.opened = true
 	x := p.x
-	if len(p.strange) > 0 {
-		x.opaque = !coding.LooksLikeText(first)
-		if x.opaque {
-			x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", kept as it came")
-			return
+	h := bodyHead{first: first, resumed: x.resumed}
+	if len(p.unknown) > 0 {
+		h.opaque = !coding.LooksLikeText(first)
+		how := "read"
+		if h.opaque {
+			how = "kept"
 		}
-		x.remark("unknown content coding " + oneLine(strings.Join(p.strange, ", "), maxDetail/4) + ", read as it came")
+		x.remark("unknown content coding " + oneLine(strings.Join(p.unknown, ", "), maxDetail/4) + ", " + how + " as it came")
 	}
+	x.opaque = h.opaque
 	nosniff := strings.EqualFold(strings.TrimSpace(x.header.Get("X-Content-Type-Options")), "nosniff")
-	kind := media.TypeOf(x.header.Values("Content-Type"), nosniff, first)
-	p.text = x.page > 0 && (x.plain || textual(kind.Kind))
-	if x.result.Status >= 200 && x.result.Status <= 299 {
-		p.scan = p.kit.newScan(x, kind, first)
-		p.scanAtRest()
-	}
-	if p.scan == nil && !p.text && !p.coded() {
-		x.keepPart()
-	}
-}
-
-// scanAtRest stops the clock while links leave: it is not the server that is waited for.
-func (p *bodyPass) scanAtRest() {
-	if p.scan == nil || p.scan.early == nil {
-		return
-	}
-	early := p.scan.early
-	p.scan.early = func(found []crawler.Link) {
-		p.wire.clock.pause()
-		defer p.wire.clock.resume()
-		early(found)
+	h.kind = media.TypeOf(x.header.Values("Content-Type"), nosniff, first)
+	for _, s := range [...]sink{&p.digest, &p.text, &p.links, &p.store} {
+		if s.open(&h) {
+			p.sinks[p.taking] = s
+			p.taking++
+		}
 	}
 }
 
@@ -307,46 +287,50 @@ func (p *bodyPass) end(err error) {
 	if mine && p.bounds.hit == nil && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
 		io.Copy(io.Discard, p.wire) // its error stays in the wire
 	}
-	switch wire := p.wire.err; {
-	case errors.Is(err, errMaxBody):
-		x.bound = x.bodyBound()
-		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut at the limit of %d bytes", x.limits.MaxBody)}
-	case errors.Is(err, errRatio):
-		x.bound = crawler.BoundRatio
-		x.cut = cutting{crawler.ReasonBadEncoding, "length", fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.decoded)}
-	case x.spool != nil && diskTrouble(x.spool.err):
-		x.disk = x.spool.err
-		x.drop(x.disk)
-	case x.spool != nil && ownTrouble(x.spool.err):
-		x.short = x.spool.err
-		x.drop(x.short)
-	case x.spool != nil && x.spool.err != nil:
-		x.cut = cutting{crawler.ReasonArchive, "unspecified", x.spool.err.Error()}
-	case errors.Is(err, errOtherBytes):
-		x.cut = cutting{reason: crawler.ReasonProtocol, detail: err.Error()}
-	case p.bounds.hit == errStageLimit:
-		x.bound = x.bodyBound()
-		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.most)}
-	case p.bounds.hit != nil: // the time is over, or nobody waits any more
-		x.cut, x.sign = cutWire(p.wire)
-	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
-		x.bound = x.bodyBound()
-		x.cut = cutting{mark: "length", detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}
-	case wire != nil && wire != io.EOF && wire != errWireLimit:
-		x.cut, x.sign = cutWire(p.wire)
-	case wire == io.EOF && p.wire.toClose && errors.Is(err, io.ErrUnexpectedEOF):
-		x.cut = cutting{crawler.ReasonReset, "disconnect", fmt.Sprintf("cut after %d bytes: the connection ended within the coded body", p.wire.n)}
-	case err != io.EOF:
-		x.cut = cutting{reason: crawler.ReasonBadEncoding, detail: fmt.Sprintf("content coding: %v", err)}
-		if wire == errWireLimit {
-			x.cut.mark = "length"
+	if x.spool != nil && x.spool.err != nil && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
+		if v := verdictOf(x.spool.err); v != counts {
+			x.end(v, x.spool.err)
+			return
 		}
-	default:
-		x.cut = x.incomplete(p.decoded)
 	}
+	x.cut = p.cutting(err)
 }
 
-// cutWire tells why a body stopped coming, and what that says about our own network.
+// cutting says what cut the body that ended with err, or that it is whole.
+func (p *bodyPass) cutting(err error) (c cutting) {
+	x := p.x
+	switch wire := p.wire.err; {
+	case errors.Is(err, errMaxBody):
+		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut at the limit of %d bytes", x.limits.MaxBody)}
+	case errors.Is(err, errRatio):
+		c = cutting{reason: crawler.ReasonBadEncoding, mark: "length", bound: crawler.BoundRatio}
+		c.detail = fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.digest.size)
+	case x.spool != nil && x.spool.err != nil:
+		c = cutting{reason: crawler.ReasonArchive, mark: "unspecified", detail: x.spool.err.Error()}
+	case errors.Is(err, errOtherBytes):
+		c = cutting{reason: crawler.ReasonProtocol, detail: err.Error()}
+	case p.bounds.hit == errStageLimit:
+		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.most)}
+	case p.bounds.hit != nil: // the time is over, or nobody waits any more
+		c, x.sign = cutWire(p.wire)
+	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
+		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}
+	case wire != nil && wire != io.EOF && wire != errWireLimit:
+		c, x.sign = cutWire(p.wire)
+	case wire == io.EOF && p.wire.toClose && errors.Is(err, io.ErrUnexpectedEOF):
+		c = cutting{reason: crawler.ReasonReset, mark: "disconnect", detail: fmt.Sprintf("cut after %d bytes: the connection ended within the coded body", p.wire.n)}
+	case err != io.EOF:
+		c = cutting{reason: crawler.ReasonBadEncoding, detail: fmt.Sprintf("content coding: %v", err)}
+		if wire == errWireLimit {
+			c.mark = "length"
+		}
+	default:
+		c = x.incomplete(p.digest.size)
+	}
+	return c
+}
+
+// cutWire says why a body stopped coming, and what that says about our own network.
 func cutWire(w *wireBody) (cutting, sign) {
 	err := w.err
 	if cause := context.Cause(w.ctx); cause != nil {

@@ -140,7 +140,7 @@ func TestBodyForACallerIsDecodedAndBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, c.sent, c.header...))
-			x.page, x.plain = c.page, c.plain
+			x.textLimit, x.robots = c.page, c.plain
 			if got := ask(t, testTransport(t, nil), x); got != c.want {
 				t.Errorf("%d bytes %.20q, want %d", len(got), got, len(c.want))
 			}
@@ -236,7 +236,7 @@ func TestBrokenCodingKeepsWhatCame(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, c.sent, "Content-Encoding", "gzip", "Content-Type", "text/html"))
-			x.page = 1 << 20
+			x.textLimit = 1 << 20
 			text := ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonBadEncoding)
 			c.decoded = len(text) // the decoder decides how far it comes
@@ -270,7 +270,7 @@ func TestLabelsThatTheBytesDoNotBearOut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, c.sent, "Content-Encoding", c.label, "Content-Type", "text/html"))
-			x.page = 1 << 20
+			x.textLimit = 1 << 20
 			text := ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Fetched, "")
 			wantBody(t, x, c.decoded, c.sent, false)
@@ -292,7 +292,7 @@ func TestCutBodyKeepsStatusHeaderAndPart(t *testing.T) {
 				io.WriteString(conn, c.answer)
 			})
 			x := testExchange(t, s.url)
-			x.page = 100
+			x.textLimit = 100
 			text := ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
 			part := []byte("<a href=/x>")
@@ -364,7 +364,7 @@ func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
 		}
 	})
 	x := testExchange(t, s.URL)
-	x.limits.MaxBody, x.page, x.plain = 0, 1000, true
+	x.limits.MaxBody, x.textLimit, x.robots = 0, 1000, true
 	tr := testTransport(t, nil)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -46,8 +46,8 @@ func TestEachOfStackedCodingsIsBounded(t *testing.T) {
 			c.limit(&x.limits)
 			ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, c.outcome, c.reason)
-			if !x.result.Truncated || x.bound != c.bound {
-				t.Errorf("truncated %v, bound %q, %s", x.result.Truncated, x.bound, x.result.Detail)
+			if !x.result.Truncated || x.cut.bound != c.bound {
+				t.Errorf("truncated %v, bound %q, %s", x.result.Truncated, x.cut.bound, x.result.Detail)
 			}
 		})
 	}

@@ -42,11 +42,11 @@ func gzipName(name string) bool {
 }
 
 // bodyCodings are the codings of the answer's body that are to be undone: all, or all but a gzip that is the file's own,
-// which is the one that was applied first. strange are words for others.
-func (x *exchange) bodyCodings() (codings, strange []string) {
-	codings, strange = coding.All(x.header.Values("Content-Encoding"))
+// which is the one that was applied first. unknown are words for others.
+func (x *exchange) bodyCodings() (codings, unknown []string) {
+	codings, unknown = coding.All(x.header.Values("Content-Encoding"))
 	if x.ownGzip(codings) {
 		codings = codings[1:]
 	}
-	return codings, strange
+	return codings, unknown
 }

@@ -19,7 +19,7 @@ func TestAFullDiskIsNoFateOfURLs(t *testing.T) {
 		full := &os.PathError{Op: "write", Path: "x.warc", Err: syscall.ENOSPC}
 		w.page = func(_ context.Context, u crawler.TaskURL) finding {
 			if u.URL.String() == "http://a.test/3" {
-				return finding{cut: true, disk: full}
+				return finding{verdict: diskFailed, why: full}
 			}
 			return finding{}
 		}

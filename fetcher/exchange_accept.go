@@ -16,7 +16,7 @@ const drainLimit = 16 * crawler.KiB
 var errUnwanted = errors.New("the content type is not wanted")
 
 // wanted decides at the head of an answer whether its body is read. The user's list rules: a crawl whose list
-// lacks text/html finds no links on pages. Only bodies of a 2xx are judged; a redirect is followed and an error told
+// lacks text/html finds no links on pages. Only bodies of a 2xx are judged; a redirect is followed and an error reported
 // whatever its type. A body without a type could be anything (RFC 9110 section 8.3).
 func (x *exchange) wanted() bool {
 	r := &x.result

@@ -75,7 +75,7 @@ func TestBodiesOfOtherTypesAreNotRead(t *testing.T) {
 }
 
 func TestABodyWithoutATypeCouldBeAnything(t *testing.T) {
-	x := &exchange{accepts: (&crawler.Job{Accept: []string{"application/octet-stream"}}).Accepts}
+	x := &exchange{request: request{accepts: (&crawler.Job{Accept: []string{"application/octet-stream"}}).Accepts}}
 	x.result.Status = 200
 	if !x.wanted() {
 		t.Errorf("%+v", x.result)

@@ -14,8 +14,10 @@ import (
 // archive stores the exchange and notes where, or fails the result with reason archive: what is not kept
 // was not fetched, and it will be tried again. Where it is the disk that fails there is no result. An exchange without answer, or of which nothing is to be
 // kept, is not stored. Of files, only fetched ones are: an error page is not the file.
-func (x *exchange) archive(ctx context.Context, to Archive, name string) {
-	if x.dropped != nil || x.spool == nil || x.result.Status == 0 {
+//
+// Header fields named in private are left out of the record.
+func (x *exchange) archive(ctx context.Context, to Archive, private []string) {
+	if x.verdict != counts || x.spool == nil || x.result.Status == 0 {
 		return
 	}
 	if x.keep == keepDecoded && x.result.Outcome != crawler.Fetched {
@@ -24,16 +26,16 @@ func (x *exchange) archive(ctx context.Context, to Archive, name string) {
 	body, err := x.spool.body()
 	if err == nil {
 		x.result.Archive, err = to.Put(ctx, &crawler.Exchange{
-			URL: x.url, Name: name, FetchedAt: x.result.FetchedAt, IP: x.result.IP, Protocol: x.proto,
-			Request: x.requestHead(), Response: x.responseHead(),
+			URL: x.url, Name: x.name, FetchedAt: x.result.FetchedAt, IP: x.result.IP, Protocol: x.proto,
+			Request: x.requestHead(private), Response: x.responseHead(),
 			Body: body, Digest: x.result.Digest, Truncated: x.cut.mark,
 		})
 	}
 	switch {
 	case err == nil:
-		x.spoilt = true // it is the archive's now
+		x.noResume = true // it is the archive's now
 	case ctx.Err() != nil:
-		x.drop(ctx.Err())
+		x.end(cutOff, ctx.Err())
 	default:
 		x.notArchived(err)
 	}
@@ -41,14 +43,8 @@ func (x *exchange) archive(ctx context.Context, to Archive, name string) {
 
 // notArchived fails the result, or gives it up.
 func (x *exchange) notArchived(err error) {
-	if diskTrouble(err) {
-		x.disk = err
-		x.drop(err)
-		return
-	}
-	if ownTrouble(err) {
-		x.short = err
-		x.drop(err)
+	if v := verdictOf(err); v != counts {
+		x.end(v, err)
 		return
 	}
 	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
@@ -58,7 +54,7 @@ func (x *exchange) notArchived(err error) {
 
 // requestHead is the request as sent, without credentials. A request over HTTP/2 is written in the form of
 // HTTP/1.1, which is what readers of archives understand; the record names the protocol.
-func (x *exchange) requestHead() []byte {
+func (x *exchange) requestHead(private []string) []byte {
 	var b bytes.Buffer
 	b.WriteString("GET " + x.url.RequestURI() + " HTTP/1.1\r\n")
 	for _, f := range x.sent.list() {
@@ -69,7 +65,7 @@ func (x *exchange) requestHead() []byte {
 		case ":method", ":path", ":scheme", ":protocol":
 			continue
 		}
-		if name == "Authorization" || name == "Proxy-Authorization" || slices.Contains(x.private, name) {
+		if name == "Authorization" || name == "Proxy-Authorization" || slices.Contains(private, name) {
 			continue
 		}
 		b.WriteString(name + ": " + headerValue(f.value) + "\r\n")

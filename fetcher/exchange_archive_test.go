@@ -25,7 +25,7 @@ func TestArchivedExchange(t *testing.T) {
 		"User-Agent": {"trawl/1"}, "Authorization": {"Basic secret"}, "Cookie": {"c=d"},
 	})
 	var a fakeArchive
-	x.archive(t.Context(), &a, "")
+	x.archive(t.Context(), &a, nil)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonHTTPStatus)
 	if len(a.got) != 1 || x.result.Archive != (crawler.Locator{File: "archive/a.warc", Offset: 10, Length: 20}) {
 		t.Fatalf("%d exchanges put, locator %v", len(a.got), x.result.Archive)
@@ -49,7 +49,7 @@ func TestArchivedExchange(t *testing.T) {
 func TestArchiveThatFailsFailsTheResult(t *testing.T) {
 	x := testExchange(t, serveBody(t, []byte("<a href=/x>"), "Content-Type", "text/html"))
 	ask(t, testTransport(t, nil), x)
-	x.archive(t.Context(), &fakeArchive{err: errTest}, "")
+	x.archive(t.Context(), &fakeArchive{err: errTest}, nil)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonArchive)
 	if !x.result.Archive.IsZero() || x.found != nil || x.result.Links != 0 || x.result.Detail != errTest.Error() {
 		t.Errorf("%+v, links %v", x.result, x.found)
@@ -61,9 +61,9 @@ func TestArchiveLeavesNoResultWhenTheCallerEnds(t *testing.T) {
 	ask(t, testTransport(t, nil), x)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	x.archive(ctx, &fakeArchive{err: errTest}, "")
-	if x.dropped != context.Canceled {
-		t.Errorf("dropped %v, %v", x.dropped, x.result.Outcome)
+	x.archive(ctx, &fakeArchive{err: errTest}, nil)
+	if x.why != context.Canceled {
+		t.Errorf("dropped %v, %v", x.why, x.result.Outcome)
 	}
 }
 
@@ -100,7 +100,7 @@ func TestWhatIsArchived(t *testing.T) {
 			x.keep = c.keep
 			ask(t, testTransport(t, nil), x)
 			var a fakeArchive
-			x.archive(t.Context(), &a, "")
+			x.archive(t.Context(), &a, nil)
 			if got := len(a.got) == 1; got != c.want || got == x.result.Archive.IsZero() {
 				t.Errorf("%d put, %+v", len(a.got), x.result)
 			}

@@ -13,28 +13,25 @@ import (
 )
 
 // answered notes the head of an answer.
-func (x *exchange) answered(resp *http.Response) {
-	x.header = resp.Header.Clone()
-	x.status = resp.Status
-	x.proto = protocolName(resp)
-	if len(x.head.odd) > 0 {
-		x.remark("its header was read although it has " + strings.Join(x.head.odd, ", "))
+func (a *answer) answered(resp *http.Response) {
+	a.header = resp.Header.Clone()
+	a.status = resp.Status
+	a.proto = protocolName(resp)
+	if len(a.head.odd) > 0 {
+		a.remark("its header was read although it has " + strings.Join(a.head.odd, ", "))
 	}
-	x.noteHead(resp.StatusCode)
-	if x.leave != nil {
-		x.leave.heard(&x.result)
-	}
+	a.noteHead(resp.StatusCode)
 }
 
 // noteHead takes over what the result says of the head.
-func (x *exchange) noteHead(status int) {
-	r := &x.result
+func (a *answer) noteHead(status int) {
+	r := &a.result
 	r.Status = status
-	r.ContentType = oneLine(x.header.Get("Content-Type"), maxContentType)
-	r.ETag = validator(x.header.Get("ETag"))
-	r.LastModified = validator(x.header.Get("Last-Modified"))
+	r.ContentType = oneLine(a.header.Get("Content-Type"), maxContentType)
+	r.ETag = validator(a.header.Get("ETag"))
+	r.LastModified = validator(a.header.Get("Last-Modified"))
 	if r.Status < 200 || r.Status > 299 {
-		r.RetryAfter = retryAfter(x.header, time.Now())
+		r.RetryAfter = retryAfter(a.header, time.Now())
 	}
 }
 

@@ -28,7 +28,7 @@ func (x *exchange) judge() {
 	r.Detail = cmp.Or(x.cut.detail, x.note)
 	location, moved := x.location()
 	switch {
-	case r.Status == http.StatusNotModified && x.asksFor:
+	case r.Status == http.StatusNotModified && x.conditional:
 		r.Outcome = crawler.Unchanged
 	case moved:
 		x.judgeRedirect(location)
@@ -51,17 +51,17 @@ func (x *exchange) judge() {
 }
 
 // allOfIt reports whether a 206 that nobody asked for carries the whole body nevertheless.
-func (x *exchange) allOfIt() bool {
-	span, ok := contentRange(x.header)
+func (a *answer) allOfIt() bool {
+	span, ok := contentRange(a.header)
 	return ok && span.first == 0 && span.total == span.last+1
 }
 
 // location is the redirect that an answer carries. 304 has none: it speaks of the URL itself.
-func (x *exchange) location() (string, bool) {
-	if s := x.result.Status; s < 300 || s > 399 || s == http.StatusNotModified {
+func (a *answer) location() (string, bool) {
+	if s := a.result.Status; s < 300 || s > 399 || s == http.StatusNotModified {
 		return "", false
 	}
-	values := x.header.Values("Location")
+	values := a.header.Values("Location")
 	if len(values) == 0 {
 		return "", false
 	}
@@ -78,7 +78,7 @@ func (x *exchange) judgeRedirect(location string) {
 	switch {
 	case err != nil:
 		x.fail(crawler.ReasonBadRedirect, fmt.Sprintf("Location %s: %v", shown, redirectFault(err)))
-	case !x.plain && x.redirects >= x.limits.Redirects:
+	case !x.robots && x.redirects >= x.limits.Redirects:
 		x.fail(crawler.ReasonTooManyRedirects, fmt.Sprintf("%d redirects before this one, to %s", x.redirects, shown))
 	default:
 		x.result.Outcome, x.result.RedirectTo = crawler.Redirected, to
@@ -92,8 +92,4 @@ func redirectFault(err error) error {
 		}
 	}
 	return weburl.ErrBad
-}
-
-func (x *exchange) fail(reason crawler.Reason, detail string) {
-	x.result.Outcome, x.result.Reason, x.result.Detail = crawler.Failed, reason, detail
 }

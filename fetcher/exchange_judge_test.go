@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, "http://a.test/dir/b")
-			x.redirects, x.asksFor, x.cut, x.header = c.redirects, c.asksFor, c.cut, http.Header{}
+			x.redirects, x.conditional, x.cut, x.header = c.redirects, c.asksFor, c.cut, http.Header{}
 			x.result.Status, x.found, x.result.Links = c.status, make([]crawler.Link, 1), 1
 			x.status = http.StatusText(c.status)
 			if c.location != "" {

@@ -9,7 +9,6 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/links"
-	"trawl/crawler/media"
 )
 
 // pageScan finds links and title of one page in the decoded bytes that are written to it. Owned by one
@@ -21,6 +20,7 @@ type pageScan struct {
 	held    int                  // bytes of found, about
 	counted int                  // of these, those that are counted in the fetcher's backlog
 	early   func([]crawler.Link) // takes links before the page is read to its end; nil = none leave before
+	clock   *exchangeClock       // of the exchange; stands while early works, since it is not the server that is waited for
 	all     *backlog             // of the fetcher
 	known   int                  // links that the scanner remembers
 	steps   int                  // of freeLinks, that were counted for them
@@ -28,10 +28,34 @@ type pageScan struct {
 	decoder *transform.Writer    // before the scanner, nil when it reads the bytes as they are
 }
 
-// newScan starts the scan of an answer's body, nil when nothing of it is wanted. first are its first bytes, headLook
-// of them or all there are.
-func (k *bodyKit) newScan(x *exchange, kind media.Type, first []byte) *pageScan {
-	format, ok := links.FormatOf(kind.Kind, first)
+// linkSink finds the links of a page.
+type linkSink struct {
+	x     *exchange
+	kit   *bodyKit
+	clock *exchangeClock
+	scan  *pageScan
+}
+
+func (s *linkSink) open(h *bodyHead) bool {
+	status := s.x.result.Status
+	if h.resumed || h.opaque || status < 200 || status > 299 {
+		return false
+	}
+	if s.scan = s.kit.newScan(s.x, h); s.scan == nil {
+		return false
+	}
+	s.scan.clock = s.clock
+	h.readers++
+	return true
+}
+
+func (s *linkSink) write(b []byte) error { s.scan.write(b); return nil }
+
+func (s *linkSink) close() { s.scan.finish(s.kit, s.x) }
+
+// newScan starts the scan of an answer's body, nil when nothing of it is wanted.
+func (k *bodyKit) newScan(x *exchange, h *bodyHead) *pageScan {
+	format, ok := links.FormatOf(h.kind.Kind, h.first)
 	wanted := ok && (x.links && format != links.CSS || x.styles && format == links.CSS)
 	inHeader := x.links && (x.header.Get("Link") != "" || x.header.Get("Refresh") != "")
 	if !wanted && !inHeader {
@@ -42,7 +66,7 @@ func (k *bodyKit) newScan(x *exchange, kind media.Type, first []byte) *pageScan 
 		s = &pageScan{limit: x.limits.Links}
 		s.scanner = links.NewScanner(x.url, format, s.limit, s.take)
 	}
-	s.early, s.all = x.early, x.unsent
+	s.early, s.all = x.early, k.unsent
 	s.scanner.Reset(x.url, format)
 	s.scanner.Lazy(x.lazy)
 	if x.links {
@@ -50,7 +74,7 @@ func (k *bodyKit) newScan(x *exchange, kind media.Type, first []byte) *pageScan 
 	}
 	if wanted {
 		s.page = s.scanner
-		if d := s.scanner.Sniff(kind.Charset, first); d != nil {
+		if d := s.scanner.Sniff(h.kind.Charset, h.first); d != nil {
 			s.decoder = transform.NewWriter(s.scanner, d)
 			s.page = s.decoder
 		}
@@ -82,13 +106,15 @@ func (s *pageScan) take(l crawler.Link) {
 	if s.held >= maxPageLinks || s.all.full() != nil {
 		found := s.found
 		s.release()
+		s.clock.pause()
+		defer s.clock.resume()
 		s.early(found)
 	}
 }
 
 // remember counts a link that the scanner remembers, or lets it forget them all where there is no room for more.
 func (s *pageScan) remember() {
-	if s.known++; s.all == nil || s.known <= freeLinks*(1+s.steps) {
+	if s.known++; s.known <= freeLinks*(1+s.steps) {
 		return
 	}
 	if s.all.remember() {
@@ -137,7 +163,7 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	if s.steps > 0 {
 		s.all.forget(s.steps)
 	}
-	s.page, s.decoder, s.early, s.all, s.known, s.steps = nil, nil, nil, nil, 0, 0
+	s.page, s.decoder, s.early, s.clock, s.all, s.known, s.steps = nil, nil, nil, nil, nil, 0, 0
 	k.scans.Put(s)
 }
 

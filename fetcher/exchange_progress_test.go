@@ -112,7 +112,7 @@ func TestARangeThatBeginsEarlierIsCutAtTheOverlap(t *testing.T) {
 			}
 			x := r.done(s.url)
 			if c.other {
-				if !x.anew || len(names(t, r.dir)) != 0 {
+				if x.verdict != restart || len(names(t, r.dir)) != 0 {
 					t.Errorf("%+v, left %v", x.result, names(t, r.dir))
 				}
 				x = r.done(s.url)

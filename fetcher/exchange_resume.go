@@ -13,7 +13,7 @@ import (
 	"trawl/internal/coding"
 )
 
-// Bodies of plain files are gone on with after an interruption, whatever it was: the end of the process, of
+// Bodies of plain files are resumed after an interruption, whatever it was: the end of the process, of
 // the lease, of the connection. What came lies in a partial; the next request for the URL carries
 //
 //	Range: bytes=N-        (RFC 9110 section 14.2)
@@ -21,14 +21,14 @@ import (
 //
 // and the answer decides:
 //
-//	206 that begins at N, of the same version   goes on; the result is that of the whole body, status 200
-//	206 that begins earlier                     the same, after the bytes that are there were compared and passed over
-//	200                                         another version, or no ranges: the body starts anew
-//	416, or a 206 that does not fit             what is there is dropped, and the URL is asked for again
-//	429, 5xx, no answer                         what is there stays for the next try
-//	anything else                               what is there is dropped
+//	206 that begins at N, of the same version   resumed; the result is that of the whole body, status 200
+//	206 that begins earlier                     the same, after the bytes that came before were compared and skipped
+//	200                                         another version, or no ranges: the body starts from byte 0
+//	416, or a 206 that does not fit             the partial body is discarded, and the URL is asked for again
+//	429, 5xx, no answer                         the partial body stays for the next try
+//	anything else                               the partial body is discarded
 //
-// A body can be gone on with when it came without content coding in a 200 that has a strong validator, and when nothing
+// A body can be resumed when it came without content coding in a 200 that has a strong validator, and when nothing
 // but the archive reads it: links and text are found in whole pages only. Servers that say nothing of ranges are asked
 // for one all the same, since If-Range makes that safe.
 
@@ -43,11 +43,21 @@ const progressLeast = 64 * crawler.KiB
 var (
 	// errNoContinuation: the server cannot go on where the body was interrupted.
 	errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
-	// errOtherBytes: what the server sends again is not what is there.
+	// errOtherBytes: what the server sends again differs from the partial body.
 	errOtherBytes = errors.New("the server sends other bytes than before")
 )
 
-// lendPart finds what is there of a body that is to become a file. Its error is that the machine is short of something.
+// continuation is how a body continues that an earlier try left unfinished.
+type continuation struct {
+	part     *partial // where the body lies; nil = it cannot be resumed. The exchange releases it
+	had      int64    // bytes of the body that earlier tries brought
+	resumed  bool     // the answer continues the body where part ends
+	overlap  int64    // then: bytes to come that part has already
+	total    int64    // then: length of the whole body, -1 = not known
+	noResume bool     // the partial body must not be resumed by a later try
+}
+
+// lendPart finds the partial body of a URL that is to become a file. Its error is that the machine is short of something.
 func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
 	if k.partials == nil || x.keep != keepDecoded {
 		return nil
@@ -62,19 +72,19 @@ func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
 		return fmt.Errorf("read the beginning of a body: %w", short)
 	}
 	if most := x.limits.MaxBody; most > 0 && x.part.size >= most {
-		x.part.forget() // the limit was lowered: it is fetched anew and cut
+		x.part.forget() // the limit was lowered: it is fetched from byte 0 and cut
 	}
 	return nil
 }
 
 // ranged reports whether the request asks for the rest of a body.
-func (x *exchange) ranged() bool { return x.part != nil && x.part.size > 0 }
+func (c *continuation) ranged() bool { return c.part != nil && c.part.size > 0 }
 
-// askForRest puts the range into a request, if there is something to go on with.
-func (x *exchange) askForRest(h http.Header) {
-	if x.ranged() {
-		h.Set("Range", "bytes="+strconv.FormatInt(x.part.size, 10)+"-")
-		h.Set("If-Range", x.part.info.validator())
+// askForRest puts the range into a request, if there is a partial body.
+func (c *continuation) askForRest(h http.Header) {
+	if c.ranged() {
+		h.Set("Range", "bytes="+strconv.FormatInt(c.part.size, 10)+"-")
+		h.Set("If-Range", c.part.info.validator())
 	}
 }
 
@@ -94,17 +104,17 @@ func (x *exchange) continues(resp *http.Response) bool {
 		return true
 	}
 	x.part.forget()
-	x.anew = true
+	x.end(restart, errNoContinuation)
 	return false
 }
 
-// fits reports whether a 206 carries what is missing, of the version that is there.
-func (x *exchange) fits(h http.Header) bool {
-	info := &x.part.info
+// fits reports whether a 206 carries what is missing, of the same version.
+func (c *continuation) fits(h http.Header) bool {
+	info := &c.part.info
 	span, ok := contentRange(h)
-	codings, strange := coding.All(h.Values("Content-Encoding"))
+	codings, unknown := coding.All(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
-	return ok && len(strange)+len(codings) == 0 && span.first <= x.part.size && span.last >= x.part.size &&
+	return ok && len(unknown)+len(codings) == 0 && span.first <= c.part.size && span.last >= c.part.size &&
 		(span.total < 0 || info.Total < 0 || span.total == info.Total) &&
 		(etag == "" || info.ETag == "" || etag == info.ETag) &&
 		(modified == "" || info.ETag != "" || modified == info.LastModified)
@@ -138,7 +148,7 @@ func (x *exchange) resume(resp *http.Response) {
 	info := &x.part.info
 	span, _ := contentRange(resp.Header)
 	x.total = max(span.total, info.Total)
-	x.resumed, x.again = true, x.part.size-span.first
+	x.resumed, x.overlap = true, x.part.size-span.first
 	x.remark(fmt.Sprintf("continued at byte %d", x.part.size))
 	x.status = "200 OK"
 	x.header.Del("Content-Range")
@@ -168,29 +178,30 @@ func (x *exchange) keepPart() {
 	}
 }
 
-// passOver compares bytes that the server sends although they are there, and returns those that are new.
-func (x *exchange) passOver(b []byte) ([]byte, error) {
-	if x.again == 0 {
+// skipOverlap compares bytes that came before with the partial body, and returns those that are new.
+func (x *exchange) skipOverlap(b []byte) ([]byte, error) {
+	if x.overlap == 0 {
 		return b, nil
 	}
-	old := b[:min(int64(len(b)), x.again)]
-	same, err := x.part.holds(old, x.part.size-x.again)
+	old := b[:min(int64(len(b)), x.overlap)]
+	same, err := x.part.holds(old, x.part.size-x.overlap)
 	if err != nil {
 		x.spool.err = err
 		return nil, err
 	}
 	if !same {
-		x.spoilt, x.anew = true, true
+		x.noResume = true
+		x.end(restart, errOtherBytes)
 		return nil, errOtherBytes
 	}
-	x.again -= int64(len(old))
+	x.overlap -= int64(len(old))
 	return b[len(old):], nil
 }
 
-// resumable tells what is to be known of a 200 to go on with its body, false when that cannot be done.
+// resumable returns what must be known of a 200 to resume its body, false when that cannot be done.
 func resumable(h http.Header) (info partialInfo, ok bool) {
-	codings, strange := coding.All(h.Values("Content-Encoding"))
-	if refusesRanges(h) || len(strange)+len(codings) > 0 {
+	codings, unknown := coding.All(h.Values("Content-Encoding"))
+	if refusesRanges(h) || len(unknown)+len(codings) > 0 {
 		return info, false
 	}
 	info.ETag, info.LastModified, info.Total = validator(h.Get("ETag")), validator(h.Get("Last-Modified")), -1
@@ -210,26 +221,25 @@ func refusesRanges(h http.Header) bool {
 	return strings.EqualFold(strings.TrimSpace(h.Get("Accept-Ranges")), "none")
 }
 
-// incomplete tells why a body that was gone on with is not whole although its answer ended well.
-func (x *exchange) incomplete(n int64) (c cutting) {
+// incomplete says why a resumed body of n bytes is not whole although its answer ended well.
+func (c *continuation) incomplete(n int64) cutting {
 	switch {
-	case !x.resumed || x.total < 0 || n == x.total:
-	case n < x.total:
-		c = cutting{crawler.ReasonReset, "disconnect", fmt.Sprintf("the server sent the body up to byte %d of %d only", n, x.total)}
-	default:
-		x.spoilt = true
-		c = cutting{reason: crawler.ReasonProtocol, detail: fmt.Sprintf("the server sent %d bytes of a body of %d", n, x.total)}
+	case !c.resumed || c.total < 0 || n == c.total:
+		return cutting{}
+	case n < c.total:
+		return cutting{reason: crawler.ReasonReset, mark: "disconnect", detail: fmt.Sprintf("the server sent the body up to byte %d of %d only", n, c.total)}
 	}
-	return c
+	c.noResume = true
+	return cutting{reason: crawler.ReasonProtocol, detail: fmt.Sprintf("the server sent %d bytes of a body of %d", n, c.total)}
 }
 
-// keepsPart reports whether the next try may go on with what is there of the body.
+// keepsPart reports whether the next try may resume the partial body.
 func (x *exchange) keepsPart() bool {
-	return x.part != nil && !x.spoilt && (x.dropped != nil || !x.asked || x.result.MayRetry())
+	return x.part != nil && !x.noResume && (x.verdict.noResult() || !x.used || x.result.MayRetry())
 }
 
 // noteProgress says in the result whether the try brought the body further than any before, so that the count of tries
-// begins anew: a connection that breaks every few megabytes must not end a large download.
+// begins again: a connection that breaks every few megabytes must not end a large download.
 func (x *exchange) noteProgress() {
 	if x.result.Outcome != crawler.Failed || !x.keepsPart() || x.spool == nil || x.spool.part != x.part || x.spool.err != nil {
 		return
@@ -238,7 +248,7 @@ func (x *exchange) noteProgress() {
 	x.result.Progress = size >= x.had+progressLeast || size > x.had && size == total
 }
 
-// releasePart gives the place of the body back. What is there stays if the next try may go on with it, also when it was
+// releasePart gives the place of the body back. The partial body stays if the next try may resume it, also when it was
 // too little for a file so far.
 func (x *exchange) releasePart() {
 	if x.part == nil {

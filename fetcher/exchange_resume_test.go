@@ -122,7 +122,7 @@ func (r *resumer) fetch(ctx context.Context, url string) *exchange {
 	x.keep, x.links, x.identity = keepDecoded, false, true
 	r.kit.lendPart(r.t.Context(), x)
 	askWith(r.t, ctx, testTransport(r.t, func(o *transportOptions) { o.Kit = r.kit }), x, nil)
-	x.archive(r.t.Context(), &r.archive, "")
+	x.archive(r.t.Context(), &r.archive, nil)
 	return x
 }
 
@@ -206,7 +206,7 @@ func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
 				end()
 			}
 			x := r.fetch(ctx, s.url)
-			if x.dropped == nil {
+			if x.verdict == counts {
 				t.Errorf("result %+v", x.result)
 			}
 			x.release()
@@ -279,20 +279,20 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 		return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) }
 	}
 	fits := fmt.Sprintf("bytes %d-%d/%d", cut, bigSize-1, bigSize)
-	const anew, whole, kept, gone = "is asked for again", "is replaced", "stays", "is dropped"
+	const fromZero, whole, kept, gone = "is asked for again", "is replaced", "stays", "is dropped"
 	for _, c := range []struct {
 		name   string
 		answer http.HandlerFunc
 		want   string // what becomes of what was there
 	}{
-		{"416", status(416), anew},
-		{"206 without a range", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, anew},
-		{"206 that begins elsewhere", partial(fmt.Sprintf("bytes %d-%d/%d", cut+1, bigSize-1, bigSize)), anew},
-		{"206 of a body of another length", partial(fmt.Sprintf("bytes %d-%d/%d", cut, bigSize, bigSize+1)), anew},
-		{"206 of another version", partial(fits, "ETag", `"v2"`), anew},
-		{"206 with a content coding", partial(fits, "Content-Encoding", "gzip"), anew},
-		{"206 in several parts", partial("", "Content-Type", "multipart/byteranges; boundary=x"), anew},
-		{"206 in another unit", partial(fmt.Sprintf("lines %d-%d/%d", cut, bigSize-1, bigSize)), anew},
+		{"416", status(416), fromZero},
+		{"206 without a range", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, fromZero},
+		{"206 that begins elsewhere", partial(fmt.Sprintf("bytes %d-%d/%d", cut+1, bigSize-1, bigSize)), fromZero},
+		{"206 of a body of another length", partial(fmt.Sprintf("bytes %d-%d/%d", cut, bigSize, bigSize+1)), fromZero},
+		{"206 of another version", partial(fits, "ETag", `"v2"`), fromZero},
+		{"206 with a content coding", partial(fits, "Content-Encoding", "gzip"), fromZero},
+		{"206 in several parts", partial("", "Content-Type", "multipart/byteranges; boundary=x"), fromZero},
+		{"206 in another unit", partial(fmt.Sprintf("lines %d-%d/%d", cut, bigSize-1, bigSize)), fromZero},
 		{"200 with another version", nil, whole},
 		{"503", status(503), kept},
 		{"500", status(500), kept},
@@ -311,21 +311,21 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 			x := r.done(s.url)
 			left := names(t, r.dir)
 			switch c.want {
-			case anew:
-				if !x.anew || len(left) != 0 {
+			case fromZero:
+				if x.verdict != restart || len(left) != 0 {
 					t.Errorf("%+v, left %v", x.result, left)
 				}
 				r.wantWhole(r.done(s.url), s.body)
 			case whole:
 				r.wantWhole(x, s.body)
 			case kept:
-				if x.anew || len(left) != 2 || x.result.Outcome != crawler.Failed {
+				if x.verdict == restart || len(left) != 2 || x.result.Outcome != crawler.Failed {
 					t.Errorf("%+v, left %v", x.result, left)
 				}
 				s.answer = nil
 				r.wantWhole(r.done(s.url), s.body)
 			case gone:
-				if x.anew || len(left) != 0 {
+				if x.verdict == restart || len(left) != 0 {
 					t.Errorf("%+v, left %v", x.result, left)
 				}
 			}
@@ -403,7 +403,7 @@ func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
 	page := append([]byte(`<title>x</title><a href="/a">`), noise(bigSize)...)
 	for name, set := range map[string]func(*exchange){
 		"a page whose links are looked for": func(x *exchange) { x.links = true },
-		"a text that a callback wants":      func(x *exchange) { x.page = extractLimit },
+		"a text that a callback wants":      func(x *exchange) { x.textLimit = extractLimit },
 		"a body for a WARC record":          func(x *exchange) { x.keep = keepWire },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -432,7 +432,7 @@ func TestALimitThatWasLoweredCutsABodyThatWasInterrupted(t *testing.T) {
 	r.kit.lendPart(t.Context(), x)
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
-	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.bound != crawler.BoundBody || s.ranges() != "- -" {
+	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.cut.bound != crawler.BoundBody || s.ranges() != "- -" {
 		t.Errorf("%+v, asked for %s", x.result, s.ranges())
 	}
 	x.release()

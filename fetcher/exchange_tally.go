@@ -23,8 +23,8 @@ func (x *exchange) droppedLinks() (t tally) {
 
 // bounds counts the limits that were hit.
 func (x *exchange) bounds() (t tally) {
-	if x.bound != "" {
-		t.add(x.bound, 1)
+	if x.cut.bound != "" {
+		t.add(x.cut.bound, 1)
 	}
 	if x.result.Reason == crawler.ReasonTooManyRedirects {
 		t.add(crawler.BoundRedirects, 1)
@@ -53,8 +53,8 @@ func headerLimit(err error) bool {
 }
 
 // bodyBound is the limit that cuts this body.
-func (x *exchange) bodyBound() string {
-	if x.plain {
+func (r *request) bodyBound() string {
+	if r.robots {
 		return crawler.BoundRobots
 	}
 	return crawler.BoundBody

@@ -64,7 +64,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 }
 
 func TestLinksCountOnPagesThatAreReportedWithThem(t *testing.T) {
-	x := &exchange{counts: links.Counts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}
+	x := &exchange{content: content{counts: links.Counts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}}
 	x.result.Outcome = crawler.Fetched
 	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundForgot: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
 		t.Errorf("bounds %v", b)

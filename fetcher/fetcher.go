@@ -150,7 +150,7 @@ func New(o Options) (*Fetcher, error) {
 	}
 	f.disk.dir, f.disk.log = o.SpoolDir, o.Logger
 	f.network = newNetwork(o.Logger, f.patience, f.slots.one)
-	kit, err := newBodyKit(o.SpoolDir)
+	kit, err := newBodyKit(o.SpoolDir, &f.unsent)
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}

@@ -71,7 +71,7 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 			for range 2 { // on one connection
 				x, archive := testExchange(t, s.url), &fakeArchive{}
 				ask(t, tr, x)
-				x.archive(t.Context(), archive, "")
+				x.archive(t.Context(), archive, nil)
 				wantOutcome(t, x, crawler.Fetched, "")
 				if len(archive.got) != 1 || string(archive.got[0].Response) != c.want || string(archive.got[0].Body.Bytes) != "ok" {
 					t.Fatalf("archived %+v", archive.got)
@@ -129,7 +129,7 @@ func TestOddPathsAreAskedForAsTheyAre(t *testing.T) {
 		x, archive := testExchange(t, strings.TrimSuffix(s.url, "/")+p), &fakeArchive{}
 		ask(t, tr, x)
 		wantOutcome(t, x, crawler.Fetched, "")
-		x.archive(t.Context(), archive, "")
+		x.archive(t.Context(), archive, nil)
 		line := "GET " + x.url.RequestURI() + " HTTP/1.1"
 		if last := got[len(got)-1]; last != line || !bytes.HasPrefix(archive.got[0].Request, []byte(line+"\r\n")) || !strings.HasPrefix(line, "GET "+p[:2]) {
 			t.Errorf("%.40s: asked %.60q, archived %.60q", p, last, archive.got[0].Request)

@@ -53,8 +53,7 @@ type siteSpec struct {
 	answer *crawler.Answer
 	// early takes links of a page that is still read, with the changes of cookies that its head made. It returns
 	// when more may come.
-	early  func(crawler.TaskURL, []crawler.Link, []session.CookieChange)
-	unsent *backlog // of the fetcher, for links that wait to be taken
+	early func(crawler.TaskURL, []crawler.Link, []session.CookieChange)
 }
 
 // finding is how one exchange ended.
@@ -67,11 +66,9 @@ type finding struct {
 	body    []byte // of a robots.txt
 	opaque  bool   // it is in a coding that is not known
 	sent    bool   // a request went out
-	cut     bool   // ended by the lease, the pace or our own stop: it says nothing about the URL
-	disk    error  // the disk did not take the body, which cut it
-	short   error  // the machine was short of something, which cut it
 	sign    sign   // what a fault says about our own network
-	anew    bool   // the URL is to be asked for again: its body cannot be gone on with
+	verdict verdict
+	why     error // of a verdict other than counts
 }
 
 // lanes runs the turn's requests: errands and robots.txt first, by one goroutine, then the lanes.
@@ -98,7 +95,7 @@ func (t *turn) lane() {
 }
 
 // fetch deals with one URL. It reports true when the URL is to be taken up again in this turn, because
-// the right ended under way, the pace took its leave back, or its body must start anew.
+// the right ended under way, the pace took its leave back, or its body must be fetched from byte 0.
 func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	rule, ok := t.allowed(b, u.URL)
 	if !ok {
@@ -115,7 +112,7 @@ func (t *turn) fetch(b browser, u crawler.TaskURL) (again bool) {
 	}
 	found := b.page(t.flight, u, t.validators[u.URL], s)
 	longer, ok := t.ended(s, &found)
-	if !ok || found.anew {
+	if !ok || found.verdict == restart {
 		return true
 	}
 	t.f.pages.Add(1)
@@ -186,41 +183,40 @@ func (t *turn) renewed() bool {
 func (t *turn) ended(s *start, found *finding) (longer, ok bool) {
 	now := time.Now()
 	r, took := &found.result, found.result.Duration
-	if found.cut {
+	if found.verdict.noResult() {
 		r, took = nil, 0
 	}
 	t.report.hold(found.cookies)
 	longer, changed := s.done(now, r, found.sent)
-	if t.network(found); found.cut {
+	if t.network(found); found.verdict.noResult() {
 		took = 0
 	}
 	t.report.addExchange(took, found.sent, changed)
-	if !found.cut {
+	switch found.verdict {
+	case diskFailed:
+		t.f.disk.failed(found.why)
+		t.end()
+	case machineShort:
+		t.f.slots.ran(found.why)
+		t.end()
+	case counts, restart:
 		t.report.addTallies(found.dropped, found.bounds)
-	}
-	if found.disk != nil {
-		t.f.disk.failed(found.disk)
-		t.end()
-	}
-	if found.short != nil {
-		t.f.slots.ran(found.short)
-		t.end()
 	}
 	if found.sent {
 		t.f.Step(StepRequest)
 	}
-	return longer, !found.cut
+	return longer, !found.verdict.noResult()
 }
 
 // network notes what an exchange says about our own network. A fault that is the network's doing cuts the exchange, and ends
 // the turn; as long as it may be, this waits.
 func (t *turn) network(found *finding) {
 	switch {
-	case found.cut:
+	case found.verdict.noResult():
 	case found.result.Status != 0 && found.sign == signNone:
 		t.f.network.answered(t.task.Host)
 	case found.sign != signNone && t.f.network.faulted(t.going, t.task.Host, found.result.Duration, found.sign):
-		found.cut = true
+		found.verdict = cutOff
 		t.end()
 	}
 }

@@ -39,15 +39,13 @@ func newCollectors(prepare func(*colly.Collector)) *collectors {
 	return &collectors{free: make(chan *colly.Collector, freeCollectors), prepare: prepare}
 }
 
-func (cs *collectors) get(t http.RoundTripper) *colly.Collector {
-	var c *colly.Collector
+func (cs *collectors) get() *colly.Collector {
 	select {
-	case c = <-cs.free:
+	case c := <-cs.free:
+		return c
 	default:
-		c = newCollector(cs.prepare)
+		return newCollector(cs.prepare)
 	}
-	c.WithTransport(t)
-	return c
 }
 
 // put takes a collector back, without what belonged to its turn.
@@ -60,10 +58,10 @@ func (cs *collectors) put(c *colly.Collector) {
 	}
 }
 
-// noTransport is what a collector has while no lane uses it.
+// noTransport is what a collector has while it fetches nothing.
 type noTransport struct{}
 
-func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNoExchange }
+func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, errUsed }
 
 // newCollector makes a collector that fetches one URL at a time and decides nothing: what is visited,
 // robots.txt, redirects, cookies and limits are ours. Everything is set after NewCollector, which lets
@@ -117,7 +115,7 @@ func (cs *collySites) open(spec siteSpec) site {
 	s := &collySite{
 		from: cs, job: job, headers: job.Headers, own: job.For(spec.host).Own, transport: newTransport(o), lease: spec.lease,
 		jar: newJar(spec.host, spec.answer.Cookies, time.Now()), seeds: spec.answer.Seeds, credentials: spec.answer.Credentials,
-		early: spec.early, unsent: spec.unsent,
+		early: spec.early,
 	}
 	for _, h := range slices.Concat(s.headers, s.own) {
 		if name := http.CanonicalHeaderKey(h.Name); !slices.Contains(plainHeaders[:], name) {
@@ -143,12 +141,11 @@ type collySite struct {
 	jar         *jar
 	credentials session.Credentials // they go before an Authorization among headers
 	early       func(crawler.TaskURL, []crawler.Link, []session.CookieChange)
-	unsent      *backlog
 	told        int // addresses reported; owned by the turn's sender
 }
 
 func (s *collySite) browser() browser {
-	return &collyBrowser{site: s, collector: s.from.collectors.get(s.transport)}
+	return &collyBrowser{site: s, collector: s.from.collectors.get()}
 }
 
 func (s *collySite) watch(ctx context.Context) { s.lease.watch(ctx, time.Now, s.transport.lapse) }
@@ -181,28 +178,27 @@ func (b *collyBrowser) close() {
 // one sign that a page is done; what came of it is read from the exchange alone.
 func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Validator, l leave) finding {
 	s, job := b.site, b.site.job
-	x := &exchange{
+	x := &exchange{over: s.transport, request: request{
 		url: u.URL, redirects: u.Redirects, name: u.Name, limits: job.Fetch, keep: keepAs(job.Archive), leave: l,
-		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, private: s.private,
-		lazy: job.LazyImages, unsent: s.unsent,
-	}
+		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, lazy: job.LazyImages,
+	}}
 	if s.early != nil {
 		x.early = func(links []crawler.Link) {
 			changes, _ := s.jar.take(u.URL, x.header, time.Now()) // the links may want them; those of the end are the same
 			s.early(u, links, changes)
 		}
 	}
-	// A file is to be what the server has, and one that is coded on its way could not be gone on with.
+	// A file is to be what the server has, and one that is coded on its way could not be resumed.
 	x.identity = job.Kind == crawler.Download && x.keep == keepDecoded
 	if len(job.Accept) > 0 {
 		x.accepts = job.Accepts
 	}
 	if s.from.collectors.prepare != nil {
-		x.page = extractLimit
+		x.textLimit = extractLimit
 	}
 	defer x.release()
 	if short := s.from.kit.lendPart(ctx, x); short != nil {
-		return finding{result: crawler.Result{URL: u.URL}, cut: true, short: short}
+		return finding{result: crawler.Result{URL: u.URL}, verdict: machineShort, why: short}
 	}
 	header, cookies, left := s.header(u.URL)
 	if from := session.Referer(job.Referer, u.Via, u.URL); from != "" && header.Get("Referer") == "" {
@@ -214,17 +210,17 @@ func (b *collyBrowser) page(ctx context.Context, u crawler.TaskURL, v crawler.Va
 	if v.LastModified != "" {
 		header.Set("If-Modified-Since", v.LastModified)
 	}
-	b.visit(x.with(ctx), x, header)
+	b.visit(ctx, x, header)
 	changes, bounds := s.jar.take(u.URL, x.header, time.Now())
 	bounds.add(crawler.BoundCookieHeader, left)
-	x.archive(ctx, s.from.archive, u.Name)
+	x.archive(ctx, s.from.archive, s.private)
 	if x.result.Outcome == crawler.Redirected {
 		x.result.Asked = cookies
 	}
 	x.noteProgress()
 	return finding{
 		result: x.result, links: x.found, dropped: x.droppedLinks(), bounds: bounds.with(x.bounds()), cookies: changes,
-		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign, anew: x.anew,
+		sent: x.requests > 0, verdict: x.verdict, why: x.why, sign: x.sign,
 	}
 }
 
@@ -237,20 +233,21 @@ func (b *collyBrowser) visit(ctx context.Context, x *exchange, header http.Heade
 			b.site.from.log.Error("extraction panicked", "url", x.url, "panic", cause, "stack", string(debug.Stack()))
 			b.collector = nil // its locks may be held
 			b.refused(x, fmt.Sprintf("a callback panicked: %v", cause))
-		case !x.asked:
+		case !x.used:
 			b.refused(x, "a callback aborted the request, or colly refused it")
 		}
 		if b.collector == nil {
-			b.collector = b.site.from.collectors.get(b.site.transport)
+			b.collector = b.site.from.collectors.get()
 		}
 	}()
 	b.collector.Context = ctx
+	b.collector.WithTransport(x)
 	b.collector.Request(http.MethodGet, x.url.String(), nil, nil, header) // the exchange tells how it ended
 }
 
 func (b *collyBrowser) refused(x *exchange, detail string) {
 	x.begin() // for the result's URL and time, when the transport was not reached
-	if x.dropped == nil && !x.anew {
+	if x.verdict == counts {
 		x.fail(crawler.ReasonExtraction, oneLine(detail, maxDetail))
 		x.result.Unsent = x.requests == 0
 		x.found, x.result.Links = nil, 0
@@ -261,7 +258,7 @@ func (b *collyBrowser) refused(x *exchange, detail string) {
 // limit; it is stored when exchanges are.
 func (b *collyBrowser) robots(ctx context.Context, u weburl.URL, l leave) finding {
 	s, job := b.site, b.site.job
-	x := &exchange{url: u, limits: job.Fetch, plain: true, page: job.Fetch.Robots, leave: l, private: s.private}
+	x := &exchange{over: s.transport, request: request{url: u, limits: job.Fetch, robots: true, textLimit: job.Fetch.Robots, leave: l}}
 	x.limits.MaxBody = job.Fetch.Robots
 	if x.limits.Total <= 0 {
 		x.limits.Total = robotsTotal
@@ -271,16 +268,16 @@ func (b *collyBrowser) robots(ctx context.Context, u weburl.URL, l leave) findin
 	}
 	defer x.release()
 	header, _, left := s.header(u)
-	req := (&http.Request{Method: http.MethodGet, Header: header}).WithContext(x.with(ctx))
-	if resp, err := s.transport.RoundTrip(req); err == nil {
+	req := (&http.Request{Method: http.MethodGet, Header: header}).WithContext(ctx)
+	if resp, err := x.RoundTrip(req); err == nil {
 		resp.Body.Close()
 	}
 	changes, bounds := s.jar.take(u, x.header, time.Now())
 	bounds.add(crawler.BoundCookieHeader, left)
-	x.archive(ctx, s.from.archive, "")
+	x.archive(ctx, s.from.archive, s.private)
 	return finding{
 		result: x.result, body: x.text, opaque: x.opaque, bounds: bounds.with(x.bounds()), cookies: changes,
-		sent: x.requests > 0, cut: x.dropped != nil, disk: x.disk, short: x.short, sign: x.sign,
+		sent: x.requests > 0, verdict: x.verdict, why: x.why, sign: x.sign,
 	}
 }
 

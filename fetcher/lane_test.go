@@ -95,7 +95,7 @@ func TestLanes(t *testing.T) {
 					t.Errorf("%d results, %d at once", len(w.results()), w.mostFly)
 				}
 				rs := w.asked()
-				slices.SortFunc(rs, func(a, b request) int { return int(a.start - b.start) })
+				slices.SortFunc(rs, func(a, b servedRequest) int { return int(a.start - b.start) })
 				for i := 1; i < len(rs); i++ {
 					from := rs[i-1].start
 					if c.connections == 1 {

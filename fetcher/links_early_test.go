@@ -25,7 +25,6 @@ func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 	x := testExchange(t, serveBody(t, []byte(listing(n, length)), "Content-Type", "text/html"))
 	var all backlog
 	seen, most := make(map[weburl.URL]bool), 0
-	x.unsent = &all
 	x.early = func(links []crawler.Link) {
 		held := 0
 		for _, l := range links {
@@ -34,7 +33,7 @@ func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 		}
 		most = max(most, held)
 	}
-	ask(t, testTransport(t, nil), x)
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
 	early := len(seen)
 	for _, l := range x.found {
@@ -55,8 +54,8 @@ func TestLinksOfAPageLeaveEarlierWhenTheFetcherHoldsMuch(t *testing.T) {
 	x := testExchange(t, serveBody(t, []byte(listing(2_000, 100)), "Content-Type", "text/html"))
 	all := backlog{bytes: maxUnsent}
 	calls := 0
-	x.unsent, x.early = &all, func([]crawler.Link) { calls++ }
-	ask(t, testTransport(t, nil), x)
+	x.early = func([]crawler.Link) { calls++ }
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
 	if calls < 2 || len(x.found) > countedLinks/linkMemory || all.bytes != maxUnsent {
 		t.Errorf("left in %d steps, %d remain, %d bytes counted", calls, len(x.found), all.bytes-maxUnsent)
 	}
@@ -78,8 +77,8 @@ func TestAPageRemembersItsLinksAsLongAsTheFetcherHasRoomForThem(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, []byte(page), "Content-Type", "text/html"))
 			all := backlog{remembered: c.before}
-			x.unsent, x.early = &all, func([]crawler.Link) {}
-			ask(t, testTransport(t, nil), x)
+			x.early = func([]crawler.Link) {}
+			ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
 			wantOutcome(t, x, crawler.Fetched, "")
 			if x.result.Links != c.links || x.bounds()[crawler.BoundForgot] != c.mark || strings.Contains(x.result.Detail, "forgotten") != (c.mark > 0) {
 				t.Errorf("%d links, want %d; limits hit %v, detail %q", x.result.Links, c.links, x.bounds(), x.result.Detail)
@@ -93,10 +92,9 @@ func TestAPageRemembersItsLinksAsLongAsTheFetcherHasRoomForThem(t *testing.T) {
 
 func TestWaitingForTheQueueIsNotTheServersTime(t *testing.T) {
 	clock, stood := &exchangeClock{}, false
-	p := &bodyPass{wire: &wireBody{clock: clock}}
-	p.scan = &pageScan{early: func([]crawler.Link) { stood = !clock.paused.IsZero() }}
-	p.scanAtRest()
-	p.scan.early(nil)
+	s := &pageScan{clock: clock, all: &backlog{}, held: maxPageLinks}
+	s.early = func([]crawler.Link) { stood = !clock.paused.IsZero() }
+	s.take(crawler.Link{URL: mustURL(t, "http://a.test/")})
 	if !stood || !clock.paused.IsZero() {
 		t.Errorf("the clock stood: %v, since %v", stood, clock.paused)
 	}

@@ -287,7 +287,7 @@ func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
 		w.page = func(ctx context.Context, _ crawler.TaskURL) finding {
 			defer under.Add(-1)
 			if under.Add(1) > 10 {
-				return finding{cut: true, short: fmt.Errorf("dial: %w", syscall.EMFILE)}
+				return finding{verdict: machineShort, why: fmt.Errorf("dial: %w", syscall.EMFILE)}
 			}
 			most.Store(max(most.Load(), under.Load()))
 			pause(ctx, time.Second)

@@ -39,8 +39,8 @@ func TestWithoutFilesAnExchangeHasNoResult(t *testing.T) {
 	for name, url := range map[string]string{"a connection": server.url, "a name": "http://gone.test/"} {
 		tr, x := testTransport(t, func(o *transportOptions) { o.Resolver = gone }), testExchange(t, url)
 		withoutFiles(t, func() { ask(t, tr, x) })
-		if x.dropped == nil || !ownTrouble(x.short) {
-			t.Errorf("%s: %v %s (%s), dropped %v, short %v", name, x.result.Outcome, x.result.Reason, x.result.Detail, x.dropped, x.short)
+		if x.verdict != machineShort || !ownTrouble(x.why) {
+			t.Errorf("%s: %v %s (%s), verdict %v, %v", name, x.result.Outcome, x.result.Reason, x.result.Detail, x.verdict, x.why)
 		}
 	}
 	x := testExchange(t, "http://gone.test/")

@@ -29,8 +29,8 @@ const (
 	h2ConnectionBuffer = 3 * crawler.MiB
 )
 
-// errHeld: the pace took the request's leave back before it was written.
-var errHeld = errors.New("the host may not be asked yet")
+// errRevoked: the pace took the request's leave back before it was written.
+var errRevoked = errors.New("the host may not be asked yet")
 
 // errClosedIdle: the connection was closed by the server while nobody used it, so the request was no try.
 var errClosedIdle = errors.New("the server had closed the idle connection")
@@ -38,10 +38,6 @@ var errClosedIdle = errors.New("the server had closed the idle connection")
 // maxClosedIdle is how many requests in a row, without an answer between them, are taken to have met a connection that
 // the server had closed; later ones count as tries.
 const maxClosedIdle = 8
-
-// errNoExchange: the request came without an exchange of its own. A client that follows redirects, or
-// code that goes round the lane, would send it.
-var errNoExchange = errors.New("request without an exchange of its own")
 
 // transportOptions of one turn. Fields without a remark must be set.
 type transportOptions struct {
@@ -61,10 +57,9 @@ type transportOptions struct {
 	Now       func() time.Time                 // clock that the lease is compared with; nil = time.Now
 }
 
-// transport is the http.RoundTripper of one turn: the one place that sees an exchange as it is. It sends
+// transport is the way to the host of one turn: the one place that sees an exchange as it is. It sends
 // each request once, over connections that are the turn's own and tied to its lease, streams the body
-// under the limits, and fills in the exchange that it finds in the request's context. Safe for concurrent
-// use by the turn's lanes; close must be called.
+// under the limits, and fills in the exchange. Safe for concurrent use by the turn's lanes; close must be called.
 type transport struct {
 	inner  *http.Transport
 	dialer *dialer
@@ -132,13 +127,8 @@ func (t *transport) close() {
 	}
 }
 
-// RoundTrip carries out one exchange, to the end of its body. It returns an error only when there is no
-// answer to hand over; the facts are in the exchange in any case.
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchangeOf(req.Context())
-	if x == nil || !x.begin() {
-		return nil, errNoExchange
-	}
+// carry carries out an exchange that has begun, see its RoundTrip.
+func (t *transport) carry(req *http.Request, x *exchange) (*http.Response, error) {
 	c := t.newCall(req.Context(), x)
 	defer c.end()
 	via, err := t.via(x.url)
@@ -157,8 +147,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.closed.Store(0)
 	x.answered(resp)
+	if x.leave != nil {
+		x.leave.heard(&x.result)
+	}
 	if !x.continues(resp) {
-		return nil, c.pass(resp, errNoContinuation)
+		return nil, c.pass(resp, x.why)
 	}
 	if !x.wanted() {
 		return nil, c.pass(resp, errUnwanted)
@@ -166,17 +159,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.read(resp)
 	x.finish()
 	if why := c.lost(); why != nil && x.cut.reason != "" {
-		x.drop(why)
-		return nil, why
+		x.end(cutOff, why)
 	}
-	if x.anew {
-		return nil, errNoContinuation
+	if x.verdict != counts {
+		return nil, x.why
 	}
 	x.judge()
 	return handOver(resp, req, x), nil
 }
 
-// call is what one exchange needs while it is under way. Owned by RoundTrip's goroutine, in which net/http
+// call is what one exchange needs while it is under way. Owned by the goroutine of carry, in which net/http
 // also calls gotConn.
 type call struct {
 	t       *transport
@@ -192,7 +184,7 @@ type call struct {
 	reused  bool        // it carried a request before
 	written int64       // bytes sent on it before this request
 	conns   int         // times net/http chose a connection
-	held    bool        // the leave did not stand any more when there was one
+	revoked bool        // the leave did not stand any more when there was a connection
 }
 
 func (t *transport) newCall(parent context.Context, x *exchange) *call {
@@ -203,7 +195,7 @@ func (t *transport) newCall(parent context.Context, x *exchange) *call {
 		GotConn:          c.gotConn,
 		WroteHeaderField: x.sent.add,
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil && x.leave != nil && !c.held { // held: written to a buffer that nobody sends
+			if info.Err == nil && x.leave != nil && !c.revoked { // revoked: written to a buffer that nobody sends
 				c.wrote.Do(x.leave.wrote)
 			}
 		},
@@ -218,7 +210,7 @@ func (c *call) end() {
 	c.cancel(nil)
 }
 
-// request makes the request anew from the exchange's URL, byte for byte: net/url, and colly before it,
+// request makes the request from the exchange's URL, byte for byte: net/url, and colly before it,
 // would rewrite some.
 func (c *call) request(header http.Header) *http.Request {
 	h := header.Clone()
@@ -231,7 +223,7 @@ func (c *call) request(header http.Header) *http.Request {
 	}
 	c.x.asksPart = h.Get("Range") != ""
 	c.x.askForRest(h)
-	c.x.asksFor = h.Get("If-None-Match") != "" || h.Get("If-Modified-Since") != ""
+	c.x.conditional = h.Get("If-None-Match") != "" || h.Get("If-Modified-Since") != ""
 	u := requestURL(c.x.url)
 	r := &http.Request{
 		Method: http.MethodGet, URL: u, Host: u.Host, Header: h,
@@ -275,8 +267,8 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 		return
 	}
 	if c.x.leave != nil && !c.x.leave.stands() {
-		c.held = true
-		c.refuse(conn, info.Conn, errHeld)
+		c.revoked = true
+		c.refuse(conn, info.Conn, errRevoked)
 		return
 	}
 	c.x.requests = 1
@@ -301,7 +293,7 @@ func (c *call) refuse(conn *leasedConn, below net.Conn, why error) {
 	}
 }
 
-// lost tells why the exchange was given up by us: the caller's context, the lease, the leave or the turn ended. nil
+// lost says why the exchange was given up by us: the caller's context, the lease, the leave or the turn ended. nil
 // otherwise.
 func (c *call) lost() error {
 	d := c.t.dialer
@@ -310,8 +302,8 @@ func (c *call) lost() error {
 		return context.Cause(c.parent)
 	case c.conn != nil && c.conn.lapsed.Load(), d.lease.over(d.now()), d.over.Err() != nil:
 		return errLeaseOver
-	case c.held:
-		return errHeld
+	case c.revoked:
+		return errRevoked
 	}
 	return nil
 }
@@ -319,20 +311,19 @@ func (c *call) lost() error {
 // failed notes why there is no answer.
 func (c *call) failed(err error) error {
 	if why := cmp.Or(c.lost(), leaseError(err)); why != nil {
-		c.x.drop(why)
+		c.x.end(cutOff, why)
 		return why
 	}
 	if cause := context.Cause(c.ctx); cause != nil {
 		err = cause
 	}
 	if ownTrouble(err) {
-		c.x.short = err
-		c.x.drop(err)
+		c.x.end(machineShort, err)
 		return err
 	}
 	c.x.noAnswer(err)
 	if c.closedIdle(err) {
-		c.x.drop(errClosedIdle)
+		c.x.end(cutOff, errClosedIdle)
 		c.t.inner.CloseIdleConnections() // they are as old
 	}
 	return err

@@ -25,7 +25,7 @@ func testLimits() crawler.FetchLimits { return crawler.NewJob(crawler.Crawl).Fet
 
 func testKit(t testing.TB) *bodyKit {
 	t.Helper()
-	kit, err := newBodyKit(t.TempDir())
+	kit, err := newBodyKit(t.TempDir(), new(backlog))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func mustURL(t testing.TB, s string) weburl.URL {
 }
 
 func testExchange(t testing.TB, url string) *exchange {
-	return &exchange{url: mustURL(t, url), limits: testLimits(), keep: keepWire, links: true}
+	return &exchange{request: request{url: mustURL(t, url), limits: testLimits(), keep: keepWire, links: true}}
 }
 
 // ask carries out an exchange as a lane does, with a client that does not follow redirects, and returns
@@ -69,8 +69,9 @@ func ask(t testing.TB, tr *transport, x *exchange) string {
 
 func askWith(t testing.TB, ctx context.Context, tr *transport, x *exchange, header http.Header) string {
 	t.Helper()
-	client := http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	req, err := http.NewRequestWithContext(x.with(ctx), http.MethodGet, "http://placeholder.invalid/", nil)
+	x.over = tr
+	client := http.Client{Transport: x, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://placeholder.invalid/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +94,8 @@ func askWith(t testing.TB, ctx context.Context, tr *transport, x *exchange, head
 // wantOutcome compares how an exchange ended.
 func wantOutcome(t testing.TB, x *exchange, o crawler.Outcome, r crawler.Reason) {
 	t.Helper()
-	if x.dropped != nil {
-		t.Errorf("no result: %v; want %v %v", x.dropped, o, r)
+	if x.verdict != counts {
+		t.Errorf("no result: %v; want %v %v", x.why, o, r)
 	} else if x.result.Outcome != o || x.result.Reason != r {
 		t.Errorf("%v %q (%s), want %v %q", x.result.Outcome, x.result.Reason, x.result.Detail, o, r)
 	}

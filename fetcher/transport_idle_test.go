@@ -49,8 +49,8 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 			second := testExchange(t, s.url)
 			second.leave = leave
 			ask(t, tr, second)
-			if second.dropped != errClosedIdle {
-				t.Fatalf("dropped %v, %+v", second.dropped, second.result)
+			if second.why != errClosedIdle {
+				t.Fatalf("dropped %v, %+v", second.why, second.result)
 			}
 			again := testExchange(t, s.url)
 			ask(t, tr, again)

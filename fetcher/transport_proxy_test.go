@@ -124,7 +124,7 @@ func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
 		if x.result.IP != "" || x.result.Bytes != 5 {
 			t.Errorf("result %+v", x.result)
 		}
-		if head := string(x.requestHead()); strings.Contains(head, "Proxy-") || !strings.HasPrefix(head, "GET "+x.url.RequestURI()+" ") {
+		if head := string(x.requestHead(nil)); strings.Contains(head, "Proxy-") || !strings.HasPrefix(head, "GET "+x.url.RequestURI()+" ") {
 			t.Errorf("archived: %q", head)
 		}
 		if want := "name.test" + x.url.RequestURI(); got[len(got)-1] != want {

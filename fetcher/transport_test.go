@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,7 +36,7 @@ func TestExchangeFillsInTheFacts(t *testing.T) {
 	})
 	tr := testTransport(t, nil)
 	x := testExchange(t, s.URL+"/page?q=1")
-	x.page = 1000
+	x.textLimit = 1000
 	var wrote atomic.Int64
 	x.leave = &testLeave{onWrote: func() { wrote.Add(1) }}
 	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}})
@@ -82,20 +83,19 @@ func TestExchangeIsForOneRequest(t *testing.T) {
 		requests.Add(1)
 		http.Redirect(w, r, "/again", http.StatusFound)
 	})
-	tr := testTransport(t, nil)
 	x := testExchange(t, s.URL+"/")
+	x.over = testTransport(t, nil)
 	defer x.release()
-	req, _ := http.NewRequestWithContext(x.with(t.Context()), http.MethodGet, s.URL, nil)
-	if _, err := (&http.Client{Transport: tr}).Do(req); err == nil {
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+	if _, err := (&http.Client{Transport: x}).Do(req); !errors.Is(err, errUsed) {
 		t.Error("a client that follows redirects got an answer")
 	}
 	if requests.Load() != 1 {
 		t.Errorf("the server saw %d requests, want 1", requests.Load())
 	}
 	wantOutcome(t, x, crawler.Redirected, "")
-	plain, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
-	if _, err := tr.RoundTrip(plain); err != errNoExchange {
-		t.Errorf("a request without an exchange: %v", err)
+	if err := newCollector(nil).Visit(s.URL); err == nil || requests.Load() != 1 {
+		t.Errorf("a collector without an exchange asks the server: %v", err)
 	}
 }
 
@@ -116,8 +116,8 @@ func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
 	ask(t, tr, first)
 	wantOutcome(t, first, crawler.Fetched, "")
 	ask(t, tr, second)
-	if second.dropped != errClosedIdle || second.requests != 1 {
-		t.Errorf("dropped %v, %d requests", second.dropped, second.requests)
+	if second.why != errClosedIdle || second.requests != 1 {
+		t.Errorf("dropped %v, %d requests", second.why, second.requests)
 	}
 	ask(t, tr, third)
 	wantOutcome(t, third, crawler.Fetched, "")
@@ -178,13 +178,13 @@ func TestExchangeOverHTTP2(t *testing.T) {
 		o.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig
 	})
 	x := testExchange(t, s.URL+"/a?b")
-	x.page = 100
+	x.textLimit = 100
 	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}, "Authorization": {"Basic secret"}})
 	wantOutcome(t, x, crawler.Fetched, "")
 	if body != "HTTP/2.0" || x.proto != "h2" || x.result.IP != "127.0.0.1" {
 		t.Errorf("body %q, protocol %q, ip %q", body, x.proto, x.result.IP)
 	}
-	head := string(x.requestHead())
+	head := string(x.requestHead(nil))
 	if !strings.HasPrefix(head, "GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:") || !strings.Contains(head, "User-Agent: trawl/1\r\n") || strings.Contains(head, "secret") {
 		t.Errorf("request head: %q", head)
 	}
@@ -211,16 +211,16 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 	}()
 	x := testExchange(t, s.URL+"/slow")
 	ask(t, tr, x)
-	if x.dropped != errLeaseOver {
-		t.Errorf("dropped: %v, outcome %v %v", x.dropped, x.result.Outcome, x.result.Reason)
+	if x.why != errLeaseOver {
+		t.Errorf("dropped: %v, outcome %v %v", x.why, x.result.Outcome, x.result.Reason)
 	}
 	<-gone
 	running.Wait()
 
 	later := testExchange(t, s.URL+"/later")
 	ask(t, tr, later)
-	if later.dropped != errLeaseOver || later.requests != 0 {
-		t.Errorf("after the end: dropped %v, %d requests", later.dropped, later.requests)
+	if later.why != errLeaseOver || later.requests != 0 {
+		t.Errorf("after the end: dropped %v, %d requests", later.why, later.requests)
 	}
 	if requests.Load() != 1 {
 		t.Errorf("the server saw %d requests, want 1", requests.Load())
@@ -246,8 +246,8 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	ahead.Store(int64(15 * time.Second))
 	x = testExchange(t, s.url)
 	ask(t, tr, x)
-	if x.dropped != errLeaseOver || s.requests.Load() != 1 {
-		t.Errorf("after the end: dropped %v; the server saw %d requests", x.dropped, s.requests.Load())
+	if x.why != errLeaseOver || s.requests.Load() != 1 {
+		t.Errorf("after the end: dropped %v; the server saw %d requests", x.why, s.requests.Load())
 	}
 
 	right.extend(now(), 15*time.Second)
@@ -269,8 +269,8 @@ func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
 			held := testExchange(t, s.URL)
 			held.leave = &testLeave{onStands: func() bool { return false }, onWrote: func() { t.Error("the request was written") }}
 			ask(t, tr, held)
-			if held.dropped != errHeld || held.requests != 0 {
-				t.Errorf("dropped %v, %d requests", held.dropped, held.requests)
+			if held.why != errRevoked || held.requests != 0 {
+				t.Errorf("dropped %v, %d requests", held.why, held.requests)
 			}
 			heard := make(chan crawler.Result, 1)
 			after := testExchange(t, s.URL)
@@ -290,8 +290,8 @@ func TestCallersEndLeavesNoResult(t *testing.T) {
 	x := testExchange(t, s.URL)
 	x.leave = &testLeave{onWrote: func() { cancel(errTest) }}
 	askWith(t, ctx, testTransport(t, nil), x, nil)
-	if x.dropped != errTest || x.requests != 1 {
-		t.Errorf("dropped %v, %d requests", x.dropped, x.requests)
+	if x.why != errTest || x.requests != 1 {
+		t.Errorf("dropped %v, %d requests", x.why, x.requests)
 	}
 }
 
@@ -326,8 +326,8 @@ func TestConnectionsOfATurnAreKeptAndBounded(t *testing.T) {
 	}
 	x := testExchange(t, s.URL)
 	ask(t, tr, x)
-	if x.dropped != errLeaseOver {
-		t.Errorf("an exchange after close: %v %v", x.dropped, x.result)
+	if x.why != errLeaseOver {
+		t.Errorf("an exchange after close: %v %v", x.why, x.result)
 	}
 }
 
@@ -368,11 +368,11 @@ func TestCollyLeavesABodyAsItIs(t *testing.T) {
 	c := newCollector(func(c *colly.Collector) {
 		c.OnResponse(func(r *colly.Response) { got = r.Body })
 	})
-	c.WithTransport(testTransport(t, nil))
 	x := testExchange(t, s+"/map.xml.gz")
+	x.over = testTransport(t, nil)
+	c.WithTransport(x)
 	defer x.release()
-	x.page, x.plain = 1000, true
-	c.Context = x.with(t.Context())
+	x.textLimit, x.robots = 1000, true
 	if err := c.Request(http.MethodGet, x.url.String(), nil, nil, nil); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("colly got %q, error %v", got, err)
 	}

@@ -151,7 +151,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
 	t.accept(a)
-	t.site = f.open(siteSpec{view: v, host: task.Host, lease: t.lease, answer: a, early: t.early, unsent: &f.unsent})
+	t.site = f.open(siteSpec{view: v, host: task.Host, lease: t.lease, answer: a, early: t.early})
 	return t
 }
 

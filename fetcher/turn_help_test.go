@@ -46,7 +46,7 @@ type world struct {
 	parts    []crawler.Part
 	flying   int
 	mostFly  int
-	requests []request
+	requests []servedRequest
 }
 
 // event is something that happened, at a time since the start.
@@ -55,7 +55,7 @@ type event struct {
 	at   time.Duration
 }
 
-type request struct {
+type servedRequest struct {
 	url        string
 	start, end time.Duration
 	cut        bool
@@ -125,7 +125,7 @@ func (w *world) words(prefixes ...string) string {
 	return strings.Join(words, ", ")
 }
 
-func (w *world) asked() []request {
+func (w *world) asked() []servedRequest {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.requests)
@@ -229,7 +229,7 @@ func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func(
 	w := b.site.w
 	connecting := pause(ctx, w.connects)
 	if connecting != nil || !l.stands() {
-		return finding{cut: true}
+		return finding{verdict: cutOff}
 	}
 	if b.site.lease.over(time.Now()) {
 		w.t.Errorf("%v is asked for without a right, at %v", u, time.Since(w.began))
@@ -238,7 +238,7 @@ func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func(
 	w.flying++
 	w.mostFly = max(w.mostFly, w.flying)
 	i := len(w.requests)
-	w.requests = append(w.requests, request{url: u.String(), start: time.Since(w.began)})
+	w.requests = append(w.requests, servedRequest{url: u.String(), start: time.Since(w.began)})
 	w.mu.Unlock()
 	l.wrote()
 	if r, ok := w.heads[u.String()]; ok {
@@ -246,7 +246,9 @@ func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func(
 	}
 	err := pause(ctx, w.took)
 	f := answer()
-	f.sent, f.cut = true, f.cut || err != nil || ctx.Err() != nil || b.site.lease.over(time.Now())
+	if f.sent = true; err != nil || ctx.Err() != nil || b.site.lease.over(time.Now()) {
+		f.verdict = cutOff
+	}
 	f.result.URL = u
 	if f.result.Outcome == crawler.Waiting {
 		f.result.Outcome, f.result.Status = crawler.Fetched, 200
@@ -255,7 +257,7 @@ func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func(
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flying--
-	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.cut
+	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.verdict.noResult()
 	return f
 }
 
