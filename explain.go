@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
 	"trawl/cluster/control"
 	"trawl/cluster/trust"
@@ -54,7 +53,7 @@ func explainAtRest(l *ledger.Ledger, u weburl.URL) (Explanation, error) {
 	if !f.Job.Finished.IsZero() {
 		f.State = "done"
 	}
-	return explainNow(&f), nil
+	return explain.Explain(&f), nil
 }
 
 // explain answers for the running job, from its own ledger.
@@ -65,15 +64,7 @@ func (r *run) explain(_ context.Context, u weburl.URL) (Explanation, error) {
 	}
 	s := r.sched.Status()
 	f.State, f.WaitsFor = s.State, s.WaitsFor
-	return explainNow(&f), nil
-}
-
-// explainNow takes the later of the wall clock and the ledger's, as a scheduler does.
-func explainNow(f *explain.Facts) Explanation {
-	if now := time.Now().UTC().Round(0); now.After(f.Now) {
-		f.Now = now
-	}
-	return explain.Explain(f)
+	return explain.Explain(&f), nil
 }
 
 // ParseURLs reads URLs that a user asks about, and reports every one that is none.

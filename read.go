@@ -58,7 +58,7 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 		Job: at.State.Job.Name, Kind: at.State.Job.Kind, State: "stopped",
 		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
 		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
-		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
+		Parked: at.State.Job.Parked(t), Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
 		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
 	}
 	if !at.State.Finished.IsZero() && !at.Work.Pending() {
@@ -66,9 +66,6 @@ func statusAtRest(ctx context.Context, path string) (Status, error) {
 	}
 	if at.State.Paused {
 		s.WaitsFor = "it is paused, and stays so when it goes on, until trawl resume"
-	}
-	if at.State.Job.Full(t) {
-		s.Parked = s.Waiting // as the scheduler counts them
 	}
 	return s, nil
 }

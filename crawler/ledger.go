@@ -92,7 +92,7 @@ func (h *HostState) Idle() bool { return h.Counts[Waiting]+h.Counts[Leased] == 0
 // those that are too deep.
 func (h *HostState) Park(j *Job) {
 	h.Parked = h.Deep
-	if most := j.For(h.Host).MaxPages; most > 0 && h.Counts[Fetched] >= most {
+	if j.FullAt(h) {
 		h.Parked = h.Counts[Waiting]
 	}
 }
@@ -117,16 +117,6 @@ func (h *HostState) Due() (time.Time, bool) {
 		return MaxTime(h.Next, h.RetryAt), true
 	}
 	return time.Time{}, false
-}
-
-// DelayInForce is the least time between two requests to the host, by job, robots.txt and back-off.
-func (h *HostState) DelayInForce(j *Job) time.Duration {
-	settings := j.For(h.Host)
-	d := max(settings.Delay, h.Penalty)
-	if !settings.IgnoreRobots {
-		d = max(d, min(h.CrawlDelay, j.MaxCrawl))
-	}
-	return d
 }
 
 func MaxTime(a, b time.Time) time.Time {
@@ -220,9 +210,6 @@ func (t *Tallies) Seen() int64 {
 	}
 	return n
 }
-
-// Done reports whether nothing is left that may be asked for.
-func (t *Tallies) Done() bool { return t.Counts[Waiting]-t.Parked+t.Counts[Leased] == 0 }
 
 // Clone copies the tallies with their maps.
 func (t *Tallies) Clone() Tallies {

@@ -214,7 +214,7 @@ func TestTallies(t *testing.T) {
 	} {
 		var y Tallies
 		y.Counts[Waiting], y.Counts[Leased], y.Counts[Fetched], y.Parked = c.waiting, c.leased, 9, c.parked
-		if y.Done() != c.done {
+		if new(Job).Ended(&y) != c.done {
 			t.Errorf("%s: done is %v", c.what, !c.done)
 		}
 	}

@@ -123,11 +123,11 @@ func TestEndsOfTheProcess(t *testing.T) {
 		d.seed(manySeeds(4, 6)...)
 		const killer = "http://h2.test/3"
 		starts := 0
-		for ; !led.state.Tallies.Done(); starts++ {
+		for ; !led.state.State.Job.Ended(&led.state.Tallies); starts++ {
 			if starts > 100 {
 				t.Fatal("no end")
 			}
-			for !led.state.Tallies.Done() {
+			for !led.state.State.Job.Ended(&led.state.Tallies) {
 				if d.offers() == 0 {
 					t.Fatalf("nothing is offered at start %d: %+v %v\n%+v", starts, led.state.State, led.state.Tallies.Counts, led.turns)
 				}

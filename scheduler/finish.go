@@ -28,8 +28,7 @@ func (st *step) finish(stay bool) {
 	state := &st.s.job
 	t := st.tallies
 	t.Parked = st.parkedAfter()
-	full := state.Job.Full(&t) && t.Counts[crawler.Leased] == 0
-	switch done := t.Done() || full; {
+	switch done := state.Job.Ended(&t); {
 	case done && state.Finished.IsZero() && !stay && st.s.seeded && !st.workPending():
 		st.jobState().Finished = st.now
 	case !done && !state.Finished.IsZero(): // more seeds came, or failed URLs were taken up again

@@ -50,7 +50,7 @@ func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 		Verdict: crawler.Granted, Life: st.s.life,
 		Lease: job.Lease, Wait: max(0, h.Next.Sub(st.now)),
 		Delay: h.DelayInForce(job), Penalty: h.Penalty, Connections: settings.PerHost,
-		Stop: st.s.stopping || st.s.job.Paused || job.FullOfBytes(&st.tallies) || h.Gone() && !t.Probe, Settled: t.Part, ScopeEpoch: st.s.epoch,
+		Stop: st.s.stopping || st.s.job.Paused || job.LimitsOf(&st.tallies).Has(crawler.LimitBytes) || h.Gone() && !t.Probe, Settled: t.Part, ScopeEpoch: st.s.epoch,
 	}
 	if t.Probe {
 		a.Connections = 1

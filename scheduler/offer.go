@@ -164,11 +164,8 @@ func (st *step) hasOwn(h *crawler.HostState) bool {
 
 // turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
 func (st *step) turnSize(h *crawler.HostState) int {
-	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
-	n := min(int64(st.paceSize(h)), job.Room(&st.tallies))
-	if settings.MaxPages > 0 {
-		n = min(n, settings.MaxPages-h.Counts[crawler.Fetched])
-	}
+	job := &st.s.job.Job
+	n := min(int64(st.paceSize(h)), job.Room(&st.tallies), job.RoomAt(h))
 	if st.s.careful() {
 		n = min(n, 1)
 	}

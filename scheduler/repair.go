@@ -117,7 +117,7 @@ func (s *Scheduler) seal(st *step) error {
 // takeUpJob opens a finished job again when something waits in it.
 func (s *Scheduler) takeUpJob() error {
 	t, job := &s.state.tallies, &s.state.job
-	if job.Finished.IsZero() || t.Done() || job.Job.Full(t) {
+	if job.Finished.IsZero() || job.Job.Ended(t) {
 		return nil
 	}
 	job.Finished = time.Time{}

@@ -62,8 +62,7 @@ func (s *Scheduler) reopen(st *state) error {
 	if s.o.RetryFailed != nil {
 		st.work.Take(*s.o.RetryFailed)
 	}
-	t := &st.tallies
-	if !t.Done() && !st.job.Job.Full(t) {
+	if !st.job.Job.Ended(&st.tallies) {
 		st.job.Finished = time.Time{}
 	}
 	return s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: &st.job, Work: &st.work})

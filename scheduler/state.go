@@ -265,7 +265,7 @@ func (st *step) count(h *crawler.HostState, r *crawler.Row, leased bool, n int64
 	}
 }
 
-func (st *step) tooDeep(depth int) bool { d := st.s.job.Job.Depth; return d >= 0 && depth > d }
+func (st *step) tooDeep(depth int) bool { return st.s.job.Job.TooDeep(depth) }
 
 // lease moves n URLs of a host from waiting to leased (n < 0: back).
 func (st *step) lease(h *crawler.HostState, n int64) {

@@ -17,12 +17,9 @@ func (s *Scheduler) publishStatus() {
 		Job: st.job.Job.Name, Kind: st.job.Job.Kind, State: s.stateWord(), Elapsed: now.Sub(st.startedAt), Finished: st.job.Finished,
 		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
 		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
-		Parked: t.Parked, Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
+		Parked: st.job.Job.Parked(&t), Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
 		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsAway: t.Away, HostsHeld: int64(st.held()),
 		LateParts: t.LateParts, Lapses: t.Lapses, Slots: s.slots(), Fetchers: s.fetcherStatus(),
-	}
-	if st.job.Job.Full(&t) {
-		status.Parked = status.Waiting
 	}
 	status.HostsOffered = int64(len(st.turns)) - status.HostsHeld
 	status.HostsDue = s.hostsDue(now)

@@ -114,27 +114,18 @@ func (f *Facts) rowStory() RowStory {
 	return s
 }
 
-// reason is the row's; of a waiting row it is worked out from the settings in force.
+// reason is the row's, as of now.
 func (f *Facts) reason() crawler.Reason {
-	switch {
-	case f.Row.Outcome != crawler.Waiting:
-		return f.Row.Reason
-	case len(f.limits()) > 0:
-		return crawler.ReasonLimit
-	case f.Row.Retrying():
-		return crawler.ReasonRetry
-	case f.Job.Paused:
-		return crawler.ReasonPaused
-	case f.clockWaits() && f.delay().because == delayRobots:
-		return crawler.ReasonCrawlDelay
-	}
-	return ""
+	_, why := f.Job.Standing(&f.Tallies, f.host(), f.Row, f.Row.Outcome == crawler.Leased, f.Now)
+	return why
 }
 
-// clockWaits reports whether nothing but the host's clock keeps it from being asked.
-func (f *Facts) clockWaits() bool {
-	h := f.Host
-	return h != nil && h.Turn.IsZero() && h.GivenUp == "" && h.Away == "" && !h.RobotsWait && h.RobotsTries == 0 && h.Next.After(f.Now)
+// host is the host's record, an empty one where there is none.
+func (f *Facts) host() *crawler.HostState {
+	if f.Host == nil {
+		return &crawler.HostState{Host: f.URL.Host()}
+	}
+	return f.Host
 }
 
 // limit is a limit of the user's that keeps the URL waiting.
@@ -143,30 +134,30 @@ type limit struct{ rule, place, change string }
 func (f *Facts) limits() []limit {
 	var found []limit
 	j, given := &f.Job.Job, &f.Job.Given
-	if j.Depth >= 0 && f.Row.Depth > j.Depth {
+	reached := j.Beyond(&f.Tallies, f.host(), f.Row)
+	if reached.Has(crawler.LimitDepth) {
 		found = append(found, limit{
 			fmt.Sprintf("--depth %d: it is %d links from its seed", j.Depth, f.Row.Depth),
 			f.place("--depth", given.Depth != j.Depth), fmt.Sprintf("--depth %d or more, -1 for no limit", f.Row.Depth),
 		})
 	}
-	settings, rule := j.For(f.URL.Host()), j.RuleOf(f.URL.Host())
-	if h := f.Host; h != nil && settings.MaxPages > 0 && h.Counts[crawler.Fetched] >= settings.MaxPages {
+	if reached.Has(crawler.LimitHost) {
 		name, place := "--max-per-host", f.place("--max-per-host", given.MaxPerHost != j.MaxPerHost)
-		if rule != nil && rule.MaxPages != nil {
+		if rule := j.RuleOf(f.Host.Host); rule != nil && rule.MaxPages != nil {
 			name, place = "max-pages", rulePlace(rule)
 		}
 		found = append(found, limit{
-			fmt.Sprintf("%s %d: so many URLs of %s are fetched", name, settings.MaxPages, h.Host),
+			fmt.Sprintf("%s %d: so many URLs of %s are fetched", name, j.For(f.Host.Host).MaxPages, f.Host.Host),
 			place, "a higher " + name + ", 0 for no limit",
 		})
 	}
-	if n := f.Tallies.Counts[crawler.Fetched]; j.MaxPages > 0 && n >= j.MaxPages {
+	if reached.Has(crawler.LimitPages) {
 		found = append(found, limit{
 			fmt.Sprintf("--max-pages %d: so many URLs are fetched", j.MaxPages),
 			f.place("--max-pages", given.MaxPages != j.MaxPages), "a higher --max-pages, 0 for no limit",
 		})
 	}
-	if j.FullOfBytes(&f.Tallies) {
+	if reached.Has(crawler.LimitBytes) {
 		found = append(found, limit{
 			fmt.Sprintf("--max-bytes %d: the bodies of the job have %d bytes", j.MaxBytes, f.Tallies.Bytes),
 			f.place("--max-bytes", given.MaxBytes != j.MaxBytes), "a higher --max-bytes, 0 for no limit",

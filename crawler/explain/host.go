@@ -217,41 +217,28 @@ func (f *Facts) hostStory() HostStory {
 	return s
 }
 
-// What makes the delay in force.
-const (
-	delayJob = iota
-	delayRobots
-	delayBackOff
-)
-
-type delayInForce struct {
-	delay   time.Duration
-	because int
-	text    string // what makes it
-	place   string
-	change  string
+// delayStory is the current delay with what it comes from.
+type delayStory struct {
+	delay               time.Duration
+	text, place, change string
 }
 
-// delay is [crawler.HostState.DelayInForce] with its maker; the user's own word is named where several agree.
-func (f *Facts) delay() delayInForce {
-	j := &f.Job.Job
-	settings, rule := j.For(f.URL.Host()), j.RuleOf(f.URL.Host())
-	d := delayInForce{delay: settings.Delay, text: "--delay", place: f.place("--delay", f.Job.Given.Delay != j.Delay), change: "a shorter --delay"}
-	if rule != nil && rule.Delay != nil {
-		d.text, d.place = "delay of the host rule "+rule.Match, rulePlace(rule)
-	}
-	h := f.Host
-	if h == nil {
-		return d
-	}
-	if asked := min(h.CrawlDelay, j.MaxCrawl); !settings.IgnoreRobots && asked > d.delay {
-		d = delayInForce{asked, delayRobots, "Crawl-delay of robots.txt", f.URL.RobotsURL().String(), "--ignore-robots, for sites of your own"}
+func (f *Facts) delay() delayStory {
+	j, h := &f.Job.Job, f.host()
+	delay, why := h.Delay(j)
+	switch why {
+	case crawler.DelayRobots:
+		text := "Crawl-delay of robots.txt"
 		if h.CrawlDelay > j.MaxCrawl {
-			d.text = fmt.Sprintf("Crawl-delay of robots.txt, which asks for %v; it counts up to %v", h.CrawlDelay, j.MaxCrawl)
+			text = fmt.Sprintf("Crawl-delay of robots.txt, which asks for %v; it counts up to %v", h.CrawlDelay, j.MaxCrawl)
 		}
+		return delayStory{delay, text, f.URL.RobotsURL().String(), "--ignore-robots, for sites of your own"}
+	case crawler.DelayBackOff:
+		return delayStory{delay, backoffText(h), "the answers of " + string(h.Host), "a longer --delay, so that the server need not ask for it"}
 	}
-	if h.Penalty > d.delay {
-		d = delayInForce{h.Penalty, delayBackOff, backoffText(h), "the answers of " + string(h.Host), "a longer --delay, so that the server need not ask for it"}
+	d := delayStory{delay, "--delay", f.place("--delay", f.Job.Given.Delay != j.Delay), "a shorter --delay"}
+	if rule := j.RuleOf(h.Host); rule != nil && rule.Delay != nil {
+		d.text, d.place = "delay of the host rule "+rule.Match, rulePlace(rule)
 	}
 	return d
 }

@@ -170,7 +170,7 @@ func (f *Facts) whyHostWaits() Why {
 		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String(), Change: []string{"wait, or --ignore-robots for sites of your own"}}
 	case f.Turn != nil:
 		return Why{Rule: fmt.Sprintf("a host has one turn at a time, and %d of its URLs are in it; %d wait", len(f.Turn.URLs), h.Counts[crawler.Waiting]), Place: place, Change: []string{"a shorter --delay or a higher --per-host, if the site may be asked faster"}}
-	case f.clockWaits():
+	case h.WaitsForClock(f.Now):
 		d := f.delay()
 		return Why{Rule: fmt.Sprintf("%s: %v between two requests", d.text, d.delay), Place: d.place, Change: []string{d.change}}
 	}

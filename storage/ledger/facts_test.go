@@ -27,7 +27,7 @@ func TestFactsOfAURL(t *testing.T) {
 	if f.Row == nil || f.Row.Outcome != crawler.Leased || f.Turn == nil || f.Turn.ID != p.turn.ID || f.Host == nil || f.Host.Retry != 1 {
 		t.Errorf("a leased row: %+v", f)
 	}
-	if f.Tallies.Seen() != 5 || f.Job.Job.Kind != crawler.Crawl || !f.Now.Equal(time.Unix(1_700_000_000, 0)) {
+	if f.Tallies.Seen() != 5 || f.Job.Job.Kind != crawler.Crawl || f.Now.Before(time.Now().Add(-time.Hour)) {
 		t.Errorf("the job: %+v", f)
 	}
 	if f := facts("https://busy.example/nothing"); f.Row != nil || f.Host == nil || f.Turn == nil {

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -16,8 +18,8 @@ import (
 const renewEvery = 100_000
 
 // All reads every row in key order, as people are to see it: Outcome is Leased where a turn lists the row,
-// and a waiting row has the Reason why it waits (limit, retry, paused, or none when it only waits for its
-// host). All rows are of the moment the reading begins, however long it takes. It ends after an error.
+// and a waiting row has the Reason why it waits now (limit, retry, paused, crawl_delay, or none when it only
+// waits for its host). All rows are of the moment the reading begins, however long it takes. It ends after an error.
 //
 // Commits go on meanwhile and are not held up. Memory is bounded: the blocks of the cache, and for up to
 // renewEvery rows the memtables of the moment at which the iterators were made. Until the reading ends,
@@ -108,7 +110,8 @@ type stories struct {
 	rows, hosts, turns *cursor
 	told, renewEvery   int // rows
 	state              crawler.JobState
-	full               bool // the job has its share of pages
+	tallies            crawler.Tallies
+	now                time.Time
 
 	key    weburl.HostKey // whose host and turn these are
 	begun  bool
@@ -180,17 +183,13 @@ func (s *stories) renew() error {
 	return s.err()
 }
 
-// load reads what concerns all rows.
+// load reads what concerns all rows. Now is the later of the wall clock and the ledger's, as it is for a scheduler.
 func (s *stories) load(r pebble.Reader) error {
-	var t crawler.Tallies
-	if err := s.l.metaJSON(r, metaTallies, &t); err != nil {
-		return err
+	clock, _, err := s.l.metaTime(r, metaClock)
+	if s.now = time.Now().UTC().Round(0); clock.After(s.now) {
+		s.now = clock
 	}
-	if err := s.l.metaJSON(r, metaState, &s.state); err != nil {
-		return err
-	}
-	s.full = s.state.Job.Full(&t)
-	return nil
+	return errors.Join(err, s.l.metaJSON(r, metaTallies, &s.tallies), s.l.metaJSON(r, metaState, &s.state))
 }
 
 func (s *stories) close() {
@@ -253,34 +252,12 @@ func (s *stories) setTurn(k weburl.HostKey, value []byte) error {
 
 // tell fills in what a stored row does not say itself.
 func (s *stories) tell(r *crawler.Row) {
-	if r.Outcome != crawler.Waiting {
-		return
-	}
-	job := &s.state.Job
 	_, leased := slices.BinarySearch(s.leased, r.Key().URL)
-	switch {
-	case leased:
-		r.Outcome, r.Reason = crawler.Leased, ""
-	case s.full, s.state.Job.Kind != "" && job.Depth >= 0 && r.Depth > job.Depth,
-		spent(job, &s.host):
-		r.Reason = crawler.ReasonLimit
-	case r.Retrying():
-		r.Reason = crawler.ReasonRetry
-	case s.state.Paused:
-		r.Reason = crawler.ReasonPaused
-	default:
-		r.Reason = ""
-	}
+	r.Outcome, r.Reason = s.state.Standing(&s.tallies, &s.host, r, leased, s.now)
 }
 
 // seek moves to the first record of the kind from key on.
 func (c *cursor) seek(key []byte) {
 	c.begun = true
 	c.live = c.settle(c.it.SeekGE(key))
-}
-
-// spent reports whether the host has its share of pages.
-func spent(job *crawler.Job, h *crawler.HostState) bool {
-	most := job.For(h.Host).MaxPages
-	return most > 0 && h.Counts[crawler.Fetched] >= most
 }

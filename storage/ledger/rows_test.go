@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
 	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
@@ -24,6 +25,8 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 		reason crawler.Reason
 	}{
 		"it waits for its host only": {},
+		"it waits for a Crawl-delay": {host: crawler.HostState{CrawlDelay: time.Minute, Next: time.Now().Add(time.Hour)}, reason: crawler.ReasonCrawlDelay},
+		"its Crawl-delay is over":    {host: crawler.HostState{CrawlDelay: time.Minute, Next: time.Now().Add(-time.Hour)}},
 		"it waits for another try":   {row: crawler.Row{RetryAt: retry}, reason: crawler.ReasonRetry},
 		"the job is paused":          {job: func(s *crawler.JobState) { s.Paused = true }, reason: crawler.ReasonPaused},
 		"a retry of a paused job":    {row: crawler.Row{RetryAt: retry}, job: func(s *crawler.JobState) { s.Paused = true }, reason: crawler.ReasonRetry},
@@ -42,7 +45,8 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 			l := open(t, "ledger", small(vfs.NewMem()))
 			r := c.row
 			r.URL = weburl.MustParse("https://a.example/x")
-			h := crawler.HostState{Host: "a.example"}
+			h := c.host
+			h.Host = "a.example"
 			h.Counts[crawler.Fetched] = 5
 			state := crawler.JobState{Job: crawler.NewJob(crawler.Crawl)}
 			if c.job != nil {
@@ -58,6 +62,9 @@ func TestPeopleReadWhyARowWaits(t *testing.T) {
 			one, found, err := l.Row(r.URL)
 			if err != nil || !found || one.Outcome != c.want || one.Reason != c.reason {
 				t.Errorf("Row says %v, %v, %v", one, found, err)
+			}
+			if f, err := l.Facts(r.URL); err != nil || explain.Explain(&f).Row.Reason != c.reason {
+				t.Errorf("explain says %+v, %v", explain.Explain(&f).Row, err)
 			}
 			for all, err := range l.All() {
 				if err != nil || all.Outcome != c.want || all.Reason != c.reason {

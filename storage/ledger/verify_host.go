@@ -150,7 +150,7 @@ func (v *verifier) oneRow(h *hostCount) {
 func (v *verifier) waitingRow(h *hostCount, k weburl.URLKey, r *crawler.Row, leased bool) {
 	v.key = appendQueue(v.key[:0], k, r)
 	h.queue.add(v.key)
-	deep := v.job.Job.Kind != "" && v.job.Job.Depth >= 0 && r.Depth > v.job.Job.Depth
+	deep := v.job.Job.TooDeep(r.Depth)
 	if deep {
 		h.deep++
 	}
