@@ -153,7 +153,7 @@ func TestABackupGoesThroughAPipe(t *testing.T) {
 		text, _ := os.ReadFile(pipe) // what is missing shows in the length
 		read <- len(text)
 	}()
-	info, err := trawl.BackupFile(t.Context(), dir, nil, pipe)
+	info, err := trawl.Backup(t.Context(), open(t, dir), pipe)
 	if n := <-read; err != nil || n == 0 || !info.Taken.IsZero() {
 		t.Errorf("%d bytes came through, %+v, %v", n, info, err)
 	}

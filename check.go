@@ -25,7 +25,7 @@ const (
 	MaxRobotsRepairs = 256 << 10
 )
 
-// CheckReport is what Check found. OK is the proof: the ledger balances, and every row that names a record has
+// CheckReport is what a check found. OK is the proof: the ledger balances, and every row that names a record has
 // it here, with the row's URL and digest.
 type CheckReport struct {
 	Dir      string `json:"dir"`
@@ -52,18 +52,13 @@ type CheckReport struct {
 	LeftToRepair int64 `json:"left_to_repair,omitempty"`
 }
 
-// Check proves a crawl at rest: it recounts the ledger and reads every record. A directory in use is refused.
-// With repair, rows whose records are gone, broken, or still with a fetcher go back to waiting, so that the
-// next run of the job fetches them again. Problems are in the report; an error means that the check
-// could not be made.
-func Check(ctx context.Context, path string, repair bool) (CheckReport, error) {
-	dir, err := crawldir.Open(path, false)
-	switch {
-	case errors.Is(err, storage.ErrInUse):
-		return CheckReport{}, fmt.Errorf("%w; stop it first (trawl stop %s)", err, path)
-	case errors.Is(err, storage.ErrNotCrawl):
-		return CheckReport{}, usageError(err)
-	case err != nil:
+// checkDir is [Target]'s Check.
+func checkDir(ctx context.Context, path string, repair bool) (CheckReport, error) {
+	dir, err := openAtRest(path)
+	if errors.Is(err, storage.ErrInUse) {
+		err = fmt.Errorf("%w; stop it first (trawl stop %s)", err, path)
+	}
+	if err != nil {
 		return CheckReport{}, err
 	}
 	c := &checker{dir: dir, report: CheckReport{Dir: path, Counts: make(map[string]int64), Problems: []string{}}}

@@ -26,7 +26,7 @@ func Remembered(job Job, o Options) (Job, error) {
 	if o.Fresh || !HoldsCrawl(o.Dir) {
 		return job, nil
 	}
-	ledger, done, err := openAtRest(o.Dir)
+	ledger, done, err := readAtRest(o.Dir)
 	if errors.Is(err, storage.ErrInUse) {
 		return job, fmt.Errorf("%w: job.yaml there has the settings in force", err)
 	} else if err != nil {

@@ -8,18 +8,6 @@ import (
 	"trawl/cluster/trust"
 )
 
-// controlClient asks at HOST:PORT.
-func controlClient(target string, keys *trust.Keyring, name string) (*control.Client, error) {
-	if keys.IsZero() {
-		return control.NewClient(target, nil), nil
-	}
-	tls, err := keys.ClientTLS(cluster.RoleFetcher, name, func() string { return target })
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return control.NewClient(target, tls).ProveWith(keys), nil
-}
-
 // followControl asks where address says at each new connection.
 func followControl(address func() string, keys *trust.Keyring, name string) (*control.Client, error) {
 	if keys.IsZero() {

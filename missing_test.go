@@ -48,7 +48,7 @@ func TestAJobWhoseBodiesDidNotArriveIsNotDone(t *testing.T) {
 		"what it had is fetched again":                    {lost, filepath.Join(t.TempDir(), "g"), true},
 	} {
 		if way.repair {
-			if _, err := trawl.Check(t.Context(), way.dir, true); err != nil {
+			if _, err := open(t, way.dir).Check(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -76,7 +76,7 @@ func (l *listed) download(lines ...string) map[string]*crawler.Row {
 
 func (l *listed) rows() map[string]*crawler.Row {
 	l.t.Helper()
-	report, err := trawl.Check(l.t.Context(), l.dir, false)
+	report, err := open(l.t, l.dir).Check(l.t.Context(), false)
 	if err != nil || !report.OK || len(report.Notes) > 0 || report.Orphans["file"] > 0 {
 		l.t.Errorf("the check says %+v, %v", report, err)
 	}

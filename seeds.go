@@ -116,3 +116,26 @@ func DefaultDir(kind crawler.Kind, args []string) (string, error) {
 	}
 	return "", usageError(errors.New("no seeds and no --dir: give seeds, or the directory of a crawl to go on with"))
 }
+
+// ParseURLs reads URLs that a user asks about, and reports every one that is none.
+func ParseURLs(args []string) ([]weburl.URL, error) {
+	var problems []error
+	var urls []weburl.URL
+	for _, a := range args {
+		u, err := weburl.Parse(a)
+		switch {
+		case errors.Is(err, weburl.ErrNotHTTP), errors.Is(err, weburl.ErrTooLong):
+			problems = append(problems, fmt.Errorf("%q: %w: such a URL is never admitted", short(a), err))
+		case err != nil && !isURL(a):
+			problems = append(problems, fmt.Errorf("%q is no URL: write https://%s", short(a), short(a)))
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%q: %w", short(a), err))
+		default:
+			urls = append(urls, u)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, usageError(errors.Join(problems...))
+	}
+	return urls, nil
+}

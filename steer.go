@@ -9,52 +9,21 @@ import (
 	"net/url"
 	"sync/atomic"
 
-	"trawl/cluster/control"
-	"trawl/cluster/trust"
 	"trawl/crawler"
+	"trawl/crawler/explain"
+	"trawl/crawler/weburl"
 	"trawl/scheduler"
-	"trawl/storage/crawldir"
+	"trawl/storage/backup"
 	"trawl/storage/export"
 )
 
 // maxBadLines is how many bad lines of added seeds are told.
 const maxBadLines = 20
 
-// Change changes a running job; target is a crawl directory on this machine, or HOST:PORT of a node's control
-// address. The change is in the ledger when Change returns nil, and outlives restarts.
-func Change(ctx context.Context, target string, keys *trust.Keyring, c crawler.Change) error {
-	client, err := running(target, keys)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return client.Change(ctx, c)
-}
-
-// Stop asks a running job to end as after an interrupt.
-func Stop(ctx context.Context, target string, keys *trust.Keyring) error {
-	client, err := running(target, keys)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return client.Stop(ctx)
-}
-
-// Add gives a running job more seeds, a URL a line.
-func Add(ctx context.Context, target string, keys *trust.Keyring, list io.Reader) (crawler.Added, error) {
-	client, err := running(target, keys)
-	if err != nil {
-		return crawler.Added{}, err
-	}
-	defer client.Close()
-	return client.Add(ctx, list)
-}
-
-// Add gives a running job the seeds of an argument, as [Lists.Read] reads them; see [Add]. bad hears of each that cannot be
+// Add gives a running job the seeds of an argument, as [Lists.Read] reads them; see [Target]. bad hears of each that cannot be
 // read. It returns when the job has them, or has failed to take them; a read of standard input that waits then ends with what
 // comes next.
-func (l Lists) Add(ctx context.Context, target string, keys *trust.Keyring, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
+func (l Lists) Add(ctx context.Context, t Target, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
 	lines, to := io.Pipe()
 	var notRead atomic.Int64
 	failed := make(chan error, 1)
@@ -66,7 +35,7 @@ func (l Lists) Add(ctx context.Context, target string, keys *trust.Keyring, arg 
 		failed <- err
 		to.CloseWithError(err) // nil is the end
 	}()
-	added, err := Add(ctx, target, keys, lines)
+	added, err := t.Add(ctx, lines)
 	lines.Close()
 	added.Bad += notRead.Load()
 	select {
@@ -94,21 +63,6 @@ func (l Lists) send(to io.Writer, arg string, stdin io.Reader, bad func(error)) 
 		}
 	}
 	return nil
-}
-
-// running is a client of a job that runs.
-func running(target string, keys *trust.Keyring) (*control.Client, error) {
-	if isDir(target) {
-		socket, err := crawldir.ControlSocket(target)
-		if err != nil {
-			return nil, err
-		}
-		return control.NewClient(socket, nil), nil
-	}
-	if !isHostPort(target) {
-		return nil, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
-	}
-	return controlClient(target, keys, "control")
 }
 
 // steering is the running job's end of the control API.
@@ -167,10 +121,39 @@ func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added,
 }
 
 func (s steering) Export(ctx context.Context, w io.Writer, request url.Values) (int64, error) {
-	q, err := readExportRequest(request)
+	q, err := export.ParseQuery(request)
 	if err != nil {
 		return 0, err
 	}
-	n, err := export.Rows(w, q.format, q.rows(s.r.ledger))
-	return n, errors.Join(err, ctx.Err())
+	return q.Write(ctx, w, s.r.ledger)
+}
+
+// explain answers for the running job, from its own ledger.
+func (r *run) explain(_ context.Context, u weburl.URL) (Explanation, error) {
+	f, err := r.ledger.Facts(u)
+	if err != nil {
+		return Explanation{}, err
+	}
+	s := r.sched.Status()
+	f.State, f.WaitsFor = s.State, s.WaitsFor
+	return explain.Explain(&f), nil
+}
+
+// backupsAtOnce is how many copies of a running ledger may be on their way: each keeps the tables on disk that it was
+// made of.
+const backupsAtOnce = 2
+
+// errManyBackups: more would only fill the disk.
+var errManyBackups = fmt.Errorf("%d backups are on their way: wait for one to end", backupsAtOnce)
+
+// backup writes a copy of the ledger of the running job.
+func (r *run) backup(ctx context.Context, w io.Writer) error {
+	select {
+	case r.copies <- struct{}{}:
+		defer func() { <-r.copies }()
+	default:
+		return errManyBackups
+	}
+	_, err := backup.Write(ctx, r.dir, w, r.ledger, Version())
+	return err
 }

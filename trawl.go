@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -334,3 +335,12 @@ func isDir(path string) bool {
 
 // HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
 func HoldsCrawl(dir string) bool { return crawldir.HoldsLedger(dir) }
+
+// Version is the program's version, from the build.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

@@ -94,6 +94,15 @@ func isSocket(target string) bool {
 	return err != nil || strings.ContainsRune(target, '/')
 }
 
+// Connect looks whether somebody answers at the control address: [ErrNotRunning] when nobody does.
+func (c *Client) Connect(ctx context.Context) error {
+	conn, err := c.link.DialContext(ctx, "tcp", c.target)
+	if err != nil {
+		return c.explain(ctx, err)
+	}
+	return conn.Close()
+}
+
 // Close closes idle connections. The client can still be used.
 func (c *Client) Close() { c.link.CloseIdleConnections() }
 

@@ -39,11 +39,16 @@ func (p *program) backupCommand() *cobra.Command {
 		}
 		ctx, stop := p.signals(c.Context(), "", nil)
 		defer stop()
+		t, err := trawl.Open(ctx, args[0], ring)
+		if err != nil {
+			return err
+		}
+		defer t.Close()
 		if file == "-" {
-			err = trawl.Backup(ctx, args[0], ring, p.stdout)
+			err = t.Backup(ctx, p.stdout)
 			return p.unlessInterrupted(ctx, err, "the backup was interrupted; what was written is of no use")
 		}
-		info, err := trawl.BackupFile(ctx, args[0], ring, file)
+		info, err := trawl.Backup(ctx, t, file)
 		if err != nil {
 			return p.unlessInterrupted(ctx, err, "the backup was interrupted; nothing was written")
 		}

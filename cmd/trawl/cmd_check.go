@@ -38,7 +38,12 @@ func (p *program) checkCommand() *cobra.Command {
 }
 
 func (p *program) check(ctx context.Context, dir string, repair, asJSON bool) error {
-	r, err := trawl.Check(ctx, dir, repair)
+	t, err := trawl.OpenDir(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	r, err := t.Check(ctx, repair)
 	if err != nil && ctx.Err() != nil {
 		p.status = exitInterrupted
 		fmt.Fprintf(p.stderr, "trawl: the check of %s was interrupted; run it again\n", dir)

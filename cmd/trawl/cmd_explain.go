@@ -43,8 +43,13 @@ func (p *program) explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		t, err := trawl.Open(c.Context(), args[0], ring)
+		if err != nil {
+			return err
+		}
+		defer t.Close()
 		for _, u := range urls {
-			e, err := trawl.Explain(c.Context(), args[0], ring, u)
+			e, err := t.Explain(c.Context(), u)
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,12 @@ func (p *program) exportCommand() *cobra.Command {
 		if o.Out == "-" {
 			signal.Ignore(syscall.SIGPIPE) // a reader that leaves is no failure
 		}
-		n, err := trawl.Export(c.Context(), args[0], o)
+		t, err := trawl.OpenDir(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		n, err := trawl.Export(c.Context(), t, o)
 		if err != nil {
 			return err
 		}

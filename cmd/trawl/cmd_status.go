@@ -31,7 +31,12 @@ func (p *program) statusCommand() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 		defer cancel()
-		s, err := trawl.StatusOf(ctx, args[0], ring)
+		t, err := trawl.Open(ctx, args[0], ring)
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		s, err := t.Status(ctx)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"trawl"
-	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/session"
 )
@@ -21,7 +20,7 @@ import (
 const steerTimeout = 6 * time.Minute
 
 // steerCommand is a command that talks to a running job.
-func (p *program) steerCommand(use, short, example string, args cobra.PositionalArgs, run func(ctx context.Context, keys *trust.Keyring, args []string) error) *cobra.Command {
+func (p *program) steerCommand(use, short, example string, args cobra.PositionalArgs, run func(ctx context.Context, t trawl.Target, args []string) error) *cobra.Command {
 	var keys keyFlags
 	c := &cobra.Command{
 		Use: use, Short: short, Example: example, Args: args,
@@ -35,16 +34,21 @@ func (p *program) steerCommand(use, short, example string, args cobra.Positional
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), steerTimeout)
 		defer cancel()
-		return run(ctx, ring, args)
+		t, err := trawl.Open(ctx, args[0], ring)
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return run(ctx, t, args)
 	}
 	return c
 }
 
 func (p *program) steerCommands() []*cobra.Command {
 	target := exactArgs(1, "a crawl directory or HOST:PORT")
-	pause := func(on bool, told string) func(context.Context, *trust.Keyring, []string) error {
-		return func(ctx context.Context, keys *trust.Keyring, args []string) error {
-			if err := trawl.Change(ctx, args[0], keys, crawler.Change{Pause: &on}); err != nil {
+	pause := func(on bool, told string) func(context.Context, trawl.Target, []string) error {
+		return func(ctx context.Context, t trawl.Target, _ []string) error {
+			if err := t.Change(ctx, crawler.Change{Pause: &on}); err != nil {
 				return err
 			}
 			fmt.Fprintln(p.stdout, told)
@@ -56,8 +60,8 @@ func (p *program) steerCommands() []*cobra.Command {
 			pause(true, "paused; it stays so over restarts, until trawl resume")),
 		p.steerCommand("resume TARGET", "Let a paused job go on", "  trawl resume example.com.trawl", target, pause(false, "resumed")),
 		p.steerCommand("stop TARGET", "Stop a running job as after an interrupt; the same command goes on with it", "  trawl stop example.com.trawl", target,
-			func(ctx context.Context, keys *trust.Keyring, args []string) error {
-				if err := trawl.Stop(ctx, args[0], keys); err != nil {
+			func(ctx context.Context, t trawl.Target, _ []string) error {
+				if err := t.Stop(ctx); err != nil {
 					return err
 				}
 				fmt.Fprintln(p.stdout, "stopping")
@@ -76,14 +80,14 @@ func (p *program) addCommand() *cobra.Command {
 	}
 	var lists trawl.Lists
 	c := p.steerCommand("add TARGET SEED…", "Give a running job more seeds (URLs, files of URLs, or - for standard input)", "  trawl add example.com.trawl more.txt", args,
-		func(ctx context.Context, keys *trust.Keyring, args []string) error {
+		func(ctx context.Context, t trawl.Target, args []string) error {
 			if err := lists.Check(args[1:]); err != nil {
 				return err
 			}
 			var taken, not int64
 			bad := p.tellBadSeeds()
 			for _, seed := range args[1:] {
-				added, err := lists.Add(ctx, args[0], keys, seed, p.stdin, bad)
+				added, err := lists.Add(ctx, t, seed, p.stdin, bad)
 				if err != nil {
 					return err
 				}
@@ -119,8 +123,8 @@ func (p *program) tellAdded(seed string, added *crawler.Added) {
 func (p *program) setCommand() *cobra.Command {
 	var change crawler.Change
 	set := p.steerCommand("set TARGET --NAME VALUE…", "Change settings of a running job; they outlive restarts", "  trawl set example.com.trawl --delay 5s --timeout 2m", exactArgs(1, "a crawl directory or HOST:PORT"),
-		func(ctx context.Context, keys *trust.Keyring, args []string) error {
-			return trawl.Change(ctx, args[0], keys, change)
+		func(ctx context.Context, t trawl.Target, _ []string) error {
+			return t.Change(ctx, change)
 		})
 	set.Long += "\nWhat concerns requests and pages counts from each host's next turn; rows that are there stay as they are (--retry-failed takes failed ones up again)."
 	given := changes(set.Flags(), &change)

@@ -56,6 +56,21 @@ func FormatOf(name string) (Format, error) {
 	return f, nil
 }
 
+// FormatFor is the format of this name for an export to path; without a name, the format of the path's ending.
+func FormatFor(path, name string) (Format, error) {
+	if name == "" {
+		return FormatOf(path)
+	}
+	f, err := ParseFormat(name)
+	if err != nil {
+		return "", err
+	}
+	if err := f.checkGzip(path); err != nil {
+		return "", fmt.Errorf("export to %s: %w", path, err)
+	}
+	return f, nil
+}
+
 // checkGzip: a Parquet file in gzip is one that no reader of Parquet opens.
 func (f Format) checkGzip(name string) error {
 	if f == Parquet && isGzip(name) {
