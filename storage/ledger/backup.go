@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,13 +22,8 @@ func (l *Ledger) Backup(dir string) error {
 // Restored makes the ledger one that goes on from a copy: it gets a new life, keeps its origin, and notes the
 // time, which is later than that of every restore before. Whoever continues from a copy calls it before anything
 // else, so that a scheduler that still works on the original, and the fetchers of both, notice that there are two,
-// and the first start ends the turns of the life before. One batch: it is done or not.
+// and the first start ends the turns of the life before. One record: it is done or not.
 func (l *Ledger) Restored(now time.Time) error {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if l.o.ReadOnly {
-		return fmt.Errorf("ledger %s is open for reading only", l.dir)
-	}
 	var s crawler.LedgerState
 	if err := l.lineage(l.db, &s); err != nil {
 		return err
@@ -38,15 +31,13 @@ func (l *Ledger) Restored(now time.Time) error {
 	if after := s.Restored.Add(time.Second); now.Before(after) {
 		now = after
 	}
-	b := l.db.NewBatch()
-	defer b.Close()
-	err := errors.Join(
-		b.Set(appendMeta(nil, metaSchema), binary.AppendUvarint(nil, schemaRestored), nil),
-		b.Set(appendMeta(nil, metaOrigin), s.Origin[:], nil),
-		b.Set(appendMeta(nil, metaLife), newLife(), nil),
-		b.Set(appendMeta(nil, metaRestored), binary.BigEndian.AppendUint64(nil, orderOf(now)), nil),
-		b.Set(appendMeta(nil, metaRecall), nil, nil),
-		b.Commit(pebble.Sync), l.failure())
+	err := l.write(func(w *recordWriter) {
+		w.number(metaSchema, schemaRestored)
+		w.bytes(metaOrigin, s.Origin[:])
+		w.bytes(metaLife, newLife())
+		w.time(metaRestored, now)
+		w.bytes(metaRecall, nil)
+	})
 	if err != nil {
 		return fmt.Errorf("give ledger %s a new life: %w", l.dir, err)
 	}

@@ -1,13 +1,10 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
 	"trawl/crawler/session"
@@ -19,50 +16,16 @@ import (
 // that end may be followed by new ones of the same host. Old values must be those in force, since the
 // entries of the queue and of due hosts to be removed are computed from them.
 func (l *Ledger) Commit(c *crawler.Changes) error {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	if l.o.ReadOnly {
-		return fmt.Errorf("ledger %s is open for reading only", l.dir)
-	}
-	if err := l.failure(); err != nil {
-		return err
-	}
-	clock := l.clock
-	if c.Now.After(clock) {
-		clock = c.Now
-	}
-	w := changeWriter{b: l.db.NewBatch()}
-	defer func() {
-		if l.failure() == nil { // else the commit may be under way for ever
-			w.b.Close()
+	return l.write(func(w *recordWriter) {
+		clock := l.clock
+		if c.Now.After(clock) {
+			clock = c.Now
 		}
-	}()
-	w.write(c, clock)
-	if w.err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
-	}
-	err := l.call(func() error { return w.b.Commit(pebble.Sync) })
-	if failed := l.failure(); failed != nil {
-		return failed
-	}
-	if err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
-	}
-	l.clock = clock
-	l.due.lower(w.due)
-	return nil
+		w.changes(c, clock)
+	})
 }
 
-// changeWriter turns a change into a batch. Its buffers serve one record after the other. The first error
-// sticks.
-type changeWriter struct {
-	b          *pebble.Batch
-	key, value []byte
-	due        []dueEntry // that were put
-	err        error
-}
-
-func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
+func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 	for i := range c.Rows {
 		w.row(c.Rows[i].Old, c.Rows[i].New)
 	}
@@ -114,9 +77,8 @@ func (w *changeWriter) write(c *crawler.Changes, clock time.Time) {
 }
 
 // own writes the records of the ledger as a whole.
-func (w *changeWriter) own(c *crawler.Changes, clock time.Time) {
-	w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(clock))
-	w.set(appendMeta(w.key[:0], metaClock))
+func (w *recordWriter) own(c *crawler.Changes, clock time.Time) {
+	w.time(metaClock, clock)
 	if c.Position != 0 {
 		w.number(metaPosition, c.Position)
 	}
@@ -136,14 +98,13 @@ func (w *changeWriter) own(c *crawler.Changes, clock time.Time) {
 		w.number(metaRan, uint64(c.Ran))
 	}
 	if !c.Quiet.IsZero() {
-		w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(c.Quiet))
-		w.set(appendMeta(w.key[:0], metaQuiet))
+		w.time(metaQuiet, c.Quiet)
 		w.delete(appendMeta(w.key[:0], metaRecall))
 	}
 }
 
 // row puts a row and keeps its queue entry in step.
-func (w *changeWriter) row(old, new *crawler.Row) {
+func (w *recordWriter) row(old, new *crawler.Row) {
 	if err := rowChangeError(old, new); err != nil {
 		w.fail(err)
 		return
@@ -181,7 +142,7 @@ func rowChangeError(old, new *crawler.Row) error {
 }
 
 // host puts a host and keeps its due entry in step.
-func (w *changeWriter) host(old, new *crawler.HostState) {
+func (w *recordWriter) host(old, new *crawler.HostState) {
 	if new == nil || new.Host == "" || old != nil && old.Host != new.Host {
 		w.fail(errors.New("a change of a host has no new host, or another one's old state"))
 		return
@@ -200,11 +161,10 @@ func (w *changeWriter) host(old, new *crawler.HostState) {
 	if put {
 		w.value = appendDueValue(w.value[:0], new, due)
 		w.set(appendDue(w.key[:0], k, due))
-		w.due = append(w.due, dueEntry{orderOf(due), k})
 	}
 }
 
-func (w *changeWriter) domain(d *session.DomainState) {
+func (w *recordWriter) domain(d *session.DomainState) {
 	key := appendHost(w.key[:0], kindDomain, d.Key())
 	if d.Empty() {
 		w.delete(key)
@@ -214,34 +174,8 @@ func (w *changeWriter) domain(d *session.DomainState) {
 	w.set(key)
 }
 
-// set puts w.value under a key that was made in w.key.
-func (w *changeWriter) set(key []byte) {
-	w.key = key
-	w.fail(w.b.Set(key, w.value, nil))
-}
-
-// delete removes a key that was made in w.key.
-func (w *changeWriter) delete(key []byte) {
-	w.key = key
-	w.remove(key)
-}
-
-func (w *changeWriter) remove(key []byte) { w.fail(w.b.Delete(key, nil)) }
-
-func (w *changeWriter) number(name string, v uint64) {
-	w.value = binary.AppendUvarint(w.value[:0], v)
-	w.set(appendMeta(w.key[:0], name))
-}
-
-func (w *changeWriter) json(name string, v any) {
+func (w *recordWriter) json(name string, v any) {
 	b, err := json.Marshal(v)
 	w.fail(err)
-	w.value = append(w.value[:0], b...)
-	w.set(appendMeta(w.key[:0], name))
-}
-
-func (w *changeWriter) fail(err error) {
-	if w.err == nil {
-		w.err = err
-	}
+	w.bytes(name, b)
 }

@@ -37,15 +37,11 @@ type dueFloors struct {
 	version [weburl.Partitions]uint64 // counts the lowerings
 }
 
-// lower takes entries into account that were committed.
-func (f *dueFloors) lower(put []dueEntry) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, e := range put {
-		p := e.host.Partition()
-		f.at[p] = min(f.at[p], e.due)
-		f.version[p]++
-	}
+// lower takes an entry into account that was committed. The caller holds mu.
+func (f *dueFloors) lower(due uint64, h weburl.HostKey) {
+	p := h.Partition()
+	f.at[p] = min(f.at[p], due)
+	f.version[p]++
 }
 
 func (f *dueFloors) read() (at, version [weburl.Partitions]uint64) {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +54,8 @@ type Options struct {
 	OpenFiles int
 	// ReadOnly opens a ledger that is there already, and refuses to commit.
 	ReadOnly bool
+	// Records hears of every record once it is applied, in order; it is the hearer's for the call. nil = nobody.
+	Records func(Record)
 	// FS is the file system; tests give one in memory. Default: the operating system's.
 	FS vfs.FS
 }
@@ -96,8 +97,9 @@ type Ledger struct {
 	db  *pebble.DB
 	o   Options
 
-	commit sync.Mutex // one commit at a time; guards clock
+	commit sync.Mutex // one record at a time; guards clock and buffer
 	clock  time.Time  // newest that was committed
+	buffer []byte     // of the newest record
 	due    dueFloors
 
 	broken atomic.Pointer[error] // a write failed; see fail
@@ -214,18 +216,10 @@ func (l *Ledger) begin() error {
 	if err := l.mustBeEmpty(); err != nil {
 		return err
 	}
-	b := l.db.NewBatch()
-	err = errors.Join(
-		b.Set(appendMeta(nil, metaSchema), binary.AppendUvarint(nil, schemaFresh), nil),
-		b.Set(appendMeta(nil, metaLife), newLife(), nil),
-		l.call(func() error { return b.Commit(pebble.Sync) }))
-	if failed := l.failure(); failed != nil {
-		return failed // the batch is not closed: the commit may be under way for ever
-	}
-	if err = errors.Join(err, b.Close()); err != nil {
-		return fmt.Errorf("make ledger %s: %w", l.dir, err)
-	}
-	return nil
+	return l.write(func(w *recordWriter) {
+		w.number(metaSchema, schemaFresh)
+		w.bytes(metaLife, newLife())
+	})
 }
 
 func newLife() []byte {

@@ -39,7 +39,7 @@ func appendShipped(b []byte, name string) []byte {
 }
 
 // names writes a change's part about names. What ends comes before what is put.
-func (w *changeWriter) names(n *crawler.NameChanges) {
+func (w *recordWriter) names(n *crawler.NameChanges) {
 	w.value = w.value[:0]
 	for _, a := range n.EndAwaits {
 		w.delete(appendAwait(w.key[:0], a))

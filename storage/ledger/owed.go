@@ -11,9 +11,9 @@ import (
 )
 
 // owed writes which rows whoever reads along has still to get, and removes those that were delivered.
-func (w *changeWriter) owed(c *crawler.Changes) {
+func (w *recordWriter) owed(c *crawler.Changes) {
 	if c.Delivered > 0 {
-		w.fail(w.b.DeleteRange(appendOwed(nil, 0), appendOwed(nil, c.Delivered+1), nil))
+		w.append(editDeleteRange, appendOwed(nil, 0), appendOwed(nil, c.Delivered+1))
 	}
 	for _, o := range c.Owed {
 		w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(o.Key.Host))
