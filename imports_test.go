@@ -33,6 +33,8 @@ var rooms = map[string]struct {
 	"crawler":              {[]string{"crawler/weburl", "crawler/session", "crawler/media", "crawler/ascii"}, "the words of a crawl are made of URLs and what sites set; scanners and explanations are made of the words"},
 	"crawler/ascii":        {nil, "it has the classes of characters alone"},
 	"crawler/weburl":       {[]string{"crawler/ascii"}, "a URL is what it is in any crawl"},
+	"crawler/schema":       {[]string{"crawler/weburl"}, "how records are described does not depend on any of them"},
+	"crawler/records":      {[]string{"crawler", "crawler/schema", "crawler/session", "crawler/weburl"}, "the tables of the words, for ledger, wire and exports"},
 	"crawler/session":      {[]string{"crawler/weburl"}, "cookies know hosts and nothing of jobs"},
 	"crawler/media":        {[]string{"crawler/ascii"}, "what a body is depends on no job"},
 	"crawler/robots":       {[]string{"crawler", "crawler/weburl", "crawler/ascii"}, "rules are read for URLs"},

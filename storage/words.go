@@ -8,6 +8,8 @@ var (
 	ErrInUse = errors.New("in use")
 	// ErrNewer: written by a newer trawl than this one.
 	ErrNewer = errors.New("written by a newer trawl")
+	// ErrOlder: written by a trawl so old that this one cannot read it.
+	ErrOlder = errors.New("written by an older trawl")
 	// ErrNotCrawl: there is no crawl in the directory.
 	ErrNotCrawl = errors.New("not a crawl directory")
 	// ErrHoldsCrawl: a backup is not restored over something that is there.

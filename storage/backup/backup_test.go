@@ -166,7 +166,7 @@ func TestARestoreThatFailsLeavesNoCrawl(t *testing.T) {
 	}
 }
 
-func TestABackupOfANewerTrawlIsRefused(t *testing.T) {
+func TestABackupOfAnotherFormatIsRefused(t *testing.T) {
 	d, l, _ := crawlWithLedger(t, 10)
 	file, _ := backupOf(t, d, l)
 	for name, change := range map[string]func(*Info){
@@ -178,6 +178,10 @@ func TestABackupOfANewerTrawlIsRefused(t *testing.T) {
 		if _, err := Restore(t.Context(), bytes.NewReader(newer), filepath.Join(t.TempDir(), "r"), time.Now()); !errors.Is(err, storage.ErrNewer) || errors.Is(err, storage.ErrDamaged) {
 			t.Errorf("a newer %s: %v", name, err)
 		}
+	}
+	older := rewritten(t, file, onManifest(t, func(i *Info) { i.Schema = ledger.OldestSchema - 1 }))
+	if _, err := Restore(t.Context(), bytes.NewReader(older), filepath.Join(t.TempDir(), "r"), time.Now()); !errors.Is(err, storage.ErrOlder) || errors.Is(err, storage.ErrDamaged) {
+		t.Errorf("an older schema: %v", err)
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 	maxBackupWindow = 8 << 20
 )
 
-// ReadInfo reads what a backup says of itself, not whether it is whole. Errors wrap [storage.ErrDamaged] and [storage.ErrNewer].
+// ReadInfo reads what a backup says of itself, not whether it is whole. Errors wrap [storage.ErrDamaged], [storage.ErrNewer] and [storage.ErrOlder].
 func ReadInfo(r io.Reader) (Info, error) {
 	b, err := newBackupReader(context.Background(), r)
 	if err != nil {
@@ -39,7 +39,7 @@ func ReadInfo(r io.Reader) (Info, error) {
 
 // Restore makes a crawl directory from a backup. The directory must be empty, but for bodies, or not be there. Its
 // ledger gets a new life ([ledger.Ledger.Restored]). Everything is put together aside and moved into its place once it is whole,
-// so that after an error, or a crash, there is no crawl. Errors wrap [storage.ErrHoldsCrawl], [storage.ErrInUse], [storage.ErrDamaged], [storage.ErrNewer].
+// so that after an error, or a crash, there is no crawl. Errors wrap [storage.ErrHoldsCrawl], [storage.ErrInUse], [storage.ErrDamaged], [storage.ErrNewer], [storage.ErrOlder].
 func Restore(ctx context.Context, r io.Reader, path string, now time.Time) (info Info, err error) {
 	d, made, err := crawldir.OpenVacant(path)
 	if err != nil {
@@ -177,6 +177,8 @@ func (b *backupReader) info() (info Info, err error) {
 	case info.Format > backupFormat, info.Layout > crawldir.Layout, info.Schema > ledger.Schema:
 		return info, fmt.Errorf("the backup is %w (%s; format %d, layout %d, schema %d; this trawl knows up to %d, %d, %d); use that trawl",
 			storage.ErrNewer, printableVersion(info.Trawl), info.Format, info.Layout, info.Schema, backupFormat, crawldir.Layout, ledger.Schema)
+	case info.Schema < ledger.OldestSchema && info.Schema > 0:
+		return info, fmt.Errorf("the backup is %w (%s; schema %d, this trawl reads %d and later); use that trawl", storage.ErrOlder, printableVersion(info.Trawl), info.Schema, ledger.OldestSchema)
 	case info.Format < 1 || info.Files < 1 || info.Files > MaxFiles || info.Bytes < 0:
 		return info, damagedBackup(fmt.Errorf("it has format %d and %d files of %d bytes", info.Format, info.Files, info.Bytes))
 	}

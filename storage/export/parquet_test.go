@@ -20,7 +20,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"trawl/crawler"
-	"trawl/storage/storagetest"
+	"trawl/crawler/recordtest"
 )
 
 // exportParquet writes rows with the given limits and opens the file.
@@ -72,7 +72,7 @@ func TestParquetHasTheColumnsInOrderWithTheirTypes(t *testing.T) {
 // anyRow has a value in about half of the columns, all kinds of text among them.
 func anyRow(tb testing.TB, rng *rand.Rand) *crawler.Row {
 	var full crawler.Row
-	storagetest.Fill(tb, rng, reflect.ValueOf(&full).Elem())
+	recordtest.Fill(tb, rng, &full)
 	full.Status = rng.IntN(1000)
 	r := &crawler.Row{Result: crawler.Result{URL: full.URL}}
 	for _, part := range []struct{ to, from reflect.Value }{

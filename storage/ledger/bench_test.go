@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 	"trawl/storage/storagetest"
 )
@@ -106,21 +107,34 @@ func BenchmarkDue(b *testing.B) {
 	}
 }
 
-func BenchmarkEncodeRow(b *testing.B) {
+// BenchmarkRow writes and reads a row whose page was fetched.
+func BenchmarkRow(b *testing.B) {
 	r := storagetest.Settled(storagetest.Row(7))
 	var buf []byte
+	b.ReportAllocs()
 	for b.Loop() {
-		buf = encodeRow(buf, r)
+		buf = records.Row.Append(buf[:0], r)
+		if _, err := storedRow(buf); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(len(buf)), "B/row")
 }
 
-func BenchmarkDecodeRow(b *testing.B) {
-	v := encodeRow(nil, storagetest.Settled(storagetest.Row(7)))
+// BenchmarkHost writes and reads a usual host in a turn.
+func BenchmarkHost(b *testing.B) {
+	h := crawler.HostState{
+		Host: "host1.example", Next: time.Unix(1_700_000_000, 5), Asked: true, Turn: crawler.TurnID{1, 2, 3}, Turned: time.Unix(1_700_000_000, 1), Depth: 1,
+		AnsweredAt: time.Minute, MeanTime: 30 * time.Millisecond, Addresses: []string{"192.0.2.1"}, AddressesTo: time.Unix(1_700_000_300, 0),
+	}
+	h.Counts[crawler.Waiting], h.Counts[crawler.Leased], h.Counts[crawler.Fetched] = 120, 30, 800
+	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeRow(v); err != nil {
+		buf = records.Host.Append(buf[:0], &h)
+		if _, err := stored(records.Host, buf); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(len(buf)), "B/host")
 }

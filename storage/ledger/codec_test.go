@@ -1,79 +1,64 @@
 package ledger
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
-	"reflect"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
+	"trawl/crawler/recordtest"
+	"trawl/crawler/schema"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
-	"trawl/storage/storagetest"
 )
 
-// records are the codecs, in a form that tests can walk.
-var records = map[string]struct {
-	empty  func() any
-	encode func(any) []byte
-	decode func([]byte) (any, error)
-}{
-	"row": {
-		func() any { return new(crawler.Row) },
-		func(v any) []byte { return encodeRow(nil, v.(*crawler.Row)) },
-		func(b []byte) (any, error) { return decodeRow(b) },
-	},
-	"host": {
-		func() any { return new(crawler.HostState) },
-		func(v any) []byte { return encodeHost(nil, v.(*crawler.HostState)) },
-		func(b []byte) (any, error) { h, err := decodeHost(b); return &h, err },
-	},
-	"turn": {
-		func() any { return new(crawler.TurnState) },
-		func(v any) []byte { return encodeTurn(nil, v.(*crawler.TurnState)) },
-		func(b []byte) (any, error) { t, err := decodeTurn(b); return &t, err },
-	},
-	"robots": {
-		func() any { return new(crawler.HostRobots) },
-		func(v any) []byte { return encodeRobots(nil, v.(*crawler.HostRobots)) },
-		func(b []byte) (any, error) { r, err := decodeRobots(b); return &r, err },
-	},
-	"domain": {
-		func() any { return new(session.DomainState) },
-		func(v any) []byte { return encodeDomain(nil, v.(*session.DomainState)) },
-		func(b []byte) (any, error) { d, err := decodeDomain(b); return &d, err },
-	},
-	"errand": {
-		func() any { return new(crawler.RobotsHop) },
-		func(v any) []byte { return encodeHop(nil, v.(*crawler.RobotsHop)) },
-		func(b []byte) (any, error) { h, err := decodeHop(b); return &h, err },
-	},
+// kinds are the records of the ledger, in a form that tests can walk.
+var kinds = map[string]recordKind{
+	"row":    kindOf(records.Row, func(r *crawler.Row) { r.Names = "" }), // read from other records
+	"host":   kindOf(records.Host, func(*crawler.HostState) {}),
+	"turn":   kindOf(records.Turn, func(*crawler.TurnState) {}),
+	"robots": kindOf(records.HostRobots, func(*crawler.HostRobots) {}),
+	"domain": kindOf(records.Domain, func(*session.DomainState) {}),
+	"errand": kindOf(records.Hop, func(*crawler.RobotsHop) {}),
+	"answer": kindOf(records.HopAnswer, func(a *crawler.HopAnswer) { a.Handing = false }), // said by its key
 }
 
-var exportURL = cmp.Comparer(func(a, b weburl.URL) bool { return a == b })
+type recordKind struct {
+	fill   func(testing.TB, *rand.Rand) any
+	encode func(any) []byte
+	decode func([]byte) (any, error)
+}
 
-// asStored empties what is not part of a record, but read from others.
-func asStored(v any) {
-	if row, ok := v.(*crawler.Row); ok {
-		row.Names = ""
+// kindOf: elsewhere empties what is not part of the record.
+func kindOf[T any](t *schema.Table[T], elsewhere func(*T)) recordKind {
+	return recordKind{
+		fill: func(tb testing.TB, rng *rand.Rand) any {
+			v := new(T)
+			recordtest.Fill(tb, rng, v)
+			elsewhere(v)
+			return v
+		},
+		encode: func(v any) []byte { return t.Append(nil, v.(*T)) },
+		decode: func(b []byte) (any, error) { v, err := stored(t, b); return &v, err },
 	}
 }
 
 func TestEveryFieldOfARecordSurvives(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for name, r := range records {
+	for name, k := range kinds {
 		for range 200 {
-			want := r.empty()
-			storagetest.Fill(t, rng, reflect.ValueOf(want).Elem())
-			asStored(want)
-			b := r.encode(want)
-			got, err := r.decode(b)
+			want := k.fill(t, rng)
+			got, err := k.decode(k.encode(want))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if d := cmp.Diff(want, got, exportURL); d != "" {
+			if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
 				t.Fatalf("%s changed (-written +read):\n%s", name, d)
 			}
 		}
@@ -81,16 +66,22 @@ func TestEveryFieldOfARecordSurvives(t *testing.T) {
 }
 
 func TestZeroFieldsStayZero(t *testing.T) {
-	for name, r := range records {
-		want := r.empty()
-		if row, ok := want.(*crawler.Row); ok {
-			row.URL = weburl.MustParse("http://a.example/")
-		}
-		got, err := r.decode(r.encode(want))
+	row := &crawler.Row{}
+	row.URL = weburl.MustParse("http://a.example/")
+	for name, want := range map[string]any{
+		"row":    row,
+		"host":   &crawler.HostState{Host: "a.example"},
+		"turn":   &crawler.TurnState{ID: crawler.TurnID{1}, Host: "a.example"},
+		"robots": &crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "http"}},
+		"domain": &session.DomainState{Domain: "a.example"},
+		"errand": &crawler.RobotsHop{For: "b.example", Scheme: "http", URL: row.URL},
+		"answer": &crawler.HopAnswer{URL: row.URL},
+	} {
+		got, err := kinds[name].decode(kinds[name].encode(want))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := cmp.Diff(want, got, exportURL); d != "" {
+		if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
 			t.Errorf("%s changed (-written +read):\n%s", name, d)
 		}
 	}
@@ -98,19 +89,18 @@ func TestZeroFieldsStayZero(t *testing.T) {
 
 func TestFieldsOfALaterTrawlArePassedOver(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for name, r := range records {
-		want := r.empty()
-		storagetest.Fill(t, rng, reflect.ValueOf(want).Elem())
-		asStored(want)
-		e := encoder{b: r.encode(want)}
-		e.text(1000, "a text")
-		e.int(1001, -7)
-		e.time(1002, time.Unix(1, 2))
-		got, err := r.decode(e.b)
+	for name, k := range kinds {
+		want := k.fill(t, rng)
+		b := k.encode(want)
+		b = protowire.AppendString(protowire.AppendTag(b, 1000, protowire.BytesType), "a text")
+		b = protowire.AppendVarint(protowire.AppendTag(b, 1001, protowire.VarintType), 7)
+		b = protowire.AppendFixed64(protowire.AppendTag(b, 1002, protowire.Fixed64Type), 7)
+		b = protowire.AppendFixed32(protowire.AppendTag(b, 1003, protowire.Fixed32Type), 7)
+		got, err := k.decode(b)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if d := cmp.Diff(want, got, exportURL); d != "" {
+		if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
 			t.Errorf("%s changed:\n%s", name, d)
 		}
 	}
@@ -118,13 +108,11 @@ func TestFieldsOfALaterTrawlArePassedOver(t *testing.T) {
 
 func TestARecordThatEndsTooEarlyIsNoticedOrValid(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for name, r := range records {
-		v := r.empty()
-		storagetest.Fill(t, rng, reflect.ValueOf(v).Elem())
-		b := r.encode(v)
+	for name, k := range kinds {
+		b := k.encode(k.fill(t, rng))
 		cut := 0
 		for i := range b {
-			if _, err := r.decode(b[:i]); err != nil {
+			if _, err := k.decode(b[:i]); err != nil {
 				cut++
 			}
 		}
@@ -135,49 +123,61 @@ func TestARecordThatEndsTooEarlyIsNoticedOrValid(t *testing.T) {
 }
 
 func TestDamagedRecordsAreErrors(t *testing.T) {
-	row := func(edit func(*encoder)) []byte {
-		e := encoder{}
-		e.begin(nil)
-		edit(&e)
-		return e.b
+	text := func(b []byte, n protowire.Number, s string) []byte {
+		return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), s)
 	}
+	number := func(b []byte, n protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+	}
+	url := text(nil, 1, "http://a.example/")
+	row := func(result []byte) []byte { return text(nil, 1, string(result)) }
 	for name, b := range map[string][]byte{
 		"nothing at all":               nil,
-		"a format that is not known":   {codecFormat + 1},
-		"no URL":                       row(func(e *encoder) {}),
-		"a URL that is not canonical":  row(func(e *encoder) { e.text(rowURL, "HTTP://A.example") }),
-		"a redirect that is no URL":    row(func(e *encoder) { e.text(rowURL, "http://a.example/"); e.text(rowRedirectTo, "x") }),
-		"an outcome out of range":      row(func(e *encoder) { e.text(rowURL, "http://a.example/"); e.uint(rowOutcome, uint64(outcomes)) }),
-		"a digest of another length":   row(func(e *encoder) { e.text(rowURL, "http://a.example/"); e.text(rowDigest, "short") }),
-		"a field of another wire":      row(func(e *encoder) { e.text(rowURL, "http://a.example/"); e.text(rowDepth, "three") }),
-		"a wire that is not known":     row(func(e *encoder) { e.b = append(e.b, 1<<2|3) }),
-		"a text longer than the value": row(func(e *encoder) { e.b = append(e.b, 1<<2|1, 200, 'x') }),
-		"a number without an end":      row(func(e *encoder) { e.b = append(e.b, 0xff, 0xff) }),
+		"no URL":                       row(number(nil, 4, 200)),
+		"a URL that is not canonical":  row(text(nil, 1, "HTTP://A.example")),
+		"a redirect that is no URL":    row(text(url, 10, "x")),
+		"an outcome out of range":      row(number(url, 2, uint64(outcomes))),
+		"a count out of range":         row(number(url, 4, 1<<31)),
+		"a time before 1970":           row(number(url, 12, 1<<63)),
+		"a digest of another length":   row(text(url, 7, "short")),
+		"a reason that is no word":     row(text(url, 3, "Because!")),
+		"a field of another type":      text(row(url), 2, "three"),
+		"a type that is not known":     append(row(url), 2<<3|7),
+		"a text longer than the value": append(row(url), 3<<3|2, 200, 1, 'x'),
+		"a number without an end":      append(row(url), 2<<3, 0xff, 0xff),
 	} {
-		if r, err := decodeRow(b); err == nil {
+		if r, err := storedRow(b); err == nil {
 			t.Errorf("%s: was read as %+v", name, r)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
 		}
+	}
+	counts := bytes.Repeat([]byte{2}, outcomes+1)
+	host := text(text(nil, 1, "a.example"), 7, string(counts))
+	if h, err := stored(records.Host, host); err == nil {
+		t.Errorf("a count of an outcome that is not known was read as %+v", h)
+	}
+	if h, err := stored(records.Host, text(text(nil, 1, "a.example"), 23, string(binary.AppendUvarint(nil, 1)))); err == nil {
+		t.Errorf("a hash of one byte was read as %+v", h)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for _, r := range records {
-		v := r.empty()
-		storagetest.Fill(f, rng, reflect.ValueOf(v).Elem())
-		f.Add(r.encode(v))
+	for _, k := range kinds {
+		f.Add(k.encode(k.fill(f, rng)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for name, r := range records {
-			v, err := r.decode(b)
+		for name, k := range kinds {
+			v, err := k.decode(b)
 			if err != nil {
 				continue
 			}
-			again, err := r.decode(r.encode(v))
+			again, err := k.decode(k.encode(v))
 			if err != nil {
 				t.Fatalf("%s was read and written, and cannot be read again: %v", name, err)
 			}
-			if d := cmp.Diff(v, again, exportURL); d != "" {
+			if d := cmp.Diff(v, again, recordtest.Equal); d != "" {
 				t.Fatalf("%s changed when written again:\n%s", name, d)
 			}
 		}

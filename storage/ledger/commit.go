@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/session"
 )
 
@@ -36,11 +37,11 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 		w.delete(appendHost(w.key[:0], kindTurn, h.Key()))
 	}
 	for i := range c.Turns {
-		w.value = encodeTurn(w.value, &c.Turns[i])
+		w.value = records.Turn.Append(w.value[:0], &c.Turns[i])
 		w.set(appendHost(w.key[:0], kindTurn, c.Turns[i].Host.Key()))
 	}
 	for i := range c.Robots {
-		w.value = encodeRobots(w.value, &c.Robots[i].File)
+		w.value = records.HostRobots.Append(w.value[:0], &c.Robots[i].File)
 		w.set(appendRobots(w.key[:0], c.Robots[i].Host.Key(), c.Robots[i].File.Scheme))
 	}
 	for i := range c.Domains {
@@ -54,7 +55,7 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 			w.fail(errors.New("an errand has no URL"))
 			return
 		}
-		w.value = encodeHop(w.value, &c.Errands[i])
+		w.value = records.Hop.Append(w.value[:0], &c.Errands[i])
 		w.set(appendErrand(w.key[:0], &c.Errands[i]))
 	}
 	for i := range c.Answers {
@@ -64,7 +65,7 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 			return
 		}
 		w.delete(appendAnswer(w.key[:0], a.URL.Key(), !a.Handing))
-		w.value = encodeAnswer(w.value, a)
+		w.value = records.HopAnswer.Append(w.value[:0], a)
 		w.set(appendAnswer(w.key[:0], a.URL.Key(), a.Handing))
 	}
 	for _, seed := range c.Scope {
@@ -110,7 +111,7 @@ func (w *recordWriter) row(old, new *crawler.Row) {
 		return
 	}
 	k := new.Key()
-	w.value = encodeRow(w.value, new)
+	w.value = records.Row.Append(w.value[:0], new)
 	w.set(appendRow(w.key[:0], k))
 	var entry [retryBytes]byte
 	put, kept := new.Outcome == crawler.Waiting, false
@@ -148,7 +149,7 @@ func (w *recordWriter) host(old, new *crawler.HostState) {
 		return
 	}
 	k := new.Host.Key()
-	w.value = encodeHost(w.value, new)
+	w.value = records.Host.Append(w.value[:0], new)
 	w.set(appendHost(w.key[:0], kindHost, k))
 	due, put := new.Due()
 	if old != nil {
@@ -170,7 +171,7 @@ func (w *recordWriter) domain(d *session.DomainState) {
 		w.delete(key)
 		return
 	}
-	w.value = encodeDomain(w.value, d)
+	w.value = records.Domain.Append(w.value[:0], d)
 	w.set(key)
 }
 

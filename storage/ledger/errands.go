@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 )
 
@@ -22,7 +23,7 @@ func (l *Ledger) Errands(h weburl.Host, n int) (hops []crawler.RobotsHop, err er
 		if len(it.Key()) < rowBytes {
 			return nil, l.damage("errand at "+string(h), errLength)
 		}
-		hop, err := decodeHop(it.Value())
+		hop, err := stored(records.Hop, it.Value())
 		if err != nil {
 			return nil, l.damage("errand at "+string(h), err)
 		}
@@ -47,7 +48,7 @@ func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err err
 		return nil, nil
 	}
 	err = l.scan(l.db, appendErrands(nil, u.Key()), func(_, value []byte) error {
-		hop, err := decodeHop(value)
+		hop, err := stored(records.Hop, value)
 		if err != nil {
 			return l.damage("errand to "+u.String(), err)
 		}
@@ -78,7 +79,7 @@ func (l *Ledger) Answer(u weburl.URL) (a crawler.HopAnswer, found bool, err erro
 			return a, false, err
 		}
 		if found {
-			if a, err = decodeAnswer(key, value); err != nil {
+			if a, err = storedAnswer(key, value); err != nil {
 				return a, false, l.damage("robots answer of "+u.String(), err)
 			}
 			return a, true, nil
@@ -94,7 +95,7 @@ func (l *Ledger) Handing(h weburl.Host, n int) (answers []crawler.HopAnswer, err
 	}
 	prefix := append(appendHost(nil, kindAnswer, h.Key()), 0)
 	err = l.scan(l.db, prefix, func(key, value []byte) error {
-		a, err := decodeAnswer(key, value)
+		a, err := storedAnswer(key, value)
 		if err != nil {
 			return l.damage("robots answer at "+string(h), err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/explain"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 )
 
@@ -52,7 +53,7 @@ func (r *factsReader) host() error {
 		return err
 	}
 	if found {
-		t, err := decodeTurn(value)
+		t, err := stored(records.Turn, value)
 		if err != nil {
 			return r.l.damage("turn of host "+string(name), err)
 		}
@@ -62,7 +63,7 @@ func (r *factsReader) host() error {
 		}
 	}
 	return r.l.scan(r.snap, appendHost(nil, kindRobots, name.Key()), func(_, value []byte) error {
-		file, err := decodeRobots(value)
+		file, err := stored(records.HostRobots, value)
 		if err != nil {
 			return r.l.damage("robots file of "+string(name), err)
 		}

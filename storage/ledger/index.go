@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 )
 
@@ -179,7 +180,7 @@ func (l *Ledger) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 		}
 		defer c.close()
 		for ok := c.from(appendRow(nil, from)); ok; ok = c.next() {
-			row, err := decodeRow(c.it.Value())
+			row, err := storedRow(c.it.Value())
 			if err != nil {
 				yield(nil, l.damage(fmt.Sprintf("row %x", c.it.Key()), err))
 				return
@@ -203,7 +204,7 @@ func (l *Ledger) hostsOf(r pebble.Reader, from weburl.HostKey) iter.Seq2[crawler
 		}
 		defer c.close()
 		for ok := c.from(appendHost(nil, kindHost, from)); ok; ok = c.next() {
-			h, err := decodeHost(c.it.Value())
+			h, err := stored(records.Host, c.it.Value())
 			if err != nil {
 				yield(h, l.damage(fmt.Sprintf("host %016x", uint64(hostOf(c.it.Key()))), err))
 				return
@@ -260,7 +261,7 @@ func (l *Ledger) EachRobots(visit func(weburl.HostKey, crawler.HostRobots) error
 	}
 	defer c.close()
 	for c.next() {
-		f, err := decodeRobots(c.it.Value())
+		f, err := stored(records.HostRobots, c.it.Value())
 		if err != nil {
 			return l.damage(fmt.Sprintf("robots file of host %016x", uint64(c.host())), err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/schema"
 	"trawl/crawler/weburl"
 )
 
@@ -248,29 +249,12 @@ func prefixEnd(prefix []byte) []byte {
 	return nil
 }
 
-// Bounds of the times that fit into 64 bits of nanoseconds; times beyond are taken for the bound.
-var (
-	minTime = time.Unix(0, math.MinInt64+1)
-	maxTime = time.Unix(0, math.MaxInt64)
-)
-
-// nanos is a time in nanoseconds since 1970. It is never MinInt64.
-func nanos(t time.Time) int64 {
-	switch {
-	case t.Before(minTime):
-		return math.MinInt64 + 1
-	case t.After(maxTime):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
 // orderOf maps times to numbers in the same order; the zero time, which means "at once", comes first.
 func orderOf(t time.Time) uint64 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint64(nanos(t)) ^ 1<<63
+	return uint64(schema.Nanos(t)) ^ 1<<63
 }
 
 // timeOf is the time that orderOf was given, in UTC.

@@ -21,15 +21,16 @@ import (
 	"trawl/storage"
 )
 
-// Versions of keys and values. They go up when an older trawl would misread them.
+// Versions of keys and values. They go up when an older trawl would misread them, or this one what an older one wrote.
 const (
-	// Schema is the newest that this trawl reads.
-	Schema = schemaRestored
+	// Schema is the newest that this trawl reads, OldestSchema the oldest.
+	Schema       = schemaRestored
+	OldestSchema = schemaFresh
 	// schemaFresh is that of a new ledger.
-	schemaFresh = 1
+	schemaFresh = 3
 	// schemaRestored is that of a restored ledger: a trawl that does not know of restoring would take the turns of
 	// the life before for its own.
-	schemaRestored = 2
+	schemaRestored = 4
 )
 
 // Defaults of what a ledger takes. With them the store takes less than 200 MB however large the crawl.
@@ -109,7 +110,7 @@ type Ledger struct {
 }
 
 // Open opens the ledger in dir, or makes one. Errors wrap ErrInUse when another process has it open,
-// ErrNewer when a newer trawl wrote it, ErrDamaged when it cannot be read, and fs.ErrNotExist when it is
+// ErrNewer or ErrOlder when a trawl wrote it whose format this one does not read, ErrDamaged when it cannot be read, and fs.ErrNotExist when it is
 // to be read only and is not there.
 func Open(dir string, o Options) (*Ledger, error) {
 	o, err := o.withDefaults()
@@ -207,6 +208,8 @@ func (l *Ledger) begin() error {
 		return err
 	case found && schema > Schema:
 		return fmt.Errorf("ledger %s is %w (schema %d, this trawl knows up to %d); use that trawl", l.dir, storage.ErrNewer, schema, Schema)
+	case found && schema < OldestSchema:
+		return fmt.Errorf("ledger %s is %w (schema %d, this trawl reads %d and later); go on with that trawl, or crawl anew with --fresh", l.dir, storage.ErrOlder, schema, OldestSchema)
 	case found:
 		l.clock, _, err = l.metaTime(l.db, metaClock)
 		return err

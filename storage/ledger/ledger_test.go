@@ -171,16 +171,26 @@ func TestALedgerInUseIsRefusedWithItsName(t *testing.T) {
 	}
 }
 
-func TestALedgerOfANewerTrawlIsRefused(t *testing.T) {
-	fs := vfs.NewMem()
-	l := open(t, "ledger", small(fs))
-	if err := l.db.Set(appendMeta(nil, metaSchema), []byte{Schema + 1}, pebble.Sync); err != nil {
-		t.Fatal(err)
-	}
-	closeLedger(t, l)
-	_, err := Open("ledger", small(fs))
-	if !errors.Is(err, storage.ErrNewer) || !strings.Contains(err.Error(), "use that trawl") {
-		t.Errorf("a newer schema: %v", err)
+func TestALedgerOfAnotherFormatIsRefusedInOneLine(t *testing.T) {
+	for name, tt := range map[string]struct {
+		schema byte
+		want   error
+		says   string
+	}{
+		"newer": {Schema + 1, storage.ErrNewer, "use that trawl"},
+		"older": {OldestSchema - 1, storage.ErrOlder, "--fresh"},
+		"first": {1, storage.ErrOlder, "schema 1, this trawl reads 3 and later"},
+	} {
+		fs := vfs.NewMem()
+		l := open(t, "ledger", small(fs))
+		if err := l.db.Set(appendMeta(nil, metaSchema), []byte{tt.schema}, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		closeLedger(t, l)
+		_, err := Open("ledger", small(fs))
+		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("a %s schema: %v", name, err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 )
@@ -63,7 +64,7 @@ func (l *Ledger) turns(ctx context.Context, r pebble.Reader) ([]crawler.TurnStat
 	defer c.close()
 	var turns []crawler.TurnState
 	for c.next() && ctx.Err() == nil {
-		t, err := decodeTurn(c.it.Value())
+		t, err := stored(records.Turn, c.it.Value())
 		if err != nil {
 			return nil, l.damage(fmt.Sprintf("turn %x", c.it.Key()), err)
 		}
@@ -104,7 +105,7 @@ func (l *Ledger) host(r pebble.Reader, k weburl.HostKey) (s crawler.HostState, f
 	if err != nil || !found {
 		return s, false, err
 	}
-	if s, err = decodeHost(value); err != nil {
+	if err = records.Host.ReadStored(value, &s); err != nil {
 		return s, false, l.damage(fmt.Sprintf("host %016x", uint64(k)), err)
 	}
 	return s, true, nil
@@ -135,7 +136,7 @@ func (l *Ledger) rows(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, er
 			}
 			continue
 		}
-		if rows[i], err = decodeRow(it.Value()); err != nil {
+		if rows[i], err = storedRow(it.Value()); err != nil {
 			return nil, l.damage(fmt.Sprintf("row %x", key), err)
 		}
 	}
@@ -250,7 +251,7 @@ func (l *Ledger) rowsOf(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, 
 func (l *Ledger) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 	var files []crawler.HostRobots
 	err := l.scan(l.db, appendHost(nil, kindRobots, h.Key()), func(key, value []byte) error {
-		f, err := decodeRobots(value)
+		f, err := stored(records.HostRobots, value)
 		if err != nil {
 			return l.damage("robots file of "+string(h), err)
 		}
@@ -266,7 +267,7 @@ func (l *Ledger) Domain(name string) (d session.DomainState, found bool, err err
 	if err != nil || !found {
 		return d, false, err
 	}
-	if d, err = decodeDomain(value); err != nil {
+	if d, err = stored(records.Domain, value); err != nil {
 		return d, false, l.damage("domain "+name, err)
 	}
 	return d, true, nil

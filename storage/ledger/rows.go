@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 )
 
@@ -218,7 +219,7 @@ func (s *stories) row() (*crawler.Row, error) {
 			return nil, err
 		}
 	}
-	r, err := decodeRow(s.rows.it.Value())
+	r, err := storedRow(s.rows.it.Value())
 	if err != nil {
 		return nil, s.l.damage(fmt.Sprintf("row %x", s.rows.it.Key()), err)
 	}
@@ -230,7 +231,7 @@ func (s *stories) row() (*crawler.Row, error) {
 func (s *stories) turnTo(k weburl.HostKey) (err error) {
 	s.key, s.begun, s.host, s.leased = k, true, crawler.HostState{}, nil
 	if s.hosts.at(k) {
-		if s.host, err = decodeHost(s.hosts.it.Value()); err != nil {
+		if err = records.Host.ReadStored(s.hosts.it.Value(), &s.host); err != nil {
 			return s.l.damage(fmt.Sprintf("host %016x", uint64(k)), err)
 		}
 	}
@@ -241,7 +242,7 @@ func (s *stories) turnTo(k weburl.HostKey) (err error) {
 }
 
 func (s *stories) setTurn(k weburl.HostKey, value []byte) error {
-	t, err := decodeTurn(value)
+	t, err := stored(records.Turn, value)
 	if err != nil {
 		return s.l.damage(fmt.Sprintf("turn of host %016x", uint64(k)), err)
 	}

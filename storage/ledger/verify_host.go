@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/weburl"
 )
 
@@ -66,7 +67,7 @@ func (v *verifier) oneHost(k weburl.HostKey) error {
 
 func (v *verifier) hostRecord(h *hostCount) {
 	for ; v.hosts.at(h.key); v.hosts.next() {
-		state, err := decodeHost(v.hosts.it.Value())
+		state, err := stored(records.Host, v.hosts.it.Value())
 		if err != nil || len(v.hosts.it.Key()) != hostBytes {
 			v.differ("host %016x: its record is damaged (%v)", uint64(h.key), err)
 			continue
@@ -94,7 +95,7 @@ func (v *verifier) hostRecord(h *hostCount) {
 
 func (v *verifier) turnRecord(h *hostCount) {
 	for ; v.turns.at(h.key); v.turns.next() {
-		turn, err := decodeTurn(v.turns.it.Value())
+		turn, err := stored(records.Turn, v.turns.it.Value())
 		if err != nil || len(v.turns.it.Key()) != hostBytes {
 			v.differ("host %s: its turn is damaged (%v)", h.name(), err)
 			continue
@@ -113,7 +114,7 @@ func (v *verifier) turnRecord(h *hostCount) {
 
 func (v *verifier) oneRow(h *hostCount) {
 	k, ok := rowKeyOf(v.rows.it.Key())
-	r, err := decodeRow(v.rows.it.Value())
+	r, err := storedRow(v.rows.it.Value())
 	if !ok || err != nil {
 		v.differ("row %x: is damaged (%v)", v.rows.it.Key(), err)
 		return
@@ -216,7 +217,7 @@ func (v *verifier) explainQueue(h *hostCount) error {
 	before := len(v.Differences)
 	err := v.l.scan(v.snap, appendHost(nil, kindRow, h.key), func(key, value []byte) error {
 		k, _ := rowKeyOf(key)
-		r, err := decodeRow(value)
+		r, err := storedRow(value)
 		if err != nil || r.Outcome != crawler.Waiting {
 			return v.ctx.Err()
 		}
@@ -255,7 +256,7 @@ func (v *verifier) sideRecords(h *hostCount) {
 	var errands int64
 	for ; v.errands.at(h.key); v.errands.next() {
 		errands++
-		hop, err := decodeHop(v.errands.it.Value())
+		hop, err := stored(records.Hop, v.errands.it.Value())
 		if err != nil {
 			v.differ("host %s: an errand is damaged (%v)", h.name(), err)
 		} else if hop.URL.Host().Key() != h.key {
@@ -268,7 +269,7 @@ func (v *verifier) sideRecords(h *hostCount) {
 	}
 	v.sharedAnswers(h)
 	for ; v.domains.at(h.key); v.domains.next() {
-		switch d, err := decodeDomain(v.domains.it.Value()); {
+		switch d, err := stored(records.Domain, v.domains.it.Value()); {
 		case err != nil || len(v.domains.it.Key()) != hostBytes:
 			v.differ("domain %016x: its record is damaged (%v)", uint64(h.key), err)
 		case d.Key() != h.key:
@@ -276,7 +277,7 @@ func (v *verifier) sideRecords(h *hostCount) {
 		}
 	}
 	for ; v.robots.at(h.key); v.robots.next() {
-		if _, err := decodeRobots(v.robots.it.Value()); err != nil {
+		if _, err := stored(records.HostRobots, v.robots.it.Value()); err != nil {
 			v.differ("host %s: its robots file is damaged (%v)", h.name(), err)
 		}
 	}
@@ -286,7 +287,7 @@ func (v *verifier) sideRecords(h *hostCount) {
 func (v *verifier) sharedAnswers(h *hostCount) {
 	handing := 0
 	for ; v.answers.at(h.key); v.answers.next() {
-		a, err := decodeAnswer(v.answers.it.Key(), v.answers.it.Value())
+		a, err := storedAnswer(v.answers.it.Key(), v.answers.it.Value())
 		if err != nil {
 			v.differ("host %s: a robots answer is damaged (%v)", h.name(), err)
 		} else if string(v.answers.it.Key()) != string(appendAnswer(nil, a.URL.Key(), a.Handing)) {

@@ -147,7 +147,7 @@ func (v *verifier) explainRowNames() error {
 	}
 	defer c.close()
 	for c.next() {
-		r, err := decodeRow(c.it.Value())
+		r, err := storedRow(c.it.Value())
 		if err != nil || r.Inherits || r.Name == "" && r.Archive.File != crawldir.FilesDir+"/"+r.FileOf() {
 			continue
 		}

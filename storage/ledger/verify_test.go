@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 	"trawl/storage/crawldir"
@@ -123,19 +124,19 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			"which has no waiting row",
 		},
 		"a row is damaged": {
-			func(p *planted) { p.set(appendRow(nil, p.got.Key()), []byte{codecFormat, 0xff}) },
+			func(p *planted) { p.set(appendRow(nil, p.got.Key()), []byte{0xff}) },
 			"is damaged (ends in the middle of a field)",
 		},
 		"a domain's record is damaged": {
 			func(p *planted) {
-				p.set(appendHost(nil, kindDomain, session.DomainKey("a.example")), []byte{codecFormat, 0xff})
+				p.set(appendHost(nil, kindDomain, session.DomainKey("a.example")), []byte{0xff})
 			},
 			"its record is damaged",
 		},
 		"a domain's record lies under another key": {
 			func(p *planted) {
 				d := session.DomainState{Domain: "a.example", Logins: []session.Login{{Host: "a.example", Credentials: "u:p"}}}
-				p.set(appendHost(nil, kindDomain, session.DomainKey("b.example")), encodeDomain(nil, &d))
+				p.set(appendHost(nil, kindDomain, session.DomainKey("b.example")), records.Domain.Append(nil, &d))
 			},
 			"domain a.example: its record lies under the key of another",
 		},
@@ -144,7 +145,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 				k := p.got.Key()
 				p.remove(appendRow(nil, k))
 				k.URL++
-				p.set(appendRow(nil, k), encodeRow(nil, p.got))
+				p.set(appendRow(nil, k), records.Row.Append(nil, p.got))
 			},
 			"row of https://busy.example/got: lies under the key of another URL",
 		},
@@ -152,7 +153,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				r := *p.got
 				r.Outcome = crawler.Leased
-				p.set(appendRow(nil, r.Key()), encodeRow(nil, &r))
+				p.set(appendRow(nil, r.Key()), records.Row.Append(nil, &r))
 			},
 			"is stored as leased",
 		},
@@ -160,7 +161,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				r := *p.got
 				r.Outcome, r.Reason = crawler.Failed, crawler.ReasonTLS
-				p.set(appendRow(nil, r.Key()), encodeRow(nil, &r))
+				p.set(appendRow(nil, r.Key()), records.Row.Append(nil, &r))
 			},
 			"tallies: 0 with reason tls, but 1 were counted",
 		},
@@ -171,24 +172,26 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 		"a host counts wrongly": {
 			func(p *planted) {
 				p.busy.Counts[crawler.Fetched]++
-				p.set(hostKey(p.busy), encodeHost(nil, &p.busy))
+				p.set(hostKey(p.busy), records.Host.Append(nil, &p.busy))
 			},
 			"host busy.example: its record says 2 fetched, but 1 were counted",
 		},
 		"a host miscounts its retries": {
-			func(p *planted) { p.busy.Retry = 0; p.set(hostKey(p.busy), encodeHost(nil, &p.busy)) },
+			func(p *planted) { p.busy.Retry = 0; p.set(hostKey(p.busy), records.Host.Append(nil, &p.busy)) },
 			"host busy.example: its record says 0 rows that wait for another try, but 1",
 		},
 		"a host miscounts what is parked": {
-			func(p *planted) { p.idle.Parked = 1; p.set(hostKey(p.idle), encodeHost(nil, &p.idle)) },
+			func(p *planted) { p.idle.Parked = 1; p.set(hostKey(p.idle), records.Host.Append(nil, &p.idle)) },
 			"host idle.example: its record says 1 rows that are beyond a limit",
 		},
 		"a host miscounts its errands": {
-			func(p *planted) { p.idle.Errands = 2; p.set(hostKey(p.idle), encodeHost(nil, &p.idle)) },
+			func(p *planted) { p.idle.Errands = 2; p.set(hostKey(p.idle), records.Host.Append(nil, &p.idle)) },
 			"host idle.example: its record says 2 errands, but 1 were counted",
 		},
 		"a host lies under another key": {
-			func(p *planted) { p.set(appendHost(nil, kindHost, p.idle.Host.Key()+1), encodeHost(nil, &p.idle)) },
+			func(p *planted) {
+				p.set(appendHost(nil, kindHost, p.idle.Host.Key()+1), records.Host.Append(nil, &p.idle))
+			},
 			"under the key of another host",
 		},
 		"a turn is gone": {
@@ -196,13 +199,13 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			"of which there is no record",
 		},
 		"a host has another turn": {
-			func(p *planted) { p.busy.Turn[5] = 9; p.set(hostKey(p.busy), encodeHost(nil, &p.busy)) },
+			func(p *planted) { p.busy.Turn[5] = 9; p.set(hostKey(p.busy), records.Host.Append(nil, &p.busy)) },
 			"is in force",
 		},
 		"a turn lists a URL twice": {
 			func(p *planted) {
 				p.turn.URLs = append(p.turn.URLs, p.turn.URLs...)
-				p.set(appendHost(nil, kindTurn, p.busy.Host.Key()), encodeTurn(nil, &p.turn))
+				p.set(appendHost(nil, kindTurn, p.busy.Host.Key()), records.Turn.Append(nil, &p.turn))
 			},
 			"twice",
 		},
