@@ -29,7 +29,7 @@ func (a *atRest) Close() {}
 func openAtRest(path string) (*crawldir.Dir, error) {
 	dir, err := crawldir.Open(path, false)
 	if errors.Is(err, storage.ErrNotCrawl) {
-		err = usageError(err)
+		err = crawler.UsageError(err)
 	}
 	return dir, err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"trawl/cluster/control"
+	"trawl/crawler"
 	"trawl/storage/backup"
 )
 
@@ -92,12 +93,12 @@ func (r *run) startBackups() error {
 	b.last.Store(&backupTold{})
 	var err error
 	if b.dir, b.at, err = backupPlace(r.o.BackupTo); err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	if b.at != nil {
 		b.store = control.NewBackupStore(r.o.Proxy)
 	} else if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return usageError(fmt.Errorf("--backup-to: %w", err))
+		return crawler.UsageError(fmt.Errorf("--backup-to: %w", err))
 	}
 	r.timed = b
 	r.services.Go(func() error { b.run(r.life); return nil })

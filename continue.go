@@ -53,11 +53,11 @@ func (c *Crawl) continues(l *crawler.LedgerState) (err error) {
 	switch {
 	case err == nil:
 	case before.Kind != c.job.Kind:
-		return usageError(fmt.Errorf("%s: %w: %w; %s; or choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err, c.rightCommand(before.Kind)))
+		return crawler.UsageError(fmt.Errorf("%s: %w: %w; %s; or choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err, c.rightCommand(before.Kind)))
 	default:
-		return usageError(fmt.Errorf("%s: %w: %w; leave that away, choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err))
+		return crawler.UsageError(fmt.Errorf("%s: %w: %w; leave that away, choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err))
 	}
-	return usageOf(c.job.Validate())
+	return crawler.UsageError(c.job.Validate())
 }
 
 // rightCommand says how a directory's job of the kind is gone on with.

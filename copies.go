@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"trawl/crawler"
 	"trawl/storage/backup"
 	"trawl/storage/export"
 )
@@ -29,7 +30,7 @@ func Export(ctx context.Context, t Target, o ExportOptions) (int64, error) {
 	if o.Format != "" || o.Out != "-" {
 		var err error
 		if q.Format, err = export.FormatFor(o.Out, o.Format); err != nil {
-			return 0, usageError(err)
+			return 0, crawler.UsageError(err)
 		}
 	}
 	if o.Out == "-" {
@@ -57,7 +58,7 @@ type BackupInfo = backup.Info
 // the backup says of itself is zero then.
 func Backup(ctx context.Context, t Target, file string) (BackupInfo, error) {
 	if isDir(file) {
-		return BackupInfo{}, usageError(fmt.Errorf("%s is a directory: name a file in it", file))
+		return BackupInfo{}, crawler.UsageError(fmt.Errorf("%s is a directory: name a file in it", file))
 	}
 	plain := true // what is written to a pipe or a device cannot be read back
 	if at, err := os.Stat(file); err == nil {

@@ -148,7 +148,7 @@ func (l Lists) Check(args []string) error {
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ func (l Lists) open(name string, r io.Reader) (*list, error) {
 	}
 	if string(head) == "PA" { // only then more is waited for
 		if head, _ = in.Peek(4); export.IsParquet(head) {
-			return nil, usageError(fmt.Errorf("%s: %w", name, errParquetStream))
+			return nil, crawler.UsageError(fmt.Errorf("%s: %w", name, errParquetStream))
 		}
 	}
 	in = plainText(in)
@@ -278,7 +278,7 @@ func (l Lists) open(name string, r io.Reader) (*list, error) {
 		return nil, li.fault(int64(c.line), err)
 	}
 	if err != nil {
-		return nil, usageError(fmt.Errorf("%s: %w", name, err))
+		return nil, crawler.UsageError(fmt.Errorf("%s: %w", name, err))
 	}
 	li.texts = c
 	return li, nil

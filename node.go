@@ -75,14 +75,14 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	var err error
 	if o.Bind != "" {
 		if bind, err = door.ParseBind(o.Bind); err != nil {
-			return nil, usageError(fmt.Errorf("--bind: %w", err))
+			return nil, crawler.UsageError(fmt.Errorf("--bind: %w", err))
 		}
 	}
 	if o.Keys.IsZero() && !bind.Loopback() {
-		return nil, usageError(fmt.Errorf("--bind %s: %w", bind, trust.ErrNeedSecret))
+		return nil, crawler.UsageError(fmt.Errorf("--bind %s: %w", bind, trust.ErrNeedSecret))
 	}
 	if o.Name != fileName(o.Name) {
-		return nil, usageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
+		return nil, crawler.UsageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
 	}
 	n := &Fetcher{o: o}
 	n.leaving, n.leave = context.WithCancel(context.Background())
@@ -100,7 +100,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 		Meta: gossip.Meta{Version: Version(), Role: cluster.RoleFetcher, Name: name, Started: time.Now().UnixMilli(), Slots: o.Workers},
 	})
 	if err != nil {
-		return nil, errors.Join(usageError(err), n.dir.Close())
+		return nil, errors.Join(crawler.UsageError(err), n.dir.Close())
 	}
 	if n.control, err = n.newControl(); err != nil {
 		return nil, errors.Join(err, n.dir.Close())

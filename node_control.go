@@ -28,7 +28,7 @@ func (n *Fetcher) newControl() (*control.Server, error) {
 	}
 	c, err := control.New(o)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, crawler.UsageError(err)
 	}
 	return c, nil
 }

@@ -57,7 +57,7 @@ func Open(ctx context.Context, target string, keys *trust.Keyring) (Target, erro
 		return OpenDir(ctx, target)
 	}
 	if host, port, err := net.SplitHostPort(target); err != nil || host == "" || port == "" {
-		return nil, usageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
+		return nil, crawler.UsageError(fmt.Errorf("%s is neither a crawl directory nor HOST:PORT", target))
 	}
 	if keys.IsZero() {
 		return &running{Client: control.NewClient(target, nil), target: target}, nil

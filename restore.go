@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trawl/cluster/control"
+	"trawl/crawler"
 	"trawl/storage"
 	"trawl/storage/backup"
 )
@@ -27,7 +28,7 @@ func Restore(ctx context.Context, from, dir string, proxy func(*url.URL) (*url.U
 	info, err := backup.Restore(ctx, r, dir, time.Now())
 	err = errors.Join(err, r.Close())
 	if errors.Is(err, storage.ErrHoldsCrawl) {
-		return info, usageError(err)
+		return info, crawler.UsageError(err)
 	} else if err != nil {
 		return info, fmt.Errorf("restore: %w", err)
 	}
@@ -39,22 +40,22 @@ func openBackup(ctx context.Context, from string, proxy func(*url.URL) (*url.URL
 		u, err := url.Parse(from)
 		switch {
 		case err != nil:
-			return nil, usageError(errors.New("that is no URL; give a file, or an https:// URL"))
+			return nil, crawler.UsageError(errors.New("that is no URL; give a file, or an https:// URL"))
 		case u.Scheme == "http" && u.Host != "", u.Scheme == "https" && u.Host != "":
 			return control.NewBackupStore(proxy).Get(ctx, u)
 		case u.Scheme != "file" || u.Host != "" && u.Host != "localhost":
-			return nil, usageError(fmt.Errorf("%s: give a file, or an https:// URL", control.PublicURL(u)))
+			return nil, crawler.UsageError(fmt.Errorf("%s: give a file, or an https:// URL", control.PublicURL(u)))
 		}
 		from = u.Path
 	}
 	f, err := os.Open(from)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, usageError(fmt.Errorf("there is no backup: %w", err))
+		return nil, crawler.UsageError(fmt.Errorf("there is no backup: %w", err))
 	} else if err != nil {
 		return nil, fmt.Errorf("open backup: %w", err)
 	}
 	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return nil, errors.Join(usageError(fmt.Errorf("%s is no backup: it is a directory", from)), err, f.Close())
+		return nil, errors.Join(crawler.UsageError(fmt.Errorf("%s is no backup: it is a directory", from)), err, f.Close())
 	}
 	return f, nil
 }

@@ -136,7 +136,7 @@ func (r *run) start() error {
 	}
 	r.sched, err = scheduler.New(r.life, options)
 	if errors.Is(err, scheduler.ErrOtherJob) {
-		return usageError(fmt.Errorf("%s: %w", r.o.Dir, err))
+		return crawler.UsageError(fmt.Errorf("%s: %w", r.o.Dir, err))
 	} else if err != nil {
 		return err
 	}

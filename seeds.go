@@ -114,7 +114,7 @@ func DefaultDir(kind crawler.Kind, args []string) (string, error) {
 	if len(args) > 0 {
 		return "./stdin.trawl", nil
 	}
-	return "", usageError(errors.New("no seeds and no --dir: give seeds, or the directory of a crawl to go on with"))
+	return "", crawler.UsageError(errors.New("no seeds and no --dir: give seeds, or the directory of a crawl to go on with"))
 }
 
 // ParseURLs reads URLs that a user asks about, and reports every one that is none.
@@ -135,7 +135,7 @@ func ParseURLs(args []string) ([]weburl.URL, error) {
 		}
 	}
 	if len(problems) > 0 {
-		return nil, usageError(errors.Join(problems...))
+		return nil, crawler.UsageError(errors.Join(problems...))
 	}
 	return urls, nil
 }

@@ -65,11 +65,11 @@ func bindOf(o *Options) (door.Bind, error) {
 func (r *run) listenQueue(o *queue.BrokerOptions) error {
 	bind, err := bindOf(&r.o)
 	if err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	listen, err := bind.Next(1)
 	if err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	o.Listen, o.Keys = listen.String(), r.o.Keys
 	return nil
@@ -109,11 +109,11 @@ func (r *run) serve() error {
 func (r *run) controlAddress() (o control.Options, err error) {
 	bind, err := bindOf(&r.o)
 	if err != nil {
-		return o, usageError(err)
+		return o, crawler.UsageError(err)
 	}
 	at, err := bind.Next(2)
 	if err != nil {
-		return o, usageError(err)
+		return o, crawler.UsageError(err)
 	}
 	o.Listen = at.String()
 	if r.o.Control != "" {
@@ -129,7 +129,7 @@ func (r *run) controlAddress() (o control.Options, err error) {
 func (n *schedulerNode) join() (err error) {
 	bind, err := bindOf(&n.r.o)
 	if err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	notice, err := n.r.sched.Notice(n.r.life)
 	if err != nil {

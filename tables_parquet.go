@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"trawl/crawler"
 	"trawl/storage/export"
 )
 
@@ -23,7 +24,7 @@ func (l Lists) openParquet(li *list, size int64) error {
 		return &BadLine{Place: li.name, Err: fmt.Errorf("%w: get the file again", err)}
 	}
 	if err != nil {
-		return usageError(fmt.Errorf("%s: %w", li.name, err))
+		return crawler.UsageError(fmt.Errorf("%s: %w", li.name, err))
 	}
 	li.unit, li.texts = ": row ", &parquetTexts{columns: columns}
 	return nil

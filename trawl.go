@@ -63,17 +63,10 @@ const (
 // Errors that callers tell apart.
 var (
 	// ErrUsage: a mistake in options or seeds, found before anything started.
-	ErrUsage = errors.New("wrong usage")
+	ErrUsage = crawler.ErrUsage
 	// ErrRefused: refused by the cluster (wrong secret, other version), or the directory holds another job.
 	ErrRefused = cluster.ErrRefused
 )
-
-type usageErr struct{ error }
-
-func (e usageErr) Is(target error) bool { return target == ErrUsage }
-func (e usageErr) Unwrap() error        { return e.error }
-
-func usageError(err error) error { return usageErr{err} }
 
 // Options say where and how a job runs. Dir is needed; zero values of the others are their defaults.
 type Options struct {
@@ -169,7 +162,7 @@ func (o *Options) validate() error {
 		problems = append(problems, errors.New("export - needs Stdout"))
 	}
 	if err := errors.Join(problems...); err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	return nil
 }
@@ -220,15 +213,15 @@ type Crawl struct {
 // New checks job and options and opens the directory, which it locks until Close. Where the directory holds a job, it
 // must be the same one.
 func New(job Job, o Options) (*Crawl, error) {
-	if err := errors.Join(o.validate(), usageOf(job.Validate())); err != nil {
+	if err := errors.Join(o.validate(), crawler.UsageError(job.Validate())); err != nil {
 		return nil, err
 	}
 	if o.Serve {
 		if _, err := bindOf(&o); err != nil {
-			return nil, usageError(err)
+			return nil, crawler.UsageError(err)
 		}
 		if err := o.checkServer(); err != nil {
-			return nil, usageError(err)
+			return nil, crawler.UsageError(err)
 		}
 	}
 	dir, err := crawldir.Open(o.Dir, true)
@@ -266,13 +259,6 @@ func (l fileLevel) Level() slog.Level {
 		return slog.LevelInfo
 	}
 	return min(slog.LevelInfo, l.of.Level())
-}
-
-func usageOf(err error) error {
-	if err == nil {
-		return nil
-	}
-	return usageError(err)
 }
 
 // Close gives the directory up. It must not be called while Run runs.
@@ -323,7 +309,7 @@ func CheckExports(files []string) error {
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
-		return usageError(err)
+		return crawler.UsageError(err)
 	}
 	return nil
 }
