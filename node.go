@@ -20,6 +20,7 @@ import (
 	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/fetcher"
+	"trawl/internal/machine"
 	"trawl/storage"
 	"trawl/storage/archive"
 	"trawl/storage/crawldir"
@@ -243,7 +244,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *queue.Conn, g *guide, j
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	f, err := fetcher.New(fetcher.Options{
-		Name: n.Name(), Workers: fittedWorkers(n.o.Workers, job.PerHost, false, n.o.Logger), Tasks: conn, Scheduler: forArchive{conn, job, stop}, Reports: conn,
+		Name: n.Name(), Workers: machine.FitWorkers(n.o.Workers, job.PerHost, false, n.o.Logger), Tasks: conn, Scheduler: forArchive{conn, job, stop}, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(job, n.dir.Path()), Proxy: n.o.Proxy, Logger: n.o.Logger, Step: n.o.Fault, ClockOffset: n.o.ClockOffset, Kill: hard,
 	})
 	if err != nil {

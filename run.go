@@ -19,6 +19,7 @@ import (
 	"trawl/cluster/queue"
 	"trawl/crawler"
 	"trawl/fetcher"
+	"trawl/internal/machine"
 	"trawl/scheduler"
 	"trawl/storage/archive"
 )
@@ -201,7 +202,7 @@ func (r *run) work(ctx context.Context) error {
 		go r.stream.run() // not among the services: a write that nobody takes cannot be waited for
 	}
 	full := make(chan struct{}, 1)
-	r.services.Go(func() error { return watchDisk(fetching, r.dir.Path(), r.o.MinFree, full, r.o.Logger) })
+	r.services.Go(func() error { return machine.WatchDisk(fetching, r.dir.Path(), r.o.MinFree, full, r.o.Logger) })
 	ending := Done
 	select {
 	case <-r.sched.Done():
@@ -291,7 +292,7 @@ func (r *run) fetchHere(ctx context.Context, ended chan<- error) error {
 		return giveUp(err)
 	}
 	f, err := fetcher.New(fetcher.Options{
-		Name: localFetcher, Workers: fittedWorkers(r.o.Workers, r.job.PerHost, true, r.o.Logger), Tasks: conn, Scheduler: conn, Reports: conn,
+		Name: localFetcher, Workers: machine.FitWorkers(r.o.Workers, r.job.PerHost, true, r.o.Logger), Tasks: conn, Scheduler: conn, Reports: conn,
 		Archive: a, SpoolDir: spool, PartialDir: partialDir(&r.job, r.dir.Path()), Proxy: r.o.Proxy, Stay: r.o.Stay, Logger: r.o.Logger, Step: r.o.Fault, ClockOffset: r.o.ClockOffset, Kill: r.life,
 	})
 	if err != nil {

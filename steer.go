@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
-	"sync/atomic"
 
 	"trawl/crawler"
 	"trawl/crawler/explain"
 	"trawl/crawler/weburl"
+	"trawl/internal/seeds"
 	"trawl/scheduler"
 	"trawl/storage/backup"
 	"trawl/storage/export"
@@ -19,51 +19,6 @@ import (
 
 // maxBadLines is how many bad lines of added seeds are told.
 const maxBadLines = 20
-
-// Add gives a running job the seeds of an argument, as [Lists.Read] reads them; see [Target]. bad hears of each that cannot be
-// read. It returns when the job has them, or has failed to take them; a read of standard input that waits then ends with what
-// comes next.
-func (l Lists) Add(ctx context.Context, t Target, arg string, stdin io.Reader, bad func(error)) (crawler.Added, error) {
-	lines, to := io.Pipe()
-	var notRead atomic.Int64
-	failed := make(chan error, 1)
-	go func() {
-		err := l.send(to, arg, stdin, func(err error) {
-			notRead.Add(1)
-			bad(err)
-		})
-		failed <- err
-		to.CloseWithError(err) // nil is the end
-	}()
-	added, err := t.Add(ctx, lines)
-	lines.Close()
-	added.Bad += notRead.Load()
-	select {
-	case ours := <-failed:
-		if ours != nil && !errors.Is(ours, io.ErrClosedPipe) {
-			return added, ours
-		}
-	default:
-	}
-	return added, err
-}
-
-// send writes the seeds of an argument as lines of a list.
-func (l Lists) send(to io.Writer, arg string, stdin io.Reader, bad func(error)) error {
-	for s, err := range l.read([]string{arg}, stdin) {
-		if _, is := errors.AsType[*BadLine](err); is {
-			bad(err)
-			continue
-		}
-		if err == nil {
-			_, err = io.WriteString(to, s.line+"\n")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // steering is the running job's end of the control API.
 type steering struct{ r *run }
@@ -92,9 +47,6 @@ func (r *run) setLevel(word string) {
 
 // Add admits seeds as they come, so that a list may be sent slowly.
 func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added, err error) {
-	seeds := func(yield func(Seed, error) bool) {
-		Lists{}.list("line", list, func(s listed, err error) bool { return yield(s.Seed, err) })
-	}
 	bad := func(b *BadLine) {
 		if added.Bad++; len(added.Lines) < maxBadLines {
 			added.Lines = append(added.Lines, b.Error())
@@ -111,9 +63,9 @@ func (s steering) Add(ctx context.Context, list io.Reader) (added crawler.Added,
 		}
 		return err
 	}
-	adding := newSeeding(seeds, bad, admit)
-	err = adding.run(ctx)
-	<-adding.ended // the list is the request's, whose end ends a read
+	adding := seeds.NewFeed(Lists{}.ReadFrom("line", list), bad, admit)
+	err = adding.Run(ctx)
+	<-adding.Ended() // the list is the request's, whose end ends a read
 	if err != nil && added.New > 0 {
 		err = fmt.Errorf("%w; %d URLs of the list had been added before", err, added.New)
 	}

@@ -30,6 +30,8 @@ import (
 	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/internal/machine"
+	"trawl/internal/seeds"
 	"trawl/storage/crawldir"
 	"trawl/storage/export"
 	"trawl/storage/ledger"
@@ -43,6 +45,20 @@ type Status = crawler.Status
 
 // Row is the fate of one URL.
 type Row = crawler.Row
+
+// Seed is a URL that the user gave.
+type Seed = seeds.Seed
+
+// Lists say how lists of seeds are read: as lines, or as tables with columns.
+type Lists = seeds.Lists
+
+// BadLine is a seed that could not be read, or where a list could not be read on. The others go on.
+type BadLine = seeds.BadLine
+
+// ReadSeeds is [Lists.Read] of lists that are lines.
+func ReadSeeds(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
+	return Lists{}.Read(args, stdin)
+}
 
 // Kinds of jobs.
 const (
@@ -238,7 +254,7 @@ func New(job Job, o Options) (*Crawl, error) {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), dir.Close())
 	}
 	o.Logger = slog.New(slog.NewMultiHandler(o.Logger.Handler(), slog.NewTextHandler(log, &slog.HandlerOptions{Level: fileLevel{o.Level}})))
-	l, err := ledger.Open(dir.Ledger(), ledger.Options{Logger: o.Logger, OpenFiles: ledgerFiles(openFileLimit())})
+	l, err := ledger.Open(dir.Ledger(), ledger.Options{Logger: o.Logger, OpenFiles: machine.LedgerFiles()})
 	if err != nil {
 		return nil, errors.Join(err, log.Close(), dir.Close())
 	}

@@ -16,6 +16,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/internal/seeds"
 )
 
 func (p *program) crawlCommand() *cobra.Command {
@@ -162,8 +163,8 @@ func (f *jobFlags) takeKind(c *cobra.Command) error {
 }
 
 // printJob prints the settings in force, those that the directory remembers among them, and does nothing else.
-func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, seeds []string) error {
-	if dir, err := trawl.DefaultDir(job.Kind, seeds); err == nil && o.Dir == "" {
+func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, args []string) error {
+	if dir, err := seeds.DefaultDir(args); err == nil && o.Dir == "" {
 		if err := c.Flags().Set("dir", dir); err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, s
 	if err != nil {
 		return err
 	}
-	return printConfig(p.stdout, c.Flags(), &job, seeds)
+	return printConfig(p.stdout, c.Flags(), &job, args)
 }
 
 // seeds opens the seeds as a stream. Bad lines are told and the rest goes on.
@@ -183,7 +184,7 @@ func (p *program) seeds(job *crawler.Job, o *trawl.Options, lists trawl.Lists, a
 		return err
 	}
 	if o.Dir == "" {
-		dir, err := trawl.DefaultDir(job.Kind, args)
+		dir, err := seeds.DefaultDir(args)
 		if err != nil {
 			return err
 		}

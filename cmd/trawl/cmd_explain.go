@@ -13,6 +13,7 @@ import (
 	"trawl"
 	"trawl/crawler"
 	"trawl/crawler/explain"
+	"trawl/internal/seeds"
 )
 
 func (p *program) explainCommand() *cobra.Command {
@@ -39,7 +40,7 @@ func (p *program) explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		urls, err := trawl.ParseURLs(args[1:])
+		urls, err := seeds.ParseURLs(args[1:])
 		if err != nil {
 			return err
 		}

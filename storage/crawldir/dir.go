@@ -27,6 +27,7 @@ const (
 	jobName     = "job.yaml"
 	membersName = "members"
 	leftName    = "exports.left"
+	hostsName   = "seed-hosts"
 	LedgerDir   = "ledger"
 	queueDir    = "queue"
 	exportsDir  = "exports"
@@ -79,6 +80,7 @@ func MakeDurable(fsync durable.Fsync, dir string, names ...string) error {
 //	exports/      exports that were not given another place
 //	trawl.log     the log
 //	control.sock  where a running crawl is steered
+//	seed-hosts    the hosts of the seeds, for a start without seeds
 //	members       where a cluster's fetchers are found again after a restart of its scheduler
 //	.backup-*     copies of the ledger on their way into a backup
 //	lock          locked while a trawl works here; holds its process id
@@ -316,6 +318,9 @@ func (d *Dir) incoming() string { return filepath.Join(d.path, IncomingDir) }
 
 // Exports is the path of the directory of exports that were not given another place.
 func (d *Dir) Exports() string { return filepath.Join(d.path, exportsDir) }
+
+// SeedHosts is the file that keeps the hosts of the seeds for a start without seeds.
+func (d *Dir) SeedHosts() string { return filepath.Join(d.path, hostsName) }
 
 // LogFile is the path of the log.
 func (d *Dir) LogFile() string { return filepath.Join(d.path, "trawl.log") }

@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"math"

@@ -1,10 +1,11 @@
-package trawl_test
+package seeds_test
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +15,9 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"trawl"
+	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/internal/seeds"
 )
 
 // readAll renders what a stream of seeds gives: "URL" or "URL name=…", and "bad PLACE" with the text and
@@ -23,8 +25,8 @@ import (
 func readAll(t *testing.T, args []string, stdin io.Reader) []string {
 	t.Helper()
 	var got []string
-	for s, err := range trawl.ReadSeeds(args, stdin) {
-		var bad *trawl.BadLine
+	for s, err := range read(args, stdin) {
+		var bad *seeds.BadLine
 		switch {
 		case errors.As(err, &bad):
 			got = append(got, fmt.Sprintf("bad %s %q: %v", bad.Place, bad.Text, bad.Err))
@@ -179,7 +181,7 @@ func FuzzSeeds(f *testing.F) {
 	f.Add([]byte(wide("\ufeffhttp://a.test/\n")))
 	f.Fuzz(func(t *testing.T, list []byte) {
 		n := 0
-		for s, err := range trawl.ReadSeeds([]string{"-"}, bytes.NewReader(list)) {
+		for s, err := range read([]string{"-"}, bytes.NewReader(list)) {
 			if n++; n > len(list) {
 				t.Fatal("more lines than bytes")
 			}
@@ -205,7 +207,7 @@ func TestSeedsComeFromAllArgumentsInOrder(t *testing.T) {
 func TestTheReaderOfSeedsMayStopAtAnyOfThem(t *testing.T) {
 	for stop := 1; stop <= 4; stop++ {
 		n := 0
-		for range trawl.ReadSeeds([]string{"http://example.com/1", "-", "http://example.com/4"}, strings.NewReader("http://example.com/2\nbad\n")) {
+		for range read([]string{"http://example.com/1", "-", "http://example.com/4"}, strings.NewReader("http://example.com/2\nbad\n")) {
 			if n++; n == stop {
 				break
 			}
@@ -230,7 +232,7 @@ func TestAnInputThatFailsEndsTheStreamWithItsError(t *testing.T) {
 }
 
 func TestCredentialsOfASeedAreKeptApartFromItsText(t *testing.T) {
-	for s, err := range trawl.ReadSeeds([]string{"http://user:secret@example.com/a"}, nil) {
+	for s, err := range read([]string{"http://user:secret@example.com/a"}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +243,7 @@ func TestCredentialsOfASeedAreKeptApartFromItsText(t *testing.T) {
 			t.Errorf("credentials are %q, want user:secret", s.Credentials)
 		}
 	}
-	for s, err := range trawl.ReadSeeds([]string{"http://Example.com/A#b"}, nil) {
+	for s, err := range read([]string{"http://Example.com/A#b"}, nil) {
 		if err != nil || s.Text != "http://Example.com/A#b" {
 			t.Errorf("without credentials the text is %q (%v), want it as given", s.Text, err)
 		}
@@ -251,7 +253,7 @@ func TestCredentialsOfASeedAreKeptApartFromItsText(t *testing.T) {
 // A line that is not taken may hold credentials; what is told of it goes to logs.
 func TestABadLineDoesNotTellItsCredentials(t *testing.T) {
 	for _, line := range []string{"http://user:secret@[bad/", "http://user:secret@", "ftp://user:secret@example.com/", "http://user:secret@example.com:99999/\tx"} {
-		for _, err := range trawl.ReadSeeds([]string{"-"}, strings.NewReader(line)) {
+		for _, err := range read([]string{"-"}, strings.NewReader(line)) {
 			if err == nil {
 				t.Errorf("%s is taken", line)
 			} else if strings.Contains(err.Error(), "secret") {
@@ -267,11 +269,11 @@ func TestSeedsAreCheckedBeforeAnythingStarts(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := trawl.CheckSeeds([]string{"http://example.com/", file, "-"}); err != nil {
+	if err := check([]string{"http://example.com/", file, "-"}); err != nil {
 		t.Errorf("good seeds: %v", err)
 	}
-	err := trawl.CheckSeeds([]string{dir, "http://example.com/", filepath.Join(dir, "gone"), "example.com"})
-	if !errors.Is(err, trawl.ErrUsage) {
+	err := check([]string{dir, "http://example.com/", filepath.Join(dir, "gone"), "example.com"})
+	if !errors.Is(err, crawler.ErrUsage) {
 		t.Fatalf("bad seeds: %v, want ErrUsage", err)
 	}
 	for _, want := range []string{dir + " is a directory", "gone is neither a URL", "example.com is neither a URL (write https://example.com)"} {
@@ -296,11 +298,18 @@ func TestTheDefaultDirectoryIsNamedAfterTheFirstSeed(t *testing.T) {
 		{[]string{"-", "more.txt"}, "./more.trawl"},
 		{[]string{"http://[", "https://example.com/"}, "./example.com.trawl"},
 	} {
-		if got, err := trawl.DefaultDir(trawl.KindCrawl, c.args); err != nil || got != c.want {
+		if got, err := seeds.DefaultDir(c.args); err != nil || got != c.want {
 			t.Errorf("%q: %q, %v; want %q", c.args, got, err, c.want)
 		}
 	}
-	if _, err := trawl.DefaultDir(trawl.KindCrawl, nil); !errors.Is(err, trawl.ErrUsage) {
+	if _, err := seeds.DefaultDir(nil); !errors.Is(err, crawler.ErrUsage) {
 		t.Errorf("no seeds: %v, want ErrUsage", err)
 	}
 }
+
+// read reads lists that are lines.
+func read(args []string, stdin io.Reader) iter.Seq2[seeds.Seed, error] {
+	return seeds.Lists{}.Read(args, stdin)
+}
+
+func check(args []string) error { return seeds.Lists{}.Check(args) }

@@ -1,4 +1,4 @@
-package trawl_test
+package seeds_test
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"trawl"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/internal/seeds"
 	"trawl/storage/export"
 )
 
@@ -72,7 +72,7 @@ func listFile(t *testing.T, name, text string) string {
 }
 
 // toldOf renders what a stream of seeds gives.
-func toldOf(l trawl.Lists, args []string, stdin io.Reader) (got []string) {
+func toldOf(l seeds.Lists, args []string, stdin io.Reader) (got []string) {
 	for s, err := range l.Read(args, stdin) {
 		if err != nil {
 			got = append(got, err.Error())
@@ -131,19 +131,19 @@ func TestAListInGzipIsReadAsItIsWithout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := listFile(t, c.file, c.text)
 			after := append(slices.Clone(c.want), "http://a.test/after") // the rest of the seeds goes on
-			if err := (trawl.Lists{}).Check([]string{file}); err != nil {
+			if err := (seeds.Lists{}).Check([]string{file}); err != nil {
 				t.Error(err)
 			}
 			var before, now runtime.MemStats
 			runtime.ReadMemStats(&before)
-			got := toldOf(trawl.Lists{}, []string{file, "http://a.test/after"}, nil)
+			got := toldOf(seeds.Lists{}, []string{file, "http://a.test/after"}, nil)
 			runtime.ReadMemStats(&now)
 			sameTold(t, file, got, after)
 			if n := now.TotalAlloc - before.TotalAlloc; n > 4<<20 {
 				t.Errorf("%d bytes were allocated", n)
 			}
 			if c.file != "LIST.GZ" && !strings.HasPrefix(name, "neither") {
-				sameTold(t, "standard input", toldOf(trawl.Lists{}, []string{"-", "http://a.test/after"}, iotest.OneByteReader(strings.NewReader(c.text))), after)
+				sameTold(t, "standard input", toldOf(seeds.Lists{}, []string{"-", "http://a.test/after"}, iotest.OneByteReader(strings.NewReader(c.text))), after)
 			}
 		})
 	}
@@ -158,13 +158,13 @@ func TestALongListInGzipIsNoBomb(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || int64(note.Len())/info.Size() < 50 {
 		t.Errorf("it unpacks to little: %v, %v", info.Size(), err)
 	}
-	sameTold(t, file, toldOf(trawl.Lists{}, []string{file}, nil), []string{"http://a.test/1"})
+	sameTold(t, file, toldOf(seeds.Lists{}, []string{file}, nil), []string{"http://a.test/1"})
 }
 
 func TestAListThatFailsWhileItIsUnpackedEndsTheStream(t *testing.T) {
 	broken := errors.New("disk on fire")
 	text := packed("http://a.test/1\n")
-	got := toldOf(trawl.Lists{}, []string{"-"}, io.MultiReader(strings.NewReader(text[:len(text)-8]), iotest.ErrReader(broken)))
+	got := toldOf(seeds.Lists{}, []string{"-"}, io.MultiReader(strings.NewReader(text[:len(text)-8]), iotest.ErrReader(broken)))
 	sameTold(t, "", got, []string{"http://a.test/1", "read seeds from standard input: disk on fire"})
 }
 
@@ -196,7 +196,7 @@ func TestTheURLsOfATableAreThoseOfItsColumn(t *testing.T) {
 		"with nothing but a header":    {"url", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := trawl.Lists{Columns: []string{"url"}}
+			l := seeds.Lists{Columns: []string{"url"}}
 			for ending, text := range map[string]string{".csv": c.text, ".csv.gz": packed(c.text)} {
 				file := listFile(t, "rows"+ending, text)
 				if err := l.Check([]string{file}); err != nil {
@@ -216,7 +216,7 @@ func TestTheURLsOfAParquetFileAreThoseOfItsColumn(t *testing.T) {
 	}
 	text := parquetOf(t, urls...)
 	file := listFile(t, "rows", text)
-	l := trawl.Lists{Columns: []string{"url"}}
+	l := seeds.Lists{Columns: []string{"url"}}
 	if err := l.Check([]string{file}); err != nil {
 		t.Error(err)
 	}
@@ -229,7 +229,7 @@ func TestTheURLsOfAParquetFileAreThoseOfItsColumn(t *testing.T) {
 	sameTold(t, "standard input", toldOf(l, []string{"-"}, in), urls)
 
 	for row, column := range map[int]string{1: "outcome"} { // its texts are no URLs
-		got := toldOf(trawl.Lists{Columns: []string{column}}, []string{file}, nil)
+		got := toldOf(seeds.Lists{Columns: []string{column}}, []string{file}, nil)
 		if want := fmt.Sprintf("%s: row %d: \"fetched\": no URL", file, row); len(got) != len(urls) || !strings.HasPrefix(got[row-1], want) {
 			t.Errorf("%d lines, %q; want %q", len(got), got[0], want)
 		}
@@ -256,8 +256,8 @@ func TestATableMayHaveNamesAndDigestsBesideItsURLs(t *testing.T) {
 	both := slices.Clone(named)
 	both[0], both[2], both[3] = both[0]+" digest="+one, both[2]+" digest="+two, "FILE:5: \"http://a.test/4\": digest: \"md5:0\" is no digest"
 	file := listFile(t, "rows.csv", text)
-	sameTold(t, file, toldOf(trawl.Lists{Columns: []string{"url", "name"}}, []string{file}, nil), named)
-	sameTold(t, file, toldOf(trawl.Lists{Columns: []string{"url", "name", "digest"}}, []string{file}, nil), both)
+	sameTold(t, file, toldOf(seeds.Lists{Columns: []string{"url", "name"}}, []string{file}, nil), named)
+	sameTold(t, file, toldOf(seeds.Lists{Columns: []string{"url", "name", "digest"}}, []string{file}, nil), both)
 
 	var rows []crawler.Row
 	var want []string
@@ -278,9 +278,9 @@ func TestATableMayHaveNamesAndDigestsBesideItsURLs(t *testing.T) {
 		rows, want = append(rows, r), append(want, told)
 	}
 	file = listFile(t, "rows.parquet", parquetRows(t, rows))
-	sameTold(t, file, toldOf(trawl.Lists{Columns: []string{"url", "title", "digest"}}, []string{file}, nil), want)
+	sameTold(t, file, toldOf(seeds.Lists{Columns: []string{"url", "title", "digest"}}, []string{file}, nil), want)
 	for _, columns := range [][]string{{"url", ""}, {"url", "a", "b", "c"}} {
-		if err := (trawl.Lists{Columns: columns}).Check([]string{file}); !errors.Is(err, trawl.ErrUsage) || !strings.HasPrefix(err.Error(), "--column: name the column of the URLs") {
+		if err := (seeds.Lists{Columns: columns}).Check([]string{file}); !errors.Is(err, crawler.ErrUsage) || !strings.HasPrefix(err.Error(), "--column: name the column of the URLs") {
 			t.Errorf("%q: %v", columns, err)
 		}
 	}
@@ -304,12 +304,12 @@ func TestATableThatCannotBeReadIsRefusedBeforeAnythingStarts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := listFile(t, c.file, c.text)
-			l := trawl.Lists{Columns: strings.FieldsFunc(c.column, func(r rune) bool { return r == ',' })}
-			if err := l.Check([]string{file}); !errors.Is(err, trawl.ErrUsage) || !strings.HasPrefix(err.Error(), file+": "+c.want) {
+			l := seeds.Lists{Columns: strings.FieldsFunc(c.column, func(r rune) bool { return r == ',' })}
+			if err := l.Check([]string{file}); !errors.Is(err, crawler.ErrUsage) || !strings.HasPrefix(err.Error(), file+": "+c.want) {
 				t.Errorf("%v\nwant %s: %s", err, file, c.want)
 			}
 			for _, err := range l.Read([]string{"-"}, strings.NewReader(c.text)) {
-				if !errors.Is(err, trawl.ErrUsage) {
+				if !errors.Is(err, crawler.ErrUsage) {
 					t.Errorf("from standard input: %v", err)
 				}
 			}
@@ -323,7 +323,7 @@ func FuzzTables(f *testing.F) {
 	f.Add([]byte("\ufeff\"url\"\r\rhttp://a.test/\r\n\""))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		n := 0
-		for s, err := range (trawl.Lists{Columns: []string{"url", "t", "t"}}).Read([]string{"-"}, bytes.NewReader(text)) {
+		for s, err := range (seeds.Lists{Columns: []string{"url", "t", "t"}}).Read([]string{"-"}, bytes.NewReader(text)) {
 			if n++; n > 1<<20 {
 				t.Fatal("no end")
 			}

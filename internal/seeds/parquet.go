@@ -1,4 +1,4 @@
-package trawl
+package seeds
 
 import (
 	"errors"

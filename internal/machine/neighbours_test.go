@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"errors"
@@ -10,18 +10,6 @@ import (
 
 	"trawl/crawler/weburl"
 )
-
-func seedsOf(t *testing.T, urls ...string) (seeds []Seed) {
-	t.Helper()
-	for _, text := range urls {
-		u, err := weburl.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = append(seeds, Seed{URL: u})
-	}
-	return seeds
-}
 
 func TestTwoJobsOfOneMachineWithOneHostSaySo(t *testing.T) {
 	dir := t.TempDir()
@@ -44,27 +32,27 @@ func TestTwoJobsOfOneMachineWithOneHostSaySo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var warned []string
-	warn := func(h weburl.Host, other neighbourNote) { warned = append(warned, fmt.Sprint(h, " ", other.Crawl)) }
+	warn := func(h weburl.Host, other Note) { warned = append(warned, fmt.Sprint(h, " ", other.Crawl)) }
 	crawl := t.TempDir()
-	n := openNeighbours(dir, crawl, warn)
-	n.seeds(seedsOf(t, "http://c.example/"))
+	n := OpenNeighbours(dir, crawl, filepath.Join(crawl, "hosts"), warn)
+	n.Add([]weburl.Host{"c.example"})
 	if len(warned) > 0 {
 		t.Fatalf("warned of %v though no host is shared", warned)
 	}
-	n.seeds(seedsOf(t, "http://c.example/2", "https://b.example/"))
-	n.seeds(seedsOf(t, "http://a.example/"))
+	n.Add([]weburl.Host{"c.example", "b.example"})
+	n.Add([]weburl.Host{"a.example"})
 	if want := fmt.Sprintf("[b.example /elsewhere/%d]", living); fmt.Sprint(warned) != want {
 		t.Errorf("warned of %v, want %s, once", warned, want)
 	}
 	if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("%d.job", dead))); err == nil {
 		t.Error("the note of a dead process stays")
 	}
-	n.close()
+	n.Close()
 	if _, err := os.Stat(n.path(os.Getpid())); err == nil {
 		t.Error("the job's own note stays after its end")
 	}
 	warned = nil
-	openNeighbours(dir, crawl, warn) // goes on without seeds
+	OpenNeighbours(dir, crawl, filepath.Join(crawl, "hosts"), warn) // goes on without seeds
 	if len(warned) != 1 {
 		t.Errorf("a start without seeds warned of %v", warned)
 	}
@@ -76,8 +64,8 @@ func TestNotesAreLeftOnlyInADirectoryOfOurOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{open, link} {
-		n := openNeighbours(dir, t.TempDir(), nil)
-		n.seeds(seedsOf(t, "http://a.example/"))
+		n := OpenNeighbours(dir, t.TempDir(), filepath.Join(t.TempDir(), "hosts"), nil)
+		n.Add([]weburl.Host{"a.example"})
 		if _, err := os.Stat(n.path(os.Getpid())); err == nil {
 			t.Errorf("a note was left in %s", dir)
 		}
@@ -85,12 +73,12 @@ func TestNotesAreLeftOnlyInADirectoryOfOurOwn(t *testing.T) {
 }
 
 func TestNotesOfHostsAreBounded(t *testing.T) {
-	n := openNeighbours(t.TempDir(), t.TempDir(), nil)
-	var urls []string
+	n := OpenNeighbours(t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "hosts"), nil)
+	var hosts []weburl.Host
 	for i := range maxNeighbourHosts + 10 {
-		urls = append(urls, fmt.Sprintf("http://h%d.example/", i))
+		hosts = append(hosts, weburl.Host(fmt.Sprintf("h%d.example", i)))
 	}
-	n.seeds(seedsOf(t, urls...))
+	n.Add(hosts)
 	note, err := readNote(n.path(os.Getpid()))
 	if err != nil || len(note.Hosts) != maxNeighbourHosts || !note.More {
 		t.Errorf("%d hosts, more %v, %v", len(note.Hosts), note.More, err)

@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 // that fast sets Options.MinFree higher.
 const diskInterval = 2 * time.Second
 
-// watchDisk looks at the disk of path until the context ends, and sends once on full when it has less than
+// WatchDisk looks at the disk of path until the context ends, and sends once on full when it has less than
 // min free bytes. A disk that cannot be looked at is told once and watched no more.
-func watchDisk(ctx context.Context, path string, min int64, full chan<- struct{}, log *slog.Logger) error {
+func WatchDisk(ctx context.Context, path string, min int64, full chan<- struct{}, log *slog.Logger) error {
 	if min <= 0 {
 		return nil
 	}

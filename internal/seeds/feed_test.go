@@ -1,4 +1,4 @@
-package trawl
+package seeds
 
 import (
 	"context"
@@ -22,18 +22,18 @@ func pipe(c <-chan readSeed) func(func(Seed, error) bool) {
 	}
 }
 
-// seedTime is the world of a seeding: what was admitted and told, and when.
+// seedTime is the world of a feed: what was admitted and told, and when.
 type seedTime struct {
 	began time.Time
 	in    chan readSeed
 	log   []string
-	s     *seeding
+	s     *Feed
 	fail  error // of admitting
 }
 
 func newSeedTime() *seedTime {
 	w := &seedTime{began: time.Now(), in: make(chan readSeed)}
-	w.s = newSeeding(pipe(w.in), func(b *BadLine) { w.note("bad %s", b.Place) }, func(_ context.Context, batch []Seed, last bool) error {
+	w.s = NewFeed(pipe(w.in), func(b *BadLine) { w.note("bad %s", b.Place) }, func(_ context.Context, batch []Seed, last bool) error {
 		word := "admitted"
 		if last {
 			word = "last"
@@ -68,7 +68,7 @@ func TestSeedsOfASlowStreamAreAdmittedAsTheyCome(t *testing.T) {
 			pause(t.Context(), time.Minute)
 			w.in <- readSeed{}
 		}()
-		if err := w.s.run(t.Context()); err != nil {
+		if err := w.s.Run(t.Context()); err != nil {
 			t.Error(err)
 		}
 		w.want(t, "200ms: admitted 2", "1m0.15s: bad line:3", "2m0.15s: last 1")
@@ -84,7 +84,7 @@ func TestSeedsOfAFastStreamAreAdmittedInFullBatches(t *testing.T) {
 				w.in <- readSeed{}
 			}
 		}()
-		if err := w.s.run(t.Context()); err != nil {
+		if err := w.s.Run(t.Context()); err != nil {
 			t.Error(err)
 		}
 		w.want(t, "0s: admitted 1000", "0s: admitted 1000", "0s: last 7")
@@ -99,7 +99,7 @@ func TestSeedsBeforeAFailureAreAdmitted(t *testing.T) {
 			w.in <- readSeed{}
 			w.in <- readSeed{err: gone}
 		}()
-		if err := w.s.run(t.Context()); !errors.Is(err, gone) {
+		if err := w.s.Run(t.Context()); !errors.Is(err, gone) {
 			t.Errorf("run: %v", err)
 		}
 		w.want(t, "0s: admitted 1")
@@ -121,7 +121,7 @@ func TestSeedingEndsWhileItsSourceIsSilent(t *testing.T) {
 				go func() { w.in <- readSeed{} }()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				if err := w.s.run(ctx); !errors.Is(err, c.want) {
+				if err := w.s.Run(ctx); !errors.Is(err, c.want) {
 					t.Errorf("run: %v", err)
 				}
 				w.want(t, "200ms: admitted 1")
@@ -136,9 +136,19 @@ func TestAJobWithoutSeedsIsSeededAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newSeedTime()
 		close(w.in)
-		if err := w.s.run(t.Context()); err != nil {
+		if err := w.s.Run(t.Context()); err != nil {
 			t.Error(err)
 		}
 		w.want(t, "0s: last 0")
 	})
+}
+
+// pause waits in the bubble's time.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

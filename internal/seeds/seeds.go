@@ -1,10 +1,8 @@
-package trawl
+package seeds
 
 import (
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"path/filepath"
 	"strings"
 
@@ -34,14 +32,6 @@ func (b *BadLine) Error() string {
 }
 
 func (b *BadLine) Unwrap() error { return b.Err }
-
-// CheckSeeds is [Lists.Check] of lists that are lines.
-func CheckSeeds(args []string) error { return Lists{}.Check(args) }
-
-// ReadSeeds is [Lists.Read] of lists that are lines.
-func ReadSeeds(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
-	return Lists{}.Read(args, stdin)
-}
 
 func isURL(s string) bool { return strings.Contains(s, "://") }
 
@@ -78,6 +68,20 @@ func parseSeed(text string) (Seed, error) {
 	return Seed{URL: u, Text: text, Credentials: credentials}, nil
 }
 
+// nameSeed takes over what a list says beside a URL: the name of its file and the digest of its body, "" = nothing.
+func nameSeed(s *Seed, name, digest string) (err error) {
+	if digest != "" {
+		if s.Want, err = crawler.ParseDigest(digest); err != nil {
+			return fmt.Errorf("digest: %w", err)
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	s.Name, err = crawler.CleanName(name)
+	return err
+}
+
 // short is what is told of a bad line: cut, and without credentials, as it goes to logs.
 func short(s string) string {
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
@@ -95,8 +99,8 @@ func short(s string) string {
 	return s
 }
 
-// DefaultDir is the crawl directory for the seeds: ./HOST.trawl, for download ./LIST.trawl.
-func DefaultDir(kind crawler.Kind, args []string) (string, error) {
+// DefaultDir is the crawl directory for seeds of a command: ./HOST.trawl, for download ./LIST.trawl.
+func DefaultDir(args []string) (string, error) {
 	for _, a := range args {
 		switch {
 		case isURL(a):

@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"log/slog"
@@ -31,11 +31,12 @@ func openFileLimit() int {
 	return int(l.Cur)
 }
 
-// ledgerFiles is how many of limit files the ledger may keep open.
+// LedgerFiles is how many files the ledger of this process may keep open.
+func LedgerFiles() int { return ledgerFiles(openFileLimit()) }
+
 func ledgerFiles(limit int) int { return max(leastFilesLedger, min(limit/4, filesLedger)) }
 
-// fitWorkers is how many turns with so many lanes fit into a limit of open files, workers at most and 1 at least. ledger
-// tells that the ledger is in this process.
+// fitWorkers is [FitWorkers] for a limit of open files.
 func fitWorkers(workers, lanes, limit int, ledger bool) int {
 	left := limit - filesBase
 	if ledger {
@@ -44,8 +45,9 @@ func fitWorkers(workers, lanes, limit int, ledger bool) int {
 	return max(1, min(workers, left/(filesLane*max(1, lanes))))
 }
 
-// fittedWorkers is fitWorkers for this process. It says so when they are fewer than was asked for.
-func fittedWorkers(workers, lanes int, ledger bool, log *slog.Logger) int {
+// FitWorkers is how many turns with so many lanes this process can work on, workers at most and 1 at least. ledger tells that the ledger
+// is in this process. It logs when they are fewer than was asked for.
+func FitWorkers(workers, lanes int, ledger bool, log *slog.Logger) int {
 	limit := openFileLimit()
 	fit := fitWorkers(workers, lanes, limit, ledger)
 	if fit < workers {

@@ -1,4 +1,4 @@
-package trawl
+package seeds
 
 import (
 	"bufio"
@@ -178,6 +178,13 @@ func (l Lists) Read(args []string, stdin io.Reader) iter.Seq2[Seed, error] {
 				return
 			}
 		}
+	}
+}
+
+// ReadFrom streams the seeds of one list, as [Lists.Read] does; name is its place in errors.
+func (l Lists) ReadFrom(name string, r io.Reader) iter.Seq2[Seed, error] {
+	return func(yield func(Seed, error) bool) {
+		l.list(name, r, func(s listed, err error) bool { return yield(s.Seed, err) })
 	}
 }
 

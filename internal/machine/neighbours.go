@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"encoding/json"
@@ -21,59 +21,49 @@ const maxNeighbourHosts = 1000
 // neighbourEnding is that of notes in the runtime directory: PID.job.
 const neighbourEnding = ".job"
 
-// neighbours is what the running jobs of one machine know of each other: each leaves a small note with the hosts of its
+// Neighbours is what the running jobs of one machine know of each other: each leaves a small note with the hosts of its
 // seeds, so that a host that two of them ask is noticed. Each keeps its own delay, so such a host is asked twice as often. It
 // is a courtesy: whatever goes wrong with a note is passed over. For one goroutine.
-type neighbours struct {
-	dir   string // of the notes; "" = none are kept
-	crawl string // directory of this job
-	warn  func(host weburl.Host, other neighbourNote)
+type Neighbours struct {
+	dir    string // of the notes; "" = none are kept
+	memory string // file that keeps the hosts for the next start
+	warn   func(host weburl.Host, other Note)
 
-	note   neighbourNote
+	note   Note
 	known  map[weburl.Host]bool
 	warned map[int]bool // by process
 }
 
-// neighbourNote is what a job shows.
-type neighbourNote struct {
+// Note is what a job shows of itself.
+type Note struct {
 	PID   int           `json:"pid"`
 	Crawl string        `json:"crawl"`
 	Hosts []weburl.Host `json:"hosts"`
 	More  bool          `json:"more,omitempty"` // there are others beyond maxNeighbourHosts
 }
 
-// hostsNote is the name under which the crawl directory keeps the hosts, for a start without seeds.
-const hostsNote = "seed-hosts"
-
-// openNeighbours begins with the hosts that the crawl directory remembers.
-func openNeighbours(dir, crawl string, warn func(weburl.Host, neighbourNote)) *neighbours {
-	n := &neighbours{dir: dir, crawl: crawl, warn: warn, known: make(map[weburl.Host]bool), warned: make(map[int]bool)}
+// OpenNeighbours begins with the hosts that the job's file memory has of its last run. dir is where notes are, "" for nowhere; crawl is the
+// job's directory. warn hears of a job that has one of the hosts.
+func OpenNeighbours(dir, crawl, memory string, warn func(weburl.Host, Note)) *Neighbours {
+	n := &Neighbours{dir: dir, memory: memory, warn: warn, known: make(map[weburl.Host]bool), warned: make(map[int]bool)}
 	if dir == "" {
 		return n
 	}
-	n.note = neighbourNote{PID: os.Getpid(), Crawl: crawl}
+	n.note = Note{PID: os.Getpid(), Crawl: crawl}
 	if abs, err := filepath.Abs(crawl); err == nil {
 		n.note.Crawl = abs
 	}
-	if before, err := readNote(filepath.Join(crawl, hostsNote)); err == nil {
-		n.add(before.Hosts)
+	if before, err := readNote(memory); err == nil {
+		n.Add(before.Hosts)
 	}
 	return n
 }
 
-// seeds takes the hosts of seeds that were read, shows them, and warns of jobs that have one of them.
-func (n *neighbours) seeds(batch []Seed) {
+// Add takes hosts of seeds that were read, shows them, and warns of jobs that have one of them.
+func (n *Neighbours) Add(hosts []weburl.Host) {
 	if n.dir == "" {
 		return
 	}
-	hosts := make([]weburl.Host, len(batch))
-	for i := range batch {
-		hosts[i] = batch[i].URL.Host()
-	}
-	n.add(hosts)
-}
-
-func (n *neighbours) add(hosts []weburl.Host) {
 	before := len(n.known)
 	for _, h := range hosts {
 		if n.known[h] {
@@ -94,7 +84,7 @@ func (n *neighbours) add(hosts []weburl.Host) {
 }
 
 // write leaves the note for others, and the hosts for the next start.
-func (n *neighbours) write() error {
+func (n *Neighbours) write() error {
 	if err := ownDir(n.dir); err != nil {
 		return err
 	}
@@ -104,7 +94,7 @@ func (n *neighbours) write() error {
 	}
 	mine := n.path(n.note.PID)
 	temp := mine + ".tmp" // a reader never sees half a note
-	return errors.Join(os.WriteFile(temp, text, 0o600), os.Rename(temp, mine), os.WriteFile(filepath.Join(n.crawl, hostsNote), text, 0o600))
+	return errors.Join(os.WriteFile(temp, text, 0o600), os.Rename(temp, mine), os.WriteFile(n.memory, text, 0o600))
 }
 
 // ownDir makes the directory, and refuses one that others can write to: what lies there could lead our writes elsewhere.
@@ -123,12 +113,12 @@ func ownDir(dir string) error {
 	return nil
 }
 
-func (n *neighbours) path(pid int) string {
+func (n *Neighbours) path(pid int) string {
 	return filepath.Join(n.dir, strconv.Itoa(pid)+neighbourEnding)
 }
 
 // look reads the others' notes, removes those of dead processes, and warns once of each job that has a host of ours.
-func (n *neighbours) look() {
+func (n *Neighbours) look() {
 	entries, err := os.ReadDir(n.dir)
 	if err != nil {
 		return
@@ -159,7 +149,7 @@ func (n *neighbours) look() {
 // maxNote is how many bytes of a note are read.
 const maxNote = 1 << 20
 
-func readNote(path string) (note neighbourNote, err error) {
+func readNote(path string) (note Note, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return note, err
@@ -174,15 +164,9 @@ func readNote(path string) (note neighbourNote, err error) {
 	return note, json.Unmarshal(text, &note)
 }
 
-// close takes the note away.
-func (n *neighbours) close() {
+// Close takes the note away.
+func (n *Neighbours) Close() {
 	if n.dir != "" {
 		os.Remove(n.path(n.note.PID))
 	}
-}
-
-// neighbourWarning says what two jobs with one host should know.
-func (r *run) neighbourWarning(host weburl.Host, other neighbourNote) {
-	r.o.Logger.Warn("another crawl on this machine has the same host among its seeds; each keeps its own delay, so the host is asked more often: crawl it in one job, or give both a longer --delay",
-		"host", host, "other_directory", other.Crawl, "other_process", other.PID)
 }

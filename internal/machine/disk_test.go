@@ -1,4 +1,4 @@
-package trawl
+package machine
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 func TestADiskThatIsNearlyFullIsToldOnce(t *testing.T) {
 	var log bytes.Buffer
 	full := make(chan struct{}, 1)
-	if err := watchDisk(t.Context(), t.TempDir(), math.MaxInt64, full, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+	if err := WatchDisk(t.Context(), t.TempDir(), math.MaxInt64, full, slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -29,7 +29,7 @@ func TestADiskWithRoomIsWatchedUntilTheEnd(t *testing.T) {
 	full := make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- watchDisk(ctx, t.TempDir(), 1, full, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- WatchDisk(ctx, t.TempDir(), 1, full, slog.New(slog.DiscardHandler)) }()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -44,11 +44,11 @@ func TestADiskWithRoomIsWatchedUntilTheEnd(t *testing.T) {
 func TestADiskThatCannotBeLookedAtStopsNothing(t *testing.T) {
 	var log bytes.Buffer
 	full := make(chan struct{}, 1)
-	err := watchDisk(t.Context(), t.TempDir()+"/none", 1, full, slog.New(slog.NewTextHandler(&log, nil)))
+	err := WatchDisk(t.Context(), t.TempDir()+"/none", 1, full, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil || len(full) > 0 || !strings.Contains(log.String(), "level=WARN") {
 		t.Errorf("%v, full %d, log %q; want a warning only", err, len(full), &log)
 	}
-	if err := watchDisk(t.Context(), "", 0, full, nil); err != nil || len(full) > 0 {
+	if err := WatchDisk(t.Context(), "", 0, full, nil); err != nil || len(full) > 0 {
 		t.Errorf("without a limit: %v, full %d", err, len(full))
 	}
 }
