@@ -33,8 +33,9 @@ var rooms = map[string]struct {
 	may []string
 	why string
 }{
-	"crawler":              {[]string{"crawler/weburl", "crawler/session", "crawler/media", "crawler/ascii"}, "the words of a crawl are made of URLs and what sites set; scanners and explanations are made of the words"},
+	"crawler":              {[]string{"crawler/weburl", "crawler/session", "crawler/media", "crawler/ascii", "crawler/setting"}, "the words of a crawl are made of URLs and what sites set; scanners and explanations are made of the words"},
 	"crawler/ascii":        {nil, "it has the classes of characters alone"},
+	"crawler/setting":      {nil, "what a setting is depends on nothing that is set"},
 	"crawler/weburl":       {[]string{"crawler/ascii"}, "a URL is what it is in any crawl"},
 	"crawler/schema":       {[]string{"crawler/weburl"}, "how records are described does not depend on any of them"},
 	"crawler/records":      {[]string{"crawler", "crawler/schema", "crawler/session", "crawler/weburl"}, "the tables of the words, for ledger, wire and exports"},

@@ -3,7 +3,6 @@ package trawl
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -14,49 +13,11 @@ import (
 // JobYAML writes the settings of a job under the names of their flags, in the form that --config reads.
 // Settings that have no flag are not among them.
 func JobYAML(j *Job) ([]byte, error) {
-	settings := yaml.MapSlice{
-		{Key: "kind", Value: string(j.Kind)},
-		{Key: "scope", Value: string(j.Scope)},
-		{Key: "include", Value: j.Include},
-		{Key: "exclude", Value: j.Exclude},
-		{Key: "requisites", Value: string(j.Requisites)},
-		{Key: "lazy-images", Value: j.LazyImages},
-		{Key: "accept", Value: j.Accept},
-		{Key: "depth", Value: j.Depth},
-		{Key: "trap-repeat", Value: j.TrapRepeat},
-		{Key: "trap-segments", Value: j.TrapSegments},
-		{Key: "max-pages", Value: j.MaxPages},
-		{Key: "max-bytes", Value: j.MaxBytes},
-		{Key: "max-per-host", Value: j.MaxPerHost},
-		{Key: "delay", Value: j.Delay.String()},
-		{Key: "per-host", Value: j.PerHost},
-		{Key: "ignore-robots", Value: j.IgnoreRobots},
-		{Key: "user-agent", Value: j.UserAgent},
-		{Key: "header", Value: headerLines(j.Headers)},
-		{Key: "referer", Value: string(j.Referer)},
-		{Key: "ca-file", Value: j.CA},
-		{Key: "bandwidth", Value: j.Bandwidth},
-		{Key: "max-body", Value: j.Fetch.MaxBody},
-		{Key: "max-links", Value: j.Fetch.Links},
-		{Key: "timeout", Value: j.Fetch.Idle.String()},
-		{Key: "connect-timeout", Value: j.Fetch.Connect.String()},
-		{Key: "first-byte-timeout", Value: j.Fetch.FirstByte.String()},
-		{Key: "total-timeout", Value: j.Fetch.Total.String()},
-		{Key: "max-redirects", Value: j.Fetch.Redirects},
-		{Key: "retries", Value: j.Retry.Retries},
-		{Key: "host-patience", Value: j.HostPatience.String()},
-		{Key: "allow-private", Value: j.AllowPrivate},
-		{Key: "archive", Value: string(j.Archive)},
-		{Key: "compress", Value: string(j.Compress)},
-	}
-	// The times of the protocol are not for users; they are written where they are not the usual ones.
 	usual := crawler.NewJob(j.Kind)
-	for _, d := range []struct {
-		key         string
-		value, want time.Duration
-	}{{"lease", j.Lease, usual.Lease}, {"renew", j.Renew, usual.Renew}, {"grace", j.Grace, usual.Grace}} {
-		if d.value != d.want {
-			settings = append(settings, yaml.MapItem{Key: d.key, Value: d.value.String()})
+	var settings yaml.MapSlice
+	for _, s := range crawler.Settings() {
+		if value := s.Value(j); value != nil && !s.LiveOnly && !(s.Hidden && s.Equal(j, &usual)) {
+			settings = append(settings, yaml.MapItem{Key: s.Name, Value: value.Plain()})
 		}
 	}
 	if len(j.Hosts) > 0 {
@@ -69,35 +30,15 @@ func JobYAML(j *Job) ([]byte, error) {
 	return text, nil
 }
 
-func headerLines(headers []crawler.Header) []string {
-	lines := make([]string, len(headers))
-	for i, h := range headers {
-		lines[i] = h.Name + ": " + h.Value
-	}
-	return lines
-}
-
+// hostRules are rules for hosts with what each of them says.
 func hostRules(rules []crawler.HostRule) []yaml.MapSlice {
 	all := make([]yaml.MapSlice, len(rules))
-	for i, r := range rules {
-		one := yaml.MapSlice{{Key: "match", Value: r.Match}}
-		put := func(key string, value any) { one = append(one, yaml.MapItem{Key: key, Value: value}) }
-		if r.Delay != nil {
-			put("delay", r.Delay.String())
+	for i := range rules {
+		for _, s := range crawler.HostRuleSettings() {
+			if !s.Equal(&rules[i], new(crawler.HostRule)) {
+				all[i] = append(all[i], yaml.MapItem{Key: s.Name, Value: s.Value(&rules[i]).Plain()})
+			}
 		}
-		if r.PerHost != nil {
-			put("per-host", *r.PerHost)
-		}
-		if r.MaxPages != nil {
-			put("max-pages", *r.MaxPages)
-		}
-		if r.IgnoreRobots != nil {
-			put("ignore-robots", *r.IgnoreRobots)
-		}
-		if len(r.Headers) > 0 {
-			put("headers", headerLines(r.Headers)) // a list, since a name may come twice
-		}
-		all[i] = one
 	}
 	return all
 }

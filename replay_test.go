@@ -219,8 +219,8 @@ func TestTheRecordsOfACrawlMakeItsLedgerAgain(t *testing.T) {
 				u := weburl.MustParse(fmt.Sprintf("http://h%d.test/%d", i%6, i))
 				seeds = append(seeds, scheduler.Seed{URL: u, Text: u.String(), Credentials: "a:b"})
 			}
-			one, depth, paused := int64(1), 1, true
-			for life, change := range []crawler.Change{{MaxPerHost: &one}, {Depth: &depth}, {Pause: new(bool)}, {Pause: &paused}} {
+			paused := true
+			for life, change := range []crawler.Change{{Settings: map[string]string{"max-per-host": "1"}}, {Settings: map[string]string{"depth": "1"}}, {Pause: new(bool)}, {Pause: &paused}} {
 				p.open(o)
 				var again *crawler.Reason
 				if life == 2 {

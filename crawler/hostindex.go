@@ -86,24 +86,24 @@ func canonicalMatch(match string) (string, error) {
 	}
 	switch {
 	case text == "*" || below && name == "":
-		return "", fmt.Errorf("hosts: %q would be every host: use the setting of the job itself", match)
+		return "", fmt.Errorf("%q would be every host: use the setting of the job itself", match)
 	case name == "" || strings.ContainsAny(name, " /?#@"):
-		return "", fmt.Errorf("hosts: %q is no host or domain", match)
+		return "", fmt.Errorf("%q is no host or domain", match)
 	case strings.Contains(name, "*"):
-		return "", fmt.Errorf("hosts: %q: a * stands only at the beginning, as in *.example.com", match)
+		return "", fmt.Errorf("%q: a * stands only at the beginning, as in *.example.com", match)
 	case strings.Count(name, ":") > 1 && !strings.HasPrefix(name, "["):
-		return "", fmt.Errorf("hosts: %q: write an IPv6 address in brackets, as in [%s]", match, name)
+		return "", fmt.Errorf("%q: write an IPv6 address in brackets, as in [%s]", match, name)
 	}
 	u, err := weburl.Parse("http://" + name + "/")
 	if err != nil {
-		return "", fmt.Errorf("hosts: %q is no host or domain", match)
+		return "", fmt.Errorf("%q is no host or domain", match)
 	}
 	h := string(u.Host())
 	if !below {
 		return h, nil
 	}
 	if h != u.Host().Name() {
-		return "", fmt.Errorf("hosts: %q: names below a domain are matched on every port; write *.%s, or one name with its port", match, u.Host().Name())
+		return "", fmt.Errorf("%q: names below a domain are matched on every port; write *.%s, or one name with its port", match, u.Host().Name())
 	}
 	return "*." + h, nil
 }
@@ -114,13 +114,12 @@ func (j *Job) canonicalHosts() (problems []error) {
 	for i := range j.Hosts {
 		rules[i] = j.Hosts[i]
 		match, err := canonicalMatch(rules[i].Match)
-		if err == nil {
-			rules[i].Match = match
-			err = rules[i].validate()
-		}
 		if err != nil {
-			problems = append(problems, err)
+			problems = append(problems, hostProblem(rules[i].Match, err.Error()))
+			continue
 		}
+		rules[i].Match = match
+		problems = append(problems, rules[i].validate()...)
 	}
 	if len(problems) == 0 && len(rules) > 0 {
 		j.Hosts = rules

@@ -1,12 +1,14 @@
 package crawler
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"trawl/crawler/media"
+	"trawl/crawler/setting"
 	"trawl/crawler/weburl"
 )
 
@@ -32,20 +34,24 @@ func ParseHeader(text string) (Header, error) {
 	if !ok {
 		return h, fmt.Errorf("%q is no header: write 'Name: value'", text)
 	}
-	return h, h.validate("header")
+	if problem := h.problem(); problem != "" {
+		return h, errors.New("header " + problem)
+	}
+	return h, nil
 }
 
-func (h Header) validate(what string) error {
+// problem says what is wrong with the header, "" for nothing.
+func (h Header) problem() string {
 	if h.Name == "" || strings.ContainsFunc(h.Name, func(r rune) bool { return !isHeaderName(r) }) {
-		return fmt.Errorf("%s %q: the name has letters, digits and - only", what, h.Name)
+		return fmt.Sprintf("%q: the name has letters, digits and - only", h.Name)
 	}
 	if reserved[strings.ToLower(h.Name)] {
-		return fmt.Errorf("%s %q: trawl sets this one itself", what, h.Name)
+		return fmt.Sprintf("%q: trawl sets this one itself", h.Name)
 	}
 	if strings.ContainsAny(h.Value, "\r\n\x00") {
-		return fmt.Errorf("%s %q: the value must be one line", what, h.Name)
+		return fmt.Sprintf("%q: the value must be one line", h.Name)
 	}
-	return nil
+	return ""
 }
 
 // Secret reports whether the header proves who asks: of the job's headers these go only to the hosts that seeds spell.
@@ -71,21 +77,17 @@ type HostRule struct {
 	Headers      []Header       `json:"headers,omitempty"`
 }
 
-func (r *HostRule) validate() error {
-	switch {
-	case r.Delay != nil && (*r.Delay < 0 || *r.Delay > 24*time.Hour):
-		return fmt.Errorf("hosts: %s: delay %v: use 0 to 24h", r.Match, *r.Delay)
-	case r.PerHost != nil && (*r.PerHost < 1 || *r.PerHost > 64):
-		return fmt.Errorf("hosts: %s: per-host %d: use 1 to 64", r.Match, *r.PerHost)
-	case r.MaxPages != nil && *r.MaxPages < 0:
-		return fmt.Errorf("hosts: %s: max-pages %d: use 0 for no limit, or more", r.Match, *r.MaxPages)
-	}
-	for _, h := range r.Headers {
-		if err := h.validate("hosts: " + r.Match + ": header"); err != nil {
-			return err
+func (r *HostRule) validate() (problems []error) {
+	for i := range hostSettings {
+		for _, e := range hostSettings[i].Check(r) {
+			problems = append(problems, hostProblem(r.Match, r.Match+": "+e.Error()))
 		}
 	}
-	return nil
+	return problems
+}
+
+func hostProblem(match, problem string) error {
+	return &setting.Error{Setting: "hosts", Rule: match, Problem: problem}
 }
 
 // HostSettings are the settings in force for one host.

@@ -1,6 +1,7 @@
 package crawler
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,12 +87,12 @@ func TestLimitsOfRulesOfHosts(t *testing.T) {
 		{"one page", pages(1), ""},
 		{"fewer than no pages", pages(-1), "max-pages -1: use 0"},
 		{"a header", header("Y"), ""},
-		{"a header that is refused", header("Host"), "hosts: a.test: header \"Host\""},
+		{"a header that is refused", header("Host"), "hosts: a.test: headers \"Host\""},
 	} {
 		c.rule.Match = "a.test"
 		j := NewJob(Crawl)
 		j.Hosts = []HostRule{c.rule}
-		for what, err := range map[string]error{"the rule": c.rule.validate(), "the job": j.Validate()} {
+		for what, err := range map[string]error{"the rule": errors.Join(c.rule.validate()...), "the job": j.Validate()} {
 			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("%s: %s says %v, want %q", c.what, what, err, c.says)
 			}

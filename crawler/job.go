@@ -1,17 +1,13 @@
 package crawler
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/netip"
-	"regexp"
-	"strings"
 	"time"
 
 	"trawl/crawler/ascii"
 	"trawl/crawler/session"
-	"trawl/crawler/weburl"
+	"trawl/crawler/setting"
 )
 
 // Kind is what sort of job this is. It cannot change while a job goes on.
@@ -154,124 +150,51 @@ const (
 
 // NewJob returns a job of the kind with every default in force.
 func NewJob(kind Kind) Job {
-	j := Job{
-		Name: string(kind), Kind: kind,
-		Scope: ScopeHost, Requisites: RequisitesScope, LazyImages: true, Depth: -1,
-		TrapRepeat: DefaultTrapRepeat, TrapSegments: DefaultTrapSegments,
-		Delay: time.Second, PerHost: 1, MaxCrawl: 60 * time.Second,
-		UserAgent: "trawl/1 (+https://github.com/trawl-crawler/trawl)",
-		Fetch: FetchLimits{
-			Connect: 10 * time.Second, FirstByte: 30 * time.Second, Idle: 60 * time.Second, Total: 5 * time.Minute,
-			HeaderBytes: 64 * KiB, MaxBody: 64 * MiB, Ratio: 200, RatioAfter: 16 * MiB,
-			Redirects: 10, Links: 100_000, URLBytes: weburl.MaxBytes, Robots: 500 * KiB,
-		},
-		HostPatience: DefaultHostPatience,
-		Referer:      session.RefererStrictOrigin,
-		Retry:        RetryPolicy{Retries: 3, Base: 5 * time.Second, Max: 10 * time.Minute},
-		Robots:       RobotsPolicy{TTL: 24 * time.Hour, Tries: 4, Backoff: 70 * time.Second},
-		Archive:      ArchiveWARC, Compress: CompressGzip,
-		Lease: 15 * time.Second, Renew: 5 * time.Second, Grace: 5 * time.Second, TurnTime: 5 * time.Second,
+	j := Job{}
+	for i := range jobSettings {
+		jobSettings[i].Reset(&j, kind == Download)
 	}
-	if kind == Download {
-		j.Scope, j.Requisites = ScopeAny, RequisitesNone
-		j.Delay, j.PerHost, j.Archive = 0, 2, ArchiveFiles
-		j.Fetch.MaxBody, j.Fetch.Total = 0, 0
-	}
+	j.Name, j.Kind = string(kind), kind
 	return j
 }
 
-// Validate reports every problem of the job at once, each with what to do.
+// Validate reports every problem of the job at once, each with what to do: what is wrong with one setting as a [setting.Error].
 func (j *Job) Validate() error {
 	var problems []error
-	bad := func(ok bool, format string, args ...any) {
-		if !ok {
-			problems = append(problems, fmt.Errorf(format, args...))
+	for i := range jobSettings {
+		for _, problem := range jobSettings[i].Check(j) {
+			problems = append(problems, problem)
 		}
 	}
-	bad(j.Kind == Crawl || j.Kind == Download, "kind %q: use crawl or download", j.Kind)
-	switch j.Scope {
-	case ScopePage, ScopePrefix, ScopeHost, ScopeDomain, ScopeAny:
-	default:
-		bad(false, "--scope %q: use page, prefix, host, domain or any", j.Scope)
+	if j.Renew >= j.Lease {
+		problems = append(problems, fmt.Errorf("lease %v must be longer than renewal %v", j.Lease, j.Renew))
 	}
-	switch j.Requisites {
-	case RequisitesNone, RequisitesScope, RequisitesAll:
-	default:
-		bad(false, "--requisites %q: use none, scope or all", j.Requisites)
-	}
-	switch j.Archive {
-	case ArchiveWARC, ArchiveFiles, ArchiveNone:
-	default:
-		bad(false, "--archive %q: use warc, files or none", j.Archive)
-	}
-	bad(j.Compress == CompressGzip || j.Compress == CompressNone, "--compress %q: use gzip or none", j.Compress)
-	for _, re := range j.Include {
-		_, err := regexp.Compile(re)
-		bad(err == nil, "--include %q is not a regular expression: %v", re, err)
-	}
-	for _, re := range j.Exclude {
-		_, err := regexp.Compile(re)
-		bad(err == nil, "--exclude %q is not a regular expression: %v", re, err)
-	}
-	for _, n := range j.AllowPrivate {
-		_, err := netip.ParsePrefix(n)
-		bad(n == "all" || err == nil, "--allow-private %q: use all, or networks such as 10.0.0.0/8", n)
-	}
-	bad(j.Depth >= -1, "--depth %d: use 0 or more, or -1 for no limit", j.Depth)
-	bad(j.TrapRepeat >= 0, "--trap-repeat %d: use 0 for no limit, or more", j.TrapRepeat)
-	bad(j.TrapSegments >= 0, "--trap-segments %d: use 0 for no limit, or more", j.TrapSegments)
-	bad(j.MaxPages >= 0, "--max-pages %d: use 0 for no limit, or more", j.MaxPages)
-	bad(j.MaxBytes >= 0, "--max-bytes %d: use 0 for no limit, or more", j.MaxBytes)
-	bad(j.MaxPerHost >= 0, "--max-per-host %d: use 0 for no limit, or more", j.MaxPerHost)
-	bad(j.Delay >= 0 && j.Delay <= 24*time.Hour, "--delay %v: use 0 to 24h", j.Delay)
-	bad(j.Workers >= 0, "--workers %d: use 0 for as many as a fetcher announces, or more", j.Workers)
-	bad(j.PerHost >= 1 && j.PerHost <= 64, "--per-host %d: use 1 to 64", j.PerHost)
-	bad(ProductToken(j.UserAgent) != "", "--user-agent %q: begin with a name of letters, - or _", j.UserAgent)
-	bad(!strings.ContainsAny(j.UserAgent, "\r\n\x00"), "--user-agent: must be one line")
-	bad(j.Fetch.Idle > 0, "--timeout %v: must be more than 0", j.Fetch.Idle)
-	bad(j.Fetch.Connect > 0, "--connect-timeout %v: must be more than 0", j.Fetch.Connect)
-	bad(j.Fetch.FirstByte > 0, "--first-byte-timeout %v: must be more than 0", j.Fetch.FirstByte)
-	bad(j.Fetch.Total >= 0, "--total-timeout %v: use 0 for no limit, or more", j.Fetch.Total)
-	bad(j.Fetch.Redirects >= 0 && j.Fetch.Redirects <= MaxRedirects, "--max-redirects %d: use 0 to %d", j.Fetch.Redirects, MaxRedirects)
-	bad(j.Fetch.MaxBody >= 0, "--max-body %d: use 0 for no limit, or more", j.Fetch.MaxBody)
-	bad(j.Fetch.Links >= 0, "--max-links %d: use 0 for no limit, or more", j.Fetch.Links)
-	bad(j.Retry.Retries >= 0 && j.Retry.Retries <= 100, "--retries %d: use 0 to 100", j.Retry.Retries)
-	bad(j.HostPatience >= 0, "--host-patience %v: use 0 or more", j.HostPatience)
-	bad(j.Lease > 0 && j.Renew > 0 && j.Renew < j.Lease, "lease %v must be longer than renewal %v", j.Lease, j.Renew)
-	bad(j.Grace > 0, "grace %v: must be more than 0", j.Grace)
-	bad(j.Bandwidth == 0 || j.Bandwidth >= MinBandwidth, "--bandwidth %d: use 0 for no limit, or %d bytes a second at least", j.Bandwidth, MinBandwidth)
-	bad(j.CA == "" || x509.NewCertPool().AppendCertsFromPEM([]byte(j.CA)), "--ca-file: there is no certificate (PEM) in it")
-	switch j.Referer {
-	case session.RefererNone, session.RefererOrigin, session.RefererSameOrigin, session.RefererStrictOrigin:
-	default:
-		bad(false, "--referer %q: use none, origin, same-origin or strict-origin-when-cross-origin", j.Referer)
-	}
-	for _, a := range j.Accept {
-		bad(validMediaRange(a), "--accept %q: use a content type such as text/html, or image/*", a)
-	}
-	for _, h := range j.Headers {
-		problems = append(problems, h.validate("--header"))
-	}
-	if more := j.canonicalHosts(); len(more) > 0 {
-		problems = append(problems, more...)
-	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, j.canonicalHosts()...)...)
 }
 
 // SameAs tells whether o goes on with j: the fields of identity must be equal. The error names the first
 // that is not.
 func (j *Job) SameAs(o *Job) error {
-	switch {
-	case j.Kind != o.Kind:
-		return fmt.Errorf("kind is %s there and %s here", j.Kind, o.Kind)
-	case j.Scope != o.Scope:
-		return fmt.Errorf("--scope is %s there and %s here", j.Scope, o.Scope)
-	case j.Requisites != o.Requisites:
-		return fmt.Errorf("--requisites is %s there and %s here", j.Requisites, o.Requisites)
-	case strings.Join(j.Include, "\n") != strings.Join(o.Include, "\n"):
-		return fmt.Errorf("--include is %q there and %q here", j.Include, o.Include)
-	case strings.Join(j.Exclude, "\n") != strings.Join(o.Exclude, "\n"):
-		return fmt.Errorf("--exclude is %q there and %q here", j.Exclude, o.Exclude)
+	for i := range jobSettings {
+		s := &jobSettings[i]
+		if !s.Identity || s.Equal(j, o) {
+			continue
+		}
+		form := "is %s there and %s here"
+		if _, list := s.Value(j).(setting.List); list {
+			form = "is %q there and %q here"
+		}
+		return &setting.Error{Setting: s.Name, Problem: fmt.Sprintf(form, s.Value(j).Plain(), s.Value(o).Plain())}
+	}
+	return nil
+}
+
+// settingOf is the setting of a name, nil where there is none.
+func settingOf(name string) *Setting {
+	for i := range jobSettings {
+		if jobSettings[i].Name == name {
+			return &jobSettings[i]
+		}
 	}
 	return nil
 }

@@ -287,34 +287,3 @@ func someScalar(t reflect.Type) reflect.Value {
 	}
 	return v
 }
-
-func TestAChangeMovesWhatItNamesAndNothingElse(t *testing.T) {
-	names := map[string]string{"Pause": "Paused"} // of fields that are called otherwise in the state
-	before := JobState{Job: NewJob(Crawl)}
-	before.Job.LazyImages = false // the others are not true either
-	same := before
-	if (&Change{}).Apply(&same); !reflect.DeepEqual(same, before) {
-		t.Errorf("a change of nothing changes %+v", same)
-	}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Change]()) {
-		var c Change
-		value := someValue(f.Type)
-		reflect.ValueOf(&c).Elem().FieldByIndex(f.Index).Set(value)
-		want, got := before, before
-		name := f.Name
-		if other, ok := names[name]; ok {
-			name = other
-		}
-		field := reflect.ValueOf(&want).Elem().FieldByName(name)
-		if !field.IsValid() {
-			field = reflect.ValueOf(&want.Job).Elem().FieldByName(name)
-		}
-		if !field.IsValid() {
-			field = reflect.ValueOf(&want.Job.Fetch).Elem().FieldByName(name)
-		}
-		field.Set(value.Elem())
-		if c.Apply(&got); !reflect.DeepEqual(got, want) || reflect.DeepEqual(got, before) {
-			t.Errorf("%s: %+v, want %+v", f.Name, got, want)
-		}
-	}
-}

@@ -1,214 +1,218 @@
 package crawler
 
 import (
-	"encoding/json"
+	"crypto/x509"
+	"errors"
 	"fmt"
-	"reflect"
-	"slices"
+	"net/netip"
+	"regexp"
 	"strings"
 	"time"
+
+	"trawl/crawler/session"
+	"trawl/crawler/setting"
+	"trawl/crawler/weburl"
 )
 
-// setting is a field of a [Job] that is remembered from one run to the next.
-type setting struct {
-	name  string // of the flag, and of the key in configuration files; "" = no command says it
-	field any    // points to it
-	with  string // another setting that says this one, too, where it gives it an unusual value; "" = none
-	bytes bool   // it is a number of bytes
+// Setting describes a field of a job: its flag, key, defaults, check, help, and what it counts for.
+type Setting = setting.Setting[Job]
+
+// Settings has every field of a job, in the order of files. A new setting is a field of Job and an entry here; flags,
+// configuration files, their check, trawl set, completion and the guide's table follow. What it does is up to the packages that use it.
+func Settings() []Setting { return jobSettings }
+
+// noLimit is the advice for numbers of which 0 is none.
+const noLimit = "use 0 for no limit, or more"
+
+// Forms that several settings have.
+var (
+	delays      = setting.Duration.Between(0, 24*time.Hour, "use 0 to 24h")
+	connections = setting.Int.Between(1, 64, "use 1 to 64")
+	pages       = setting.Int64.AtLeast(0, noLimit)
+	times       = setting.Duration.AtLeast(1, "must be more than 0")
+)
+
+var jobSettings = []Setting{
+	setting.Of("kind", func(j *Job) *Kind { return &j.Kind }, setting.Words[Kind]{{Crawl, ""}, {Download, ""}}.Form(), Crawl, Download,
+		"what sort of job it is", setting.Identity, setting.KeyOnly),
+	setting.Of("scope", func(j *Job) *ScopeRule { return &j.Scope }, setting.Words[ScopeRule]{
+		{ScopePage, "the seed itself"}, {ScopePrefix, "the seed's path"}, {ScopeHost, "the seed's host"},
+		{ScopeDomain, "the registrable domain"}, {ScopeAny, "everything"},
+	}.Form(), ScopeHost, ScopeAny, "what belongs to the crawl", setting.Identity),
+	setting.OfList("include", func(j *Job) *[]string { return &j.Include }, expressions,
+		"only URLs that match this regular expression (repeatable)", setting.Identity),
+	setting.OfList("exclude", func(j *Job) *[]string { return &j.Exclude }, expressions,
+		"no URLs that match this regular expression (repeatable)", setting.Identity),
+	setting.Of("requisites", func(j *Job) *Requisites { return &j.Requisites }, setting.Words[Requisites]{
+		{RequisitesNone, ""}, {RequisitesScope, "as if they were pages"}, {RequisitesAll, "also from other hosts"},
+	}.Form(), RequisitesScope, RequisitesNone, "images, styles, scripts, fonts of pages", setting.Identity),
+	setting.Of("lazy-images", func(j *Job) *bool { return &j.LazyImages }, setting.Bool, true, true,
+		"pictures that scripts load late (data-src and kin, og:image) count as requisites",
+		setting.LiveAs("pictures that scripts load late count as requisites; =false: they do not")),
+	setting.OfList("accept", func(j *Job) *[]string { return &j.Accept }, setting.Lists[string]{Commas: true, Form: mediaRanges},
+		"content types whose bodies are read, such as text/html,image/*; others end at their headers"),
+
+	setting.Of("depth", func(j *Job) *int { return &j.Depth }, setting.Int.AtLeast(-1, "use 0 or more, or -1 for no limit"), -1, -1,
+		"most links from a seed, -1 for no limit", setting.Live),
+	setting.Of("trap-repeat", func(j *Job) *int { return &j.TrapRepeat }, setting.Int.AtLeast(0, noLimit), DefaultTrapRepeat, DefaultTrapRepeat,
+		"most times that one segment of a link's path may stand in a row, 0 for any number", setting.Live),
+	setting.Of("trap-segments", func(j *Job) *int { return &j.TrapSegments }, setting.Int.AtLeast(0, noLimit), DefaultTrapSegments, DefaultTrapSegments,
+		"most segments of a link's path, 0 for any number", setting.Live),
+	setting.Of("max-pages", func(j *Job) *int64 { return &j.MaxPages }, pages, 0, 0, "most URLs fetched, 0 for no limit", setting.Live),
+	setting.Of("max-bytes", func(j *Job) *int64 { return &j.MaxBytes }, setting.Size.AtLeast(0, noLimit), 0, 0,
+		"most bytes of bodies in all, such as 5GiB; 0 for no limit", setting.Live),
+	setting.Of("max-per-host", func(j *Job) *int64 { return &j.MaxPerHost }, pages, 0, 0, "most URLs fetched from a host, 0 for no limit", setting.Live),
+
+	setting.Of("delay", func(j *Job) *time.Duration { return &j.Delay }, delays, time.Second, 0, "least time between two requests to a host",
+		setting.LiveAs("least time between two requests to a host; a longer one counts at once, a shorter one from each host's next turn")),
+	setting.Of("per-host", func(j *Job) *int { return &j.PerHost }, connections, 1, 2, "connections to a host", setting.Live),
+	setting.Of("ignore-robots", func(j *Job) *bool { return &j.IgnoreRobots }, setting.Bool, false, false, "do not obey robots.txt"),
+	setting.Of("user-agent", func(j *Job) *string { return &j.UserAgent }, userAgents, userAgent, userAgent,
+		"name told to servers; robots.txt rules are looked up by its first word"),
+	setting.OfList("header", func(j *Job) *[]Header { return &j.Headers }, headers,
+		"request header 'Name: value' sent to every host; Authorization, Proxy-Authorization and Cookie to the seeds' hosts only (repeatable)"),
+	setting.Of("referer", func(j *Job) *session.RefererPolicy { return &j.Referer }, setting.Words[session.RefererPolicy]{
+		{session.RefererNone, ""}, {session.RefererOrigin, ""}, {session.RefererSameOrigin, ""}, {session.RefererStrictOrigin, ""},
+	}.Form(), session.RefererStrictOrigin, session.RefererStrictOrigin,
+		"what requests say of the page that led to them", setting.Live),
+	setting.Of("ca-file", func(j *Job) *string { return &j.CA }, certificates, "", "", "certificates (PEM) trusted beside the system's", setting.Secret),
+	setting.Of("bandwidth", func(j *Job) *int64 { return &j.Bandwidth }, bandwidths, 0, 0,
+		"most bytes a second of each fetcher, such as 500KiB/s; 0 for no limit"),
+
+	setting.Of("max-body", func(j *Job) *int64 { return &j.Fetch.MaxBody }, setting.Size.AtLeast(0, noLimit), 64*MiB, 0,
+		"largest body kept, longer ones are cut; 0 for no limit"),
+	setting.Of("max-links", func(j *Job) *int { return &j.Fetch.Links }, setting.Int.AtLeast(0, noLimit), 100_000, 100_000,
+		"most links taken of a page, 0 for no limit", setting.Live),
+	setting.Of("timeout", func(j *Job) *time.Duration { return &j.Fetch.Idle }, times, 60*time.Second, 60*time.Second,
+		"longest time without a byte", setting.Live),
+	setting.Of("connect-timeout", func(j *Job) *time.Duration { return &j.Fetch.Connect }, times, 10*time.Second, 10*time.Second,
+		"longest time to connect and shake hands", setting.Live),
+	setting.Of("first-byte-timeout", func(j *Job) *time.Duration { return &j.Fetch.FirstByte }, times, 30*time.Second, 30*time.Second,
+		"longest time until an answer begins; `timeout` where that is given and longer", setting.Follows("timeout"),
+		setting.LiveAs("longest time until an answer begins; `timeout` where only that is set, and longer")),
+	setting.Of("total-timeout", func(j *Job) *time.Duration { return &j.Fetch.Total }, setting.Duration.AtLeast(0, noLimit), 5*time.Minute, 0,
+		"longest time for a request and its answer, 0 for no limit", setting.Live),
+	setting.Of("max-redirects", func(j *Job) *int { return &j.Fetch.Redirects },
+		setting.Int.Between(0, MaxRedirects, fmt.Sprintf("use 0 to %d", MaxRedirects)), 10, 10, "most redirects in a chain, 0 to follow none", setting.Live),
+	setting.Of("retries", func(j *Job) *int { return &j.Retry.Retries }, setting.Int.Between(0, 100, "use 0 to 100"), 3, 3, "tries after the first"),
+	setting.Of("host-patience", func(j *Job) *time.Duration { return &j.HostPatience }, setting.Duration.AtLeast(0, "use 0 or more"),
+		DefaultHostPatience, DefaultHostPatience,
+		"how long a host that has answered may be away before its URLs fail, counted while the crawl runs",
+		setting.LiveAs("how long a host that has answered may be away before its URLs fail")),
+
+	setting.OfList("allow-private", func(j *Job) *[]string { return &j.AllowPrivate }, setting.Lists[string]{Commas: true, Form: networks},
+		"reach private addresses: all, or a list of networks", setting.Alone("all")),
+	setting.Of("archive", func(j *Job) *ArchiveKind { return &j.Archive },
+		setting.Words[ArchiveKind]{{ArchiveWARC, ""}, {ArchiveFiles, ""}, {ArchiveNone, ""}}.Form(), ArchiveWARC, ArchiveFiles,
+		"where bodies go"),
+	setting.Of("compress", func(j *Job) *Compression { return &j.Compress },
+		setting.Words[Compression]{{CompressGzip, ""}, {CompressNone, ""}}.Form(), CompressGzip, CompressGzip,
+		"compression of WARC records"),
+	setting.Of("workers", func(j *Job) *int { return &j.Workers },
+		setting.Int.AtLeast(0, "use 0 for as many as a fetcher announces, or more"), 0, 0,
+		"hosts asked at the same time by each fetcher, 0 for as many as it announces", setting.LiveOnly),
+
+	// The times of the protocol: tests of clusters cannot wait for the usual ones.
+	setting.Of("lease", func(j *Job) *time.Duration { return &j.Lease }, times, 15*time.Second, 15*time.Second,
+		"right to ask a host, renewed while a fetcher works", setting.Hidden),
+	setting.Of("renew", func(j *Job) *time.Duration { return &j.Renew }, times, 5*time.Second, 5*time.Second, "time between renewals", setting.Hidden),
+	setting.Of("grace", func(j *Job) *time.Duration { return &j.Grace }, times, 5*time.Second, 5*time.Second,
+		"time between the end of a lease and its lapse", setting.Hidden),
+
+	setting.Bare("hosts", func(j *Job) *[]HostRule { return &j.Hosts }, nil, nil, "what is different for single hosts", setting.KeyOnly),
+
+	// What only programs say, or the scheduler.
+	unsaid(func(j *Job) *string { return &j.Name }, string(Crawl), string(Download)),
+	unsaid(func(j *Job) *[]string { return &j.SeedPrivate }, nil, nil),
+	unsaid(func(j *Job) *time.Duration { return &j.MaxCrawl }, time.Minute, time.Minute),
+	unsaid(func(j *Job) *time.Duration { return &j.TurnTime }, 5*time.Second, 5*time.Second),
+	unsaid(func(j *Job) *int64 { return &j.Fetch.HeaderBytes }, 64*KiB, 64*KiB),
+	unsaid(func(j *Job) *int64 { return &j.Fetch.Ratio }, 200, 200),
+	unsaid(func(j *Job) *int64 { return &j.Fetch.RatioAfter }, 16*MiB, 16*MiB),
+	unsaid(func(j *Job) *int { return &j.Fetch.URLBytes }, weburl.MaxBytes, weburl.MaxBytes),
+	unsaid(func(j *Job) *int64 { return &j.Fetch.Robots }, 500*KiB, 500*KiB),
+	unsaid(func(j *Job) *time.Duration { return &j.Retry.Base }, 5*time.Second, 5*time.Second),
+	unsaid(func(j *Job) *time.Duration { return &j.Retry.Max }, 10*time.Minute, 10*time.Minute),
+	unsaid(func(j *Job) *time.Duration { return &j.Robots.TTL }, 24*time.Hour, 24*time.Hour),
+	unsaid(func(j *Job) *int { return &j.Robots.Tries }, 4, 4),
+	unsaid(func(j *Job) *time.Duration { return &j.Robots.Backoff }, 70*time.Second, 70*time.Second),
 }
 
-// settings lists every field of the job. A field that is missing here would be lost when a job goes on; a test
-// compares.
-func (j *Job) settings() []setting {
-	f, r := &j.Fetch, &j.Robots
-	return []setting{
-		{name: "kind", field: &j.Kind},
-		{name: "scope", field: &j.Scope},
-		{name: "include", field: &j.Include},
-		{name: "exclude", field: &j.Exclude},
-		{name: "requisites", field: &j.Requisites},
-		{name: "lazy-images", field: &j.LazyImages},
-		{name: "accept", field: &j.Accept},
-		{name: "depth", field: &j.Depth},
-		{name: "trap-repeat", field: &j.TrapRepeat},
-		{name: "trap-segments", field: &j.TrapSegments},
-		{name: "max-pages", field: &j.MaxPages},
-		{name: "max-bytes", field: &j.MaxBytes, bytes: true},
-		{name: "max-per-host", field: &j.MaxPerHost},
-		{name: "delay", field: &j.Delay},
-		{name: "per-host", field: &j.PerHost},
-		{name: "ignore-robots", field: &j.IgnoreRobots},
-		{name: "user-agent", field: &j.UserAgent},
-		{name: "header", field: &j.Headers},
-		{name: "referer", field: &j.Referer},
-		{name: "ca-file", field: &j.CA},
-		{name: "bandwidth", field: &j.Bandwidth, bytes: true},
-		{name: "max-body", field: &f.MaxBody, bytes: true},
-		{name: "max-links", field: &f.Links},
-		{name: "timeout", field: &f.Idle},
-		{name: "connect-timeout", field: &f.Connect},
-		{name: "first-byte-timeout", field: &f.FirstByte, with: "timeout"},
-		{name: "total-timeout", field: &f.Total},
-		{name: "max-redirects", field: &f.Redirects},
-		{name: "retries", field: &j.Retry.Retries},
-		{name: "host-patience", field: &j.HostPatience},
-		{name: "allow-private", field: &j.AllowPrivate},
-		{name: "archive", field: &j.Archive},
-		{name: "compress", field: &j.Compress},
-		{name: "hosts", field: &j.Hosts},
-		{name: "lease", field: &j.Lease},
-		{name: "renew", field: &j.Renew},
-		{name: "grace", field: &j.Grace},
-
-		// Said by programs only, or set while the job runs.
-		{field: &j.Name}, {field: &j.MaxCrawl}, {field: &j.SeedPrivate}, {field: &j.Workers}, {field: &j.TurnTime},
-		{field: &f.HeaderBytes}, {field: &f.Ratio}, {field: &f.RatioAfter}, {field: &f.URLBytes}, {field: &f.Robots},
-		{field: &j.Retry.Base}, {field: &j.Retry.Max},
-		{field: &r.TTL}, {field: &r.Tries}, {field: &r.Backoff},
-	}
+// unsaid is a field that no command says. It is remembered all the same.
+func unsaid[T any](field func(*Job) *T, crawl, download T) Setting {
+	return setting.Bare("", field, crawl, download, "")
 }
 
-// Said names the settings that a command says, as [SettingNames] has them; nil = it says all.
-type Said map[string]bool
-
-// says reports whether a setting is among them; usual is the same one with its default.
-func (s Said) says(one, usual *setting) bool {
-	return s == nil || s[one.name] || s[one.with] && !one.equal(usual)
+// hostSettings has every field of a rule for hosts, in the order of files.
+var hostSettings = []setting.Setting[HostRule]{
+	setting.Of("match", func(r *HostRule) *string { return &r.Match }, setting.Text, "", "", "a host, or a name with all below it: *.example.com"),
+	setting.Of("delay", func(r *HostRule) **time.Duration { return &r.Delay }, setting.Optional(delays), nil, nil, ""),
+	setting.Of("per-host", func(r *HostRule) **int { return &r.PerHost }, setting.Optional(connections), nil, nil, ""),
+	setting.Of("max-pages", func(r *HostRule) **int64 { return &r.MaxPages }, setting.Optional(pages), nil, nil, ""),
+	setting.Of("ignore-robots", func(r *HostRule) **bool { return &r.IgnoreRobots }, setting.Optional(setting.Bool), nil, nil, ""),
+	setting.OfList("headers", func(r *HostRule) *[]Header { return &r.Headers }, headers, ""),
 }
 
-// SettingNames are the names under which commands and configuration files say something of a job.
-func SettingNames() []string {
-	var names []string
-	for _, s := range new(Job).settings() {
-		if s.name != "" {
-			names = append(names, s.name)
-		}
-	}
-	return names
-}
+// HostRuleSettings has every field of a rule for hosts, in the order of files.
+func HostRuleSettings() []setting.Setting[HostRule] { return hostSettings }
 
-// Validate refuses names of nothing.
-func (s Said) Validate() error {
-	names := SettingNames()
-	for name := range s {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("there is no setting %q of a job", name)
-		}
-	}
-	return nil
-}
-
-// Continue completes a job that goes on with what the last run left. What is not said stays as it was. What is said counts,
-// but where the last command said the same and it was changed while the job ran (see [Change]): then the change stays.
-// given is what was said last, without the changes; the next run compares with it. kept lists what stays and is not as
-// usual, each as "delay 10s", for people; values that may be secret are left out.
-func (j *Job) Continue(last *JobState, said Said) (given Job, kept []string) {
-	given = *j
-	standard := NewJob(j.Kind)
-	usual, to, spoken, before, inForce := standard.settings(), j.settings(), given.settings(), last.Given.settings(), last.Job.settings()
-	stays := make(map[string]string) // with what is to be added for people
-	for i := range to {
+// Forms of single settings.
+var (
+	expressions = setting.Lists[string]{Form: setting.Form[string]{
+		Type: "stringArray", Parse: setting.Text.Parse, Text: setting.Text.Text,
+		Check: func(text string) string {
+			if _, err := regexp.Compile(text); err != nil {
+				return fmt.Sprintf("%q is not a regular expression: %v", text, err)
+			}
+			return ""
+		},
+	}}
+	mediaRanges = several(validMediaRange, "use a content type such as text/html, or image/*")
+	networks    = several(func(text string) bool {
+		_, err := netip.ParsePrefix(text)
+		return text == "all" || err == nil
+	}, "use all, or networks such as 10.0.0.0/8")
+	headers = setting.Lists[Header]{Form: setting.Form[Header]{
+		Type: "header", Parse: ParseHeader, Text: func(h Header) string { return h.Name + ": " + h.Value }, Check: Header.problem,
+	}}
+	userAgents = setting.Form[string]{Type: "string", Parse: setting.Text.Parse, Text: setting.Text.Text, Check: func(text string) string {
 		switch {
-		case !said.says(&to[i], &usual[i]):
-			spoken[i].set(&before[i])
-			to[i].set(&inForce[i])
-			stays[to[i].name] = ""
-		case to[i].equal(&before[i]):
-			to[i].set(&inForce[i])
-			if said != nil && !to[i].equal(&before[i]) {
-				stays[to[i].name] = " (set since)"
-			}
+		case ProductToken(text) == "":
+			return fmt.Sprintf("%q: begin with a name of letters, - or _", text)
+		case strings.ContainsAny(text, "\r\n\x00"):
+			return fmt.Sprintf("%q: must be one line", text)
 		}
-	}
-	standard = NewJob(j.Kind) // now that of the job that goes on
-	standard.Kind = Crawl     // a download is told
-	for i, s := range to {
-		if added, is := stays[s.name]; is && s.name != "" && !s.equal(&usual[i]) {
-			kept = append(kept, strings.TrimSpace(s.name+" "+s.text())+added)
-		}
-	}
-	return given, kept
-}
-
-func (s *setting) value() reflect.Value { return reflect.ValueOf(s.field).Elem() }
-func (s *setting) set(o *setting)       { s.value().Set(o.value()) }
-
-// equal takes no list and an empty one for the same.
-func (s *setting) equal(o *setting) bool {
-	a, b := s.value(), o.value()
-	if a.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0 {
-		return true
-	}
-	return reflect.DeepEqual(a.Interface(), b.Interface())
-}
-
-// mostKept is the longest text that is shown of a setting, in bytes.
-const mostKept = 60
-
-func (s *setting) text() string {
-	text := ""
-	switch v := s.value(); v.Kind() {
-	case reflect.Slice:
-		switch list := v.Interface().(type) {
-		case []string:
-			text = strings.Join(list, " ")
-		case []Header:
-			for _, h := range list {
-				text += " " + h.Name
-			}
-			text = strings.TrimSpace(text)
-		default:
-			text = fmt.Sprintf("(%d)", v.Len())
-		}
-	default:
-		text = fmt.Sprint(v.Interface())
-		if n, ok := v.Interface().(int64); ok && s.bytes {
-			text = sizeText(n)
-		}
-		if d, ok := v.Interface().(time.Duration); ok {
-			text = shortDuration(d)
-		}
-	}
-	if s.name == "ca-file" || len(text) > mostKept {
 		return ""
+	}}
+	certificates = setting.Form[string]{
+		Type: "file", Text: setting.Text.Text,
+		Parse: func(text string) (string, error) {
+			if !validCertificates(text) {
+				return "", errors.New("the text holds no certificate that can be read")
+			}
+			return text, nil
+		},
+		Check: func(text string) string {
+			if !validCertificates(text) {
+				return "has no certificate (PEM) in it"
+			}
+			return ""
+		},
 	}
-	return text
+	bandwidths = setting.Rate.Where(func(n int64) bool { return n == 0 || n >= MinBandwidth },
+		fmt.Sprintf("use 0 for no limit, or %d bytes a second at least", MinBandwidth))
+)
+
+// userAgent is the usual one.
+const userAgent = "trawl/1 (+https://github.com/trawl-crawler/trawl)"
+
+// several is the form of texts in a list with commas.
+func several(ok func(string) bool, advice string) setting.Form[string] {
+	f := setting.Text
+	f.Type = "stringSlice"
+	return f.Where(ok, advice)
 }
 
-// shortDuration leaves away parts that are zero: 1m, not 1m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
-func sizeText(n int64) string {
-	for _, u := range []struct {
-		size int64
-		name string
-	}{{1 << 30, "GiB"}, {MiB, "MiB"}, {KiB, "KiB"}} {
-		if n != 0 && n%u.size == 0 {
-			return fmt.Sprintf("%d%s", n/u.size, u.name)
-		}
-	}
-	return fmt.Sprint(n)
-}
-
-// UnmarshalJSON reads a job that another version may have written: fields that it does not have get their defaults.
-func (j *Job) UnmarshalJSON(b []byte) error {
-	type plain Job
-	var kind struct{ Kind Kind }
-	if err := json.Unmarshal(b, &kind); err != nil {
-		return err
-	}
-	*j = Job{}
-	if kind.Kind != "" {
-		*j = NewJob(kind.Kind)
-	}
-	return json.Unmarshal(b, (*plain)(j))
+func validCertificates(text string) bool {
+	return text == "" || x509.NewCertPool().AppendCertsFromPEM([]byte(text))
 }

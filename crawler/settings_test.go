@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"trawl/crawler/setting"
 )
 
 // leaves are the fields of a struct by their address, with those of structs in it in their place.
@@ -29,23 +31,23 @@ func leaves(v reflect.Value, path string) map[any]string {
 func TestEveryFieldOfAJobIsASetting(t *testing.T) {
 	var j Job
 	fields, names := leaves(reflect.ValueOf(&j).Elem(), ""), map[string]bool{}
-	for _, s := range j.settings() {
-		field, known := fields[s.field]
+	for _, s := range Settings() {
+		field, known := fields[s.Field(&j)]
 		if !known {
-			t.Errorf("%s %q points to no field of the job, or to one that is listed already", field, s.name)
+			t.Errorf("%s %q points to no field of the job, or to one that is listed already", field, s.Name)
 		}
-		if s.name != "" && names[s.name] {
-			t.Errorf("%s is there twice", s.name)
+		if s.Name != "" && names[s.Name] {
+			t.Errorf("%s is there twice", s.Name)
 		}
-		names[s.name] = true
-		delete(fields, s.field)
+		names[s.Name] = true
+		delete(fields, s.Field(&j))
 	}
 	for _, name := range fields {
-		t.Errorf("Job.%s is not in settings(): it would not be remembered when a job goes on", name)
+		t.Errorf("Job.%s is not among the settings: it would not be remembered when a job goes on", name)
 	}
-	for _, s := range j.settings() {
-		if s.with != "" && !names[s.with] {
-			t.Errorf("%q is said by %q, which is no setting", s.name, s.with)
+	for _, s := range Settings() {
+		if s.Follows != "" && !names[s.Follows] {
+			t.Errorf("%q follows %q, which is no setting", s.Name, s.Follows)
 		}
 	}
 }
@@ -131,5 +133,27 @@ func TestAJobOfAnotherVersionHasTheDefaultsOfWhatItDoesNotSay(t *testing.T) {
 	}
 	if err := json.Unmarshal(text, &j); err != nil || !reflect.DeepEqual(j, want) {
 		t.Errorf("zeroes do not survive: %+v, %v", j, err)
+	}
+}
+
+func TestHeadersAreNamesAndValues(t *testing.T) {
+	var h []Header
+	v := headers.Of(&h).(setting.List)
+	for _, text := range []string{"A: b", "C:d: e", "Empty:"} {
+		if err := v.Set(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []Header{{Name: "A", Value: "b"}, {Name: "C", Value: "d: e"}, {Name: "Empty"}}
+	if !reflect.DeepEqual(h, want) {
+		t.Errorf("%+v, want %+v", h, want)
+	}
+	for _, text := range []string{"", "A", ": b", "A B: c", "Host: x", "A: b\nC: d"} {
+		if err := v.Set(text); err == nil {
+			t.Errorf("%q is taken as a header", text)
+		}
+	}
+	if err := v.Replace([]string{"X: y", "bad"}); err == nil || !reflect.DeepEqual(h, want) {
+		t.Errorf("a bad list leaves %+v, %v; want the old one and an error", h, err)
 	}
 }

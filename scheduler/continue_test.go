@@ -79,8 +79,7 @@ func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
 		if a, err := give(d, "http://d.test/"); !errors.Is(err, ErrEnding) || a != (Admitted{}) || led.rows[mustURL("http://d.test/").Key()] != nil {
 			t.Errorf("at the end: %+v, %v", a, err)
 		}
-		none := int64(0)
-		if refused, err := d.s.change(&crawler.Change{MaxPages: &none}); refused != nil || err != nil { // for the next start
+		if refused, err := d.s.change(&crawler.Change{Settings: settings("max-pages", 0)}); refused != nil || err != nil { // for the next start
 			t.Fatal(refused, err)
 		}
 		d.out = nil

@@ -35,7 +35,9 @@ func (s *Scheduler) Change(ctx context.Context, c crawler.Change) error {
 // change is made by the loop. refused is the user's mistake, err the ledger's failure.
 func (s *Scheduler) change(c *crawler.Change) (refused, err error) {
 	fresh := s.state.job
-	c.Apply(&fresh)
+	if err := c.Apply(&fresh); err != nil {
+		return err, nil
+	}
 	if err := fresh.Job.Validate(); err != nil {
 		return err, nil
 	}

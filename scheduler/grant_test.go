@@ -43,7 +43,7 @@ func TestRenewal(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		longer, pause := 30*time.Second, true
-		if refused, err := d.s.change(&crawler.Change{Delay: &longer, Pause: &pause}); refused != nil || err != nil {
+		if refused, err := d.s.change(&crawler.Change{Settings: settings("delay", longer), Pause: &pause}); refused != nil || err != nil {
 			t.Fatal(refused, err)
 		}
 		if a := d.renew(task, 1); !a.Stop || a.Delay != longer {

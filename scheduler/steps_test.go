@@ -2,12 +2,14 @@ package scheduler
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/crawler/settingtest"
 )
 
 // desk drives a scheduler's loop by hand, one step at a time, in virtual time.
@@ -601,6 +603,15 @@ func TestRobots(t *testing.T) {
 	})
 }
 
+// settings are those of a change: names and values in turn.
+func settings(pairs ...any) map[string]string {
+	all := make(map[string]string)
+	for i := 0; i < len(pairs); i += 2 {
+		all[pairs[i].(string)] = fmt.Sprint(pairs[i+1])
+	}
+	return all
+}
+
 func TestChange(t *testing.T) {
 	change := func(d *desk, c crawler.Change) {
 		d.t.Helper()
@@ -638,7 +649,7 @@ func TestChange(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		long := 9 * time.Second
-		change(d, crawler.Change{Delay: &long})
+		change(d, crawler.Change{Settings: settings("delay", long)})
 		if a := d.ask(task, 1); a.Delay != long {
 			t.Errorf("delay %v, want %v", a.Delay, long)
 		}
@@ -655,19 +666,16 @@ func TestChange(t *testing.T) {
 		led := newMemLedger()
 		d := newDesk(t, crawlJob(), led)
 		epoch := d.s.notice.Load().ScopeEpoch
-		c := crawler.Change{
-			Connect: new(11 * time.Second), FirstByte: new(12 * time.Second), Idle: new(13 * time.Second), Total: new(14 * time.Second),
-			Redirects: new(15), Links: new(16), Referer: new(session.RefererNone), LazyImages: new(false), TrapRepeat: new(17), TrapSegments: new(18),
-		}
-		change(d, c)
+		change(d, crawler.Change{Settings: settings("connect-timeout", "11s", "first-byte-timeout", "12s", "timeout", "13s", "total-timeout", "14s",
+			"max-redirects", 15, "max-links", 16, "referer", session.RefererNone, "lazy-images", false, "trap-repeat", 17, "trap-segments", 18)})
 		n := d.s.notice.Load()
 		if n.ScopeEpoch == epoch {
 			t.Error("no fetcher would ask for it")
 		}
 		want := crawlJob()
-		want.Fetch.Connect, want.Fetch.FirstByte, want.Fetch.Idle, want.Fetch.Total = *c.Connect, *c.FirstByte, *c.Idle, *c.Total
-		want.Fetch.Redirects, want.Fetch.Links, want.Referer, want.LazyImages = *c.Redirects, *c.Links, *c.Referer, *c.LazyImages
-		want.TrapRepeat, want.TrapSegments = *c.TrapRepeat, *c.TrapSegments
+		want.Fetch.Connect, want.Fetch.FirstByte, want.Fetch.Idle, want.Fetch.Total = 11*time.Second, 12*time.Second, 13*time.Second, 14*time.Second
+		want.Fetch.Redirects, want.Fetch.Links, want.Referer, want.LazyImages = 15, 16, session.RefererNone, false
+		want.TrapRepeat, want.TrapSegments = 17, 18
 		after := newDesk(t, crawlJob(), led).s.state.job.Job
 		for when, got := range map[string]*crawler.Job{"to fetchers": &n.Job, "after a start": &after} {
 			if got.Fetch != want.Fetch || got.Referer != want.Referer || got.LazyImages != want.LazyImages || got.TrapRepeat != want.TrapRepeat || got.TrapSegments != want.TrapSegments {
@@ -677,12 +685,12 @@ func TestChange(t *testing.T) {
 	})
 	inBubble(t, "a longer time without a byte is one for the first byte too, as for commands", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
-		change(d, crawler.Change{Idle: new(2 * time.Minute)})
-		change(d, crawler.Change{Total: new(time.Hour)})
+		change(d, crawler.Change{Settings: settings("timeout", "2m")})
+		change(d, crawler.Change{Settings: settings("total-timeout", "1h")})
 		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != 2*time.Minute {
 			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
 		}
-		change(d, crawler.Change{Idle: new(time.Second)})
+		change(d, crawler.Change{Settings: settings("timeout", "1s")})
 		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != time.Second {
 			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
 		}
@@ -697,17 +705,35 @@ func TestChange(t *testing.T) {
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
 		})
-		one := 1
-		change(d, crawler.Change{Depth: &one})
+		change(d, crawler.Change{Settings: settings("depth", 1)})
 		d.part(task, 1, 2, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
 		if next := d.take(); next.URLs[0].URL != mustURL("http://a.test/deep") {
 			t.Errorf("offered %v", next.URLs)
 		}
 	})
+	inBubble(t, "every live setting is changed, told to fetchers, and stays over a start with the same command", func(t *testing.T) {
+		for _, s := range crawler.Settings() {
+			if !s.Live {
+				continue
+			}
+			led, text := newMemLedger(), settingtest.Sample(t, &s)
+			d := newDesk(t, crawlJob(), led)
+			change(d, crawler.Change{Settings: settings(s.Name, text)})
+			want := crawlJob()
+			if err := s.Value(&want).Set(text); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.s.notice.Load().Job; !s.Equal(&got, &want) {
+				t.Errorf("%s is %v for fetchers, want %s", s.Name, s.Value(&got), text)
+			}
+			if got := newDesk(t, crawlJob(), led).s.state.job.Job; !s.Equal(&got, &want) {
+				t.Errorf("%s is %v after a start, want %s", s.Name, s.Value(&got), text)
+			}
+		}
+	})
 	inBubble(t, "a change that would not be valid changes nothing", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
-		bad := -5 * time.Second
-		if refused, _ := d.s.change(&crawler.Change{Delay: &bad}); refused == nil || d.s.state.job.Job.Delay != time.Second {
+		if refused, _ := d.s.change(&crawler.Change{Settings: settings("delay", "-5s")}); refused == nil || d.s.state.job.Job.Delay != time.Second {
 			t.Errorf("refused %v, delay %v", refused, d.s.state.job.Job.Delay)
 		}
 	})

@@ -400,9 +400,9 @@ func (w *web) user() {
 	case 1, 2:
 		c.Pause = &no
 	case 3:
-		c.Depth = new(w.rng.IntN(4) - 1)
+		c.Settings = settings("depth", w.rng.IntN(4)-1)
 	case 4:
-		c.MaxPerHost = new(int64(w.rng.IntN(6)))
+		c.Settings = settings("max-per-host", w.rng.IntN(6))
 	case 5:
 		w.seed(1, w.rng.IntN(2) == 0)
 		return
@@ -462,7 +462,7 @@ func (w *web) act() {
 func (w *web) finish() {
 	w.calm, w.q.lossy = true, false
 	w.start()
-	if refused, err := w.s.change(&crawler.Change{Pause: new(false), Depth: new(-1), MaxPerHost: new(int64(0))}); refused != nil || err != nil {
+	if refused, err := w.s.change(&crawler.Change{Pause: new(false), Settings: settings("depth", -1, "max-per-host", 0)}); refused != nil || err != nil {
 		w.t.Fatal(refused, err)
 	}
 	e := seedEvent{last: true, done: make(chan struct{})}

@@ -38,8 +38,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 5}})
 		d.step(last())
 		task := d.take()
-		none := 0
-		if refused, err := d.s.change(&crawler.Change{Depth: &none}); refused != nil || err != nil {
+		if refused, err := d.s.change(&crawler.Change{Settings: settings("depth", 0)}); refused != nil || err != nil {
 			t.Fatal(refused, err)
 		}
 		if got := led.state.Tallies.Parked; got != 0 {

@@ -64,22 +64,13 @@ func (p *program) schedulerCommand() *cobra.Command {
 	return c
 }
 
-// asDownload gives a scheduler's flags the defaults of download, where the user said nothing.
-func asDownload(c *cobra.Command, f *jobFlags) error {
-	d := &jobFlags{}
-	defaults := &cobra.Command{}
-	d.add(defaults, crawler.Download)
-	for _, name := range []string{"scope", "requisites", "archive", "max-body", "total-timeout", "delay", "per-host"} {
-		fl := c.Flags().Lookup(name)
-		if fl.Changed {
-			continue
-		}
-		if err := fl.Value.Set(defaults.Flags().Lookup(name).DefValue); err != nil { // the user did not say it
-			return fmt.Errorf("--%s: %w", name, err)
+// asDownload gives a scheduler's job the defaults of a download, where the user said nothing.
+func (f *jobFlags) asDownload(c *cobra.Command) {
+	for _, s := range crawler.Settings() {
+		if !c.Flags().Changed(s.Name) {
+			s.Reset(&f.job, true)
 		}
 	}
-	f.job.Kind, f.job.Name = d.job.Kind, d.job.Name
-	return nil
 }
 
 // runJob runs crawl, download and scheduler.
@@ -152,9 +143,7 @@ func (f *jobFlags) takeKind(c *cobra.Command) error {
 		f.download = f.download || kind == crawler.Download && !download.Changed
 	}
 	if f.download {
-		if err := asDownload(c, f); err != nil {
-			return err
-		}
+		f.asDownload(c)
 	}
 	if kind != "" && kind != f.job.Kind {
 		return usage("%s:%d: kind: these are the settings of a %s: use trawl %s", f.config.file, f.config.lines["kind"], kind, kind)

@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"trawl"
 	"trawl/crawler"
-	"trawl/crawler/session"
 )
 
 // steerTimeout bounds a command that changes a running job.
@@ -127,22 +124,31 @@ func (p *program) setCommand() *cobra.Command {
 			return t.Change(ctx, change)
 		})
 	set.Long += "\nWhat concerns requests and pages counts from each host's next turn; rows that are there stay as they are (--retry-failed takes failed ones up again)."
-	given := changes(set.Flags(), &change)
+	fs := set.Flags()
+	names := []string{"log-level"}
+	level := fs.String("log-level", "", "debug, info, warn or error")
+	job := crawler.NewJob(crawler.Crawl)
+	for _, s := range crawler.Settings() {
+		if s.Live {
+			addSetting(fs, &s.Description, s.Value(&job), s.LiveHelp).DefValue = "" // there is none
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
 	run := set.RunE
 	set.RunE = func(c *cobra.Command, args []string) error {
-		any := false
-		for name, take := range given {
-			if c.Flags().Changed(name) {
-				take()
-				any = true
+		change = crawler.Change{Settings: make(map[string]string)}
+		for _, name := range names {
+			switch fl := fs.Lookup(name); {
+			case !fl.Changed:
+			case name == "log-level":
+				change.LogLevel = level
+			default:
+				change.Settings[name] = fl.Value.String()
 			}
 		}
-		if !any {
-			var names []string
-			for _, name := range slices.Sorted(maps.Keys(given)) {
-				names = append(names, "--"+name)
-			}
-			return usage("say what to set: %s", joinWords(names))
+		if change.LogLevel == nil && len(change.Settings) == 0 {
+			return usage("say what to set: --%s", strings.Join(names, ", --"))
 		}
 		if err := run(c, args); err != nil {
 			return err
@@ -151,49 +157,4 @@ func (p *program) setCommand() *cobra.Command {
 		return nil
 	}
 	return set
-}
-
-// changes are the flags of what can be changed, and what puts each of them into the change.
-func changes(fs *pflag.FlagSet, c *crawler.Change) map[string]func() {
-	given := make(map[string]func())
-	duration := func(name string, to **time.Duration, usage string) {
-		v := new(time.Duration)
-		fs.Var((*delay)(v), name, usage)
-		fs.Lookup(name).DefValue = "" // there is none
-		given[name] = func() { *to = v }
-	}
-	number := func(name string, to **int, usage string) {
-		v := fs.Int(name, 0, usage)
-		given[name] = func() { *to = v }
-	}
-	count := func(name string, to **int64, usage string) {
-		v := fs.Int64(name, 0, usage)
-		given[name] = func() { *to = v }
-	}
-	duration("delay", &c.Delay, "least time between two requests to a host; a longer one counts at once, a shorter one from each host's next turn")
-	number("per-host", &c.PerHost, "connections to a host")
-	number("depth", &c.Depth, "most links from a seed, -1 for no limit")
-	count("max-pages", &c.MaxPages, "most URLs fetched, 0 for no limit")
-	count("max-per-host", &c.MaxPerHost, "most URLs fetched from a host, 0 for no limit")
-	number("workers", &c.Workers, "hosts asked at the same time by each fetcher, 0 for as many as it announces")
-	duration("host-patience", &c.HostPatience, "how long a host that has answered may be away before its URLs fail")
-	duration("timeout", &c.Idle, "longest time without a byte")
-	duration("connect-timeout", &c.Connect, "longest time to connect and shake hands")
-	duration(firstByteFlag, &c.FirstByte, "longest time until an answer begins; --timeout where only that is set, and longer")
-	duration("total-timeout", &c.Total, "longest time for a request and its answer, 0 for no limit")
-	number("max-redirects", &c.Redirects, "most redirects in a chain, 0 to follow none")
-	number("max-links", &c.Links, "most links taken of a page, 0 for no limit")
-	number("trap-repeat", &c.TrapRepeat, "most times that one segment of a link's path may stand in a row, 0 for any number")
-	number("trap-segments", &c.TrapSegments, "most segments of a link's path, 0 for any number")
-
-	bytes := new(int64)
-	fs.Var((*size)(bytes), "max-bytes", "most bytes of bodies in all, such as 5GiB; 0 for no limit")
-	given["max-bytes"] = func() { c.MaxBytes = bytes }
-	lazy := fs.Bool("lazy-images", false, "pictures that scripts load late count as requisites; =false: they do not")
-	given["lazy-images"] = func() { c.LazyImages = lazy }
-	referer := fs.String("referer", "", "what requests say of the page that led to them: none, origin, same-origin or strict-origin-when-cross-origin")
-	given["referer"] = func() { c.Referer = (*session.RefererPolicy)(referer) }
-	level := fs.String("log-level", "", "debug, info, warn or error")
-	given["log-level"] = func() { c.LogLevel = level }
-	return given
 }

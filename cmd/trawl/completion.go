@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl/crawler"
-	"trawl/crawler/session"
 )
 
 // crawlDirEnding is how the names of crawl directories end, where the user gave no other.
@@ -18,14 +17,14 @@ const crawlDirEnding = ".trawl"
 // them. It returns an error only for a mistake in this program.
 func addCompletion(commands []*cobra.Command) error {
 	values := map[string][]string{
-		"scope":        {"page\tthe seed itself", "prefix\tthe seed's path", "host\tthe seed's host", "domain\tthe registrable domain", "any\teverything"},
-		"requisites":   {"none", "scope\tas if they were pages", "all\talso from other hosts"},
-		"archive":      {"warc", "files", "none"},
-		"compress":     {"gzip", "none"},
-		"referer":      {string(session.RefererNone), string(session.RefererOrigin), string(session.RefererSameOrigin), string(session.RefererStrictOrigin)},
 		"log-format":   {"text", "json"},
 		columnFlag:     {"url\tof exports of trawl", "redirect_to"},
 		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),
+	}
+	for _, s := range crawler.Settings() {
+		for _, choice := range s.Choices {
+			values[s.Name] = append(values[s.Name], strings.TrimSpace(choice.Word+"\t"+choice.Means))
+		}
 	}
 	for _, c := range commands {
 		for name, words := range values {

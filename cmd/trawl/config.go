@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -18,6 +15,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/crawler/setting"
 )
 
 // maxConfig is the largest configuration file that is read, in bytes.
@@ -76,26 +74,30 @@ func readLimited(name string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// locate adds the place in the file to problems that name a setting from it.
+// locate adds the place in the file to problems with settings from it.
 func (g *config) locate(err error) error {
-	if err == nil || g.file == "" {
+	joined, several := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !several || g.file == "" {
 		return err
 	}
-	lines := strings.Split(err.Error(), "\n")
-	for i, line := range lines {
-		name, found := strings.CutPrefix(line, "--")
-		name, _, _ = strings.Cut(name, " ")
-		at, known := g.lines[strings.TrimSuffix(name, ":")]
-		if rest, host := strings.CutPrefix(line, "hosts: "); host {
-			match, _, _ := strings.Cut(rest, ": ")
-			at, known = g.hostLines[match]
-			found = true
+	problems := slices.Clone(joined.Unwrap())
+	for i, problem := range problems {
+		e, is := errors.AsType[*setting.Error](problem)
+		if !is {
+			continue
 		}
-		if found && known {
-			lines[i] = fmt.Sprintf("%s:%d: %s", g.file, at, strings.TrimPrefix(line, "--"))
+		at, known := g.lines[e.Setting]
+		if e.Rule != "" {
+			at, known = g.hostLines[e.Rule]
+		}
+		if known {
+			problems[i] = fmt.Errorf("%s:%d: %s", g.file, at, e)
 		}
 	}
-	return usageError{errors.New(strings.Join(lines, "\n"))}
+	return usageError{errors.Join(problems...)}
 }
 
 // placer tells problems with their place in a file.
@@ -212,9 +214,6 @@ func (r *configReader) readKind(line int, value ast.Node) {
 	r.lines["kind"] = line
 }
 
-// hostKeys are the keys of an entry of hosts.
-var hostKeys = []string{"match", "delay", "per-host", "max-pages", "ignore-robots", "headers"}
-
 func (r *configReader) readHosts(line int, value ast.Node) {
 	list, ok := unwrap(value).(*ast.SequenceNode)
 	if !ok {
@@ -234,71 +233,38 @@ func (r *configReader) readHost(item ast.Node) {
 		r.place.bad(lineOf(item), "hosts: write match: HOST and what is different there")
 		return
 	}
-	var rule hostFlags
-	fs := rule.flags()
+	var rule crawler.HostRule
+	fs := pflag.NewFlagSet("hosts", pflag.ContinueOnError)
+	var keys []string
+	for _, s := range crawler.HostRuleSettings() {
+		addSetting(fs, &s.Description, s.Value(&rule), "")
+		keys = append(keys, s.Name)
+	}
 	for _, e := range entries {
 		key, line := keyOf(e), lineOf(e.Key)
 		fl := fs.Lookup(key)
 		if fl == nil {
-			near := crawler.Nearest(key, hostKeys)
+			near := crawler.Nearest(key, keys)
 			if near != "" {
 				near = ": did you mean " + near + "?"
 			}
 			r.place.bad(line, "hosts: unknown key %q%s", key, near)
 			continue
 		}
-		set, err := setFlag(fl, e.Value)
-		if err != nil {
+		if _, err := setFlag(fl, e.Value); err != nil {
 			r.place.bad(line, "hosts: %s: %w", key, err)
 		}
-		fl.Changed = fl.Changed || set && err == nil
 	}
 	at := lineOf(entries[0].Key)
-	switch earlier, twice := r.hostLines[rule.match]; {
-	case !fs.Changed("match"):
+	switch earlier, twice := r.hostLines[rule.Match]; {
+	case rule.Match == "":
 		r.place.bad(at, "hosts: match: HOST is missing")
 		return
 	case twice:
-		r.place.bad(at, "hosts: %s stands in line %d already", rule.match, earlier)
+		r.place.bad(at, "hosts: %s stands in line %d already", rule.Match, earlier)
 	}
-	r.hostLines[rule.match] = at
-	r.hosts = append(r.hosts, rule.rule(fs))
-}
-
-// hostFlags read an entry of hosts in the way of flags, so that values are written alike.
-type hostFlags struct {
-	match        string
-	delay        time.Duration
-	perHost      int
-	maxPages     int64
-	ignoreRobots bool
-	headers      headers
-}
-
-func (h *hostFlags) flags() *pflag.FlagSet {
-	fs := pflag.NewFlagSet("hosts", pflag.ContinueOnError)
-	fs.StringVar(&h.match, "match", "", "")
-	fs.Var((*delay)(&h.delay), "delay", "")
-	fs.IntVar(&h.perHost, "per-host", 0, "")
-	fs.Int64Var(&h.maxPages, "max-pages", 0, "")
-	fs.BoolVar(&h.ignoreRobots, "ignore-robots", false, "")
-	fs.Var(&h.headers, "headers", "")
-	return fs
-}
-
-func (h *hostFlags) rule(fs *pflag.FlagSet) crawler.HostRule {
-	return crawler.HostRule{
-		Match: h.match, Headers: h.headers,
-		Delay: given(fs, "delay", h.delay), PerHost: given(fs, "per-host", h.perHost),
-		MaxPages: given(fs, "max-pages", h.maxPages), IgnoreRobots: given(fs, "ignore-robots", h.ignoreRobots),
-	}
-}
-
-func given[T any](fs *pflag.FlagSet, name string, value T) *T {
-	if !fs.Changed(name) {
-		return nil
-	}
-	return &value
+	r.hostLines[rule.Match] = at
+	r.hosts = append(r.hosts, rule)
 }
 
 // printConfig writes the settings in force in the form that --config reads.
@@ -307,13 +273,7 @@ func printConfig(w io.Writer, fs *pflag.FlagSet, job *crawler.Job, seeds []strin
 	if err != nil {
 		return err
 	}
-	var known map[string]any
-	if err := yaml.Unmarshal(ofJob, &known); err != nil {
-		return fmt.Errorf("write settings: %w", err)
-	}
-	skip := append(slices.Collect(maps.Keys(known)), commandLineOnly...)
-	skip = append(skip, "download", "lease", "renew", "grace", "wall-clock") // kind says it; those of the protocol are the job's
-	rest := flagValues(fs, skip)
+	rest := flagValues(fs, slices.Concat(crawler.SettingNames(), commandLineOnly, []string{"download", "wall-clock"})) // the kind says download
 	if len(seeds) > 0 {
 		rest = append(rest, yaml.MapItem{Key: "seeds", Value: seeds})
 	}

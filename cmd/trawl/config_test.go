@@ -211,7 +211,7 @@ func TestProblemsOfFileAndCommandLineAreToldTogether(t *testing.T) {
 	file := writeFile(t, "job.yaml", "dealy: 2s\nscope: galaxy")
 	_, err := commandLine(t, crawler.Crawl, "--config", file, "--depth", "-2")
 	for _, want := range []string{file + `:1: unknown key "dealy"`, file + `:2: scope "galaxy"`, "--depth -2: use 0 or more"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.Contains(flagged(err), want) {
 			t.Errorf("%v\nwithout %s", err, want)
 		}
 	}

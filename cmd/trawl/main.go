@@ -106,7 +106,7 @@ func (p *program) fail(err error) int {
 	default:
 		err = advise(err)
 	}
-	fmt.Fprintf(p.stderr, "trawl: %v\n", err)
+	fmt.Fprintf(p.stderr, "trawl: %s\n", flagged(err))
 	return status
 }
 

@@ -40,7 +40,7 @@ type progress struct {
 // error goes through its screen from here on.
 func (p *program) newProgress(f *jobFlags) *progress {
 	show := &progress{quiet: f.log.quiet, colour: os.Getenv("NO_COLOR") == ""}
-	if file, ok := p.stderr.(*os.File); ok && !f.log.quiet && f.log.format != "json" && !(slices.Contains(f.exports, "-") && isTerminal(p.stdout)) {
+	if file, ok := p.stderr.(*os.File); ok && !f.log.quiet && f.log.format != "json" && !(slices.Contains(f.node.Exports, "-") && isTerminal(p.stdout)) {
 		show.screen = openScreen(file)
 	}
 	if show.screen != nil {

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"trawl/crawler"
+	"trawl/crawler/settingtest"
 )
 
 // ofTheRun are the flags of commands that run a job which say nothing of the job itself: the next run does not
@@ -19,16 +21,6 @@ var ofTheRun = []string{
 	"cookies", "auth-file", "nats", "backup-every", "backup-to", "wall-clock", "column",
 	"bind", "advertise", "join", "control", "secret-file", "tls-cert", "tls-key", "tls-ca", "stay", "download",
 }
-
-// samples are values that differ from the defaults, by flag or else by type.
-var samples = map[string]string{
-	"scope": "any", "requisites": "none", "archive": "none", "compress": "none", "header": "X-A: b", "accept": "text/html", "user-agent": "x/1",
-	"referer": "none", "allow-private": "10.0.0.0/8", "include": "a", "exclude": "b", "renew": "7s", "bandwidth": "9999999",
-	"lazy-images": "false", "bool": "true", "int": "7", "int64": "7", "duration": "77s", "size": "7MiB",
-}
-
-// notOfFlags are settings that only configuration files say, or that a command says by its name.
-var notOfFlags = []string{"kind", "hosts"}
 
 // jobCommand is the command of the name with its flags.
 func jobCommand(t *testing.T, name string) *cobra.Command {
@@ -45,6 +37,12 @@ func jobCommand(t *testing.T, name string) *cobra.Command {
 
 func TestEveryFlagOfAJobIsASettingOrOfTheRun(t *testing.T) {
 	names := crawler.SettingNames()
+	var keyOnly []string
+	for _, s := range crawler.Settings() {
+		if s.KeyOnly {
+			keyOnly = append(keyOnly, s.Name)
+		}
+	}
 	for _, command := range []string{"crawl", "download", "scheduler"} {
 		jobCommand(t, command).Flags().VisitAll(func(fl *pflag.Flag) {
 			if slices.Contains(names, fl.Name) == slices.Contains(ofTheRun, fl.Name) {
@@ -54,38 +52,42 @@ func TestEveryFlagOfAJobIsASettingOrOfTheRun(t *testing.T) {
 	}
 	flags := jobCommand(t, "crawl").Flags()
 	for _, name := range names {
-		if flags.Lookup(name) == nil && !slices.Contains(notOfFlags, name) {
+		if flags.Lookup(name) == nil && !slices.Contains(keyOnly, name) {
 			t.Errorf("the setting %s has no flag", name)
 		}
 	}
 }
 
 // TestAFlagSaysItsSetting: what a flag changes of the job is what goes on with the job when that flag is said, and
-// stays as it was when it is not.
+// stays as it was when it is not. A configuration file says the same.
 func TestAFlagSaysItsSetting(t *testing.T) {
-	for _, name := range crawler.SettingNames() {
-		if slices.Contains(notOfFlags, name) {
+	for _, s := range crawler.Settings() {
+		if s.Name == "" || s.KeyOnly || s.LiveOnly {
 			continue
 		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(s.Name, func(t *testing.T) {
 			usual, err := commandLine(t, crawler.Crawl)
 			if err != nil {
 				t.Fatal(err)
 			}
-			fl := usual.command.Flags().Lookup(name)
-			sample, known := samples[name]
-			if !known {
-				sample = samples[fl.Value.Type()]
-			}
-			if name == "ca-file" {
-				sample = writeFile(t, "ca.pem", testCertificate(t))
-			}
+			name, sample := s.Name, settingtest.Sample(t, &s)
 			said, err := commandLine(t, crawler.Crawl, "--"+name+"="+sample)
 			if err != nil {
-				t.Fatalf("--%s %s: %v; give a value in samples", name, sample, err)
+				t.Fatalf("--%s %s: %v", name, sample, err)
+			}
+			want := crawler.NewJob(crawler.Crawl)
+			if err := s.Value(&want).Set(sample); err != nil || !reflect.DeepEqual(said.job, want) {
+				t.Errorf("the flag makes another job than the setting: %v\n%+v, want\n%+v", err, said.job, want)
 			}
 			if !said.options.Said[name] || usual.options.Said[name] {
 				t.Errorf("said: %v, not said: %v", said.options.Said[name], usual.options.Said[name])
+			}
+			text, err := yaml.Marshal(map[string]any{name: s.Value(&said.job).Plain()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if file, err := commandLine(t, crawler.Crawl, "--config", writeFile(t, "job.yaml", string(text))); err != nil || !reflect.DeepEqual(file.job, said.job) || !file.options.Said[name] {
+				t.Errorf("a file with %sgives %v\n%+v, want\n%+v", text, err, file.job, said.job)
 			}
 			last := crawler.JobState{Job: usual.job, Given: usual.job}
 			if goesOn := said.job; !sameJob(t, &goesOn, &last, said.options.Said, &said.job) || reflect.DeepEqual(said.job, usual.job) {

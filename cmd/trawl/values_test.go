@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"trawl/crawler"
 )
 
@@ -30,50 +32,25 @@ func testCertificate(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-func TestARateIsBytesASecond(t *testing.T) {
-	for text, want := range map[string]int64{"0": 0, "500KiB/s": 500 << 10, "1MB": 1 << 20, "65536": 65536, "1.5M/s": 1536 << 10} {
-		var r rate
-		if err := r.Set(text); err != nil || int64(r) != want {
-			t.Errorf("%s: %d, %v; want %d", text, r, err, want)
+// caFile is the flag --ca-file of a job.
+func caFile(j *crawler.Job) pflag.Value {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, s := range crawler.Settings() {
+		if s.Name == "ca-file" {
+			return addSetting(fs, &s.Description, s.Value(j), "").Value
 		}
 	}
-	for _, text := range []string{"", "/s", "1MB/m", "fast", "-1", "1/s/s"} {
-		r := rate(7)
-		if err := r.Set(text); err == nil || r != 7 {
-			t.Errorf("%q: %d, %v; want an error and the old value", text, r, err)
-		}
-	}
-}
-
-func TestHeadersAreNamesAndValues(t *testing.T) {
-	var h headers
-	for _, text := range []string{"A: b", "C:d: e", "Empty:"} {
-		if err := h.Set(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := headers{{Name: "A", Value: "b"}, {Name: "C", Value: "d: e"}, {Name: "Empty"}}
-	if !reflect.DeepEqual(h, want) {
-		t.Errorf("%+v, want %+v", h, want)
-	}
-	for _, text := range []string{"", "A", ": b", "A B: c", "Host: x", "A: b\nC: d"} {
-		if err := h.Set(text); err == nil {
-			t.Errorf("%q is taken as a header", text)
-		}
-	}
-	if err := h.Replace([]string{"X: y", "bad"}); err == nil || !reflect.DeepEqual(h, want) {
-		t.Errorf("a bad list leaves %+v, %v; want the old one and an error", h, err)
-	}
+	return nil
 }
 
 func TestCertificatesComeFromAFileOrStandThere(t *testing.T) {
 	text := testCertificate(t)
 	for name, value := range map[string]string{"a file": writeFile(t, "ca.pem", "# mine\n"+text), "the text": text, "none": ""} {
-		var c certificates
+		c := caFile(new(crawler.Job))
 		if err := c.Set(value); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if (value == "") != (c == "") || value != "" && !strings.Contains(string(c), text) {
+		if (value == "") != (c.String() == "") || value != "" && !strings.Contains(c.String(), text) {
 			t.Errorf("%s is read as %q", name, c)
 		}
 	}
@@ -83,8 +60,8 @@ func TestCertificatesComeFromAFileOrStandThere(t *testing.T) {
 		pemBegin + "\nabc":                        "no certificate that can be read",
 		writeFile(t, "bad.pem", pemBegin+"\nabc"): "holds no certificate",
 	} {
-		var c certificates
-		if err := c.Set(value); err == nil || !strings.Contains(err.Error(), want) || c != "" {
+		c := caFile(new(crawler.Job))
+		if err := c.Set(value); err == nil || !strings.Contains(err.Error(), want) || c.String() != "" {
 			t.Errorf("%q: %q, %v; want an error with %q", value, c, err, want)
 		}
 	}
