@@ -54,11 +54,8 @@ func startBroker(t *testing.T, keys *trust.Keyring) *queue.Broker {
 	return b
 }
 
-// What a connection to the queue says when it was made anew, and when it could not wait for what was under way.
-const (
-	connectedAgain = "the queue is connected again"
-	rushed         = "the queue is slow, so what is under way is not waited for: some tasks may come again later"
-)
+// connectedAgain is what a connection to the queue logs when it was lost and made again.
+const connectedAgain = "the queue is connected again"
 
 // queueEnd is a connection to the queue with a count of what it says.
 type queueEnd struct {

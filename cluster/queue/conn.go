@@ -45,11 +45,11 @@ type ConnectOptions struct {
 	// nil or "" = where URL says. Not for a foreign server.
 	Address func() string
 
-	// Keys let this node in at a [Broker], and are followed: when they change, it logs in anew, without a pause that
-	// a caller would notice. In place of TLS and Seed; not for a foreign server.
+	// Keys let this node in at a [Broker]: over TLS, with the role's key of the secret that is the current one when
+	// [Connect] is called. A node that is to log in with another secret connects again. Not for a foreign server, and
+	// not together with TLS and Seed.
 	Keys *trust.Keyring
-	// Patience is how long a broker that refuses this node's keys after it had let it in is tried again, for a
-	// rotation of secrets may be under way; 0 = DefaultPatience.
+	// Patience is how long a node keeps trying a broker that refuses it after it had let it in; 0 = DefaultPatience.
 	Patience time.Duration
 
 	TLS  *tls.Config  // nil = plain text
@@ -90,20 +90,21 @@ type Conn struct {
 	js    jetstream.JetStream
 	pulls chan struct{} // a token per request for tasks that is under way
 	inbox taskInbox
-	login *login // nil without Keys
-	quiet gate   // passed by exchanges; shut while the node logs in anew
 
 	reading chan struct{} // one token: held by the call that reads
 	reader  *resultReader // owned by the holder of the token; nil when there is none
 
-	mu    sync.Mutex
-	calls map[*call]struct{} // under way
-	kept  int                // replicas of the streams that PrepareStreams made
-	gone  error              // why there will be no connection again
-	again context.Context    // ends at the next reconnect
-	out   context.Context    // ends when this node is refused for good
-	shut  context.CancelFunc // of out
-	renew context.CancelFunc
+	mu        sync.Mutex
+	made      bool               // Connect has succeeded
+	calls     map[*call]struct{} // under way
+	kept      int                // replicas of the streams that PrepareStreams made
+	gone      error              // why there will be no connection again
+	refusedAt time.Time          // of the first refusal since the last success
+
+	reconnected     context.Context // ends at the next reconnect
+	markReconnected context.CancelFunc
+	refused         context.Context // ends when this node is refused for good
+	markRefused     context.CancelFunc
 }
 
 // call is a call under way, which a refusal ends.
@@ -133,8 +134,8 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 		o: o, log: o.Logger, names: newNames(o.Namespace), calls: make(map[*call]struct{}),
 		pulls: make(chan struct{}, PullWindow), reading: make(chan struct{}, 1),
 	}
-	c.again, c.renew = context.WithCancel(context.Background())
-	c.out, c.shut = context.WithCancel(context.Background())
+	c.reconnected, c.markReconnected = context.WithCancel(context.Background())
+	c.refused, c.markRefused = context.WithCancel(context.Background())
 	opts, err := c.options()
 	if err != nil {
 		return nil, err
@@ -180,10 +181,9 @@ func (c *Conn) connect(ctx context.Context, opts []nats.Option) error {
 		d.nc.Close()
 		return fmt.Errorf("connect to the queue: %w", err)
 	}
-	c.nc, c.js = d.nc, js
-	if c.login != nil {
-		c.login.begin(c)
-	}
+	c.mu.Lock()
+	c.nc, c.js, c.made = d.nc, js, true
+	c.mu.Unlock()
 	return nil
 }
 
@@ -197,16 +197,19 @@ func (c *Conn) options() ([]nats.Option, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { c.onReconnect() }),
 		nats.ClosedHandler(func(nc *nats.Conn) { c.onClosed(nc.LastError()) }),
 	}
-	if !c.o.Keys.IsZero() && c.o.Broker == nil && !c.o.Foreign {
-		var err error
-		c.login, err = newLogin(&c.o)
-		if err != nil {
-			return nil, err
-		}
-		return append(opts, c.login.options()...), nil
+	if c.o.Broker != nil || c.o.Foreign {
+		c.o.Keys = nil
 	}
-	if c.o.Address != nil {
-		opts = append(opts, nats.SetCustomDialer(&movingDialer{address: c.o.Address, timeout: c.o.Timeout}))
+	if !c.o.Keys.IsZero() {
+		seed, err := c.o.Keys.QueueSeed(c.o.Role)
+		if err != nil {
+			return nil, fmt.Errorf("queue: %w", err)
+		}
+		c.o.Seed = seed
+		opts = append(opts, nats.IgnoreAuthErrorAbort()) // that nats.go gives up after two refusals: see refuse
+	}
+	if c.o.Address != nil || !c.o.Keys.IsZero() {
+		opts = append(opts, nats.SetCustomDialer(dialer{c}))
 	}
 	if c.o.Broker != nil {
 		opts = append(opts, nats.InProcessServer(c.o.Broker))
@@ -239,7 +242,7 @@ func (c *Conn) sort(err error) error {
 	var timeout net.Error
 	switch {
 	case isAuthError(err):
-		return fmt.Errorf("%w: the queue does not know this node's key: is the secret the same?", cluster.ErrRefused)
+		return fmt.Errorf("%w: the queue does not know this node's key: is the secret the same? After a change of the secret, start this node again", cluster.ErrRefused)
 	case c.o.Broker != nil && (errors.Is(err, io.ErrClosedPipe) || errors.Is(err, io.EOF)):
 		return fmt.Errorf("%w: the queue in this process does not know this role's key", cluster.ErrRefused)
 	case isTLSRefusal(err):
@@ -290,10 +293,10 @@ func (c *Conn) call(ctx context.Context, subjects ...string) (_ context.Context,
 // until ends with ctx or at the next reconnect: what was asked of a server is forgotten by then.
 func (c *Conn) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	c.mu.Lock()
-	again := c.again
+	reconnected := c.reconnected
 	c.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(again, cancel)
+	stop := context.AfterFunc(reconnected, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
@@ -318,8 +321,8 @@ func (c *Conn) connected(ctx context.Context) {
 }
 
 func (c *Conn) onError(err error) {
-	if c.login != nil && isAuthError(err) {
-		c.login.refuse(c.sort(err))
+	if !c.o.Keys.IsZero() && isAuthError(err) {
+		c.refuse(c.sort(err))
 		return
 	}
 	if !errors.Is(err, nats.ErrPermissionViolation) {
@@ -351,13 +354,11 @@ func (c *Conn) onDisconnect(err error) {
 
 func (c *Conn) onReconnect() {
 	c.log.Info("the queue is connected again")
-	if c.login != nil {
-		c.login.accepted()
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.renew()
-	c.again, c.renew = context.WithCancel(context.Background())
+	c.refusedAt = time.Time{}
+	c.markReconnected()
+	c.reconnected, c.markReconnected = context.WithCancel(context.Background())
 }
 
 // onClosed ends every call: a server that came back refused this node, or the connection was closed here.
@@ -379,9 +380,9 @@ func (c *Conn) end(why error) bool {
 		return false
 	}
 	c.gone = why
-	c.renew()
+	c.markReconnected()
 	if errors.Is(why, cluster.ErrRefused) {
-		c.shut()
+		c.markRefused()
 	}
 	for k := range c.calls {
 		k.cancel(why)
@@ -400,7 +401,4 @@ func (c *Conn) Close() {
 	c.dropReader()
 	<-c.reading
 	c.nc.Close()
-	if c.login != nil {
-		c.login.end()
-	}
 }

@@ -73,19 +73,12 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	leave, err := c.quiet.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
 	inbox, got, err := c.inbox.expect(c.nc)
 	if err != nil {
-		leave()
 		return nil, err
 	}
 	defer c.inbox.forget(got)
-	err = c.nc.PublishRequest(c.names.pull, inbox, request)
-	leave()
-	if err != nil {
+	if err := c.nc.PublishRequest(c.names.pull, inbox, request); err != nil {
 		return nil, err
 	}
 	select {
@@ -196,11 +189,6 @@ func (c *Conn) store(ctx context.Context, data []byte) error {
 	defer cancel()
 	ctx, cancelTime := context.WithTimeout(ctx, publishTimeout)
 	defer cancelTime()
-	leave, err := c.quiet.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	ack, err := c.js.Publish(ctx, c.names.result, data, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return err
@@ -239,11 +227,6 @@ func (c *Conn) request(ctx context.Context, subject string, data []byte) ([]byte
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
 	c.connected(ctx)
-	leave, err := c.quiet.enter(ctx)
-	if err != nil {
-		return nil, context.Cause(ctx)
-	}
-	defer leave()
 	waiting, cancelWaiting := c.until(ctx)
 	defer cancelWaiting()
 	m, err := c.nc.RequestWithContext(waiting, subject, data)

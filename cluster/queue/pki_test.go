@@ -19,12 +19,12 @@ func TestWithAnOwnPKITheSecretIsNeededAllTheSame(t *testing.T) {
 	b, _ := startBroker(t, BrokerOptions{Listen: "127.0.0.1:0", Keys: there})
 	here := trusttest.RingOfPKI(t, own.Issue(t, clustertest.Leaf{}))
 	f := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here, Patience: time.Second})
-	clustertest.Must(t, here.Set(trusttest.TheirSecret))
 	other := trusttest.RingOfPKI(t, own.Issue(t, clustertest.Leaf{}))
 	clustertest.Must(t, other.Set(trusttest.TheirSecret))
 	if _, err := Connect(t.Context(), ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: other}); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("%v", err)
 	}
+	clustertest.Must(t, there.Set(trusttest.TheirSecret))
 	if _, err := f.Next(t.Context()); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("%v", err)
 	}

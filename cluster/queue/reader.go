@@ -22,10 +22,10 @@ const (
 
 // resultReader is a place in the result log. It acks nothing: where it stands is known by the ledger.
 type resultReader struct {
-	it    jetstream.MessagesContext
-	again context.Context // of the connection it was opened on
-	next  uint64          // position after which the next part comes
-	seq   uint64          // of the consumer: a gap tells that parts were lost on the way
+	it          jetstream.MessagesContext
+	reconnected context.Context // ends with the connection it was opened on
+	next        uint64          // position after which the next part comes
+	seq         uint64          // of the consumer: a gap tells that parts were lost on the way
 }
 
 // Read waits for parts after the position and returns between 1 and most of them, in order, and no more when they make
@@ -62,7 +62,7 @@ func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 	ctx, cancel := c.until(ctx)
 	defer cancel()
 	r := c.reader
-	if r == nil || r.next != after || r.again.Err() != nil {
+	if r == nil || r.next != after || r.reconnected.Err() != nil {
 		c.dropReader()
 		var err error
 		if r, err = c.openReader(ctx, after); err != nil {
@@ -119,7 +119,7 @@ func (r *resultReader) one(opt jetstream.NextOpt) (part crawler.LoggedPart, size
 // finds out, after a reconnect, that the server has forgotten them.
 func (c *Conn) openReader(ctx context.Context, after uint64) (*resultReader, error) {
 	c.mu.Lock()
-	again := c.again
+	reconnected := c.reconnected
 	c.mu.Unlock()
 	if err := c.prepare(ctx, after); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (c *Conn) openReader(ctx context.Context, after uint64) (*resultReader, err
 	if err != nil {
 		return nil, err
 	}
-	return &resultReader{it: it, again: again, next: after}, nil
+	return &resultReader{it: it, reconnected: reconnected, next: after}, nil
 }
 
 // dropReader leaves the server's side to its time limit.

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/nats-io/nkeys"
-
 	"trawl/cluster"
 )
 
@@ -43,13 +41,14 @@ func ParseSecrets(text string) ([]Secret, error) {
 	return all, nil
 }
 
-// Keyring is what proves that a node is a member, and tells other members from strangers: the current secret,
-// further secrets that are accepted as well, and the certificates of an own PKI where there is one. It changes
-// while nodes run; each part of a node (gossip, queue, control) follows it by itself. With the current secret a
-// node encrypts, signs and logs in, and whoever does so with one of the others is let in too.
+// Keyring is what proves that a node is a member, and by which it recognizes other members: the current secret,
+// further secrets that it accepts as well, and the certificates of an own PKI where there is one. It changes while
+// nodes run. What a node accepts (in the gossip, at the queue, at the control API) follows the keyring by itself; the
+// gossip and new TLS connections also use the current secret at once. A fetcher's login to the queue keeps the secret
+// with which it connected.
 //
-// A rotation is three changes, each made on all nodes before the next one: the new secret behind the old one, the
-// new one first, the old one gone. Nodes that are one change apart understand each other.
+// A rotation is three changes, each made on all nodes before the next one: the new secret behind the old one; the new
+// one first, and each fetcher started again; the old one gone. Nodes that are one change apart accept each other.
 //
 // A nil Keyring has no secret. All methods are safe for concurrent use.
 type Keyring struct {
@@ -131,14 +130,17 @@ func (r *Keyring) GossipKeys() ([][]byte, error) { return r.state().gossip() }
 // QueueUsers gives the public keys with which a role may log in to the queue.
 func (r *Keyring) QueueUsers(role cluster.Role) ([]string, error) { return r.state().users(role) }
 
-// Proofs gives what this node can prove itself with, the current one first.
-func (r *Keyring) Proofs() []Proof {
-	k := r.state()
-	all := make([]Proof, len(k.secrets))
-	for i, s := range k.secrets {
-		all[i] = Proof{s, k.pki}
+// QueueSeed gives the key of a role for the queue, of the current secret.
+func (r *Keyring) QueueSeed(role cluster.Role) ([]byte, error) {
+	pair, err := r.Current().UserKey(role)
+	if err != nil {
+		return nil, err
 	}
-	return all
+	seed, err := pair.Seed()
+	if err != nil {
+		return nil, fmt.Errorf("make a queue user: %w", err)
+	}
+	return seed, nil
 }
 
 func (r *Keyring) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
@@ -215,26 +217,4 @@ func (k *keys) users(role cluster.Role) ([]string, error) {
 		all = append(all, public)
 	}
 	return all, nil
-}
-
-// Proof is a secret, with the certificate that goes with it. The zero value proves nothing.
-type Proof struct {
-	secret Secret
-	pki    *pki
-}
-
-// Equal reports whether both prove the same.
-func (p Proof) Equal(o Proof) bool { return bytes.Equal(p.secret, o.secret) && p.pki == o.pki }
-
-// User is the secret's key pair of a role for the queue, and its public half.
-func (p Proof) User(role cluster.Role) (nkeys.KeyPair, string, error) {
-	pair, err := p.secret.UserKey(role)
-	if err != nil {
-		return nil, "", err
-	}
-	public, err := pair.PublicKey()
-	if err != nil {
-		return nil, "", fmt.Errorf("make a queue user: %w", err)
-	}
-	return pair, public, nil
 }

@@ -213,12 +213,12 @@ func (r *Keyring) look(atOnce bool) {
 		err = r.set(secrets, p)
 	}
 	if err != nil {
-		r.log.Warn("the changed secret file or certificates cannot be used; those from before stay in force", "error", err)
+		r.log.Warn("the changed secret file or certificates cannot be used; those from before stay accepted", "error", err)
 		return
 	}
 	warnOpen(r.files.Secret, r.log)
 	warnOpen(r.files.Key, r.log)
-	r.log.Info("changed secrets or certificates are in force", "secrets", len(secrets), "current", change(before, secrets), "pki", p != nil)
+	r.log.Info("changed secrets or certificates are accepted now", "secrets", len(secrets), "current", change(before, secrets), "pki", p != nil)
 }
 
 // serve holds that the certificate, and each one that comes after it, may be shown by a server.

@@ -90,7 +90,7 @@ func (f *followed) write(text string) {
 func (f *followed) holds(want ...Secret) {
 	f.t.Helper()
 	if k := f.state(); !k.same(want, nil) {
-		f.t.Errorf("%d secrets are in force, or others", len(k.secrets))
+		f.t.Errorf("%d secrets are accepted now, or others", len(k.secrets))
 	}
 }
 
@@ -113,7 +113,7 @@ func TestAChangedSecretFileIsTakenWhenTwoLooksAgree(t *testing.T) {
 	f.write(string(theirSecret))
 	f.Reload()
 	f.holds(theirSecret)
-	if s := f.log.String(); strings.Contains(s, "horse") || !strings.Contains(s, "in force") {
+	if s := f.log.String(); strings.Contains(s, "horse") || !strings.Contains(s, "are accepted now") {
 		t.Errorf("the log says %q", s)
 	}
 }

@@ -30,7 +30,7 @@ const (
 // follows the keys: each handshake goes by those in force then. Role and name go into certificates made from the
 // secret, for people to read. Without a secret it returns [ErrNeedSecret].
 func (r *Keyring) ServerTLS(role cluster.Role, name string) (*tls.Config, error) {
-	id, err := r.Identity(role, name)
+	id, err := newIdentity(r, role, name, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +45,14 @@ func (r *Keyring) ServerTLS(role cluster.Role, name string) (*tls.Config, error)
 // known, and then a server's certificate must be for the name that all nodes have. Without a secret it returns
 // [ErrNeedSecret].
 func (r *Keyring) ClientTLS(role cluster.Role, name string, address func() string) (*tls.Config, error) {
-	id, err := r.Identity(role, name)
+	id, err := newIdentity(r, role, name, time.Now)
 	if err != nil {
 		return nil, err
 	}
 	if address == nil {
 		address = func() string { return "" }
 	}
-	return id.Client(0, address), nil
+	return id.client(address), nil
 }
 
 // authority is what the certificates of one secret come from: every node has it, and signs its own certificate.
@@ -73,8 +73,8 @@ func newAuthority(s Secret) (*authority, error) {
 	return &authority{cert, key}, nil
 }
 
-// Identity is a node's own certificate, and what it needs to make the next one. Safe for concurrent use.
-type Identity struct {
+// identity is a node's own certificate, and what it needs to make the next one. Safe for concurrent use.
+type identity struct {
 	ring    *Keyring
 	subject pkix.Name
 	now     func() time.Time
@@ -84,24 +84,19 @@ type Identity struct {
 	by   *authority       // that signed it
 }
 
-func newIdentity(ring *Keyring, role cluster.Role, name string, now func() time.Time) (*Identity, error) {
+func newIdentity(ring *Keyring, role cluster.Role, name string, now func() time.Time) (*identity, error) {
 	if ring.IsZero() {
 		return nil, ErrNeedSecret
 	}
-	id := &Identity{
+	id := &identity{
 		ring:    ring,
 		subject: pkix.Name{CommonName: name, OrganizationalUnit: []string{string(role)}, Organization: []string{"trawl"}},
 		now:     now,
 	}
-	if _, err := id.certificate(ring.state(), 0); err != nil {
+	if _, err := id.certificate(ring.state()); err != nil {
 		return nil, err
 	}
 	return id, nil
-}
-
-// Identity is what a node with these keys shows to others. Without a secret it is [ErrNeedSecret].
-func (r *Keyring) Identity(role cluster.Role, name string) (*Identity, error) {
-	return newIdentity(r, role, name, time.Now)
 }
 
 // authorityCertificate is the same, byte by byte, on every node that has the key: fixed number and dates,
@@ -124,15 +119,15 @@ func authorityCertificate(key ed25519.PrivateKey) (*x509.Certificate, error) {
 	return x509.ParseCertificate(der)
 }
 
-// certificate returns the node's certificate: of an own PKI, or from one of the secrets; there a new one when half of
+// certificate returns the node's certificate: of an own PKI, or from the current secret; there a new one when half of
 // the life of the last is over.
-func (id *Identity) certificate(k *keys, secret int) (*tls.Certificate, error) {
+func (id *identity) certificate(k *keys) (*tls.Certificate, error) {
 	if k.pki != nil {
 		return k.pki.cert, nil
 	}
 	id.mu.Lock()
 	defer id.mu.Unlock()
-	now, by := id.now(), k.authorities[secret]
+	now, by := id.now(), k.authorities[0]
 	if id.by == by && now.Before(id.cert.Leaf.NotAfter.Add(-CertificateLife/2)) {
 		return id.cert, nil
 	}
@@ -144,7 +139,7 @@ func (id *Identity) certificate(k *keys, secret int) (*tls.Certificate, error) {
 	return cert, nil
 }
 
-func (id *Identity) mint(by *authority, now time.Time) (*tls.Certificate, error) {
+func (id *identity) mint(by *authority, now time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -174,30 +169,25 @@ func (id *Identity) mint(by *authority, now time.Time) (*tls.Certificate, error)
 }
 
 // server asks for the keys anew at each handshake. What its copies are given beside does not last, but for the time.
-func (id *Identity) server() *tls.Config {
+func (id *identity) server() *tls.Config {
 	c := id.serverNow()
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return id.serverNow(), nil }
 	return c
 }
 
-func (id *Identity) serverNow() *tls.Config {
+func (id *identity) serverNow() *tls.Config {
 	c, k := id.base(), id.ring.state()
 	c.ClientAuth = tls.RequireAndVerifyClientCert
 	c.ClientCAs = k.pool
-	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return id.certificate(k, 0) }
+	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return id.certificate(k) }
 	return c
 }
 
-// client shows the certificate of one of the secrets, the current one where there are fewer by then.
-func (id *Identity) Client(secret int, address func() string) *tls.Config {
+func (id *identity) client(address func() string) *tls.Config {
 	c := id.base()
 	c.ServerName = ServerName
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		k := id.ring.state()
-		if secret >= len(k.secrets) {
-			return id.certificate(k, 0)
-		}
-		return id.certificate(k, secret)
+		return id.certificate(id.ring.state())
 	}
 	c.InsecureSkipVerify = true // the library's own way has fixed authorities and one name; ours is below
 	c.VerifyConnection = func(s tls.ConnectionState) error {
@@ -215,7 +205,7 @@ func (id *Identity) Client(secret int, address func() string) *tls.Config {
 }
 
 // base has no session tickets: a resumed session would skip what makes a certificate expire.
-func (id *Identity) base() *tls.Config {
+func (id *identity) base() *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
 		NextProtos:             nil,

@@ -11,7 +11,7 @@ import (
 	"trawl/cluster/clustertest"
 )
 
-func testIdentity(t *testing.T, s Secret, now func() time.Time) *Identity {
+func testIdentity(t *testing.T, s Secret, now func() time.Time) *identity {
 	t.Helper()
 	id, err := newIdentity(ringOf(s), cluster.RoleFetcher, "n1", now)
 	if err != nil {
@@ -74,9 +74,9 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-func clientOf(id *Identity) *tls.Config { return id.Client(0, func() string { return "" }) }
+func clientOf(id *identity) *tls.Config { return id.client(func() string { return "" }) }
 
-func ours(id *Identity) *x509.Certificate { return id.ring.state().authorities[0].cert }
+func ours(id *identity) *x509.Certificate { return id.ring.state().authorities[0].cert }
 
 // namedOther is a certificate of the cluster for a name that no node has.
 func namedOther(t *testing.T) *tls.Certificate {
@@ -92,7 +92,7 @@ func namedOther(t *testing.T) *tls.Certificate {
 func selfSigned(t *testing.T) *tls.Certificate {
 	t.Helper()
 	id := testIdentity(t, Secret("made up by somebody else"), time.Now)
-	cert, err := id.certificate(id.ring.state(), 0)
+	cert, err := id.certificate(id.ring.state())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +107,8 @@ func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
 	if bytes.Equal(ours(a).RawSubjectPublicKeyInfo, ours(testIdentity(t, theirSecret, time.Now)).RawSubjectPublicKeyInfo) {
 		t.Error("two secrets have one authority")
 	}
-	x, _ := a.certificate(a.ring.state(), 0)
-	y, _ := b.certificate(b.ring.state(), 0)
+	x, _ := a.certificate(a.ring.state())
+	y, _ := b.certificate(b.ring.state())
 	if bytes.Equal(x.Leaf.Raw, y.Leaf.Raw) {
 		t.Error("two nodes have one certificate")
 	}
@@ -119,7 +119,7 @@ func TestTheAuthorityIsTheSameEverywhere(t *testing.T) {
 
 func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
 	id := testIdentity(t, ourSecret, time.Now)
-	leaf, _ := id.certificate(id.ring.state(), 0)
+	leaf, _ := id.certificate(id.ring.state())
 	if leaf.Leaf.IsCA || leaf.Leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
 		t.Error("a node's certificate can sign others")
 	}
@@ -128,13 +128,13 @@ func TestANodeCannotSignForOthersWithItsCertificate(t *testing.T) {
 func TestACertificateIsRenewedHalfWay(t *testing.T) {
 	now := time.Now()
 	id := testIdentity(t, ourSecret, func() time.Time { return now })
-	first, _ := id.certificate(id.ring.state(), 0)
+	first, _ := id.certificate(id.ring.state())
 	now = now.Add(CertificateLife/2 - time.Minute)
-	if again, _ := id.certificate(id.ring.state(), 0); again != first {
+	if again, _ := id.certificate(id.ring.state()); again != first {
 		t.Error("renewed before half of its life")
 	}
 	now = now.Add(2 * time.Minute)
-	next, err := id.certificate(id.ring.state(), 0)
+	next, err := id.certificate(id.ring.state())
 	if err != nil || next == first {
 		t.Fatalf("not renewed after half of its life: %v", err)
 	}
