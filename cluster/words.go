@@ -13,13 +13,9 @@ type Role string
 const (
 	RoleScheduler Role = "scheduler"
 	RoleFetcher   Role = "fetcher"
-	RoleBoth      Role = "both"
 )
 
-func (r Role) Valid() bool { return r == RoleScheduler || r == RoleFetcher || r == RoleBoth }
-
-// Schedules reports whether a member with this role has a frontier and a queue.
-func (r Role) Schedules() bool { return r == RoleScheduler || r == RoleBoth }
+func (r Role) Valid() bool { return r == RoleScheduler || r == RoleFetcher }
 
 // ErrRefused: the cluster that was to be joined does not let this node in, and trying again will not help.
 var ErrRefused = errors.New("refused by the cluster")

@@ -246,7 +246,7 @@ func compatible(own, peer *Meta) error {
 // for the one or the other.
 func rivals(a, b *Meta) bool {
 	none := crawler.Life{}
-	return a.Role.Schedules() && b.Role.Schedules() && !a.Done && !b.Done && a.Origin != none && b.Origin != none && a.Origin != b.Origin
+	return a.Role == cluster.RoleScheduler && b.Role == cluster.RoleScheduler && !a.Done && !b.Done && a.Origin != none && b.Origin != none && a.Origin != b.Origin
 }
 
 func orUnknown(version string) string {
@@ -259,7 +259,7 @@ func orUnknown(version string) string {
 // Supersedes reports whether a scheduler's ledger goes on in place of another's: both are copies of one crawl, and it was
 // restored later. Of two restored in the same second, one is chosen.
 func (m *Meta) Supersedes(old *Meta) bool {
-	if !m.Role.Schedules() || !old.Role.Schedules() || m.Origin == (crawler.Life{}) || m.Origin != old.Origin || m.Life == old.Life {
+	if m.Role != cluster.RoleScheduler || old.Role != cluster.RoleScheduler || m.Origin == (crawler.Life{}) || m.Origin != old.Origin || m.Life == old.Life {
 		return false
 	}
 	if m.Restored != old.Restored {

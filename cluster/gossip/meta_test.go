@@ -11,7 +11,7 @@ import (
 
 func fullMeta() Meta {
 	return Meta{
-		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: cluster.RoleBoth, Name: "fetcher-7", Job: "example.org",
+		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: cluster.RoleFetcher, Name: "fetcher-7", Job: "example.org",
 		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023, Silent: 12,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"trawl/cluster"
 )
 
 // Bounds on members that were lost.
@@ -100,7 +102,7 @@ func (r *roll) list() []Member {
 func (r *roll) schedulers() (out []Member) {
 	r.mu.Lock()
 	for _, m := range r.members {
-		if m.Meta.Role.Schedules() {
+		if m.Meta.Role == cluster.RoleScheduler {
 			out = append(out, *m)
 		}
 	}
@@ -199,7 +201,7 @@ func (r *roll) scheduled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range r.members {
-		if m.Meta.Role.Schedules() {
+		if m.Meta.Role == cluster.RoleScheduler {
 			return true
 		}
 	}

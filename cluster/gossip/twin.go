@@ -40,7 +40,7 @@ func (m *Member) Serves() bool { return m.Meta.QueuePort != 0 || m.Meta.QueueURL
 // Twin reports whether two members are schedulers of the same life of a ledger, in two processes: a copied directory runs
 // beside its original, or one of them is dead and not missed yet.
 func (m *Member) Twin(other *Member) bool {
-	return m.Name != other.Name && m.Meta.Role.Schedules() && other.Meta.Role.Schedules() && m.Meta.Life != (crawler.Life{}) && m.Meta.Life == other.Meta.Life
+	return m.Name != other.Name && m.Meta.Role == cluster.RoleScheduler && other.Meta.Role == cluster.RoleScheduler && m.Meta.Life != (crawler.Life{}) && m.Meta.Life == other.Meta.Life
 }
 
 // Precedes reports whether of two that cannot both be the other one gives way: to the one that is at work already, then to

@@ -152,7 +152,7 @@ func TestWithoutASecretThereAreNoKeys(t *testing.T) {
 	if _, err := none.UserKey(cluster.RoleFetcher); err == nil {
 		t.Error("a user from nothing")
 	}
-	if _, err := ourSecret.UserKey(cluster.RoleBoth); err == nil {
+	if _, err := ourSecret.UserKey(cluster.Role("both")); err == nil {
 		t.Error("a user for no single role")
 	}
 	if _, err := ringOf(none).ServerTLS(cluster.RoleFetcher, "n"); err == nil {

@@ -15,9 +15,9 @@ import (
 	"trawl/internal/durable"
 )
 
-// maxSocketPath is the longest path of a Unix socket that every system takes, in bytes: the address has 104
-// with its final zero on some, 108 on Linux.
-const maxSocketPath = 103
+// maxSocketPath is the longest path of a control socket, in bytes. Every system takes 103 (an address has 104 with its
+// final zero on some, 108 on Linux), and whoever listens makes the socket first under a name that is two bytes longer.
+const maxSocketPath = 101
 
 // ControlSocket is the path of the socket by which the crawl in a directory is steered, whether or not one
 // is running. It is control.sock in the directory; where that path is too long for a socket, a short one
