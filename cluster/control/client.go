@@ -59,7 +59,9 @@ func NewClient(target string, tlsConfig *tls.Config) *Client {
 	switch {
 	case isSocket(target):
 		c.base = "http://" + trust.ServerName
-		t.DialContext = func(context.Context, string, string) (net.Conn, error) { return net.DialTimeout("unix", target, Timeout) }
+		t.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			return net.DialTimeout("unix", target, Timeout)
+		}
 	case tlsConfig != nil:
 		c.base = "https://" + target
 		t.DialContext = (&net.Dialer{Timeout: Timeout}).DialContext

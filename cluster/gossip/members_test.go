@@ -22,6 +22,7 @@ import (
 	"trawl/cluster/door"
 	"trawl/cluster/trust"
 	"trawl/cluster/trust/trusttest"
+	"trawl/crawler"
 )
 
 // node is a member that runs.
@@ -103,7 +104,7 @@ func TestMembersJoinAndLeave(t *testing.T) {
 	for name, secret := range map[string]trust.Secret{"with a secret": trusttest.OurSecret, "without one, on loopback": nil} {
 		t.Run(name, func(t *testing.T) {
 			clustertest.NoLeaks(t)
-			s := startNode(t, Options{Name: "s", Keys: trusttest.Ring(secret), Meta: Meta{Role: cluster.RoleScheduler, Job: "j", QueuePort: 1234, Version: "v1"}})
+			s := startNode(t, Options{Name: "s", Keys: trusttest.Ring(secret), Meta: Meta{Role: cluster.RoleScheduler, QueuePort: 1234, Version: "v1"}})
 			join := []string{s.Addr().String()}
 			a := startNode(t, Options{Name: "a", Keys: trusttest.Ring(secret), Join: join})
 			b := startNode(t, Options{Name: "b", Keys: trusttest.Ring(secret), Join: []string{a.Addr().String()}})
@@ -137,7 +138,7 @@ func TestMembersTellChanges(t *testing.T) {
 
 	changed := f.Changed()
 	for i := range 100 {
-		if err := s.Update(func(m *Meta) { m.Free, m.Done = i, true }); err != nil {
+		if err := s.Update(func(m *Meta) { m.Slots, m.Done = i, true }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,10 +147,10 @@ func TestMembersTellChanges(t *testing.T) {
 	case <-time.After(clustertest.Patience):
 		t.Fatal("nobody was woken")
 	}
-	clustertest.Within(t, "the last change is known", func() bool { m := f.List()[1].Meta; return m.Done && m.Free == 99 })
+	clustertest.Within(t, "the last change is known", func() bool { m := f.List()[1].Meta; return m.Done && m.Slots == 99 })
 
-	err := s.Update(func(m *Meta) { m.Job = strings.Repeat("x", MaxMeta) })
-	if err == nil || s.Meta().Job != "" || !s.Meta().Done {
+	err := s.Update(func(m *Meta) { m.QueueURL = strings.Repeat("x", MaxMeta) })
+	if err == nil || s.Meta().QueueURL != "" || !s.Meta().Done {
 		t.Errorf("a change that cannot be told: %v, and now %+v", err, s.Meta())
 	}
 }
@@ -165,7 +166,7 @@ func TestNewMembersRefuses(t *testing.T) {
 	}{
 		{"every interface without a secret", func(o *Options) { o.Bind.Host = "" }, "trawl secret"},
 		{"a name without a secret", func(o *Options) { o.Bind.Host = "node.example" }, "trawl secret"},
-		{"more than the gossip carries", func(o *Options) { o.Meta.Job = strings.Repeat("x", 512) }, "512"},
+		{"more than the gossip carries", func(o *Options) { o.Meta.QueueURL = strings.Repeat("x", 512) }, "512"},
 		{"no role", func(o *Options) { o.Meta.Role = "" }, "role"},
 		{"nowhere to join", func(o *Options) { o.Join = []string{":7946"} }, "host"},
 		{"a URL to join", func(o *Options) { o.Join = []string{"http://a:1"} }, "http://a:1"},
@@ -264,10 +265,10 @@ func TestAJoinThatIsRefusedEnds(t *testing.T) {
 		{"a secret where none is", Options{}, Options{Keys: trusttest.Ring(trusttest.OurSecret)}, "", "it has no secret"},
 		{"no member at all", Options{}, Options{Keys: trusttest.Ring(trusttest.OurSecret)}, plain, "check the address"},
 		{
-			"another job",
-			Options{Keys: trusttest.Ring(trusttest.OurSecret), Meta: Meta{Role: cluster.RoleScheduler, Job: "one"}},
-			Options{Keys: trusttest.Ring(trusttest.OurSecret), Meta: Meta{Role: cluster.RoleFetcher, Job: "two"}},
-			"", `works for the job "one"`,
+			"another crawl",
+			Options{Keys: trusttest.Ring(trusttest.OurSecret), Meta: Meta{Role: cluster.RoleScheduler, Origin: crawler.Life{1}}},
+			Options{Keys: trusttest.Ring(trusttest.OurSecret), Meta: Meta{Role: cluster.RoleScheduler, Origin: crawler.Life{2}}},
+			"", "the scheduler of another crawl",
 		},
 		{"the name of another", Options{Name: "n", Keys: trusttest.Ring(trusttest.OurSecret)}, Options{Name: "n", Keys: trusttest.Ring(trusttest.OurSecret)}, "", "called n"},
 	}

@@ -30,7 +30,6 @@ type Meta struct {
 	Version          string // of the program, for people
 	Role             cluster.Role
 	Name             string       // under which it reports, where that outlives the process
-	Job              string       // bound to this job: members bound to different jobs refuse each other
 	Life             crawler.Life // of the ledger; a fetcher tells that of its newest scheduler
 	Origin           crawler.Life // the first life of that ledger, told by schedulers
 	Restored         int64        // when that ledger was restored last, in unix seconds; 0: never
@@ -40,7 +39,7 @@ type Meta struct {
 	QueuePort        int          // 0: no queue here
 	QueueURL         string       // of servers that are not this node's, without how to log in there
 	ControlPort      int          // 0: no control API reachable from other machines
-	Slots, Free      int          // turns at once; of these, free ones
+	Slots            int          // turns at once
 	Silent           int          // for how many seconds nothing had come from outside when its network was found to be away; 0: it is not
 }
 
@@ -53,13 +52,11 @@ const (
 	tagVersion  = 2
 	tagRole     = 3
 	tagName     = 4
-	tagJob      = 5
 	tagLife     = 6
 	tagFlags    = 7
 	tagQueue    = 8
 	tagControl  = 9
 	tagSlots    = 10
-	tagFree     = 11
 	tagOrigin   = 12
 	tagRestored = 13
 	tagQueueURL = 14
@@ -90,7 +87,7 @@ func (m *Meta) encode() ([]byte, error) {
 			field(tag, binary.AppendUvarint(nil, uint64(n)))
 		}
 	}
-	for _, s := range []string{m.Version, m.Name, m.Job, m.QueueURL} {
+	for _, s := range []string{m.Version, m.Name, m.QueueURL} {
 		if !plain(s) {
 			return nil, fmt.Errorf("%q cannot be told to the members: it is not one line of text", s)
 		}
@@ -106,7 +103,6 @@ func (m *Meta) encode() ([]byte, error) {
 	field(tagVersion, []byte(m.Version))
 	field(tagRole, []byte(m.Role))
 	field(tagName, []byte(m.Name))
-	field(tagJob, []byte(m.Job))
 	if m.Life != (crawler.Life{}) {
 		field(tagLife, m.Life[:])
 	}
@@ -124,7 +120,6 @@ func (m *Meta) encode() ([]byte, error) {
 	number(tagControl, m.ControlPort)
 	field(tagQueueURL, []byte(m.QueueURL))
 	number(tagSlots, m.Slots)
-	number(tagFree, m.Free)
 	number(tagSilent, m.Silent)
 	number(tagStarted, int(m.Started))
 	if len(b) > MaxMeta {
@@ -194,8 +189,6 @@ func (m *Meta) set(tag byte, value []byte) bool {
 		m.Role = cluster.Role(value)
 	case tagName:
 		text(&m.Name)
-	case tagJob:
-		text(&m.Job)
 	case tagLife:
 		ok = len(value) == len(m.Life)
 		copy(m.Life[:], value)
@@ -218,8 +211,6 @@ func (m *Meta) set(tag byte, value []byte) bool {
 		number(&m.ControlPort, 65535)
 	case tagSlots:
 		number(&m.Slots, mostSlots)
-	case tagFree:
-		number(&m.Free, mostSlots)
 	case tagSilent:
 		number(&m.Silent, mostTime)
 	}
@@ -232,9 +223,6 @@ func compatible(own, peer *Meta) error {
 	if peer.Protocol < own.Oldest || own.Protocol < peer.Oldest {
 		return fmt.Errorf("speaks version %d of the protocol (trawl %s), this node version %d (trawl %s): use the same trawl on both",
 			peer.Protocol, orUnknown(peer.Version), own.Protocol, orUnknown(own.Version))
-	}
-	if own.Job != "" && peer.Job != "" && own.Job != peer.Job {
-		return fmt.Errorf("works for the job %q, this node for %q: join the other job's members, or give each job its own secret", peer.Job, own.Job)
 	}
 	if rivals(own, peer) {
 		return errors.New("is the scheduler of another crawl, and so is this node: give each crawl its own secret, or leave out --join")

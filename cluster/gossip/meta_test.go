@@ -11,8 +11,8 @@ import (
 
 func fullMeta() Meta {
 	return Meta{
-		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: cluster.RoleFetcher, Name: "fetcher-7", Job: "example.org",
-		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Free: 1023, Silent: 12,
+		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: cluster.RoleFetcher, Name: "fetcher-7",
+		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Silent: 12,
 	}
 }
 
@@ -22,7 +22,7 @@ func TestMetaComesBackAsItWasTold(t *testing.T) {
 		"almost nothing":   {Role: cluster.RoleFetcher},
 		"only done":        {Role: cluster.RoleScheduler, Done: true},
 		"only draining":    {Role: cluster.RoleFetcher, Draining: true},
-		"other alphabets":  {Role: cluster.RoleFetcher, Job: "пример.рф"},
+		"other alphabets":  {Role: cluster.RoleFetcher, QueueURL: "пример.рф"},
 		"no slots, a port": {Role: cluster.RoleScheduler, QueuePort: 1},
 	} {
 		b, err := m.encode()
@@ -89,11 +89,11 @@ func TestWhichOfTwoCopiesGoesOn(t *testing.T) {
 
 func TestMetaThatCannotBeTold(t *testing.T) {
 	for name, m := range map[string]Meta{
-		"a job name of 600 bytes":   {Role: cluster.RoleFetcher, Job: strings.Repeat("x", 600)},
-		"names that add up to 513":  {Role: cluster.RoleFetcher, Job: strings.Repeat("x", 300), Name: strings.Repeat("y", 300)},
+		"an address of 600 bytes":   {Role: cluster.RoleFetcher, QueueURL: strings.Repeat("x", 600)},
+		"names that add up to 513":  {Role: cluster.RoleFetcher, QueueURL: strings.Repeat("x", 300), Name: strings.Repeat("y", 300)},
 		"no role":                   {},
 		"a role that nobody knows":  {Role: "boss"},
-		"a job name with a newline": {Role: cluster.RoleFetcher, Job: "a\nb"},
+		"an address with a newline": {Role: cluster.RoleFetcher, QueueURL: "a\nb"},
 		"a version that is no text": {Role: cluster.RoleFetcher, Version: "\xff"},
 		"restored before 1970":      {Role: cluster.RoleScheduler, Restored: -1},
 		"started before 1970":       {Role: cluster.RoleScheduler, Started: -1},
@@ -163,9 +163,6 @@ func TestCompatible(t *testing.T) {
 		{"neighbouring versions", Meta{Protocol: 3, Oldest: 2}, Meta{Protocol: 2, Oldest: 1}, ""},
 		{"a peer that is too old", Meta{Protocol: 3, Oldest: 2}, Meta{Protocol: 1, Oldest: 1}, "same trawl"},
 		{"a peer that says no version", Meta{Protocol: 1, Oldest: 1}, Meta{}, "same trawl"},
-		{"the same job", Meta{Job: "a"}, Meta{Job: "a"}, ""},
-		{"a fetcher that takes any job", Meta{}, Meta{Job: "a"}, ""},
-		{"another job", Meta{Job: "a"}, Meta{Job: "b"}, `"b"`},
 		{"two copies of one crawl", scheduling(1, false), scheduling(1, false), ""},
 		{"two crawls", scheduling(1, false), scheduling(2, false), "another crawl"},
 		{"two crawls, one of them done", scheduling(1, false), scheduling(2, true), ""},
