@@ -1,7 +1,7 @@
 # trawl: a distributed web crawler and downloader. `make` lists what can be done.
 GO   ?= go
 SH   := $(shell git ls-files '*.sh' 2>/dev/null)
-TREE := $(shell git ls-files '*.go' 2>/dev/null | grep -v '\.pb\.go$$')
+TREE := $(shell git ls-files '*.go' 2>/dev/null)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -46,8 +46,8 @@ fuzz: ## each fuzz target for ten seconds
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 	  $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
 
-generate: ## make the generated code again (needs protoc)
-	protoc --plugin=protoc-gen-go="$$($(GO) tool -n protoc-gen-go)" --go_out=. --go_opt=module=trawl cluster/queue/wire/trawl.proto
+generate: ## write the schema of the messages anew, as the tables of records say
+	$(GO) test ./cluster/queue/wire -run TestTheProtoFileFollowsFromTheTables -update
 
 cover: ## statement coverage by package
 	$(GO) test -cover ./...

@@ -79,6 +79,21 @@ func Texts[T any](n protowire.Number, name string, at func(*T) *[]string) Field[
 	})
 }
 
+// TextList is a list of texts that a record does not have as such: each gives the parts of those that are to be written, take is
+// given those that were read.
+func TextList[T any](n protowire.Number, name string, each func(v *T, write func(head, tail string)), take func(v *T, text string)) Field[T] {
+	return bytesOf(n, name, "repeated string", func(b []byte, v *T) []byte {
+		each(v, func(head, tail string) {
+			b = appendVarint(appendTag(b, n, protowire.BytesType), uint64(len(head)+len(tail)))
+			b = append(append(b, head...), tail...)
+		})
+		return b
+	}, func(in In, v *T) error {
+		take(v, in.String())
+		return nil
+	})
+}
+
 // Hashes is a list of [Hash].
 func Hashes[T any](n protowire.Number, name string, at func(*T) *[]uint64) Field[T] {
 	return bytesOf(n, name, "repeated fixed64", func(b []byte, v *T) []byte {

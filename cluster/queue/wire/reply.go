@@ -5,7 +5,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/s2"
-	"google.golang.org/protobuf/proto"
+
+	"trawl/crawler/schema"
+)
+
+// reply carries an answer or a notice to the asker, or says why there is none.
+type reply struct {
+	body    []byte
+	s2      bool   // body is an S2 block
+	failure []byte // nothing was decided; the question may be repeated
+}
+
+var replies = schema.Of("Reply",
+	schema.Bytes(1, "body", func(r *reply) *[]byte { return &r.body }),
+	schema.Bool(2, "s2", func(r *reply) *bool { return &r.s2 }),
+	schema.Bytes(3, "error", func(r *reply) *[]byte { return &r.failure }),
 )
 
 // CompressAbove is the size from which a reply's body is compressed, in bytes. Below it a reply is small
@@ -17,14 +31,13 @@ const maxReplyError = 512
 
 // EncodeReply wraps an encoded answer or notice.
 func EncodeReply(body []byte) []byte {
-	m := &Reply{Body: body}
+	r := reply{body: body}
 	if len(body) > CompressAbove {
 		if c := s2.EncodeBetter(nil, body); len(c) < len(body) {
-			m.Body, m.S2 = c, true
+			r.body, r.s2 = c, true
 		}
 	}
-	b, _ := proto.Marshal(m) // of two plain fields: it cannot fail
-	return b
+	return replies.Append(nil, &r)
 }
 
 // EncodeFailure is the reply of a scheduler that could not decide.
@@ -33,34 +46,33 @@ func EncodeFailure(why error) []byte {
 	if text == "" {
 		text = "no reason given"
 	}
-	b, _ := proto.Marshal(&Reply{Error: []byte(text[:min(len(text), maxReplyError)])})
-	return b
+	return replies.Append(nil, &reply{failure: []byte(text[:min(len(text), maxReplyError)])})
 }
 
 // DecodeReply unwraps a reply. failure is set when there is no answer in it.
 func DecodeReply(b []byte) (body []byte, failure string, err error) {
-	var m Reply
-	if err := proto.Unmarshal(b, &m); err != nil {
+	var m reply
+	if err := replies.Read(b, &m); err != nil {
 		return nil, "", fmt.Errorf("decode reply: %w", err)
 	}
-	if len(m.Error) > 0 {
-		text := string(m.Error[:min(len(m.Error), maxReplyError)])
+	if len(m.failure) > 0 {
+		text := string(m.failure[:min(len(m.failure), maxReplyError)])
 		if !utf8.ValidString(text) {
 			text = fmt.Sprintf("%q", text)
 		}
 		return nil, text, nil
 	}
-	if !m.S2 {
-		return m.Body, "", nil
+	if !m.s2 {
+		return m.body, "", nil
 	}
-	n, err := s2.DecodedLen(m.Body)
+	n, err := s2.DecodedLen(m.body)
 	if err != nil {
 		return nil, "", fmt.Errorf("decode reply: %w", err)
 	}
 	if n > MaxReplyBytes {
 		return nil, "", fmt.Errorf("reply of %d bytes, at most %d: %w", n, MaxReplyBytes, ErrTooLarge)
 	}
-	if body, err = s2.Decode(nil, m.Body); err != nil {
+	if body, err = s2.Decode(nil, m.body); err != nil {
 		return nil, "", fmt.Errorf("decode reply: %w", err)
 	}
 	return body, "", nil

@@ -1,142 +1,54 @@
 package wire
 
 import (
-	"fmt"
+	"flag"
 	"math/rand/v2"
-	"reflect"
+	"os"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"trawl/crawler"
-	"trawl/crawler/session"
-	"trawl/crawler/weburl"
+	"trawl/crawler/records"
+	"trawl/crawler/recordtest"
+	"trawl/crawler/schema"
 )
 
-// filledHost is the host that every URL of a filled message is at, as decoding wants it of most of them.
-const filledHost = "a.example"
-
-// filler sets every field that it reaches to something that is not zero and that decoding takes, so that a field
-// which encoding or decoding forgets is noticed, also one that is added later.
-type filler struct {
-	t   *testing.T
-	rng *rand.Rand
-}
-
-func (f *filler) fill(v reflect.Value, field string) {
-	switch x := v.Addr().Interface().(type) {
-	case *weburl.URL:
-		*x = mustURL(f.t, fmt.Sprintf("https://%s/%d?q=%d", filledHost, f.rng.IntN(1e6), f.rng.IntN(9)))
-		return
-	case *weburl.Host:
-		*x = filledHost
-		return
-	case *time.Time:
-		*x = time.UnixMilli(1 + f.rng.Int64N(4e12)).UTC()
-		return
-	case *time.Duration:
-		*x = time.Duration(1 + f.rng.Int64N(int64(time.Hour)))
-		return
-	case *crawler.Outcome:
-		*x = crawler.Fetched + crawler.Outcome(f.rng.IntN(int(crawler.Excluded-crawler.Fetched)+1))
-		return
-	case *crawler.Reason:
-		*x = crawler.ReasonTimeout
-		return
-	case *crawler.Verdict:
-		*x = crawler.Over
-		return
-	case *crawler.RobotsStatus:
-		*x = crawler.RobotsElsewhere
-		return
-	case *crawler.LinkKind:
-		*x = crawler.LinkRedirect
-		return
-	case *crawler.Job: // travels as JSON
-		*x = crawler.NewJob(crawler.Download)
-		return
-	case *session.CookieChange: // of the host
-		*x = session.CookieChange{
-			Cookie: session.Cookie{Name: "name", Value: `"a value"`, Domain: filledHost, Below: true, Path: "/dir", Secure: true, HTTPOnly: true, By: filledHost},
-			Age:    time.Hour, Gone: true,
-		}
-		return
-	case *crawler.RobotsAnswer: // has a file or a next hop, never both
-		f.fill(reflect.ValueOf(&x.Hop).Elem(), "Hop")
-		f.fill(reflect.ValueOf(&x.File).Elem(), "File")
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f.fill(v.Field(i), v.Type().Field(i).Name)
-		}
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
-		for i := range v.Len() {
-			f.fill(v.Index(i), field)
-		}
-	case reflect.Array:
-		for i := range v.Len() {
-			f.fill(v.Index(i), field)
-		}
-	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]int64{"a_word": 1 + f.rng.Int64N(1e6)}))
-	case reflect.String:
-		if v.SetString(fmt.Sprintf("text%d", f.rng.IntN(1e6))); field == "Scheme" {
-			v.SetString("https")
-		}
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int, reflect.Int64:
-		v.SetInt(1 + f.rng.Int64N(1e6))
-	case reflect.Uint8, reflect.Uint64:
-		v.SetUint(uint64(1 + f.rng.IntN(255)))
-	default:
-		f.t.Fatalf("the test cannot fill %s, a %s", field, v.Type())
-	}
-}
-
 // messages are all that crosses the wire, in a form that a test can walk.
-var messages = map[string]struct {
-	empty  func() any
+var messages = map[string]message{
+	"task":   messageOf(records.Task, EncodeTask, DecodeTask),
+	"ask":    messageOf(records.Ask, EncodeAsk, DecodeAsk),
+	"part":   messageOf(records.Part, EncodePart, DecodePart),
+	"notice": messageOf(records.Notice, EncodeNotice, DecodeNotice),
+	"answer": messageOf(records.Answer, EncodeAnswer, func(b []byte) (crawler.Answer, error) { return DecodeAnswer(b, recordtest.Host) }),
+}
+
+type message struct {
+	record *schema.Record
+	fill   func(testing.TB, *rand.Rand) any
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
-}{
-	"task": {
-		func() any { return new(crawler.Task) },
-		func(v any) ([]byte, error) { return EncodeTask(v.(*crawler.Task)) },
-		func(b []byte) (any, error) { v, err := DecodeTask(b); return &v, err },
-	},
-	"ask": {
-		func() any { return new(crawler.Ask) },
-		func(v any) ([]byte, error) { return EncodeAsk(v.(*crawler.Ask)) },
-		func(b []byte) (any, error) { v, err := DecodeAsk(b); return &v, err },
-	},
-	"answer": {
-		func() any { return new(crawler.Answer) },
-		func(v any) ([]byte, error) { return EncodeAnswer(v.(*crawler.Answer)) },
-		func(b []byte) (any, error) { v, err := DecodeAnswer(b, filledHost); return &v, err },
-	},
-	"part": {
-		func() any { return new(crawler.Part) },
-		func(v any) ([]byte, error) { return EncodePart(v.(*crawler.Part)) },
-		func(b []byte) (any, error) { v, err := DecodePart(b); return &v, err },
-	},
-	"notice": {
-		func() any { return new(crawler.JobNotice) },
-		func(v any) ([]byte, error) { return EncodeNotice(v.(*crawler.JobNotice)) },
-		func(b []byte) (any, error) { v, err := DecodeNotice(b); return &v, err },
-	},
+}
+
+func messageOf[T any](t *schema.Table[T], encode func(*T) ([]byte, error), decode func([]byte) (T, error)) message {
+	return message{
+		record: &t.Record,
+		fill: func(tb testing.TB, rng *rand.Rand) any {
+			v := new(T)
+			recordtest.Fill(tb, rng, v)
+			return v
+		},
+		encode: func(v any) ([]byte, error) { return encode(v.(*T)) },
+		decode: func(b []byte) (any, error) { v, err := decode(b); return &v, err },
+	}
 }
 
 func TestEveryFieldOfAMessageCrossesTheWire(t *testing.T) {
-	f := filler{t: t, rng: rand.New(rand.NewPCG(1, 2))}
+	rng := rand.New(rand.NewPCG(1, 2))
 	for name, m := range messages {
 		for range 20 {
-			want := m.empty()
-			f.fill(reflect.ValueOf(want).Elem(), name)
+			want := m.fill(t, rng)
 			b, err := m.encode(want)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -145,9 +57,65 @@ func TestEveryFieldOfAMessageCrossesTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if d := cmp.Diff(want, got, cmp.Comparer(func(a, b weburl.URL) bool { return a == b })); d != "" {
+			if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
 				t.Fatalf("%s changed (-sent +received):\n%s", name, d)
 			}
 		}
+	}
+}
+
+// Another implementation of Protocol Buffers reads what we write, field by field, and we read what it writes.
+func TestMessagesAreProtocolBuffers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for name, m := range messages {
+		want := m.fill(t, rng)
+		b, err := m.encode(want)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		theirs := recordtest.Message(t, m.record)
+		if err := proto.Unmarshal(b, theirs); err != nil {
+			t.Fatalf("%s cannot be read: %v", name, err)
+		}
+		recordtest.CheckWhole(t, theirs)
+		if b, err = proto.Marshal(theirs); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := m.decode(b)
+		if err != nil {
+			t.Fatalf("%s of theirs: %v", name, err)
+		}
+		if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
+			t.Errorf("%s changed (-sent +received from them):\n%s", name, d)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write trawl.proto anew")
+
+const protoHead = `// The messages between fetchers and the scheduler, as package records describes them: this file follows from its tables
+// (make generate) and is for others to read. Comments are those of package crawler.
+//
+//   - Fields are only added, never renumbered. Unknown fields are passed over, so that nodes of neighbouring versions understand each
+//     other. The version goes up only when an older reader would misread a message; a reader refuses versions above its own.
+//   - What servers and users wrote is bytes, as it need not be UTF-8. URLs are canonical, and at the host of their message where they
+//     are to be fetched or were. A link that begins with "/" stands at the scheme, host and port of its page; "!" in front is for
+//     what the page needs to be shown, ">" for where it redirects to.
+//   - A job is JSON. Reply carries an Answer or a Notice, compressed with S2 where it says so, or an error.
+`
+
+func TestTheProtoFileFollowsFromTheTables(t *testing.T) {
+	text := protoHead + recordtest.Proto(t, []string{"../../../crawler", "../../../crawler/session"}, &records.Task.Record, &records.Ask.Record, &records.Answer.Record, &records.Notice.Record, &records.Part.Record, &replies.Record)
+	if *update {
+		if err := os.WriteFile("trawl.proto", []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile("trawl.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(text, string(file)); d != "" {
+		t.Errorf("trawl.proto is not what the tables say (-tables +file): make generate\n%s", d)
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
+	"trawl/crawler/recordtest"
+	"trawl/crawler/schema"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 )
@@ -85,7 +88,8 @@ func samplePart(tb testing.TB) crawler.Part {
 				{Hop: sampleHop(tb), File: crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsUnavailable, HTTP: 404}},
 			},
 			Requests: 6, PenaltySet: true, Penalty: time.Second, MeanTime: time.Millisecond,
-			Addresses: []string{"192.0.2.1"}, Cookies: []session.CookieChange{{Cookie: session.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour}},
+			Addresses: []string{"192.0.2.1"}, Cookies: []session.CookieChange{{Cookie: session.Cookie{Name: "a", Value: notUTF8, Domain: "a.example", Path: "/", By: "a.example:81"}, Age: time.Hour},
+				{Cookie: session.Cookie{Name: "b", Domain: "a.example", Below: true, Path: "/"}}},
 		},
 	}
 }
@@ -171,93 +175,127 @@ func TestLinksOfTheSameSiteTakeOnlyTheirPath(t *testing.T) {
 	}
 }
 
-// broken lists messages that hold one wrong thing each.
+// broken lists messages that hold one wrong thing each, as another implementation of Protocol Buffers would write them.
 func broken(tb testing.TB) map[string]func() error {
-	task := func(change func(*Task)) func() error {
+	task := func(path string, value any) func() error {
 		return func() error {
-			m := &Task{Version: 1, Turn: bytes.Repeat([]byte{1}, 16), Host: "a.example", Urls: []*TaskURL{{Url: "http://a.example/"}}}
-			change(m)
-			b, err := proto.Marshal(m)
+			task := sampleTask(tb)
+			b, err := EncodeTask(&task)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			_, err = DecodeTask(b)
+			_, err = DecodeTask(changed(tb, &records.Task.Record, b, path, value))
 			return err
 		}
 	}
-	part := func(change func(*Part)) func() error {
+	part := func(path string, value any) func() error {
 		return func() error {
-			sample := samplePart(tb)
-			b, err := EncodePart(&sample)
+			part := samplePart(tb)
+			b, err := EncodePart(&part)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			var m Part
-			if err := proto.Unmarshal(b, &m); err != nil {
-				tb.Fatal(err)
-			}
-			change(&m)
-			if b, err = proto.Marshal(&m); err != nil {
-				tb.Fatal(err)
-			}
-			_, err = DecodePart(b)
+			_, err = DecodePart(changed(tb, &records.Part.Record, b, path, value))
 			return err
 		}
 	}
 	return map[string]func() error{
-		"a turn id of 15 bytes":           task(func(m *Task) { m.Turn = m.Turn[:15] }),
-		"a turn id of zeros":              task(func(m *Task) { m.Turn = make([]byte, 16) }),
-		"no version":                      task(func(m *Task) { m.Version = 0 }),
-		"a newer version":                 task(func(m *Task) { m.Version = Version + 1 }),
-		"a URL that is not canonical":     task(func(m *Task) { m.Urls[0].Url = "HTTP://a.example/" }),
-		"a URL with a default port":       task(func(m *Task) { m.Urls[0].Url = "http://a.example:80/" }),
-		"a URL that is none":              task(func(m *Task) { m.Urls[0].Url = "mailto:a@a.example" }),
-		"a URL of another host":           task(func(m *Task) { m.Urls[0].Url = "http://b.example/" }),
-		"no host":                         task(func(m *Task) { m.Host = "" }),
-		"a host with a path":              task(func(m *Task) { m.Host = "a.example/b" }),
-		"a host in upper case":            task(func(m *Task) { m.Host = "A.example" }),
-		"an errand at another host":       task(func(m *Task) { m.Errands = []*RobotsHop{{For: "c.example", Scheme: "http", Url: "http://b.example/"}} }),
-		"an errand without a scheme":      task(func(m *Task) { m.Errands = []*RobotsHop{{For: "c.example", Url: "http://a.example/"}} }),
-		"too many URLs":                   task(func(m *Task) { m.Urls = append(m.Urls, make([]*TaskURL, crawler.MaxTurnURLs)...) }),
-		"a depth beyond 31 bits":          task(func(m *Task) { m.Urls[0].Depth = 1 << 31 }),
-		"part number 0":                   part(func(m *Part) { m.Number = 0 }),
-		"no holder":                       part(func(m *Part) { m.Holder = nil }),
-		"a life of 3 bytes":               part(func(m *Part) { m.Life = []byte{1, 2, 3} }),
-		"a wait below zero":               part(func(m *Part) { m.Wait = -1 }),
-		"a result of another host":        part(func(m *Part) { m.Results[0].Url = "http://b.example/" }),
-		"a result that waits":             part(func(m *Part) { m.Results[0].Outcome = uint32(crawler.Waiting) }),
-		"a result that is leased":         part(func(m *Part) { m.Results[0].Outcome = uint32(crawler.Leased) }),
-		"an outcome nobody knows":         part(func(m *Part) { m.Results[0].Outcome = 300 }),
-		"a reason that is no word":        part(func(m *Part) { m.Results[0].Reason = "Because!" }),
-		"a reason without end":            part(func(m *Part) { m.Results[0].Reason = strings.Repeat("a", 100) }),
-		"bytes below zero":                part(func(m *Part) { m.Results[0].Bytes = -1 }),
-		"a digest of 31 bytes":            part(func(m *Part) { m.Results[0].Digest = make([]byte, 31) }),
-		"a time before 1970":              part(func(m *Part) { m.Results[0].FetchedAtMs = -1 }),
-		"a time after the year 9999":      part(func(m *Part) { m.Results[0].FetchedAtMs = 1 << 62 }),
-		"a record outside the directory":  part(func(m *Part) { m.Results[0].Archive.File = []byte("../etc/passwd") }),
-		"a record before its file":        part(func(m *Part) { m.Results[0].Archive.Offset = -1 }),
-		"a retry-after of a day":          part(func(m *Part) { m.Results[0].RetryAfter = int64(24 * time.Hour) }),
-		"links of a page of another host": part(func(m *Part) { m.Links[0].Page = "http://b.example/" }),
-		"links of no page":                part(func(m *Part) { m.Links[0].Page = "" }),
-		"a link that is not canonical":    part(func(m *Part) { m.Links[0].Urls[0] = "/a/../b" }),
-		"a link that is relative":         part(func(m *Part) { m.Links[0].Urls[0] = "b" }),
-		"fewer kinds than links":          part(func(m *Part) { m.Links[0].Kinds = m.Links[0].Kinds[:1] }),
-		"a link kind nobody knows":        part(func(m *Part) { m.Links[0].Kinds[0] = 200 }),
-		"a robots status nobody knows":    part(func(m *Part) { m.State.Robots[0].Status = 99 }),
-		"a cookie of another host":        part(func(m *Part) { m.State.Cookies[0].Domain = "b.example" }),
-		"a cookie for a public suffix":    part(func(m *Part) { m.State.Cookies[0].Domain, m.State.Cookies[0].Below = "example", true }),
-		"a cookie that ends the header":   part(func(m *Part) { m.State.Cookies[0].Value = []byte("1\r\nHost: b") }),
-		"a cookie without a path":         part(func(m *Part) { m.State.Cookies[0].Path = nil }),
-		"an errand done elsewhere":        part(func(m *Part) { m.State.Hops[0].Hop.Url = "http://b.example/" }),
-		"more link text than fits": part(func(m *Part) {
-			host := strings.Repeat("a", 60) + strings.Repeat("."+strings.Repeat("b", 60), 2)
-			m.Host, m.Results, m.State = host, nil, nil
-			m.Links[0] = &PageLinks{Page: "http://" + host + "/", Urls: make([]string, 100_000)}
-			for i := range m.Links[0].Urls {
-				m.Links[0].Urls[i] = "/"
+		"a turn id of 15 bytes":           task("turn", make15(1)),
+		"a turn id of zeros":              task("turn", make([]byte, 16)),
+		"no version":                      task("version", nil),
+		"a newer version":                 task("version", uint32(records.Version+1)),
+		"an older version":                task("version", uint32(records.Version-1)),
+		"a URL that is not canonical":     task("urls.0.url", "HTTP://a.example/"),
+		"a URL with a default port":       task("urls.0.url", "http://a.example:80/"),
+		"a URL that is none":              task("urls.0.url", "mailto:a@a.example"),
+		"a URL of another host":           task("urls.0.url", "http://b.example/"),
+		"no URL":                          task("urls.0.url", nil),
+		"no host":                         task("host", nil),
+		"a host with a path":              task("host", "a.example/b"),
+		"a host in upper case":            task("host", "A.example"),
+		"an errand at another host":       task("errands.0.url", "http://b.example/"),
+		"an errand without a scheme":      task("errands.0.scheme", nil),
+		"an errand for nobody":            task("errands.0.for", nil),
+		"a depth beyond 31 bits":          task("urls.0.depth", uint32(1<<31)),
+		"part number 0":                   part("number", uint32(0)),
+		"no holder":                       part("holder", nil),
+		"a life of 3 bytes":               part("life", []byte{1, 2, 3}),
+		"a wait below zero":               part("wait", int64(-1)),
+		"a result of another host":        part("results.0.url", "http://b.example/"),
+		"a result that waits":             part("results.0.outcome", uint32(crawler.Waiting)),
+		"a result that is leased":         part("results.0.outcome", uint32(crawler.Leased)),
+		"an outcome nobody knows":         part("results.0.outcome", uint32(300)),
+		"a reason that is no word":        part("results.0.reason", "Because!"),
+		"a reason without end":            part("results.0.reason", strings.Repeat("a", 100)),
+		"bytes below zero":                part("results.0.bytes", int64(-1)),
+		"a digest of 31 bytes":            part("results.0.digest", make([]byte, 31)),
+		"a time before 1970":              part("results.0.fetched_at", int64(-1)),
+		"a time after the year 9999":      part("results.0.fetched_at", int64(1<<62)),
+		"a record outside the directory":  part("results.0.archive.file", []byte("../etc/passwd")),
+		"a record before its file":        part("results.0.archive.offset", int64(-1)),
+		"a retry-after of a day":          part("results.0.retry_after", int64(24*time.Hour)),
+		"links of a page of another host": part("links.0.page", "http://b.example/"),
+		"links of no page":                part("links.0.page", nil),
+		"a link that is not canonical":    part("links.0.links.0", "/a/../b"),
+		"a link that is relative":         part("links.0.links.0", "b"),
+		"a link without anything":         part("links.0.links.0", ""),
+		"a link of a kind nobody knows":   part("links.0.links.0", "?/a"),
+		"a link of two kinds":             part("links.0.links.0", "!>/a"),
+		"a robots status nobody knows":    part("state.robots.0.status", uint32(99)),
+		"a robots file of no scheme":      part("state.robots.0.scheme", nil),
+		"a cookie of another host":        part("state.cookies.0.cookie.domain", []byte("b.example")),
+		"a cookie for a public suffix":    part("state.cookies.1.cookie.domain", []byte("example")),
+		"a cookie that ends the header":   part("state.cookies.0.cookie.value", []byte("1\r\nHost: b")),
+		"a cookie without a path":         part("state.cookies.0.cookie.path", nil),
+		"a cookie set by no host":         part("state.cookies.0.cookie.by", "A/b"),
+		"an errand done elsewhere":        part("state.hops.0.hop.url", "http://b.example/"),
+		"an errand that did not end":      part("state.hops.1.file", nil),
+		"too many URLs": func() error {
+			task := sampleTask(tb)
+			for i := range crawler.MaxTurnURLs {
+				task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(tb, fmt.Sprintf("http://a.example/%d", i))})
 			}
-		}),
+			_, err := DecodeTask(records.Task.Append(nil, &task))
+			return err
+		},
+		"more words than are counted": func() error {
+			part := samplePart(tb)
+			part.State.Dropped = make(map[string]int64)
+			for i := range 65 {
+				part.State.Dropped[fmt.Sprint("word", i)] = 1
+			}
+			_, err := DecodePart(records.Part.Append(nil, &part))
+			return err
+		},
+		"more link text than fits": func() error {
+			host := strings.Repeat("a", 60) + strings.Repeat("."+strings.Repeat("b", 60), 2)
+			part := crawler.Part{Turn: id[crawler.TurnID](1), Holder: id[crawler.HolderID](2), Host: weburl.Host(host), Number: 1}
+			page := mustURL(tb, "http://"+host+"/")
+			part.Links = []crawler.PageLinks{{Page: page}}
+			for range 100_000 {
+				part.Links[0].Links = append(part.Links[0].Links, crawler.Link{URL: page})
+			}
+			_, err := DecodePart(records.Part.Append(nil, &part))
+			return err
+		},
 	}
+}
+
+func make15(b byte) []byte { return bytes.Repeat([]byte{b}, 15) }
+
+// changed sets a field of an encoded message.
+func changed(tb testing.TB, r *schema.Record, b []byte, path string, value any) []byte {
+	tb.Helper()
+	m := recordtest.Message(tb, r)
+	if err := proto.Unmarshal(b, m); err != nil {
+		tb.Fatal(err)
+	}
+	recordtest.Set(tb, m, path, value)
+	b, err := proto.Marshal(m)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
 }
 
 func TestWhatDoesNotHoldIsRefused(t *testing.T) {
@@ -265,6 +303,8 @@ func TestWhatDoesNotHoldIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if err := decode(); err == nil {
 				t.Error("it was believed")
+			} else if errors.Is(err, ErrTooLarge) {
+				t.Error("it was refused for its size:", err)
 			} else {
 				t.Log(err)
 			}
@@ -310,11 +350,11 @@ func TestFieldsOfANewerVersionArePassedOver(t *testing.T) {
 
 func TestRepliesAreCompressedWhenLarge(t *testing.T) {
 	body := bytes.Repeat([]byte("Disallow: /private\n"), 50_000)
-	reply := EncodeReply(body)
-	if len(reply) > len(body)/4 {
-		t.Errorf("%d bytes of rules take %d", len(body), len(reply))
+	compressed := EncodeReply(body)
+	if len(compressed) > len(body)/4 {
+		t.Errorf("%d bytes of rules take %d", len(body), len(compressed))
 	}
-	got, failure, err := DecodeReply(reply)
+	got, failure, err := DecodeReply(compressed)
 	if err != nil || failure != "" || !bytes.Equal(got, body) {
 		t.Errorf("read back: %v %q, %d bytes", err, failure, len(got))
 	}
@@ -326,10 +366,7 @@ func TestRepliesAreCompressedWhenLarge(t *testing.T) {
 		t.Error("a failure without words is read as an answer")
 	}
 	// An S2 block that says it is larger than it may be.
-	bomb, err := proto.Marshal(&Reply{S2: true, Body: protowire.AppendVarint(nil, 1<<31)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	bomb := replies.Append(nil, &reply{s2: true, body: protowire.AppendVarint(nil, 1<<31)})
 	if _, _, err := DecodeReply(bomb); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a bomb: %v", err)
 	}
