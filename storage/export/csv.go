@@ -3,79 +3,66 @@ package export
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/schema"
 )
 
 // csvLine writes a row as a line of CSV (RFC 4180: commas, lines that end with CR LF, quotes where they
 // are needed), an empty cell for what is absent.
-type csvLine struct {
-	b     []byte
-	begun bool
-}
+type csvLine struct{}
 
-func (*csvLine) header(b []byte) []byte {
-	b = append(b, strings.Join(columns[:], ",")...)
+func (csvLine) header(b []byte) []byte {
+	for i := range columns {
+		b = append(comma(b, i), columns[i].Name...)
+	}
 	return append(b, "\r\n"...)
 }
 
-func (c *csvLine) append(b []byte, r *crawler.Row) []byte {
-	c.b, c.begun = b, false
-	writeCells(c, r)
-	b, c.b = append(c.b, "\r\n"...), nil
+func (csvLine) append(b []byte, r *crawler.Row) []byte {
+	for i := range columns {
+		c := &columns[i]
+		b = comma(b, i)
+		if v := c.Cell(r); v.There || c.Has(schema.Always) {
+			b = appendCSV(b, c, v)
+		}
+	}
+	return append(b, "\r\n"...)
+}
+
+func comma(b []byte, column int) []byte {
+	if column > 0 {
+		b = append(b, ',')
+	}
 	return b
 }
 
-func (c *csvLine) comma() {
-	if c.begun {
-		c.b = append(c.b, ',')
+func appendCSV(b []byte, c *column, v schema.Cell) []byte {
+	switch c.Form {
+	case schema.FormNumber:
+		return strconv.AppendInt(b, v.Number, 10)
+	case schema.FormFlag:
+		return strconv.AppendBool(b, v.Flag)
+	case schema.FormTime:
+		return appendTime(b, v.Time)
 	}
-	c.begun = true
+	if c.Has(schema.Chosen) {
+		return appendCSVText(b, noFormula(v.Text))
+	}
+	return appendCSVText(b, v.Text)
 }
 
-func (c *csvLine) text(s string) {
-	c.comma()
-	c.b = appendCSV(c.b, s)
-}
-
-func (c *csvLine) optional(s string) { c.text(s) }
-
-// foreign is text that a server chose. A spreadsheet takes a cell that begins with one of these for a
-// formula, and a formula can send data away, so it gets an apostrophe in front; JSONL has the text as it was.
-func (c *csvLine) foreign(s string) {
+// noFormula: a spreadsheet takes a cell that begins with one of these for a formula, and a formula can send data away, so text that
+// others chose gets an apostrophe in front; JSONL has the text as it was.
+func noFormula(s string) string {
 	if s != "" && strings.IndexByte("=+-@\t\r\n", s[0]) >= 0 {
-		s = "'" + s
+		return "'" + s
 	}
-	c.text(s)
+	return s
 }
 
-func (c *csvLine) list(s string) { c.foreign(s) }
-
-func (c *csvLine) number(n int64)      { c.numberIf(n, true) }
-func (c *csvLine) optionalInt(n int64) { c.numberIf(n, n != 0) }
-
-func (c *csvLine) numberIf(n int64, there bool) {
-	c.comma()
-	if there {
-		c.b = strconv.AppendInt(c.b, n, 10)
-	}
-}
-
-func (c *csvLine) flag(v bool) {
-	c.comma()
-	c.b = strconv.AppendBool(c.b, v)
-}
-
-func (c *csvLine) moment(t time.Time) {
-	c.comma()
-	if !t.IsZero() {
-		c.b = appendTime(c.b, t)
-	}
-}
-
-// appendCSV quotes where it must. NUL ends a text for some readers, so it is replaced.
-func appendCSV(b []byte, s string) []byte {
+// appendCSVText quotes where it must. NUL ends a text for some readers, so it is replaced.
+func appendCSVText(b []byte, s string) []byte {
 	s = valid(s)
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"trawl/crawler"
+	"trawl/crawler/records"
+	"trawl/crawler/schema"
 )
 
 // Format is the format of an export.
@@ -90,14 +92,10 @@ func trimGzip(name string) string {
 	return name
 }
 
-// columns are the columns of every format, in order. They are a contract with users: new ones are only
-// appended. docs/formats.md says what each means.
-var columns = [...]string{
-	"url", "host", "outcome", "reason", "status", "content_type", "bytes", "digest", "truncated", "title",
-	"depth", "via", "seed", "redirect_to", "links", "attempts", "first_seen", "fetched_at", "duration_ms",
-	"ip", "fetcher", "archive_file", "archive_offset", "archive_length", "etag", "last_modified", "detail",
-	"names",
-}
+// columns are the columns of every format, in order, as the table of rows says.
+var columns = records.Row.Columns()
+
+type column = schema.Column[crawler.Row]
 
 // Rows writes rows in a format and tells how many. It stops at the first error, of the rows or of w; what
 // was written until then is there. Its memory is bounded whatever the number of rows: some 100 kB for JSONL
@@ -125,52 +123,6 @@ func Rows(w io.Writer, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, 
 		}
 	}
 	return n, out.Close()
-}
-
-// cells takes the values of a row one after the other, in the order of columns. Which format they become is
-// its own matter; which values they are is said once, in writeCells.
-type cells interface {
-	text(s string)       // always there
-	optional(s string)   // "" = absent
-	foreign(s string)    // optional, and written by a server
-	list(s string)       // texts with tabs between, "" = absent
-	number(n int64)      // always there
-	optionalInt(n int64) // 0 = absent
-	numberIf(n int64, there bool)
-	flag(b bool)
-	moment(t time.Time) // zero = absent
-}
-
-func writeCells(c cells, r *crawler.Row) {
-	c.text(r.URL.String())
-	c.text(string(r.URL.Host()))
-	c.text(r.Outcome.String())
-	c.optional(string(r.Reason))
-	c.optionalInt(int64(r.Status))
-	c.foreign(r.ContentType)
-	c.number(r.Bytes)
-	c.optional(r.Digest.String())
-	c.flag(r.Truncated)
-	c.foreign(r.Title)
-	c.number(int64(r.Depth))
-	c.optional(r.Via)
-	c.foreign(r.Seed)
-	c.optional(r.RedirectTo.String())
-	c.number(int64(r.Links))
-	c.number(int64(r.Attempts))
-	c.moment(r.FirstSeen)
-	c.moment(r.FetchedAt)
-	c.number(r.Duration.Milliseconds())
-	c.optional(r.IP)
-	c.optional(r.Fetcher)
-	stored := !r.Archive.IsZero()
-	c.foreign(r.Archive.File)
-	c.numberIf(r.Archive.Offset, stored)
-	c.numberIf(r.Archive.Length, stored)
-	c.foreign(r.ETag)
-	c.foreign(r.LastModified)
-	c.foreign(r.Detail)
-	c.list(r.Names)
 }
 
 // timeFormat is RFC 3339 with milliseconds, in UTC.

@@ -3,94 +3,52 @@ package export
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/schema"
 )
 
 // jsonLine writes a row as one JSON object in one line, keys in the order of columns, all present, null for
 // what is absent.
-type jsonLine struct {
-	b      []byte
-	column int
-}
+type jsonLine struct{}
 
-func (*jsonLine) header(b []byte) []byte { return b }
+func (jsonLine) header(b []byte) []byte { return b }
 
-func (j *jsonLine) append(b []byte, r *crawler.Row) []byte {
-	j.b, j.column = b, 0
-	writeCells(j, r)
-	b, j.b = append(j.b, "}\n"...), nil
-	return b
-}
-
-func (j *jsonLine) key() {
-	mark := byte(',')
-	if j.column == 0 {
-		mark = '{'
+func (jsonLine) append(b []byte, r *crawler.Row) []byte {
+	for i := range columns {
+		b = appendKey(b, i)
+		b = appendValue(b, &columns[i], columns[i].Cell(r))
 	}
-	j.b = append(j.b, mark, '"')
-	j.b = append(j.b, columns[j.column]...)
-	j.b = append(j.b, '"', ':')
-	j.column++
+	return append(b, "}\n"...)
 }
 
-func (j *jsonLine) null() { j.b = append(j.b, "null"...) }
-
-func (j *jsonLine) text(s string) {
-	j.key()
-	j.b = appendJSON(j.b, s)
+// appendKey begins the object, or goes on with it.
+func appendKey(b []byte, column int) []byte {
+	b = append(b, "{,"[min(column, 1)], '"')
+	b = append(b, columns[column].Name...)
+	return append(b, '"', ':')
 }
 
-func (j *jsonLine) optional(s string) {
-	j.key()
-	if s == "" {
-		j.null()
-		return
+func appendValue(b []byte, c *column, v schema.Cell) []byte {
+	if !v.There && !c.Has(schema.Always) {
+		return append(b, "null"...)
 	}
-	j.b = appendJSON(j.b, s)
-}
-
-func (j *jsonLine) foreign(s string) { j.optional(s) }
-func (j *jsonLine) list(s string) {
-	j.key()
-	if s == "" {
-		j.null()
-		return
+	switch c.Form {
+	case schema.FormNumber:
+		return strconv.AppendInt(b, v.Number, 10)
+	case schema.FormFlag:
+		return strconv.AppendBool(b, v.Flag)
+	case schema.FormTime:
+		return append(appendTime(append(b, '"'), v.Time), '"')
+	case schema.FormList:
+		begin := byte('[')
+		for text := range strings.SplitSeq(v.Text, "\t") {
+			b = appendJSON(append(b, begin), text)
+			begin = ','
+		}
+		return append(b, ']')
 	}
-	begin := byte('[')
-	for text := range strings.SplitSeq(s, "\t") {
-		j.b = appendJSON(append(j.b, begin), text)
-		begin = ','
-	}
-	j.b = append(j.b, ']')
-}
-
-func (j *jsonLine) number(n int64)      { j.numberIf(n, true) }
-func (j *jsonLine) optionalInt(n int64) { j.numberIf(n, n != 0) }
-
-func (j *jsonLine) numberIf(n int64, there bool) {
-	j.key()
-	if !there {
-		j.null()
-		return
-	}
-	j.b = strconv.AppendInt(j.b, n, 10)
-}
-
-func (j *jsonLine) flag(v bool) {
-	j.key()
-	j.b = strconv.AppendBool(j.b, v)
-}
-
-func (j *jsonLine) moment(t time.Time) {
-	j.key()
-	if t.IsZero() {
-		j.null()
-		return
-	}
-	j.b = append(j.b, '"')
-	j.b = append(appendTime(j.b, t), '"')
+	return appendJSON(b, v.Text)
 }
 
 const hexDigits = "0123456789abcdef"

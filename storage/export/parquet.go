@@ -3,46 +3,49 @@ package export
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"trawl/crawler"
+	"trawl/crawler/schema"
 )
 
-// parquetRow is the schema of Parquet exports: the columns in order, with types and encodings that every
-// reader knows (PLAIN and dictionaries; text is UTF-8; times are in UTC). Optional columns are those that may
-// be absent in the other formats. Only its tags are used; rows are written column by column.
-type parquetRow struct {
-	URL           string    `parquet:"url,plain"`
-	Host          string    `parquet:"host,dict"`
-	Outcome       string    `parquet:"outcome,dict"`
-	Reason        string    `parquet:"reason,optional,dict"`
-	Status        int32     `parquet:"status,optional,dict"`
-	ContentType   string    `parquet:"content_type,optional,dict"`
-	Bytes         int64     `parquet:"bytes"`
-	Digest        string    `parquet:"digest,optional,plain"`
-	Truncated     bool      `parquet:"truncated"`
-	Title         string    `parquet:"title,optional,plain"`
-	Depth         int64     `parquet:"depth,dict"`
-	Via           string    `parquet:"via,optional,plain"`
-	Seed          string    `parquet:"seed,optional,dict"`
-	RedirectTo    string    `parquet:"redirect_to,optional,plain"`
-	Links         int64     `parquet:"links"`
-	Attempts      int64     `parquet:"attempts,dict"`
-	FirstSeen     time.Time `parquet:"first_seen,optional,timestamp(millisecond:utc)"`
-	FetchedAt     time.Time `parquet:"fetched_at,optional,timestamp(millisecond:utc)"`
-	DurationMS    int64     `parquet:"duration_ms"`
-	IP            string    `parquet:"ip,optional,dict"`
-	Fetcher       string    `parquet:"fetcher,optional,dict"`
-	ArchiveFile   string    `parquet:"archive_file,optional,dict"`
-	ArchiveOffset int64     `parquet:"archive_offset,optional"`
-	ArchiveLength int64     `parquet:"archive_length,optional"`
-	ETag          string    `parquet:"etag,optional,plain"`
-	LastModified  string    `parquet:"last_modified,optional,plain"`
-	Detail        string    `parquet:"detail,optional,plain"`
-	Names         string    `parquet:"names,optional,plain"`
+// parquetSchema has the columns in order, with types and encodings that every reader knows (PLAIN and dictionaries; text is UTF-8;
+// times are in UTC). Optional columns are those that may be absent in the other formats. The library keeps the order of columns of
+// structs alone, so one is made.
+func parquetSchema() *parquet.Schema {
+	fields := make([]reflect.StructField, len(columns))
+	for i := range columns {
+		c := &columns[i]
+		typ, tag := parquetType(c)
+		if !c.Has(schema.Always) {
+			tag = ",optional" + tag
+		}
+		fields[i] = reflect.StructField{Name: fmt.Sprint("Column", i), Type: typ, Tag: reflect.StructTag(fmt.Sprintf(`parquet:"%s%s"`, c.Name, tag))}
+	}
+	return parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
+}
+
+func parquetType(c *column) (typ reflect.Type, encoding string) {
+	if c.Has(schema.Repeats) {
+		encoding = ",dict"
+	}
+	switch {
+	case c.Form == schema.FormFlag:
+		return reflect.TypeFor[bool](), encoding
+	case c.Form == schema.FormTime:
+		return reflect.TypeFor[time.Time](), ",timestamp(millisecond:utc)"
+	case c.Has(schema.Small):
+		return reflect.TypeFor[int32](), encoding
+	case c.Form == schema.FormNumber:
+		return reflect.TypeFor[int64](), encoding
+	case encoding == "":
+		encoding = ",plain"
+	}
+	return reflect.TypeFor[string](), encoding
 }
 
 // Limits of a Parquet export. A row group stays in memory, compressed, until it ends, since its columns lie
@@ -70,22 +73,21 @@ var defaultParquetLimits = parquetLimits{parquetGroupRows, parquetGroupBytes, pa
 // parquetWriter writes rows as a Parquet file. It takes the cells of a row into a batch by columns, so that
 // nothing is allocated per row.
 type parquetWriter struct {
-	out     *parquet.GenericWriter[parquetRow]
+	out     *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
 	present []int // definition level of a value that is there, by column
 	limits  parquetLimits
 
-	batch  [][]parquet.Value // by column
-	texts  []byte            // what the batch's values point into
-	column int               // next to be taken
+	batch [][]parquet.Value // by column
+	texts []byte            // what the batch's values point into
 
 	rows  int64 // of the row group, written to the columns
 	start int64 // size of the file where the row group begins, in bytes
 }
 
 func newParquetWriter(w io.Writer, limits parquetLimits) (*parquetWriter, error) {
-	schema := parquet.SchemaOf(parquetRow{})
-	config, err := parquet.NewWriterConfig(schema,
+	shape := parquetSchema()
+	config, err := parquet.NewWriterConfig(shape,
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.DataPageVersion(1),        // known to more readers than version 2
 		parquet.DataPageStatistics(false), // the page index has them
@@ -96,12 +98,12 @@ func newParquetWriter(w io.Writer, limits parquetLimits) (*parquetWriter, error)
 	if err != nil {
 		return nil, fmt.Errorf("begin Parquet export: %w", err)
 	}
-	out := parquet.NewGenericWriter[parquetRow](w, config)
+	out := parquet.NewGenericWriter[any](w, config)
 	p := &parquetWriter{out: out, columns: out.ColumnWriters(), limits: limits}
-	for _, name := range columns {
-		leaf, ok := schema.Lookup(name)
-		if !ok || leaf.ColumnIndex != len(p.present) {
-			return nil, fmt.Errorf("begin Parquet export: the schema has no column %s at place %d", name, len(p.present))
+	for i := range columns {
+		leaf, ok := shape.Lookup(columns[i].Name)
+		if !ok || leaf.ColumnIndex != i {
+			return nil, fmt.Errorf("begin Parquet export: the schema has no column %s at place %d", columns[i].Name, i)
 		}
 		p.present = append(p.present, leaf.MaxDefinitionLevel)
 		p.batch = append(p.batch, make([]parquet.Value, 0, parquetBatch))
@@ -110,8 +112,9 @@ func newParquetWriter(w io.Writer, limits parquetLimits) (*parquetWriter, error)
 }
 
 func (p *parquetWriter) Write(r *crawler.Row) error {
-	p.column = 0
-	writeCells(p, r)
+	for i := range columns {
+		p.put(i, columns[i].Cell(r))
+	}
 	if len(p.batch[0]) < parquetBatch && p.rows+int64(len(p.batch[0])) < p.limits.groupRows {
 		return nil
 	}
@@ -150,31 +153,27 @@ func (p *parquetWriter) Close() error {
 	return nil
 }
 
-func (p *parquetWriter) put(v parquet.Value, there bool) {
-	level := 0
-	if there {
-		level = p.present[p.column]
-	} else {
-		v = parquet.NullValue()
+func (p *parquetWriter) put(column int, v schema.Cell) {
+	c := &columns[column]
+	value, level := parquet.NullValue(), 0
+	if v.There || c.Has(schema.Always) {
+		value, level = p.value(c, v), p.present[column]
 	}
-	p.batch[p.column] = append(p.batch[p.column], v.Level(0, level, p.column))
-	p.column++
+	p.batch[column] = append(p.batch[column], value.Level(0, level, column))
 }
 
-func (p *parquetWriter) putText(s string, there bool) {
+func (p *parquetWriter) value(c *column, v schema.Cell) parquet.Value {
+	switch {
+	case c.Form == schema.FormFlag:
+		return parquet.BooleanValue(v.Flag)
+	case c.Form == schema.FormTime:
+		return parquet.Int64Value(v.Time.UnixMilli())
+	case c.Has(schema.Small):
+		return parquet.Int32Value(int32(v.Number))
+	case c.Form == schema.FormNumber:
+		return parquet.Int64Value(v.Number)
+	}
 	from := len(p.texts)
-	p.texts = append(p.texts, valid(s)...)
-	p.put(parquet.ByteArrayValue(p.texts[from:len(p.texts):len(p.texts)]), there)
+	p.texts = append(p.texts, valid(v.Text)...)
+	return parquet.ByteArrayValue(p.texts[from:len(p.texts):len(p.texts)])
 }
-
-func (p *parquetWriter) text(s string)     { p.putText(s, true) }
-func (p *parquetWriter) optional(s string) { p.putText(s, s != "") }
-func (p *parquetWriter) foreign(s string)  { p.putText(s, s != "") }
-func (p *parquetWriter) list(s string)     { p.putText(s, s != "") }
-
-func (p *parquetWriter) number(n int64)               { p.put(parquet.Int64Value(n), true) }
-func (p *parquetWriter) optionalInt(n int64)          { p.put(parquet.Int32Value(int32(n)), n != 0) }
-func (p *parquetWriter) numberIf(n int64, there bool) { p.put(parquet.Int64Value(n), there) }
-func (p *parquetWriter) flag(b bool)                  { p.put(parquet.BooleanValue(b), true) }
-
-func (p *parquetWriter) moment(t time.Time) { p.put(parquet.Int64Value(t.UnixMilli()), !t.IsZero()) }

@@ -23,6 +23,38 @@ import (
 	"trawl/crawler/recordtest"
 )
 
+// parquetRow is how a program reads an export.
+type parquetRow struct {
+	URL           string    `parquet:"url,plain"`
+	Host          string    `parquet:"host,dict"`
+	Outcome       string    `parquet:"outcome,dict"`
+	Reason        string    `parquet:"reason,optional,dict"`
+	Status        int32     `parquet:"status,optional,dict"`
+	ContentType   string    `parquet:"content_type,optional,dict"`
+	Bytes         int64     `parquet:"bytes"`
+	Digest        string    `parquet:"digest,optional,plain"`
+	Truncated     bool      `parquet:"truncated"`
+	Title         string    `parquet:"title,optional,plain"`
+	Depth         int64     `parquet:"depth,dict"`
+	Via           string    `parquet:"via,optional,plain"`
+	Seed          string    `parquet:"seed,optional,dict"`
+	RedirectTo    string    `parquet:"redirect_to,optional,plain"`
+	Links         int64     `parquet:"links"`
+	Attempts      int64     `parquet:"attempts,dict"`
+	FirstSeen     time.Time `parquet:"first_seen,optional,timestamp(millisecond:utc)"`
+	FetchedAt     time.Time `parquet:"fetched_at,optional,timestamp(millisecond:utc)"`
+	DurationMS    int64     `parquet:"duration_ms"`
+	IP            string    `parquet:"ip,optional,dict"`
+	Fetcher       string    `parquet:"fetcher,optional,dict"`
+	ArchiveFile   string    `parquet:"archive_file,optional,dict"`
+	ArchiveOffset int64     `parquet:"archive_offset,optional"`
+	ArchiveLength int64     `parquet:"archive_length,optional"`
+	ETag          string    `parquet:"etag,optional,plain"`
+	LastModified  string    `parquet:"last_modified,optional,plain"`
+	Detail        string    `parquet:"detail,optional,plain"`
+	Names         string    `parquet:"names,optional,plain"`
+}
+
 // exportParquet writes rows with the given limits and opens the file.
 func exportParquet(tb testing.TB, limits parquetLimits, rows iter.Seq2[*crawler.Row, error]) *parquet.File {
 	tb.Helper()
@@ -63,8 +95,8 @@ func TestParquetHasTheColumnsInOrderWithTheirTypes(t *testing.T) {
 		if c.Optional() {
 			got += "?"
 		}
-		if c.Name() != columns[i] || got != want[i] {
-			t.Errorf("column %d is %s %s, not %s %s", i, c.Name(), got, columns[i], want[i])
+		if c.Name() != columns[i].Name || got != want[i] {
+			t.Errorf("column %d is %s %s, not %s %s", i, c.Name(), got, columns[i].Name, want[i])
 		}
 	}
 }
@@ -95,30 +127,30 @@ func anyRow(tb testing.TB, rng *rand.Rand) *crawler.Row {
 
 // lineOf writes a row of a Parquet file as JSONL does.
 func lineOf(row parquet.Row) string {
-	j := &jsonLine{}
+	var b []byte
 	for _, v := range row {
-		j.key()
-		switch name := columns[v.Column()]; {
+		b = appendKey(b, v.Column())
+		switch name := columns[v.Column()].Name; {
 		case v.IsNull():
-			j.null()
+			b = append(b, "null"...)
 		case v.Kind() == parquet.Boolean:
-			j.b = fmt.Append(j.b, v.Boolean())
+			b = fmt.Append(b, v.Boolean())
 		case name == "names":
 			for i, text := range strings.Split(string(v.ByteArray()), "\t") {
-				j.b = appendJSON(append(j.b, "[,"[min(i, 1)]), text)
+				b = appendJSON(append(b, "[,"[min(i, 1)]), text)
 			}
-			j.b = append(j.b, ']')
+			b = append(b, ']')
 		case v.Kind() == parquet.ByteArray:
-			j.b = appendJSON(j.b, string(v.ByteArray()))
+			b = appendJSON(b, string(v.ByteArray()))
 		case name == "first_seen" || name == "fetched_at":
-			j.b = append(appendTime(append(j.b, '"'), time.UnixMilli(v.Int64())), '"')
+			b = append(appendTime(append(b, '"'), time.UnixMilli(v.Int64())), '"')
 		case v.Kind() == parquet.Int32:
-			j.b = fmt.Append(j.b, v.Int32())
+			b = fmt.Append(b, v.Int32())
 		default:
-			j.b = fmt.Append(j.b, v.Int64())
+			b = fmt.Append(b, v.Int64())
 		}
 	}
-	return string(j.b) + "}"
+	return string(b) + "}"
 }
 
 func readParquet(tb testing.TB, f *parquet.File) (lines []string) {
@@ -196,11 +228,15 @@ func checkGroups(t *testing.T, f *parquet.File, limits parquetLimits) {
 	}
 }
 
+func placeOf(name string) int {
+	return slices.IndexFunc(columns, func(c column) bool { return c.Name == name })
+}
+
 // hasFullDictionary reports whether the seeds of a row group are partly in a dictionary, partly in full.
 func hasFullDictionary(f *parquet.File) bool {
 	for _, g := range f.Metadata().RowGroups {
 		var data int
-		for _, s := range g.Columns[slices.Index(columns[:], "seed")].MetaData.EncodingStats {
+		for _, s := range g.Columns[placeOf("seed")].MetaData.EncodingStats {
 			if s.PageType == format.DataPage {
 				data++
 			}
@@ -241,14 +277,14 @@ func checkPageIndex(t *testing.T, f *parquet.File) {
 						continue
 					}
 					if typ.Compare(v, index.MinValue(n)) < 0 || typ.Compare(v, index.MaxValue(n)) > 0 {
-						t.Errorf("row group %d, %s, page %d: %v is not in %v to %v", g, columns[c], n, v, index.MinValue(n), index.MaxValue(n))
+						t.Errorf("row group %d, %s, page %d: %v is not in %v to %v", g, columns[c].Name, n, v, index.MinValue(n), index.MaxValue(n))
 					}
 					if bounded && (typ.Compare(v, low) < 0 || typ.Compare(v, high) > 0) {
-						t.Errorf("row group %d, %s: %v is not in %v to %v", g, columns[c], v, low, high)
+						t.Errorf("row group %d, %s: %v is not in %v to %v", g, columns[c].Name, v, low, high)
 					}
 				}
 				if nulls != index.NullCount(n) || index.NullPage(n) != (nulls == int64(len(values))) {
-					t.Errorf("row group %d, %s, page %d: %d nulls of %d, the index says %d", g, columns[c], n, nulls, len(values), index.NullCount(n))
+					t.Errorf("row group %d, %s, page %d: %d nulls of %d, the index says %d", g, columns[c].Name, n, nulls, len(values), index.NullCount(n))
 				}
 				parquet.Release(page)
 			}

@@ -33,9 +33,9 @@ func NewWriter(w io.Writer, f Format) (*Writer, error) {
 	rw := &Writer{w: w}
 	switch f {
 	case JSONL:
-		rw.line = &jsonLine{}
+		rw.line = jsonLine{}
 	case CSV:
-		rw.line = &csvLine{}
+		rw.line = csvLine{}
 	case Parquet:
 		return nil, errors.New("rows cannot be streamed as Parquet: use jsonl or csv, or name a file that ends with .parquet")
 	default:
