@@ -55,6 +55,9 @@ func (r *Row) FileOf() string {
 	return FileName(r.URL)
 }
 
+// File is the row's file in the crawl directory.
+func (r *Row) File() string { return FilesDir + "/" + r.FileOf() }
+
 // Listed reports whether the row stands for lines of a list, rather than for where one of them was redirected: names were
 // given to it.
 func (r *Row) Listed() bool { return !r.Inherits || r.Aliases > 0 }

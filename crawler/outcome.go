@@ -109,6 +109,9 @@ type Digest [32]byte
 // IsZero reports whether there is no digest.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
+// Refuses reports whether a line that asks for a body of this digest does not take the one that came. The zero value takes any.
+func (d Digest) Refuses(came Digest) bool { return !d.IsZero() && d != came }
+
 // String is "sha256:" and hex, or "" without a digest.
 func (d Digest) String() string {
 	if d.IsZero() {

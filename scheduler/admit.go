@@ -44,7 +44,7 @@ func isRefused(a *Admitted) *int64 { return &a.Refused }
 
 // addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever --include
 // says, since pages that lead to what is wanted need not be wanted themselves; --exclude counts.
-func (st *step) addSeed(s Seed, asked *Admitted) {
+func (st *Step) addSeed(s Seed, asked *Admitted) {
 	c := candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true, asked: asked}
 	d := st.s.scope.Decide(s.URL, crawler.LinkPage)
 	if d.Drop == crawler.DropExclude || d.Drop == crawler.DropTooLong {
@@ -59,7 +59,7 @@ func (st *step) addSeed(s Seed, asked *Admitted) {
 }
 
 // openScope adds what u opens to the scope, for good.
-func (st *step) openScope(u weburl.URL) {
+func (st *Step) openScope(u weburl.URL) {
 	seed := st.s.scope.SeedOf(u)
 	if seed == "" || !st.s.scope.Add(seed) {
 		return
@@ -83,7 +83,7 @@ const boundAddresses = crawler.BoundAddresses
 
 // openAddresses lets fetchers reach the private address that a seed spells, also where --allow-private would: a later run may
 // leave that away.
-func (st *step) openAddresses(u weburl.URL) {
+func (st *Step) openAddresses(u weburl.URL) {
 	for _, a := range weburl.SpelledAddresses(u) {
 		switch guard := &st.s.guard; {
 		case guard.Spelled[a]:
@@ -101,7 +101,7 @@ func (st *step) openAddresses(u weburl.URL) {
 }
 
 // jobState returns the job's state for editing.
-func (st *step) jobState() *crawler.JobState {
+func (st *Step) jobState() *crawler.JobState {
 	if st.changes.State == nil {
 		c := st.s.job
 		st.changes.State = &c
@@ -110,7 +110,7 @@ func (st *step) jobState() *crawler.JobState {
 }
 
 // addLinks judges the links of a page and keeps those in scope as candidates.
-func (st *step) addLinks(page *crawler.Row, links []crawler.Link) {
+func (st *Step) addLinks(page *crawler.Row, links []crawler.Link) {
 	for _, l := range links {
 		c := candidate{url: l.URL, depth: page.Depth + 1, via: page.URL.String(), seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
 		if l.Kind == crawler.LinkRedirect {
@@ -144,7 +144,7 @@ func leadsOn(d crawler.Decision, u weburl.URL) bool {
 }
 
 // redirectsEnd opens the scope where the redirects of a seed end, at the first answer that is not a redirect.
-func (st *step) redirectsEnd(page *crawler.Row) {
+func (st *Step) redirectsEnd(page *crawler.Row) {
 	if page.IsSeed && page.Redirects > 0 && !crawler.OpensPrivate(page.URL) {
 		st.openScope(page.URL)
 	}
@@ -152,11 +152,11 @@ func (st *step) redirectsEnd(page *crawler.Row) {
 
 // known answers the seen test from memory where that is certain and changes nothing. A URL that was too deep
 // for the job is not in the cache, so a shorter way to it is noticed.
-func (st *step) known(c *candidate) bool { return st.s.recent.has(c.url.Key()) }
+func (st *Step) known(c *candidate) bool { return st.s.recent.has(c.url.Key()) }
 
 // admit adds the candidates that are new: the seen test, exact, in one sorted pass, and
 // aware of what this step itself adds.
-func (st *step) admit() {
+func (st *Step) admit() {
 	if len(st.links) == 0 {
 		return
 	}
@@ -195,7 +195,7 @@ func (st *step) admit() {
 
 // strange reports whether another host has the key of this one. Keys are hashes, and whoever writes links
 // can make two names meet: the later one is not admitted.
-func (st *step) strange(h weburl.Host) bool {
+func (st *Step) strange(h weburl.Host) bool {
 	if first, ok := st.names[h.Key()]; ok {
 		return first != h
 	}
@@ -203,7 +203,7 @@ func (st *step) strange(h weburl.Host) bool {
 	return st.names[h.Key()] != h
 }
 
-func (st *step) admitOne(c *candidate) *crawler.Row {
+func (st *Step) admitOne(c *candidate) *crawler.Row {
 	st.sequence++
 	name := st.rowName(c)
 	row := &crawler.Row{
@@ -221,7 +221,7 @@ func (st *step) admitOne(c *candidate) *crawler.Row {
 }
 
 // shorten lowers the depth of a URL that was too deep and is now reached by a shorter way.
-func (st *step) shorten(row *crawler.Row, c *candidate) {
+func (st *Step) shorten(row *crawler.Row, c *candidate) {
 	if row.Outcome != crawler.Waiting || !st.tooDeep(row.Depth) || c.depth >= row.Depth {
 		return
 	}

@@ -26,9 +26,10 @@ func TestWhatBecomesOfASeedIsCounted(t *testing.T) {
 			led.lenient = true
 			led.rows[mustURL("http://a.test/clash").Key()] = &crawler.Row{Result: crawler.Result{URL: mustURL("http://a.test/first"), Outcome: crawler.Waiting}}
 			led.hosts["strange.test"] = crawler.HostState{Host: "first.test"} // what a look-up by the hash gives
-			var got Admitted
-			d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL(tt.url), Text: tt.url}}, admitted: &got, done: make(chan struct{})}}})
-			dropped := d.s.state.tallies.Dropped
+			given := seeding(false, Seed{URL: mustURL(tt.url), Text: tt.url})
+			d.step(given)
+			got := given.seeds[0].Admitted
+			dropped := d.s.core.state.tallies.Dropped
 			if got != tt.want || len(dropped) > 1 || tt.word == "" && len(dropped) != 0 || tt.word != "" && dropped[tt.word] != 1 {
 				t.Errorf("%+v, dropped %v", got, dropped)
 			}
@@ -39,15 +40,15 @@ func TestWhatBecomesOfASeedIsCounted(t *testing.T) {
 func TestFetchersHearOfEachPrivateAddressOfASeed(t *testing.T) {
 	inBubble(t, "once", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
-		epoch := d.s.state.epoch
+		epoch := d.s.core.state.epoch
 		for _, tt := range []struct {
 			url string
 			new uint64
 		}{{"http://10.0.0.1/", 1}, {"http://10.0.0.1/other", 0}, {"http://10.0.0.2/", 1}, {"http://a.test/", 0}} {
-			if d.s.newStep().openAddresses(mustURL(tt.url)); d.s.state.epoch != epoch+tt.new {
-				t.Errorf("%s raised the epoch by %d", tt.url, d.s.state.epoch-epoch)
+			if d.s.newStep().openAddresses(mustURL(tt.url)); d.s.core.state.epoch != epoch+tt.new {
+				t.Errorf("%s raised the epoch by %d", tt.url, d.s.core.state.epoch-epoch)
 			}
-			epoch = d.s.state.epoch
+			epoch = d.s.core.state.epoch
 		}
 	})
 }
@@ -92,9 +93,9 @@ func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
 			task := d.takeAt("a.test")
 			d.ask(task, 1)
 			led.lenient = true
-			tt.made(led, d.s.state.turns["a.test"])
+			tt.made(led, d.s.core.state.turns["a.test"])
 			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched(tt.url)} })
-			if n := d.s.state.tallies.Dropped["result_without_lease"]; n != tt.want || led.state.Tallies.Counts[crawler.Fetched] != 1-tt.want {
+			if n := d.s.core.state.tallies.Dropped["result_without_lease"]; n != tt.want || led.state.Tallies.Counts[crawler.Fetched] != 1-tt.want {
 				t.Errorf("%d dropped, counts %v", n, led.state.Tallies.Counts)
 			}
 		})

@@ -34,7 +34,7 @@ func (s *state) patienceRuns() bool { return !s.job.Paused && !s.stopping && !s.
 
 // fault takes what a result of the row says of its host, and reports whose the try was. spare says that it is not
 // counted as the URL's own; wait that the URL keeps its place in the queue, since nothing came of the try at all.
-func (st *step) fault(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
+func (st *Step) fault(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
 	switch r.Fault() {
 	case crawler.FaultNoConnection:
 		host := st.unreached(h, t, r.URL.Scheme(), r.Reason, r.Detail)
@@ -54,7 +54,7 @@ func (st *step) fault(h *crawler.HostState, t *turn, r *crawler.Result, row *cra
 
 // unreached notes that no connection could be made, and reports whether that is the host's fault. It is the URL's own where the host
 // answers by the other scheme and never did by this one: a port that nobody serves, or a certificate that is wrong.
-func (st *step) unreached(h *crawler.HostState, t *turn, scheme string, why crawler.Reason, detail string) bool {
+func (st *Step) unreached(h *crawler.HostState, t *turn, scheme string, why crawler.Reason, detail string) bool {
 	if !h.Gone() && h.Answered != 0 && !h.Answered.Has(scheme) {
 		return false
 	}
@@ -64,7 +64,7 @@ func (st *step) unreached(h *crawler.HostState, t *turn, scheme string, why craw
 
 // noAnswer notes a connection without an answer. Several in a row, of more than one URL, make the host away; then those
 // tries are given back. While it is away, no probe costs its URL a try.
-func (st *step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
+func (st *Step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
 	if row.Spared >= crawler.MaxSpared {
 		return false, false // the URL has had its share: it is likely to be its own fault
 	}
@@ -89,7 +89,7 @@ func (st *step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *
 }
 
 // giveBack takes a try off a URL's count: it was its host's. What is final stays so.
-func (st *step) giveBack(k weburl.URLKey) {
+func (st *Step) giveBack(k weburl.URLKey) {
 	row := st.load([]weburl.URLKey{k})[k]
 	if row == nil || row.Outcome.Final() && !st.fresh(k) {
 		return
@@ -102,13 +102,13 @@ func (st *step) giveBack(k weburl.URLKey) {
 }
 
 // fresh reports whether it was this step that made a row final: nobody has heard of it yet.
-func (st *step) fresh(k weburl.URLKey) bool {
+func (st *Step) fresh(k weburl.URLKey) bool {
 	e := st.rows[k]
 	return e != nil && e.old != nil && !e.old.Outcome.Final()
 }
 
 // missed notes that the host could not be reached. A turn counts once: those of its lanes that were under way say the same.
-func (st *step) missed(h *crawler.HostState, t *turn, why crawler.Reason, detail string) {
+func (st *Step) missed(h *crawler.HostState, t *turn, why crawler.Reason, detail string) {
 	switch {
 	case !h.Gone():
 		h.AwaySince, h.Failed, h.Silent = st.now, 1, nil
@@ -127,7 +127,7 @@ func (st *step) missed(h *crawler.HostState, t *turn, why crawler.Reason, detail
 
 // patienceOver reports whether a host that is away is to be given up, with the words for it. One that has answered is waited
 // for by time, of which only that counts in which the job ran; one that never did gets a few attempts.
-func (st *step) patienceOver(h *crawler.HostState) (over bool, told string) {
+func (st *Step) patienceOver(h *crawler.HostState) (over bool, told string) {
 	if h.Answered == 0 {
 		return h.Failed >= crawler.AttemptsNever, fmt.Sprintf("the host never answered in %d attempts, the last: ", h.Failed)
 	}
@@ -137,20 +137,20 @@ func (st *step) patienceOver(h *crawler.HostState) (over bool, told string) {
 }
 
 // answered notes that the host said something: it is there.
-func (st *step) answered(h *crawler.HostState, scheme string) {
+func (st *Step) answered(h *crawler.HostState, scheme string) {
 	h.Back()
 	h.Answered, h.AnsweredAt = h.Answered.With(scheme), st.s.ran
 }
 
 // robotsAnswered notes what the answer to a robots.txt says of the host that gave it.
-func (st *step) robotsAnswered(at *crawler.HostState, scheme string, f *crawler.RobotsFile) {
+func (st *Step) robotsAnswered(at *crawler.HostState, scheme string, f *crawler.RobotsFile) {
 	if f.HTTP > 0 && f.Fault == "" && crawler.StatusFault(f.HTTP) != crawler.FaultNoAnswer {
 		st.answered(at, scheme)
 	}
 }
 
 // sealRan stores the running time with the step, or by itself where time passes and nothing happens.
-func (st *step) sealRan() {
+func (st *Step) sealRan() {
 	if s := st.s; !st.changes.Empty() || st.tallies.Away > 0 && s.ran-s.ranStored >= ranEvery {
 		st.changes.Ran = s.ran
 	}

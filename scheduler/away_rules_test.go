@@ -11,13 +11,13 @@ import (
 )
 
 // awayStep is a step about one host with three URLs, "http://a.test/0" and on.
-func awayStep(t *testing.T) (*desk, *step, *crawler.HostState) {
+func awayStep(t *testing.T) (*desk, *Step, *crawler.HostState) {
 	t.Helper()
 	d := newDesk(t, crawlJob(), newMemLedger())
 	d.s.SetFetchers(nil)
 	d.seed(urlsOf("a.test", 3)...)
 	st := d.s.newStep()
-	st.jitter = func() float64 { return 0.5 } // a probe comes exactly when it should
+	d.s.core.o.Jitter = func() float64 { return 0.5 } // a probe comes exactly when it should
 	return d, st, st.host("a.test")
 }
 
@@ -197,13 +197,13 @@ func TestRunningTime(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		st     step
+		st     Step
 		stored bool
 	}{
-		"is stored with what else is":        {step{changes: crawler.Changes{Position: 1}}, true},
-		"not while nothing happens":          {step{}, false},
-		"but for hosts that are away":        {step{tallies: crawler.Tallies{Away: 1}}, true},
-		"and those not more often than this": {step{tallies: crawler.Tallies{Away: 1}, owed: 1}, false},
+		"is stored with what else is":        {Step{changes: crawler.Changes{Position: 1}}, true},
+		"not while nothing happens":          {Step{}, false},
+		"but for hosts that are away":        {Step{edits: edits{tallies: crawler.Tallies{Away: 1}}}, true},
+		"and those not more often than this": {Step{edits: edits{tallies: crawler.Tallies{Away: 1}, owed: 1}}, false},
 	} {
 		tt.st.s = &state{ran: time.Hour, ranStored: time.Hour - ranEvery}
 		if tt.st.owed > 0 {

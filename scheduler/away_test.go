@@ -66,7 +66,7 @@ func (d *desk) until(most time.Duration) time.Duration {
 			d.t.Fatalf("no turn is offered for %v", most)
 		}
 		time.Sleep(100 * time.Millisecond)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 	}
 	return time.Since(begin)
 }
@@ -139,7 +139,7 @@ func TestAHostThatIsAway(t *testing.T) {
 			d.until(time.Minute)
 			d.turn(first(refused))
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if c := d.led.state.Tallies; c.Counts[crawler.Failed] != 5 || c.Reasons[crawler.ReasonConnect] != 5 || c.Away != 0 {
 			t.Errorf("counts %v, reasons %v, %d away", c.Counts, c.Reasons, c.Away)
 		}
@@ -153,14 +153,14 @@ func TestAHostThatIsAway(t *testing.T) {
 		d.turn(first(fetched))
 		d.until(time.Minute)
 		paused := true
-		if _, err := d.s.change(&crawler.Change{Pause: &paused}); err != nil {
+		if _, err := d.s.change(t.Context(), &crawler.Change{Pause: &paused}); err != nil {
 			t.Fatal(err)
 		}
 		d.pass(2 * time.Hour)
-		if paused = false; d.s.state.ran > time.Minute {
-			t.Errorf("a paused job ran %v", d.s.state.ran)
+		if paused = false; d.s.core.state.ran > time.Minute {
+			t.Errorf("a paused job ran %v", d.s.core.state.ran)
 		}
-		if _, err := d.s.change(&crawler.Change{Pause: &paused}); err != nil {
+		if _, err := d.s.change(t.Context(), &crawler.Change{Pause: &paused}); err != nil {
 			t.Fatal(err)
 		}
 		begin, probes := time.Now(), 0
@@ -172,7 +172,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		if took := time.Since(begin); took < time.Hour || took > time.Hour+11*time.Minute || probes < 12 {
 			t.Errorf("given up after %v and %d probes", took, probes)
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if c := d.led.state.Tallies; c.Reasons[crawler.ReasonConnect] != 49 {
 			t.Errorf("reasons %v", c.Reasons)
 		}
@@ -207,8 +207,8 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 		time.Sleep(3 * time.Hour)
 		d = newDesk(t, crawlJob(), led)
-		d.step(events{tick: true})
-		if got := d.s.state.ran; got < ran || got > ran+time.Minute {
+		d.step(gathered{tick: true})
+		if got := d.s.core.state.ran; got < ran || got > ran+time.Minute {
 			t.Errorf("the running time went from %v to %v", ran, got)
 		}
 	})

@@ -116,7 +116,7 @@ func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
 		d.ask(d.take(), 1)
 		for _, edited := range []bool{false, true} {
 			st := d.s.newStep()
-			committed := d.s.state.turns["a.test"]
+			committed := d.s.core.state.turns["a.test"]
 			committed.lapsing, committed.spared = true, true
 			now := committed
 			if edited {
@@ -124,7 +124,7 @@ func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
 			}
 			st.renew("a.test", now)
 			for _, turn := range []*turn{committed, now} {
-				if turn.lapsing || turn.spared || !turn.until.Equal(st.now.Add(d.s.state.job.Job.Lease)) {
+				if turn.lapsing || turn.spared || !turn.until.Equal(st.now.Add(d.s.core.state.job.Job.Lease)) {
 					t.Errorf("edited %v: lapsing %v, spared %v, until %v", edited, turn.lapsing, turn.spared, turn.until)
 				}
 			}
@@ -159,7 +159,7 @@ func TestCachesAreAsLargeAsIsAskedFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if front, links := s.state.front.size, len(s.state.recent.keys); front != tt.wantFront || links != tt.wantLinks {
+		if front, links := s.core.state.front.size, len(s.core.state.recent.keys); front != tt.wantFront || links != tt.wantLinks {
 			t.Errorf("%+v: %d hosts, %d links", tt, front, links)
 		}
 	}

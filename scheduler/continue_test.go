@@ -20,7 +20,7 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 	inBubble(t, "a job that ended while its seeds were read goes on", func(t *testing.T) {
 		led := newMemLedger()
 		d := newDesk(t, crawlJob(), led)
-		d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL("http://a.test/"), Text: "a.test"}}, done: make(chan struct{}), refused: new(error)}}})
+		d.step(seeding(false, Seed{URL: mustURL("http://a.test/"), Text: "a.test"}))
 		d = newDesk(t, crawlJob(), led)
 		d.seed("http://a.test/", "http://b.test/")
 		if n := led.state.Tallies.Seen(); n != 2 {
@@ -41,7 +41,7 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 		if s := led.state.State; s.Job.Kind != crawler.Crawl || s.Job.MaxPerHost != 1 {
 			t.Fatalf("stored %+v", s)
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if n := led.state.Tallies.Parked; n != 2 {
 			t.Errorf("%d URLs are beyond the limit of this command, want 2", n)
 		}
@@ -54,10 +54,9 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 
 func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
 	give := func(d *desk, url string) (Admitted, error) {
-		var refused error
-		e := seedEvent{seeds: []Seed{{URL: mustURL(url), Text: url}}, done: make(chan struct{}), admitted: new(Admitted), refused: &refused}
-		d.step(events{seeds: []seedEvent{e}})
-		return *e.admitted, refused
+		given := seeding(false, Seed{URL: mustURL(url), Text: url})
+		d.step(given)
+		return given.seeds[0].Admitted, given.seeds[0].Refused
 	}
 	inBubble(t, "once it was found done, whoever adds some is refused, and nothing is asked for", func(t *testing.T) {
 		led, job := newMemLedger(), crawlJob()
@@ -79,7 +78,7 @@ func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
 		if a, err := give(d, "http://d.test/"); !errors.Is(err, ErrEnding) || a != (Admitted{}) || led.rows[mustURL("http://d.test/").Key()] != nil {
 			t.Errorf("at the end: %+v, %v", a, err)
 		}
-		if refused, err := d.s.change(&crawler.Change{Settings: settings("max-pages", 0)}); refused != nil || err != nil { // for the next start
+		if refused, err := d.s.change(t.Context(), &crawler.Change{Settings: settings("max-pages", 0)}); refused != nil || err != nil { // for the next start
 			t.Fatal(refused, err)
 		}
 		d.out = nil
@@ -136,7 +135,7 @@ func TestHostsThatMayBeAskedNowAreCounted(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 1}})
 		d.seed("http://a.test/1", "http://b.test/2", "http://c.test/3")
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		if s := d.s.Status(); s.HostsDue != 2 || s.HostsOffered != 1 {
 			t.Errorf("%d due, %d offered; want 2 and 1", s.HostsDue, s.HostsOffered)
 		}

@@ -1,11 +1,14 @@
 package scheduler
 
 import (
-	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
 )
 
 const (
@@ -26,30 +29,41 @@ type member struct {
 }
 
 // credit is how many turns may be made now.
-func (s *Scheduler) credit(st *step) int {
-	job := &st.s.job.Job
-	if st.s.stopping || st.s.job.Paused || st.s.over() || st.s.quietFor(st.now) > 0 || s.streamFull() {
+func (st *Step) credit() int {
+	s := st.s
+	if s.stopping || s.job.Paused || s.over() || s.quietFor(st.now) > 0 || s.streamFull {
 		return 0
 	}
-	if job.Room(&st.tallies) <= 0 {
+	if s.job.Job.Room(&st.tallies) <= 0 {
 		return 0
 	}
 	return max(0, s.mostTurns()-st.turnsInForce())
 }
 
-// slots are those of the fetchers but for the mute.
-func (s *Scheduler) slots() int {
-	n := 0
-	if f := s.fetchers.Load(); f != nil {
-		for _, one := range *f {
-			if m := s.state.members[one.Name]; m != nil && m.mute {
-				continue
-			}
-			if most := s.state.job.Job.Workers; most > 0 {
-				one.Slots = min(one.Slots, most)
-			}
-			n += one.Slots
+func (st *Step) turnsInForce() int {
+	n := len(st.s.turns)
+	for h, t := range st.turns {
+		switch _, before := st.s.turns[h]; {
+		case t == nil && before:
+			n--
+		case t != nil && !before:
+			n++
 		}
+	}
+	return n
+}
+
+// slots are those of the fetchers but for the mute.
+func (s *state) slots() int {
+	n := 0
+	for _, one := range s.fetchers {
+		if m := s.members[one.Name]; m != nil && m.mute {
+			continue
+		}
+		if most := s.job.Job.Workers; most > 0 {
+			one.Slots = min(one.Slots, most)
+		}
+		n += one.Slots
 	}
 	return n
 }
@@ -66,29 +80,28 @@ func (s *state) heard(fetcher string) {
 }
 
 // listen finds the fetchers that are mute. One that other fetchers leave nothing to ask for is not: turns that wait are.
-func (s *Scheduler) listen(now time.Time) {
+func (st *Step) listen() {
+	s := st.s
 	members := make(map[string]*member)
 	var names []string
-	if f := s.fetchers.Load(); f != nil {
-		for _, one := range *f {
-			m := s.state.members[one.Name]
-			if m == nil {
-				m = &member{since: now}
-			}
-			members[one.Name] = m
-			if !m.asked && !m.mute && now.Sub(m.since) >= muteAfter {
-				names = append(names, one.Name)
-			}
+	for _, one := range s.fetchers {
+		m := s.members[one.Name]
+		if m == nil {
+			m = &member{since: st.now}
+		}
+		members[one.Name] = m
+		if !m.asked && !m.mute && st.now.Sub(m.since) >= muteAfter {
+			names = append(names, one.Name)
 		}
 	}
-	s.state.members = members
-	if len(names) == 0 || !s.state.passedBy(now) {
+	s.members = members
+	if len(names) == 0 || !s.passedBy(st.now) {
 		return
 	}
 	for _, name := range names {
 		members[name].mute = true
 	}
-	s.log.Warn("these fetchers are there and never asked for the turns that wait; they get none until they do: can they reach the queue?",
+	st.say(slog.LevelWarn, "these fetchers are there and never asked for the turns that wait; they get none until they do: can they reach the queue?",
 		"fetchers", strings.Join(names, " "))
 }
 
@@ -117,45 +130,65 @@ func (s *state) muteWord() string {
 	return fmt.Sprintf("%s never asked for one: the queue may not be reachable from there", strings.Join(names[:min(len(names), 3)], ", "))
 }
 
-// republish publishes offered turns again that nobody asked for, unchanged, and only as many as the queue does not hold: with each
-// time it takes longer until the next. Those that are too many for one step come with the next ticks.
-func (s *Scheduler) republish(ctx context.Context, st *step) {
-	var overdue []*turn
-	offered := 0
-	for h, t := range s.state.turns {
-		if t.Held || st.turn(h) != t || st.now.Sub(t.published) < republishAfter {
+// Overdue reports whether offered turns are to be published again that the task queue may have lost.
+func (c *Core) Overdue(now time.Time) bool {
+	_, overdue := c.state.overdue(now)
+	return len(overdue) > 0 && now.Sub(c.state.counted) >= countEvery
+}
+
+// overdue lists the offered turns that nobody asked for in time, and counts those that waited for the shortest such time.
+func (s *state) overdue(now time.Time) (offered int, overdue []*turn) {
+	for _, t := range s.turns {
+		waited := now.Sub(t.published)
+		if t.Held || waited < republishAfter {
 			continue
 		}
 		offered++
-		if st.now.Sub(t.published) >= republishAfter<<min(t.tries, mostRepublish) {
+		if waited >= republishAfter<<min(t.tries, mostRepublish) {
 			overdue = append(overdue, t)
 		}
 	}
-	if len(overdue) == 0 || st.now.Sub(s.state.counted) < countEvery {
+	return offered, overdue
+}
+
+// republish publishes offered turns again that nobody asked for, unchanged, and only as many as the queue does not hold: with each
+// time it takes longer until the next. Those that are too many for one step come with the next ticks.
+func (st *Step) republish(queued *int) {
+	offered, overdue := st.s.overdue(st.now)
+	if len(overdue) == 0 || st.now.Sub(st.s.counted) < countEvery {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	queued, err := s.o.Tasks.Queued(ctx)
-	if err != nil {
-		s.log.Warn("the task queue does not answer; no turn is published again meanwhile", "error", err)
-		s.state.counted = st.now
-		return
+	missing := 0
+	if queued != nil {
+		missing = min(offered-*queued, len(overdue))
 	}
-	missing := min(offered-queued, len(overdue))
 	slices.SortFunc(overdue, func(a, b *turn) int { return a.published.Compare(b.published) })
-	for i, t := range overdue {
-		if i >= missing {
-			s.state.counted = st.now
-			return
-		}
+	for _, t := range overdue[:max(0, missing)] {
 		if len(st.tasks) >= maxOffers || st.full() {
 			return
+		}
+		if st.turn(t.Host) != t { // this step has changed it
+			continue
 		}
 		st.remakeTask(t)
 		t.published = st.now
 		t.tries++
 		st.publish(t)
 	}
-	s.state.counted = st.now
+	st.s.counted = st.now
+}
+
+// remakeTask makes the message of a turn again that was offered in an earlier step.
+func (st *Step) remakeTask(t *turn) {
+	keys := make([]weburl.URLKey, len(t.URLs))
+	for i, u := range t.URLs {
+		keys[i] = weburl.URLKey{Host: t.Host.Key(), URL: u}
+	}
+	rows := st.load(weburl.Sorted(keys))
+	t.task = crawler.Task{Turn: t.ID, Host: t.Host, Errands: t.Errands}
+	for _, k := range keys {
+		if r := rows[k]; r != nil {
+			t.task.URLs = append(t.task.URLs, taskURL(r))
+		}
+	}
 }

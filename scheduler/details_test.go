@@ -50,9 +50,9 @@ func TestRunningTimeIsStoredByItselfOnlyNowAndThen(t *testing.T) {
 	inBubble(t, "while a host is away", func(t *testing.T) {
 		led := newMemLedger()
 		d := newDesk(t, crawlJob(), led)
-		d.s.state.tallies.Away, led.lenient = 1, true
+		d.s.core.state.tallies.Away, led.lenient = 1, true
 		for _, tt := range []struct{ ran, stored time.Duration }{{ranEvery - 1, 0}, {ranEvery, ranEvery}, {2*ranEvery - 1, ranEvery}, {2 * ranEvery, 2 * ranEvery}} {
-			d.s.state.ran = tt.ran
+			d.s.core.state.ran = tt.ran
 			if err := d.s.seal(d.s.newStep()); err != nil || led.state.Ran != tt.stored {
 				t.Errorf("after %v: %v is stored, %v", tt.ran, led.state.Ran, err)
 			}
@@ -64,7 +64,7 @@ func TestALogLevelThatIsNoneIsRefused(t *testing.T) {
 	inBubble(t, "by a change", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		for level, takes := range map[string]bool{"debug": true, "error": true, "loud": false} {
-			if refused, err := d.s.change(&crawler.Change{LogLevel: &level}); err != nil || (refused == nil) != takes {
+			if refused, err := d.s.change(t.Context(), &crawler.Change{LogLevel: &level}); err != nil || (refused == nil) != takes {
 				t.Errorf("%s: %v, %v", level, refused, err)
 			}
 		}
@@ -91,14 +91,14 @@ func TestTurnsThatNoMessageCarriesAreTakenBack(t *testing.T) {
 			led := newMemLedger()
 			d := newDesk(t, crawlJob(), led)
 			led.lenient, led.refuse = true, tt.refuse
-			d.s.state.turns["a.test"] = &tt.turn
+			d.s.core.state.turns["a.test"] = &tt.turn
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if tt.ends {
 				cancel()
 			}
-			if err := d.s.takeBackOversized(ctx); !errors.Is(err, tt.want) || len(d.s.state.turns) != tt.left {
-				t.Errorf("%v, %d turns left", err, len(d.s.state.turns))
+			if err := d.s.carryOut(ctx, takeBackOversized); !errors.Is(err, tt.want) || len(d.s.core.state.turns) != tt.left {
+				t.Errorf("%v, %d turns left", err, len(d.s.core.state.turns))
 			}
 		})
 	}

@@ -39,12 +39,12 @@ func TestAQueueThatTakesNothingIsSaid(t *testing.T) {
 				cancel()
 			}
 		}}
-		s := &Scheduler{o: Options{Tasks: q, Results: q}, log: slog.New(slog.NewTextHandler(&log, nil)), effect: make(chan effects)}
+		s := &Scheduler{o: Options{Tasks: q, Results: q}, log: slog.New(slog.NewTextHandler(&log, nil)), effect: make(chan Effects)}
 		end := make(chan error, 1)
 		go func() { end <- s.runEffects(ctx) }()
-		s.effect <- effects{tasks: []crawler.Task{{}}, purge: 1}
+		s.effect <- Effects{Tasks: []crawler.Task{{}}, Purge: 1}
 		if !tt.ends {
-			s.effect <- effects{} // so that the first is through
+			s.effect <- Effects{} // so that the first is through
 		}
 		cancel()
 		if err := <-end; !errors.Is(err, context.Canceled) || strings.Count(log.String(), "\n") != tt.lines {

@@ -17,12 +17,12 @@ func localDesk(t *testing.T, job crawler.Job, led *memLedger) *desk {
 		t.Fatal(err)
 	}
 	s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 100}})
-	if err := s.begun(); err != nil {
+	if err := s.carryOut(t.Context(), Running(true)); err != nil {
 		t.Fatal(err)
 	}
 	d := &desk{t: t, s: s, led: led, q: q, pos: led.state.Position}
-	d.step(events{tick: true})
-	d.step(events{tick: true}) // what the process before held has lapsed
+	d.step(gathered{tick: true})
+	d.step(gathered{tick: true}) // what the process before held has lapsed
 	return d
 }
 
@@ -99,8 +99,8 @@ func TestEndsOfTheProcess(t *testing.T) {
 			if n := d.offers(); n != 1 {
 				t.Fatalf("%d URLs are offered after %d are settled, want 1", n, i)
 			}
-			d.step(events{tick: true})
-			if n := d.offers(); n != 1 || d.s.untilDue() == 0 {
+			d.step(gathered{tick: true})
+			if n := d.offers(); n != 1 || d.s.core.UntilDue(d.s.clock.now()) == 0 {
 				t.Fatalf("a second one is offered, or waited for in a loop: %d", n)
 			}
 			d.settle()
@@ -158,7 +158,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 		led := newMemLedger()
 		for range 5 {
 			d := localDesk(t, crawlJob(), led)
-			if err := d.s.ended(); err != nil {
+			if err := d.s.carryOut(t.Context(), Running(false)); err != nil {
 				t.Fatal(err)
 			}
 			newDesk(t, crawlJob(), led)
@@ -174,7 +174,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 			localDesk(t, crawlJob(), led)
 		}
 		d := newDesk(t, crawlJob(), led)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		if n := d.offers(); n < 10 {
 			t.Errorf("%d URLs are offered", n)
 		}

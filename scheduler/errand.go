@@ -31,7 +31,7 @@ type errandKey struct {
 func keyOfErrand(e *crawler.RobotsHop) errandKey { return errandKey{e.URL, e.Scheme, e.For} }
 
 // addErrand lets h wait for the next hop of its robots.txt, or answers it at once from what is known.
-func (st *step) addErrand(h *crawler.HostState, hop crawler.RobotsHop) {
+func (st *Step) addErrand(h *crawler.HostState, hop crawler.RobotsHop) {
 	hop.For = h.Host
 	switch {
 	case hop.Count > maxRobotsHops || hop.URL.IsZero():
@@ -59,12 +59,12 @@ func (st *step) addErrand(h *crawler.HostState, hop crawler.RobotsHop) {
 }
 
 // noErrand ends a redirected robots.txt that is not followed: it counts as unavailable.
-func (st *step) noErrand(hop crawler.RobotsHop, why string) {
+func (st *Step) noErrand(hop crawler.RobotsHop, why string) {
 	st.robotsFile(hop.For, crawler.RobotsFile{Scheme: hop.Scheme, Status: crawler.RobotsUnavailable, Detail: why})
 }
 
 // putErrand stores an errand. One that waits already is not counted again.
-func (st *step) putErrand(at *crawler.HostState, hop crawler.RobotsHop) {
+func (st *Step) putErrand(at *crawler.HostState, hop crawler.RobotsHop) {
 	k := keyOfErrand(&hop)
 	if !st.waits(k, &hop) {
 		at.Errands++
@@ -75,7 +75,7 @@ func (st *step) putErrand(at *crawler.HostState, hop crawler.RobotsHop) {
 	st.errands[k] = &hop
 }
 
-func (st *step) waits(k errandKey, hop *crawler.RobotsHop) bool {
+func (st *Step) waits(k errandKey, hop *crawler.RobotsHop) bool {
 	if e, edited := st.errands[k]; edited {
 		return e != nil
 	}
@@ -85,7 +85,7 @@ func (st *step) waits(k errandKey, hop *crawler.RobotsHop) bool {
 }
 
 // endErrand removes an errand that is answered.
-func (st *step) endErrand(at *crawler.HostState, hop crawler.RobotsHop) {
+func (st *Step) endErrand(at *crawler.HostState, hop crawler.RobotsHop) {
 	if st.errands == nil {
 		st.errands = make(map[errandKey]*crawler.RobotsHop)
 	}
@@ -95,7 +95,7 @@ func (st *step) endErrand(at *crawler.HostState, hop crawler.RobotsHop) {
 }
 
 // errandsFor lists errands for a turn of the host, one for each URL, bounded in count and bytes.
-func (st *step) errandsFor(h *crawler.HostState) (errands []crawler.RobotsHop) {
+func (st *Step) errandsFor(h *crawler.HostState) (errands []crawler.RobotsHop) {
 	if h.Errands == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func (st *step) errandsFor(h *crawler.HostState) (errands []crawler.RobotsHop) {
 func errandBytes(e *crawler.RobotsHop) int { return len(e.URL.String()) + len(e.For) + taskOverhead }
 
 // errandAnswer takes over how an errand ended at its host.
-func (st *step) errandAnswer(at *crawler.HostState, t *turn, a crawler.RobotsAnswer) {
+func (st *Step) errandAnswer(at *crawler.HostState, t *turn, a crawler.RobotsAnswer) {
 	for i, e := range t.Errands {
 		if e != a.Hop {
 			continue
@@ -152,7 +152,7 @@ func (st *step) errandAnswer(at *crawler.HostState, t *turn, a crawler.RobotsAns
 }
 
 // handOn goes on with the answers of a host that not all were given.
-func (st *step) handOn(at *crawler.HostState) {
+func (st *Step) handOn(at *crawler.HostState) {
 	answers, err := st.read.Handing(at.Host, maxHanding)
 	st.fail(err, "read robots answers of %s", at.Host)
 	if len(answers) == 0 && st.err == nil {
@@ -166,7 +166,7 @@ func (st *step) handOn(at *crawler.HostState) {
 }
 
 // handOut gives an answer to those that wait for it, as many as one step takes, and notes whether there are more.
-func (st *step) handOut(at *crawler.HostState, a *crawler.HopAnswer) {
+func (st *Step) handOut(at *crawler.HostState, a *crawler.HopAnswer) {
 	room := maxHandOn - st.handed
 	if n := len(a.File.Body); n > 0 {
 		room = min(room, max(1, maxHandOnBytes/n)-st.handed)
@@ -203,7 +203,7 @@ func (st *step) handOut(at *crawler.HostState, a *crawler.HopAnswer) {
 }
 
 // currentWaiters are the stored waiters of a URL as this step has them.
-func (st *step) currentWaiters(u weburl.URL, stored []crawler.RobotsHop) (waiting []crawler.RobotsHop) {
+func (st *Step) currentWaiters(u weburl.URL, stored []crawler.RobotsHop) (waiting []crawler.RobotsHop) {
 	for _, hop := range stored {
 		if _, edited := st.errands[keyOfErrand(&hop)]; !edited {
 			waiting = append(waiting, hop)
@@ -218,7 +218,7 @@ func (st *step) currentWaiters(u weburl.URL, stored []crawler.RobotsHop) (waitin
 }
 
 // giveAnswer takes an answer over for one that waited for it.
-func (st *step) giveAnswer(hop crawler.RobotsHop, a *crawler.HopAnswer) {
+func (st *Step) giveAnswer(hop crawler.RobotsHop, a *crawler.HopAnswer) {
 	if !a.Next.IsZero() {
 		st.addErrand(st.host(hop.For), crawler.RobotsHop{Scheme: hop.Scheme, URL: a.Next, Count: hop.Count + 1})
 		return
@@ -232,7 +232,7 @@ func (st *step) giveAnswer(hop crawler.RobotsHop, a *crawler.HopAnswer) {
 }
 
 // answerOf is the answer for a URL as this step has it, nil when there is none. It may be that of another URL with the same hash.
-func (st *step) answerOf(u weburl.URL) *crawler.HopAnswer {
+func (st *Step) answerOf(u weburl.URL) *crawler.HopAnswer {
 	if a, edited := st.answers[u.Key()]; edited {
 		return a
 	}
@@ -245,14 +245,14 @@ func (st *step) answerOf(u weburl.URL) *crawler.HopAnswer {
 }
 
 // givenUpAnswer is what those get whose robots.txt leads to a host that was given up.
-func (st *step) givenUpAnswer(at *crawler.HostState, u weburl.URL) *crawler.HopAnswer {
+func (st *Step) givenUpAnswer(at *crawler.HostState, u weburl.URL) *crawler.HopAnswer {
 	return &crawler.HopAnswer{URL: u, Until: st.now.Add(time.Nanosecond), File: crawler.RobotsFile{
 		Status: crawler.RobotsUnreachable, Detail: "redirected to " + string(at.Host) + ", which was given up",
 	}}
 }
 
 // failErrands ends the errands of a host that was given up.
-func (st *step) failErrands(h *crawler.HostState) {
+func (st *Step) failErrands(h *crawler.HostState) {
 	if h.Errands == 0 {
 		return
 	}
@@ -267,7 +267,7 @@ func (st *step) failErrands(h *crawler.HostState) {
 }
 
 // sealErrands completes the changes from the errands' edits.
-func (st *step) sealErrands() {
+func (st *Step) sealErrands() {
 	c := &st.changes
 	c.EndErrands = append(c.EndErrands, st.ended...)
 	for _, hop := range st.errands {

@@ -45,7 +45,7 @@ func (d *desk) takeAt(h weburl.Host) crawler.Task {
 			}
 		}
 		time.Sleep(time.Second)
-		d.step(events{})
+		d.step(gathered{})
 	}
 	d.t.Fatalf("no turn of %s is offered", h)
 	return crawler.Task{}
@@ -81,14 +81,14 @@ func TestErrands(t *testing.T) {
 		p := crawler.Part{Turn: hub.Turn, Host: hub.Host, Holder: crawler.HolderID{1}, Number: 1, Fetcher: "f", End: true}
 		p.State.Hops = []crawler.RobotsAnswer{{Hop: hub.Errands[0], File: allowAll}}
 		d.pos++
-		d.step(events{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
+		d.step(gathered{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
 		left := len(led.errands["hub.test"])
 		if left == 0 || left < hosts-2*maxHandOn {
 			t.Fatalf("one step handed the answer to %d hosts", hosts-left)
 		}
 		d = wide(t, led)
 		for range 20 {
-			d.step(events{})
+			d.step(gathered{})
 		}
 		if n := len(led.errands["hub.test"]); n != 0 || led.hosts["hub.test"].Handing != 0 {
 			t.Fatalf("%d hosts still wait, %d answers are handed on", n, led.hosts["hub.test"].Handing)
@@ -221,8 +221,8 @@ func TestErrands(t *testing.T) {
 		h := led.hosts["a.test"]
 		h.Errands = 3
 		led.hosts["a.test"] = h
-		d.s.state.hosts.clear()
-		d.s.state.front = newFront(0)
+		d.s.core.state.hosts.clear()
+		d.s.core.state.front = newFront(0)
 		led.lenient = true
 		d.pass(3 * time.Second)
 		if n := led.hosts["a.test"].Errands; n != 0 {

@@ -24,12 +24,12 @@ func (s *state) held() int {
 }
 
 // finish ends the job when nothing is left that may be asked for, by the ledger's own counts.
-func (st *step) finish(stay bool) {
+func (st *Step) finish() {
 	state := &st.s.job
 	t := st.tallies
 	t.Parked = st.parkedAfter()
 	switch done := state.Job.Ended(&t); {
-	case done && state.Finished.IsZero() && !stay && st.s.seeded && !st.workPending():
+	case done && state.Finished.IsZero() && !st.o.Stay && st.s.seeded && !st.workPending():
 		st.jobState().Finished = st.now
 	case !done && !state.Finished.IsZero(): // more seeds came, or failed URLs were taken up again
 		st.jobState().Finished = time.Time{}
@@ -37,7 +37,7 @@ func (st *step) finish(stay bool) {
 }
 
 // parkedAfter is the tally of parked URLs as it will be when the step is sealed.
-func (st *step) parkedAfter() int64 {
+func (st *Step) parkedAfter() int64 {
 	n := st.tallies.Parked
 	for _, e := range st.hosts {
 		h := *e.new
@@ -61,11 +61,16 @@ func (s *state) pages(fetcher string, r *crawler.Result) {
 	s.settled[fetcher]++
 }
 
-// publishNotice tells fetchers the job as it is now, with its scope where that is not too large.
-func (s *Scheduler) publishNotice() {
-	n := crawler.JobNotice{Job: s.state.job.Job, Life: s.state.life, Done: s.state.over(), ScopeEpoch: s.state.epoch}
-	if s.state.scope.Len() <= maxNoticeSeeds && !s.state.scope.Beyond() {
-		n.ScopeKeys, n.ScopeWhole = s.state.scope.Keys(), true
+// Notice is what fetchers are told of the job as it is now, with its scope where that is not too large; the one before where nothing of it
+// has changed.
+func (c *Core) Notice(before *crawler.JobNotice) *crawler.JobNotice {
+	s := c.state
+	if before != nil && before.ScopeEpoch == s.epoch && before.Done == s.over() {
+		return before
 	}
-	s.notice.Store(&n)
+	n := &crawler.JobNotice{Job: s.job.Job, Life: s.life, Done: s.over(), ScopeEpoch: s.epoch}
+	if s.scope.Len() <= maxNoticeSeeds && !s.scope.Beyond() {
+		n.ScopeKeys, n.ScopeWhole = s.scope.Keys(), true
+	}
+	return n
 }

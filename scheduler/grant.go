@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"slices"
-	"time"
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
@@ -11,7 +10,7 @@ import (
 // grant answers an ask. The right is given when the turn is offered, and renewed when the asker holds it:
 // then nothing is written, as a start renews every held turn anyway. A job that is stopping gives no right anew: its
 // offered turns stay offered until the next start.
-func (st *step) grant(a *crawler.Ask) crawler.Answer {
+func (st *Step) grant(a *crawler.Ask) crawler.Answer {
 	st.s.heard(a.Fetcher)
 	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.life}
 	if st.s.over() {
@@ -35,15 +34,15 @@ func (st *step) grant(a *crawler.Ask) crawler.Answer {
 }
 
 // renew moves the end of a held turn's lease. It is not stored, so it is changed in place.
-func (st *step) renew(h weburl.Host, t *turn) {
-	t.until = maxTime(st.now.Add(st.s.job.Job.Lease), t.floor) // the answer that tells a shorter one may be lost
+func (st *Step) renew(h weburl.Host, t *turn) {
+	t.until = crawler.MaxTime(st.now.Add(st.s.job.Job.Lease), t.floor) // the answer that tells a shorter one may be lost
 	t.lapsing, t.spared = false, false
 	if committed := st.s.turns[h]; committed != nil && committed.ID == t.ID {
 		committed.until, committed.lapsing, committed.spared = t.until, false, false
 	}
 }
 
-func (st *step) answer(t *turn, renewal bool) crawler.Answer {
+func (st *Step) answer(t *turn, renewal bool) crawler.Answer {
 	job := &st.s.job.Job
 	h, settings := st.peekHost(t.Host), job.For(t.Host)
 	a := crawler.Answer{
@@ -69,7 +68,7 @@ func (st *step) answer(t *turn, renewal bool) crawler.Answer {
 }
 
 // peekHost reads a host without editing it.
-func (st *step) peekHost(name weburl.Host) *crawler.HostState {
+func (st *Step) peekHost(name weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[name]; ok {
 		return e.new
 	}
@@ -85,7 +84,7 @@ func (st *step) peekHost(name weburl.Host) *crawler.HostState {
 }
 
 // robotsOf are the host's files as this step has them, one for each scheme.
-func (st *step) robotsOf(name weburl.Host) []crawler.HostRobots {
+func (st *Step) robotsOf(name weburl.Host) []crawler.HostRobots {
 	stored, err := st.read.Robots(name)
 	st.fail(err, "read robots of %s", name)
 	for _, c := range st.changes.Robots {
@@ -98,7 +97,7 @@ func (st *step) robotsOf(name weburl.Host) []crawler.HostRobots {
 }
 
 // robotsInForce are the host's files that may still be used, with the time that they may.
-func (st *step) robotsInForce(name weburl.Host) []crawler.RobotsFile {
+func (st *Step) robotsInForce(name weburl.Host) []crawler.RobotsFile {
 	var inForce []crawler.RobotsFile
 	for _, r := range st.robotsOf(name) {
 		decides := r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable || r.Status == crawler.RobotsUnreachable
@@ -110,15 +109,4 @@ func (st *step) robotsInForce(name weburl.Host) []crawler.RobotsFile {
 		inForce = append(inForce, f)
 	}
 	return inForce
-}
-
-// expired lists the turns whose lease and grace are over.
-func (s *state) expired(now time.Time) []*turn {
-	var over []*turn
-	for _, t := range s.turns {
-		if t.Held && now.After(t.until.Add(s.job.Job.Grace)) {
-			over = append(over, t)
-		}
-	}
-	return over
 }

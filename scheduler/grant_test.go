@@ -12,7 +12,7 @@ func (d *desk) renew(task crawler.Task, holder byte) crawler.Answer {
 	d.t.Helper()
 	reply := make(chan crawler.Answer, 1)
 	ask := crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Fetcher: "f", Renewal: true}
-	d.step(events{asks: []askEvent{{ask: ask, reply: reply}}})
+	d.step(gathered{asks: []askEvent{{ask: ask, reply: reply}}})
 	return <-reply
 }
 
@@ -43,7 +43,7 @@ func TestRenewal(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		longer, pause := 30*time.Second, true
-		if refused, err := d.s.change(&crawler.Change{Settings: settings("delay", longer), Pause: &pause}); refused != nil || err != nil {
+		if refused, err := d.s.change(t.Context(), &crawler.Change{Settings: settings("delay", longer), Pause: &pause}); refused != nil || err != nil {
 			t.Fatal(refused, err)
 		}
 		if a := d.renew(task, 1); !a.Stop || a.Delay != longer {

@@ -1,8 +1,7 @@
 package scheduler
 
 import (
-	"context"
-	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 
 // lapse takes the right to a turn back: its holder was not heard of for lease and grace, and every part
 // that was stored by then is settled. Its URLs wait again.
-func (st *step) lapse(name weburl.Host) {
+func (st *Step) lapse(name weburl.Host) {
 	t := st.editTurn(name)
 	if t == nil {
 		return
@@ -22,14 +21,14 @@ func (st *step) lapse(name weburl.Host) {
 	for _, u := range t.URLs {
 		keys = append(keys, weburl.URLKey{Host: name.Key(), URL: u})
 	}
-	rows := st.load(sorted(keys))
+	rows := st.load(weburl.Sorted(keys))
 	if st.err != nil {
 		return
 	}
 	st.endTurn(h, t)
 	st.note("lapse", t)
 	st.tallies.Lapses++
-	st.lapsed = true
+	st.effects.Lapsed = true
 	st.holdBack(h, st.now.Add(h.DelayInForce(&st.s.job.Job)))
 	for _, k := range keys {
 		row := rows[k]
@@ -60,7 +59,7 @@ func (s *state) spare(now time.Time) {
 	}
 	for _, t := range s.turns {
 		if t.Held && !t.spared {
-			t.until, t.lapsing, t.spared = maxTime(now.Add(s.job.Job.Lease), t.floor), false, true
+			t.until, t.lapsing, t.spared = crawler.MaxTime(now.Add(s.job.Job.Lease), t.floor), false, true
 		}
 	}
 }
@@ -72,7 +71,7 @@ func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) 
 		t := &turn{TurnState: ts, offered: now}
 		if ts.Held {
 			t.floor = s.job.RightsTo.Add(-s.job.Job.Grace)
-			t.until = maxTime(now.Add(s.job.Job.Lease), t.floor)
+			t.until = crawler.MaxTime(now.Add(s.job.Job.Lease), t.floor)
 			if ts.Fetcher == local {
 				t.own = true
 				t.until = now.Add(-s.job.Job.Grace - time.Nanosecond)
@@ -84,20 +83,62 @@ func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) 
 
 // takeBackOversized ends offered turns that an older trawl stored with more errands than a task message takes: nobody could ever
 // ask for them. Errands and URLs wait again.
-func (s *Scheduler) takeBackOversized(ctx context.Context) error {
-	for name, t := range s.state.turns {
+func takeBackOversized(st *Step) (done bool) {
+	return st.takeBack(func(t *turn) bool {
 		if t.Held || len(t.Errands) <= crawler.MaxTurnErrands {
+			return false
+		}
+		st.say(slog.LevelWarn, "a turn had more errands than a message takes, and was taken back", "host", t.Host, "errands", len(t.Errands))
+		return true
+	})
+}
+
+// takeBackBatch is how many turns are taken back in one step.
+const takeBackBatch = 1000
+
+// takeBack ends turns, and reports whether none is left.
+func (st *Step) takeBack(which func(*turn) bool) (done bool) {
+	n := 0
+	for name, t := range st.s.turns {
+		if !which(t) {
 			continue
 		}
-		st := s.newStep()
-		st.endTurn(st.host(name), st.editTurn(name))
-		if err := s.seal(st); err != nil {
-			return fmt.Errorf("end a turn that no message can carry: %w", err)
+		if n++; n > takeBackBatch {
+			return false
 		}
-		s.log.Warn("a turn had more errands than a message takes, and was taken back", "host", name, "errands", len(t.Errands))
-		if err := ctx.Err(); err != nil {
-			return err
+		st.endTurn(st.host(name), st.editTurn(name))
+	}
+	return true
+}
+
+// Expired reports whether a turn is over, so that it lapses once what was stored by now is settled.
+func (c *Core) Expired(now time.Time) bool { return len(c.state.expired(now)) > 0 }
+
+// expired lists the turns whose lease and grace are over.
+func (s *state) expired(now time.Time) []*turn {
+	var over []*turn
+	for _, t := range s.turns {
+		if t.Held && now.After(t.until.Add(s.job.Job.Grace)) {
+			over = append(over, t)
 		}
 	}
-	return nil
+	return over
+}
+
+// lapseExpired takes turns back that are over, once what was stored by then is settled. last is the newest part that was stored, nil when
+// that is not known: no turn lapses meanwhile.
+func (st *Step) lapseExpired(last *uint64) {
+	if last == nil {
+		return
+	}
+	settled := max(st.s.position, st.changes.Position)
+	for _, t := range st.s.expired(st.now) {
+		if !t.lapsing {
+			t.lapsing, t.lapseAt = true, *last
+		}
+		if current := st.turn(t.Host); t.lapseAt <= settled && current != nil && current.ID == t.ID && current.Held {
+			st.say(slog.LevelInfo, "turn lapsed", "host", t.Host, "fetcher", t.Fetcher, "urls", len(current.URLs))
+			st.lapse(t.Host)
+		}
+	}
 }

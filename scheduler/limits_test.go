@@ -13,15 +13,15 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 	inBubble(t, "seeds open so many private addresses, and the rest is counted", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.seed(privateSeeds(maxSeedAddresses + 3)...)
-		if n := len(d.s.state.job.Job.SeedPrivate); n != maxSeedAddresses {
+		if n := len(d.s.core.state.job.Job.SeedPrivate); n != maxSeedAddresses {
 			t.Errorf("%d addresses are open", n)
 		}
-		if n := d.s.state.tallies.Bounds[boundAddresses]; n != 3 {
+		if n := d.s.core.state.tallies.Bounds[boundAddresses]; n != 3 {
 			t.Errorf("%d were counted", n)
 		}
 		again := newDesk(t, crawlJob(), d.led)
 		again.seed(privateSeeds(10)...)
-		if n := len(again.s.state.job.Job.SeedPrivate); n != maxSeedAddresses {
+		if n := len(again.s.core.state.job.Job.SeedPrivate); n != maxSeedAddresses {
 			t.Errorf("%d addresses are open after a restart with the same seeds", n)
 		}
 	})
@@ -30,13 +30,13 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		job.AllowPrivate = []string{"10.0.0.0/8"}
 		d := newDesk(t, job, newMemLedger())
 		d.seed("http://10.1.2.3/", "http://127.0.0.1:8080/")
-		if got := d.s.state.job.Job.SeedPrivate; len(got) != 2 {
+		if got := d.s.core.state.job.Job.SeedPrivate; len(got) != 2 {
 			t.Errorf("open: %q", got)
 		}
 		job.AllowPrivate = []string{"all"}
 		d = newDesk(t, job, newMemLedger())
 		d.seed(privateSeeds(maxSeedAddresses + 3)...)
-		if n := d.s.state.tallies.Bounds[boundAddresses]; n != 0 {
+		if n := d.s.core.state.tallies.Bounds[boundAddresses]; n != 0 {
 			t.Errorf("%d were counted", n)
 		}
 	})
@@ -66,16 +66,16 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		job := crawlJob()
 		job.Delay = 0
 		d := newDesk(t, job, newMemLedger())
-		d.s.state.unsent = maxUnsent
+		d.s.core.state.unsent = maxUnsent
 		d.seed("http://a.test/")
 		d.s.publishStatus()
 		if got := d.s.Status().WaitsFor; len(d.out) != 0 || !strings.Contains(got, "queue") {
 			t.Errorf("%d turns were made; it waits for %q", len(d.out), got)
 		}
-		if got := d.s.untilDue(); got < time.Minute {
+		if got := d.s.core.UntilDue(d.s.clock.now()); got < time.Minute {
 			t.Errorf("the loop looks again in %v", got)
 		}
-		d.s.state.unsent = 0
+		d.s.core.state.unsent = 0
 		if task := d.take(); len(task.URLs) != 1 {
 			t.Errorf("then: %+v", task)
 		}
@@ -84,11 +84,11 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		first := d.take()
-		if kept := d.s.state.turns["a.test"].task; len(kept.URLs) != 0 {
+		if kept := d.s.core.state.turns["a.test"].task; len(kept.URLs) != 0 {
 			t.Errorf("kept: %+v", kept)
 		}
 		time.Sleep(republishAfter)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		if again := d.take(); fmt.Sprint(again) != fmt.Sprint(first) {
 			t.Errorf("first %+v, then %+v", first, again)
 		}
@@ -97,10 +97,10 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		r := fetched("http://a.test/")
 		for n := range maxNames + 50 {
-			d.s.state.pages(fmt.Sprint("f", n), &r)
+			d.s.core.state.pages(fmt.Sprint("f", n), &r)
 		}
-		d.s.state.pages("f1", &r)
-		if s := d.s.state.settled; len(s) != maxNames+1 || s[otherFetchers] != 50 || s["f1"] != 2 {
+		d.s.core.state.pages("f1", &r)
+		if s := d.s.core.state.settled; len(s) != maxNames+1 || s[otherFetchers] != 50 || s["f1"] != 2 {
 			t.Errorf("%d names, %d fetches of others", len(s), s[otherFetchers])
 		}
 	})

@@ -20,25 +20,25 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 	}{
 		"as many as there are slots":            {nil, 5},
 		"none without fetchers":                 {func(d *desk) { d.s.SetFetchers(nil) }, 0},
-		"none while stopping":                   {func(d *desk) { d.s.state.stopping = true }, 0},
-		"none while paused":                     {func(d *desk) { d.s.state.job.Paused = true }, 0},
-		"none when it is over":                  {func(d *desk) { d.s.state.decided = true }, 0},
-		"none in the quiet after a restore":     {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(1 - time.Second) }, 0},
-		"as ever after it":                      {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(-time.Second) }, 5},
-		"none while rows are not taken":         {func(d *desk) { d.s.o.Stream = &along{full: true} }, 0},
-		"as ever while they are":                {func(d *desk) { d.s.o.Stream = &along{} }, 5},
-		"none beyond the pages of the job":      {func(d *desk) { d.s.state.job.Job.MaxPages = 3; d.s.state.tallies.Counts[crawler.Fetched] = 3 }, 0},
-		"as ever for the last page":             {func(d *desk) { d.s.state.job.Job.MaxPages = 3; d.s.state.tallies.Counts[crawler.Fetched] = 2 }, 5},
-		"less what is in force":                 {func(d *desk) { d.s.state.turns["a.test"] = &turn{}; d.s.state.turns["b.test"] = &turn{} }, 3},
-		"none when more are":                    {func(d *desk) { d.s.state.turns["a.test"] = &turn{}; d.s.SetFetchers(nil) }, 0},
-		"one while careful":                     {func(d *desk) { d.s.state.job.Careful = 1 }, 1},
-		"none while careful without fetchers":   {func(d *desk) { d.s.state.job.Careful = 1; d.s.SetFetchers(nil) }, 0},
-		"no more for each than the job says":    {func(d *desk) { d.s.state.job.Job.Workers = 1 }, 2},
-		"no more for each than it has":          {func(d *desk) { d.s.state.job.Job.Workers = 3 }, 5},
-		"none for one that never asks":          {func(d *desk) { d.s.state.members = map[string]*member{"f": {mute: true}} }, 2},
-		"as many for one that asks":             {func(d *desk) { d.s.state.members = map[string]*member{"f": {}} }, 5},
-		"less one that the step makes":          {func(d *desk) { d.s.state.turns["a.test"] = &turn{} }, 4},
-		"as many when the step ends one of two": {func(d *desk) { d.s.state.turns["end.test"] = &turn{} }, 5},
+		"none while stopping":                   {func(d *desk) { d.s.core.state.stopping = true }, 0},
+		"none while paused":                     {func(d *desk) { d.s.core.state.job.Paused = true }, 0},
+		"none when it is over":                  {func(d *desk) { d.s.core.state.decided = true }, 0},
+		"none in the quiet after a restore":     {func(d *desk) { d.s.core.state.quiet = d.s.clock.now().Add(1 - time.Second) }, 0},
+		"as ever after it":                      {func(d *desk) { d.s.core.state.quiet = d.s.clock.now().Add(-time.Second) }, 5},
+		"none while rows are not taken":         {func(d *desk) { d.s.core.state.streamFull = true }, 0},
+		"as ever while they are":                {func(d *desk) { d.s.core.state.streamFull = false }, 5},
+		"none beyond the pages of the job":      {func(d *desk) { d.s.core.state.job.Job.MaxPages = 3; d.s.core.state.tallies.Counts[crawler.Fetched] = 3 }, 0},
+		"as ever for the last page":             {func(d *desk) { d.s.core.state.job.Job.MaxPages = 3; d.s.core.state.tallies.Counts[crawler.Fetched] = 2 }, 5},
+		"less what is in force":                 {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{}; d.s.core.state.turns["b.test"] = &turn{} }, 3},
+		"none when more are":                    {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{}; d.s.SetFetchers(nil) }, 0},
+		"one while careful":                     {func(d *desk) { d.s.core.state.job.Careful = 1 }, 1},
+		"none while careful without fetchers":   {func(d *desk) { d.s.core.state.job.Careful = 1; d.s.SetFetchers(nil) }, 0},
+		"no more for each than the job says":    {func(d *desk) { d.s.core.state.job.Job.Workers = 1 }, 2},
+		"no more for each than it has":          {func(d *desk) { d.s.core.state.job.Job.Workers = 3 }, 5},
+		"none for one that never asks":          {func(d *desk) { d.s.core.state.members = map[string]*member{"f": {mute: true}} }, 2},
+		"as many for one that asks":             {func(d *desk) { d.s.core.state.members = map[string]*member{"f": {}} }, 5},
+		"less one that the step makes":          {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{} }, 4},
+		"as many when the step ends one of two": {func(d *desk) { d.s.core.state.turns["end.test"] = &turn{} }, 5},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newDesk(t, crawlJob(), newMemLedger())
@@ -48,11 +48,11 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 			}
 			st := d.s.newStep()
 			st.turns["end.test"] = nil // of a host that has none, or ends
-			if got := d.s.credit(st); got != tt.want {
+			if got := st.credit(); got != tt.want {
 				t.Errorf("%d, want %d", got, tt.want)
 			}
 			st.turns["new.test"], st.turns["a.test"] = &turn{}, &turn{}
-			if before, now := len(d.s.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.state.turns), func(h weburl.Host) bool { return h == "end.test" || h == "a.test" })) {
+			if before, now := len(d.s.core.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.core.state.turns), func(h weburl.Host) bool { return h == "end.test" || h == "a.test" })) {
 				t.Errorf("%d turns became %d", before, now)
 			}
 		})
@@ -72,32 +72,33 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 		want   time.Duration
 	}{
 		"until the next host is due":           {nil, 3 * time.Second},
-		"not at all when one is":               {func(d *desk) { d.s.state.front.set("b.test", d.s.clock.now().Add(-time.Hour), crawler.Rank{}) }, 0},
-		"long while stopping":                  {func(d *desk) { d.s.state.stopping = true }, time.Hour},
-		"long while paused":                    {func(d *desk) { d.s.state.job.Paused = true }, time.Hour},
+		"not at all when one is":               {func(d *desk) { d.s.core.state.front.set("b.test", d.s.clock.now().Add(-time.Hour), crawler.Rank{}) }, 0},
+		"long while stopping":                  {func(d *desk) { d.s.core.state.stopping = true }, time.Hour},
+		"long while paused":                    {func(d *desk) { d.s.core.state.job.Paused = true }, time.Hour},
 		"long without slots":                   {func(d *desk) { d.s.SetFetchers(nil) }, time.Hour},
-		"long when all slots have turns":       {func(d *desk) { d.s.state.turns["x.test"], d.s.state.turns["y.test"] = &turn{}, &turn{} }, time.Hour},
-		"as ever when one slot has none":       {func(d *desk) { d.s.state.turns["x.test"] = &turn{} }, 3 * time.Second},
-		"long while the queue is full":         {func(d *desk) { d.s.state.unsent = maxUnsent }, time.Hour},
-		"as ever while it is not quite":        {func(d *desk) { d.s.state.unsent = maxUnsent - 1 }, 3 * time.Second},
-		"long while rows are not taken":        {func(d *desk) { d.s.o.Stream = &along{full: true} }, time.Hour},
-		"long when no page is left":            {func(d *desk) { d.s.state.job.Job.MaxPages = 1; d.s.state.tallies.Counts[crawler.Fetched] = 1 }, time.Hour},
-		"as ever for the last page":            {func(d *desk) { d.s.state.job.Job.MaxPages = 1 }, 3 * time.Second},
-		"not at all with work on the ledger":   {func(d *desk) { d.s.state.work.Recount = &crawler.RecountWork{} }, 0},
-		"long with such work while stopping":   {func(d *desk) { d.s.state.work.Recount = &crawler.RecountWork{}; d.s.state.stopping = true }, time.Hour},
-		"not at all when the ledger has more":  {func(d *desk) { d.s.state.front = newFront(1) }, 0},
-		"long when nothing is left":            {func(d *desk) { d.s.state.front.remove("a.test") }, time.Hour},
-		"to the end of the quiet of a restore": {func(d *desk) { d.s.state.quiet = d.s.clock.now().Add(9 * time.Second) }, 10 * time.Second},
+		"long when all slots have turns":       {func(d *desk) { d.s.core.state.turns["x.test"], d.s.core.state.turns["y.test"] = &turn{}, &turn{} }, time.Hour},
+		"as ever when one slot has none":       {func(d *desk) { d.s.core.state.turns["x.test"] = &turn{} }, 3 * time.Second},
+		"long while the queue is full":         {func(d *desk) { d.s.core.state.unsent = maxUnsent }, time.Hour},
+		"as ever while it is not quite":        {func(d *desk) { d.s.core.state.unsent = maxUnsent - 1 }, 3 * time.Second},
+		"long while rows are not taken":        {func(d *desk) { d.s.core.state.streamFull = true }, time.Hour},
+		"long when no page is left":            {func(d *desk) { d.s.core.state.job.Job.MaxPages = 1; d.s.core.state.tallies.Counts[crawler.Fetched] = 1 }, time.Hour},
+		"as ever for the last page":            {func(d *desk) { d.s.core.state.job.Job.MaxPages = 1 }, 3 * time.Second},
+		"not at all with work on the ledger":   {func(d *desk) { d.s.core.state.work.Recount = &crawler.RecountWork{} }, 0},
+		"long with such work while stopping":   {func(d *desk) { d.s.core.state.work.Recount = &crawler.RecountWork{}; d.s.core.state.stopping = true }, time.Hour},
+		"not at all when the ledger has more":  {func(d *desk) { d.s.core.state.front = newFront(1) }, 0},
+		"long when nothing is left":            {func(d *desk) { d.s.core.state.front.remove("a.test") }, time.Hour},
+		"to the end of the quiet of a restore": {func(d *desk) { d.s.core.state.quiet = d.s.clock.now().Add(9 * time.Second) }, 10 * time.Second},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newDesk(t, crawlJob(), newMemLedger())
 			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 2}})
-			d.s.state.front.fill(nil, 1)
-			d.s.state.front.set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
+			d.s.core.state.front.fill(nil, 1)
+			d.s.core.state.front.set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
 			if tt.change != nil {
 				tt.change(d)
 			}
-			if got := d.s.untilDue(); got != tt.want {
+			d.s.core.state.fetchers = d.s.present()
+			if got := d.s.core.UntilDue(d.s.clock.now()); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
@@ -110,9 +111,11 @@ func TestFetchersThatNeverAskAreMute(t *testing.T) {
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
 		begin := d.s.clock.now()
 		mute := func(after time.Duration) string {
-			d.s.listen(begin.Add(after))
+			st := d.s.newStep()
+			st.now = begin.Add(after)
+			st.listen()
 			var names []string
-			for name, m := range d.s.state.members {
+			for name, m := range d.s.core.state.members {
 				if m.mute {
 					names = append(names, name)
 				}
@@ -129,23 +132,23 @@ func TestFetchersThatNeverAskAreMute(t *testing.T) {
 			{0, offered, ""}, {muteAfter - 1, offered, ""}, {muteAfter, nil, ""}, {muteAfter, &turn{offered: begin, TurnState: crawler.TurnState{Held: true}}, ""},
 			{muteAfter, &turn{offered: begin.Add(1)}, ""}, {muteAfter, offered, "f g"}, {muteAfter + 1, nil, "f g"},
 		} {
-			if delete(d.s.state.turns, "a.test"); tt.turn != nil {
-				d.s.state.turns["a.test"] = tt.turn
+			if delete(d.s.core.state.turns, "a.test"); tt.turn != nil {
+				d.s.core.state.turns["a.test"] = tt.turn
 			}
 			if got := mute(tt.after); got != tt.want {
 				t.Errorf("after %v with %+v: %q", tt.after, tt.turn, got)
 			}
 		}
-		if text := d.s.state.muteWord(); !strings.HasPrefix(text, "f, g never asked") {
+		if text := d.s.core.state.muteWord(); !strings.HasPrefix(text, "f, g never asked") {
 			t.Errorf("it says %q", text)
 		}
-		d.s.state.turns["a.test"] = offered
-		d.s.state.heard("f")
+		d.s.core.state.turns["a.test"] = offered
+		d.s.core.state.heard("f")
 		if got := mute(2 * muteAfter); got != "g" {
 			t.Errorf("when f has asked: %q", got)
 		}
-		d.s.state.looked = begin.Add(2 * muteAfter)
-		d.s.state.heard("a stranger") // may be any of them
+		d.s.core.state.looked = begin.Add(2 * muteAfter)
+		d.s.core.state.heard("a stranger") // may be any of them
 		if got := mute(3*muteAfter - 1); got != "" {
 			t.Errorf("when a stranger has asked: %q", got)
 		}
@@ -153,8 +156,8 @@ func TestFetchersThatNeverAskAreMute(t *testing.T) {
 			t.Errorf("a minute later: %q", got)
 		}
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}})
-		if got := mute(3 * muteAfter); got != "" || len(d.s.state.members) != 1 || d.s.state.muteWord() != "" {
-			t.Errorf("when g has left: %q, %d members, %q", got, len(d.s.state.members), d.s.state.muteWord())
+		if got := mute(3 * muteAfter); got != "" || len(d.s.core.state.members) != 1 || d.s.core.state.muteWord() != "" {
+			t.Errorf("when g has left: %q, %d members, %q", got, len(d.s.core.state.members), d.s.core.state.muteWord())
 		}
 	})
 }
@@ -178,7 +181,7 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 		published := func(after time.Duration) string {
 			st := d.s.newStep()
 			st.now = begin.Add(after)
-			d.s.republish(t.Context(), st)
+			st.republish(d.s.tick(t.Context(), st.now).Queued)
 			var hosts []string
 			for _, one := range st.tasks {
 				if hosts = append(hosts, string(one.Host[:1])); len(one.task.URLs) != 1 || one.task.Turn != one.ID || one.task.Host != one.Host {
@@ -189,7 +192,7 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 			return strings.Join(hosts, "")
 		}
 		for h, at := range map[weburl.Host]time.Duration{"a.test": 2, "b.test": 1, "c.test": 3} {
-			d.s.state.turns[h].published = begin.Add(at)
+			d.s.core.state.turns[h].published = begin.Add(at)
 		}
 		minute := republishAfter
 		for n, tt := range []struct {
@@ -216,7 +219,7 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 		} {
 			q.holds, q.err = tt.holds, tt.err
 			if n >= 12 {
-				for _, one := range d.s.state.turns {
+				for _, one := range d.s.core.state.turns {
 					one.tries = max(one.tries, 40)
 				}
 			}
@@ -228,15 +231,15 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 				t.Errorf("%d: %q, asked %d times; want %q and %d", n, got, q.times, tt.want, tt.times)
 			}
 		}
-		d.s.state.unsent = maxUnsent
+		d.s.core.state.unsent = maxUnsent
 		if got := published(1000 * minute); got != "" {
 			t.Errorf("to a queue that is full: %q", got)
 		}
-		d.s.state.unsent = 0
+		d.s.core.state.unsent = 0
 		if got := published(1000 * minute); len(got) != 3 {
 			t.Errorf("when it is not, at once: %q", got)
 		}
-		d.s.state.turns["a.test"].Held = true
+		d.s.core.state.turns["a.test"].Held = true
 		if got := published(5000 * minute); strings.Contains(got, "a") || len(got) != 2 {
 			t.Errorf("with one that is held: %q", got)
 		}
@@ -255,7 +258,7 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 			}
 			told = nil
 		}
-		d.step(events{})
+		d.step(gathered{})
 		expect("nothing")
 		d.seed("http://a.test/1", "http://a.test/2")
 		expect("seeds", "offer")
@@ -274,14 +277,14 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 		st := d.s.newStep()
 		one := &turn{task: crawler.Task{Host: "a.test"}}
 		st.tasks, st.taskBytes, st.changes.Position = []*turn{one}, 77, 5
-		if e := st.effects(); len(e.tasks) != 1 || e.tasks[0].Host != "a.test" || e.bytes != 77 || e.purge != 5 || one.task.Host != "" {
+		if e := d.s.core.Committed(st); len(e.Tasks) != 1 || e.Tasks[0].Host != "a.test" || d.s.core.state.unsent != 77 || e.Purge != 5 || one.task.Host != "" {
 			t.Errorf("%+v, left %+v", e, one.task)
 		}
 	})
 	inBubble(t, "a part that cannot be read is counted and passed over", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
-		d.step(events{parts: []crawler.LoggedPart{{Position: 1, Err: errors.New("garbled")}, {Position: 2, Err: errors.New("garbled")}}})
-		if d.led.state.Tallies.LateParts != 2 || d.led.state.Position != 2 || d.s.state.position != 2 {
+		d.step(gathered{parts: []crawler.LoggedPart{{Position: 1, Err: errors.New("garbled")}, {Position: 2, Err: errors.New("garbled")}}})
+		if d.led.state.Tallies.LateParts != 2 || d.led.state.Position != 2 || d.s.core.state.position != 2 {
 			t.Errorf("%d late parts, position %d", d.led.state.Tallies.LateParts, d.led.state.Position)
 		}
 	})
@@ -290,7 +293,7 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 		for range maxAsks {
 			d.s.asks <- askEvent{}
 		}
-		e := events{asks: []askEvent{{}}}
+		e := gathered{asks: []askEvent{{}}}
 		if d.s.gather(&e); len(e.asks) != maxAsks || len(d.s.asks) != 1 || e.parts != nil || e.seeds != nil {
 			t.Errorf("%d asks, %d left", len(e.asks), len(d.s.asks))
 		}
@@ -298,11 +301,11 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 		go func() { d.s.seeds <- seedEvent{} }()
 		synctest.Wait()
 		mine := []crawler.LoggedPart{{Position: 1}}
-		e = events{parts: mine}
+		e = gathered{parts: mine}
 		if d.s.gather(&e); len(e.asks) != 1 || len(e.seeds) != 1 || e.parts[0].Position != 1 {
 			t.Errorf("%+v", e)
 		}
-		e = events{}
+		e = gathered{}
 		if d.s.gather(&e); len(e.parts) != 1 || e.parts[0].Position != 7 {
 			t.Errorf("parts %+v", e.parts)
 		}
@@ -324,7 +327,7 @@ func TestAStoppingSchedulerIsQuietWhenNoTurnIsHeld(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		d.s.Stop()
-		if d.step(events{}); quiet() {
+		if d.step(gathered{}); quiet() {
 			t.Error("quiet while a turn is held")
 		}
 		d.part(task, 1, 1, func(p *crawler.Part) { p.End = true })
@@ -332,7 +335,7 @@ func TestAStoppingSchedulerIsQuietWhenNoTurnIsHeld(t *testing.T) {
 			t.Errorf("quiet %v, status says %d are held", quiet(), d.s.Status().HostsHeld)
 		}
 		idle := newDesk(t, crawlJob(), newMemLedger())
-		idle.step(events{})
+		idle.step(gathered{})
 		d = idle
 		if quiet() {
 			t.Error("quiet without being told to stop")

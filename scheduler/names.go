@@ -27,7 +27,8 @@ type NameReader interface {
 	NameHolder(key string) (weburl.URL, error)
 	// NameBelow reports whether a name is taken that lies below the directory.
 	NameBelow(key string) (bool, error)
-	PlaceReader
+	// UnplacedVersion reads the version of a row whose names are to be looked at, false when they are not.
+	UnplacedVersion(k weburl.URLKey) (uint64, bool, error)
 }
 
 // nameBook is what the loop keeps of names. nil = bodies get no names.
@@ -43,11 +44,8 @@ type given struct {
 	dirs    map[string]bool       // directories above them, by key
 }
 
-// file is the row's file in the crawl directory.
-func file(r *crawler.Row) string { return crawler.FilesDir + "/" + r.FileOf() }
-
 // giveName gives the URL the name, or one like it that is free. known is true when the URL had it before.
-func (st *step) giveName(u weburl.URL, name string) (full string, known bool) {
+func (st *Step) giveName(u weburl.URL, name string) (full string, known bool) {
 	segments := strings.Split(name, "/")
 	at := ""
 	for i, s := range segments {
@@ -69,7 +67,7 @@ func (st *step) giveName(u weburl.URL, name string) (full string, known bool) {
 }
 
 // giveSegment finds one part of a name below a directory: not that of a file where it is a directory, and the reverse.
-func (st *step) giveSegment(u weburl.URL, below, s string, last bool) (at string, known bool) {
+func (st *Step) giveSegment(u weburl.URL, below, s string, last bool) (at string, known bool) {
 	for try := 0; ; try++ {
 		at = path.Join(below, s)
 		key := st.s.names.rule.Key(at)
@@ -99,7 +97,7 @@ func (st *step) giveSegment(u weburl.URL, below, s string, last bool) (at string
 	}
 }
 
-func (st *step) nameHolder(key string) weburl.URL {
+func (st *Step) nameHolder(key string) weburl.URL {
 	if u, ok := st.given.holders[key]; ok {
 		return u
 	}
@@ -108,7 +106,7 @@ func (st *step) nameHolder(key string) weburl.URL {
 	return u
 }
 
-func (st *step) nameBelow(key string) bool {
+func (st *Step) nameBelow(key string) bool {
 	if st.given.dirs[key] || st.s.names.dirs[key] {
 		return true
 	}
@@ -118,7 +116,7 @@ func (st *step) nameBelow(key string) bool {
 }
 
 // rowName is the name of a row that is admitted: "" for the one that is made from its URL.
-func (st *step) rowName(c *candidate) string {
+func (st *Step) rowName(c *candidate) string {
 	if st.s.names == nil || c.inherits {
 		return c.name
 	}
@@ -130,7 +128,7 @@ func (st *step) rowName(c *candidate) string {
 }
 
 // furtherName is for a line of a list whose URL is known: it gets its name beside the one that the row has.
-func (st *step) furtherName(k weburl.URLKey, row *crawler.Row, c *candidate) {
+func (st *Step) furtherName(k weburl.URLKey, row *crawler.Row, c *candidate) {
 	if st.s.names == nil || !c.line || c.name == "" && c.want.IsZero() && row.Listed() {
 		return
 	}
@@ -159,7 +157,7 @@ func (st *step) furtherName(k weburl.URLKey, row *crawler.Row, c *candidate) {
 }
 
 // unplaced notes that a settled row's names are to be looked at.
-func (st *step) unplaced(k weburl.URLKey) {
+func (st *Step) unplaced(k weburl.URLKey) {
 	list := &st.changes.Names.Unplaced
 	if slices.ContainsFunc(*list, func(u crawler.Unplaced) bool { return u.Key == k }) {
 		return
@@ -171,14 +169,14 @@ func (st *step) unplaced(k weburl.URLKey) {
 
 // nameResult gives a fetched body its file, and fails it when the list asks for another one. Where a line was redirected it
 // is looked at with its name whether another line takes what came.
-func (st *step) nameResult(row *crawler.Row) {
+func (st *Step) nameResult(row *crawler.Row) {
 	judgedLater := st.s.names != nil && !row.Listed() && isBody(row)
 	switch {
-	case row.Outcome == crawler.Fetched && otherBody(row.Want, row.Digest) && !judgedLater:
+	case row.Outcome == crawler.Fetched && row.Want.Refuses(row.Digest) && !judgedLater:
 		refuseDigest(row, row.Digest)
 	case st.s.names == nil:
 	case row.Outcome == crawler.Fetched && isBody(row):
-		row.Archive = crawler.Locator{File: file(row), Length: row.Archive.Length}
+		row.Archive = crawler.Locator{File: row.File(), Length: row.Archive.Length}
 		st.unplaced(row.Key())
 	case row.Outcome == crawler.Redirected && st.s.job.Job.Kind == crawler.Download:
 		st.unplaced(row.Key())
@@ -191,9 +189,6 @@ func isBody(row *crawler.Row) bool {
 	return ok && k == row.Key() && digest == row.Digest
 }
 
-// otherBody reports whether a line asks for another body than the one that came.
-func otherBody(want, came crawler.Digest) bool { return !want.IsZero() && want != came }
-
 // refuseDigest fails a row whose body is not the one that its list asks for.
 func refuseDigest(row *crawler.Row, came crawler.Digest) {
 	row.Outcome, row.Reason = crawler.Failed, crawler.ReasonDigest
@@ -202,8 +197,8 @@ func refuseDigest(row *crawler.Row, came crawler.Digest) {
 }
 
 // shipped notes that a row points into a file that its fetcher is to ship.
-func (st *step) shipped(fetcher string, l crawler.Locator) {
-	if st.s.shipped == nil || fetcher == st.s.local || !strings.HasPrefix(l.File, "archive/") {
+func (st *Step) shipped(fetcher string, l crawler.Locator) {
+	if st.s.shipped == nil || fetcher == st.o.LocalFetcher || !strings.HasPrefix(l.File, "archive/") {
 		return
 	}
 	list := &st.changes.Names.Shipped
@@ -237,15 +232,12 @@ type ShippedReader interface {
 }
 
 // namesApplied takes over what a committed step says about names.
-func (s *state) namesApplied(st *step) {
+func (s *state) namesApplied(st *Step) {
 	for _, f := range st.changes.Names.Shipped {
 		if len(s.shipped.files) >= maxShipped {
 			clear(s.shipped.files)
 		}
 		s.shipped.files[f.Name] = f
-	}
-	for _, u := range st.changes.Names.Unplaced {
-		s.placing.add(u.Key)
 	}
 	if s.names == nil {
 		return
@@ -259,27 +251,26 @@ func (s *state) namesApplied(st *step) {
 }
 
 // nameRule keeps the rule by which the ledger's names were given; what the file system says now is for a new ledger.
-func (s *Scheduler) nameRule(job *crawler.JobState) {
-	if s.o.Names == nil || job.Job.Archive != crawler.ArchiveFiles {
+func (s *state) nameRule(o *CoreOptions) {
+	if o.Names == nil || s.job.Job.Archive != crawler.ArchiveFiles {
 		return
 	}
-	if job.Names == nil {
-		rule := s.o.NameRule
-		job.Names = &rule
+	if s.job.Names == nil {
+		rule := o.NameRule
+		s.job.Names = &rule
 		return
 	}
-	if before, now := *job.Names, s.o.NameRule; now.Case && !before.Case || now.Form && !before.Form {
-		s.log.Warn("the crawl directory has moved to a file system that takes names for one that were two where the crawl began: of such files the later one replaces the other; fetch what was lost in a new directory")
+	if before, now := *s.job.Names, o.NameRule; now.Case && !before.Case || now.Form && !before.Form {
+		s.notes = append(s.notes, "the crawl directory has moved to a file system that takes names for one that were two where the crawl began: of such files the later one replaces the other; fetch what was lost in a new directory")
 	}
 }
 
-// nameState is what the loop keeps of names and files.
-func (s *Scheduler) nameState(st *state) {
-	st.local, st.placing = s.o.LocalFetcher, newPlacing(s.o.Names)
-	if s.o.Names != nil && st.job.Job.Archive == crawler.ArchiveFiles {
-		st.names = &nameBook{read: s.o.Names, rule: *st.job.Names, dirs: make(map[string]bool)}
+// nameState is what is kept of names and files.
+func (s *state) nameState(o *CoreOptions) {
+	if o.Names != nil && s.job.Job.Archive == crawler.ArchiveFiles {
+		s.names = &nameBook{read: o.Names, rule: *s.job.Names, dirs: make(map[string]bool)}
 	}
-	if s.o.Shipped != nil {
-		st.shipped = &shipped{read: s.o.Shipped, files: make(map[string]crawler.ShippedFile)}
+	if o.Shipped != nil {
+		s.shipped = &shipped{read: o.Shipped, files: make(map[string]crawler.ShippedFile)}
 	}
 }

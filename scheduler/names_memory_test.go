@@ -198,8 +198,8 @@ func (d *nameDesk) lines(lines ...string) {
 		}
 		seeds = append(seeds, s)
 	}
-	d.s.state.decided = false
-	d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
+	d.s.core.state.decided = false
+	d.step(seeding(true, seeds...))
 }
 
 // digestOf stands for a body.
@@ -212,7 +212,7 @@ func digestOf(body string) (d crawler.Digest) {
 func (d *nameDesk) fetch(leads map[string]string) {
 	d.t.Helper()
 	for {
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) == 0 {
 			return
 		}
@@ -248,7 +248,7 @@ func (d *nameDesk) arrive(urls ...string) {
 func (d *nameDesk) place() error {
 	d.t.Helper()
 	for {
-		keys, scan := d.s.state.placing.take()
+		keys, scan := d.s.placing.take()
 		if len(keys) == 0 && !scan {
 			return nil
 		}
@@ -257,7 +257,7 @@ func (d *nameDesk) place() error {
 		for placing := true; placing; {
 			select {
 			case p := <-d.s.placed:
-				d.step(events{placed: []placed{p}})
+				d.step(gathered{placed: []placedEvent{p}})
 			case err := <-done:
 				if placing = false; err != nil {
 					return err

@@ -1,9 +1,7 @@
 package scheduler
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -14,16 +12,16 @@ func TestTheRuleOfNamesIsThatOfTheFirstStart(t *testing.T) {
 	inBubble(t, "wherever the directory is now", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{Form: true})
 		d.rule = crawler.NameRule{Case: true}
-		if d.start(t, d.led); d.s.state.names.rule != (crawler.NameRule{Form: true}) || *d.led.state.State.Names != d.s.state.names.rule {
-			t.Errorf("rule %+v", d.s.state.names.rule)
+		if d.start(t, d.led); d.s.core.state.names.rule != (crawler.NameRule{Form: true}) || *d.led.state.State.Names != d.s.core.state.names.rule {
+			t.Errorf("rule %+v", d.s.core.state.names.rule)
 		}
 	})
 	inBubble(t, "that looked at it", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{})
 		d.led.state.State.Names = nil
 		d.rule = crawler.NameRule{Case: true}
-		if d.start(t, d.led); d.s.state.names.rule != d.rule || *d.led.state.State.Names != d.rule {
-			t.Errorf("rule %+v", d.s.state.names.rule)
+		if d.start(t, d.led); d.s.core.state.names.rule != d.rule || *d.led.state.State.Names != d.rule {
+			t.Errorf("rule %+v", d.s.core.state.names.rule)
 		}
 	})
 }
@@ -34,15 +32,14 @@ func TestAFileSystemThatTellsFewerNamesApartIsSaid(t *testing.T) {
 	}
 	for _, before := range []string{"", "case", "form", "case form"} {
 		for _, now := range []string{"", "case", "form", "case form"} {
-			var log bytes.Buffer
-			s := &Scheduler{o: Options{Names: newMemNames(), NameRule: rule(now)}, log: slog.New(slog.NewTextHandler(&log, nil))}
 			was := rule(before)
-			s.nameRule(&crawler.JobState{Job: crawler.NewJob(crawler.Download), Names: &was})
+			s := &state{job: crawler.JobState{Job: crawler.NewJob(crawler.Download), Names: &was}}
+			s.nameRule(&CoreOptions{Names: newMemNames(), NameRule: rule(now)})
 			want := false
 			for word := range strings.FieldsSeq(now) {
 				want = want || !strings.Contains(before, word)
 			}
-			if said := log.Len() > 0; said != want {
+			if said := len(s.notes) > 0; said != want {
 				t.Errorf("from %q to %q: said %v", before, now, said)
 			}
 		}

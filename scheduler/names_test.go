@@ -74,7 +74,7 @@ func TestNamesOfFilesDoNotStandInEachOthersWay(t *testing.T) {
 	})
 	inBubble(t, "directories are known from memory, but for so many", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{})
-		dirs := d.s.state.names.dirs
+		dirs := d.s.core.state.names.dirs
 		for n := range maxNameDirs - 2 {
 			dirs[fmt.Sprint(n)] = true
 		}
@@ -254,10 +254,10 @@ func TestFilesThatFetchersShipAreNoted(t *testing.T) {
 			t.Errorf("after a start: %+v, read %v", f, d.names.read)
 		}
 		for n := range maxShipped - 1 {
-			d.s.state.shipped.files[fmt.Sprint(n)] = crawler.ShippedFile{}
+			d.s.core.state.shipped.files[fmt.Sprint(n)] = crawler.ShippedFile{}
 		}
-		if settle("f", crawler.Locator{File: "archive/y"}); len(d.s.state.shipped.files) != 1 {
-			t.Errorf("%d files in memory", len(d.s.state.shipped.files))
+		if settle("f", crawler.Locator{File: "archive/y"}); len(d.s.core.state.shipped.files) != 1 {
+			t.Errorf("%d files in memory", len(d.s.core.state.shipped.files))
 		}
 	})
 }

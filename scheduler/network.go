@@ -27,28 +27,21 @@ func (s *Scheduler) noteSilence(fetchers []crawler.FetcherStatus) {
 	}
 }
 
-// silentFor is for how long the fetcher's network has been away, 0 when it is not.
-func (s *Scheduler) silentFor(fetcher string) time.Duration {
-	if m := s.silent.Load(); m != nil {
-		if since, ok := (*m)[fetcher]; ok {
-			return time.Since(since)
+// present are the fetchers that there are. One whose network is away is said to be silent since it was first told.
+func (s *Scheduler) present() []crawler.FetcherStatus {
+	all := s.fetchers.Load()
+	if all == nil {
+		return nil
+	}
+	silent := s.silent.Load()
+	if silent == nil || len(*silent) == 0 {
+		return *all
+	}
+	present := slices.Clone(*all)
+	for i := range present {
+		if since, ok := (*silent)[present[i].Name]; ok && present[i].Silent > 0 {
+			present[i].Silent = time.Since(since)
 		}
 	}
-	return 0
-}
-
-// silentFetcher names a fetcher whose network is away, "" when there is none.
-func silentFetcher(all []crawler.FetcherStatus) string {
-	for i := range all {
-		if text := all[i].SilentText(); text != "" {
-			return "fetcher " + all[i].Name + " " + text
-		}
-	}
-	return ""
-}
-
-// networkAway reports whether no fetcher is there whose network is: then nobody is asked, and no host is to be blamed for the time.
-func (s *Scheduler) networkAway() bool {
-	f := s.fetchers.Load()
-	return f == nil || !slices.ContainsFunc(*f, func(one crawler.FetcherStatus) bool { return one.Slots > 0 && one.Silent <= 0 })
+	return present
 }

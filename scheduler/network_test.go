@@ -18,13 +18,13 @@ func TestStatusSaysSinceWhenAFetcherHearsNothing(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		d.s.SetFetchers([]crawler.FetcherStatus{there, silent}) // something else changed
 		time.Sleep(3 * time.Second)
-		d.s.publishStatus()
+		d.step(gathered{tick: true})
 		if got := d.s.Status().WaitsFor; !strings.Contains(got, "f2 hears nothing from outside since 15s") {
 			t.Errorf("it says %q", got)
 		}
 		silent.Silent = 0
 		d.s.SetFetchers([]crawler.FetcherStatus{there, silent})
-		d.s.publishStatus()
+		d.step(gathered{tick: true})
 		if got := d.s.Status().WaitsFor; strings.Contains(got, "hears nothing") {
 			t.Errorf("when it is back it says %q", got)
 		}
@@ -52,9 +52,9 @@ func TestPatienceStandsStillWhileNoFetcherHasANetwork(t *testing.T) {
 		} {
 			d.s.SetFetchers(c.fetchers)
 			d.pass(time.Second)
-			before := d.s.state.ran
+			before := d.s.core.state.ran
 			d.pass(time.Minute)
-			if ran := d.s.state.ran - before; (ran > 50*time.Second) != c.runs || !c.runs && ran != 0 {
+			if ran := d.s.core.state.ran - before; (ran > 50*time.Second) != c.runs || !c.runs && ran != 0 {
 				t.Errorf("%s: a minute counts as %v", c.name, ran)
 			}
 		}

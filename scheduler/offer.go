@@ -27,7 +27,7 @@ const (
 
 // offerDue makes turns for the hosts that are due, as far as credit goes, and fails what waits at hosts
 // that were given up. more tells that hosts are due and only credit is missing.
-func (st *step) offerDue(credit int) (made int) {
+func (st *Step) offerDue(credit int) (made int) {
 	for range min(credit, maxOffers) {
 		if st.full() {
 			break
@@ -60,7 +60,7 @@ func (st *step) offerDue(credit int) (made int) {
 
 // offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1. Errands of other hosts and URLs of its
 // own take turns, so that strangers whose robots.txt leads here cannot keep it from being crawled.
-func (st *step) offer(h *crawler.HostState) int {
+func (st *Step) offer(h *crawler.HostState) int {
 	t := &turn{TurnState: crawler.TurnState{Host: h.Host, Probe: h.Gone()}, offered: st.now, published: st.now}
 	due, _ := h.Due()
 	errands := st.errandsFor(h)
@@ -82,7 +82,7 @@ func (st *step) offer(h *crawler.HostState) int {
 }
 
 // publish lets a turn's task leave after the commit.
-func (st *step) publish(t *turn) {
+func (st *Step) publish(t *turn) {
 	st.tasks = append(st.tasks, t)
 	for i := range t.task.URLs {
 		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name) + len(t.task.URLs[i].Via.String())
@@ -94,10 +94,10 @@ func (st *step) publish(t *turn) {
 }
 
 // full reports whether the queue must take what it was offered before more is made.
-func (st *step) full() bool { return st.s.unsent+st.taskBytes >= maxUnsent }
+func (st *Step) full() bool { return st.s.unsent+st.taskBytes >= maxUnsent }
 
 // fillTurn chooses the URLs. When none is ready the host learns when the next retry is.
-func (st *step) fillTurn(h *crawler.HostState, t *turn) {
+func (st *Step) fillTurn(h *crawler.HostState, t *turn) {
 	job := &st.s.job.Job
 	n := st.turnSize(h)
 	if n <= 0 {
@@ -150,7 +150,7 @@ func probed(t *turn, h *crawler.HostState, rows []*crawler.Row) int {
 }
 
 // current is a row as this step has it.
-func (st *step) current(r *crawler.Row) *crawler.Row {
+func (st *Step) current(r *crawler.Row) *crawler.Row {
 	if e, edited := st.rows[r.Key()]; edited {
 		return e.new
 	}
@@ -158,12 +158,12 @@ func (st *step) current(r *crawler.Row) *crawler.Row {
 }
 
 // hasOwn reports whether URLs of the host itself may be asked for now.
-func (st *step) hasOwn(h *crawler.HostState) bool {
+func (st *Step) hasOwn(h *crawler.HostState) bool {
 	return h.Ready() > 0 || h.Retry > 0 && h.Counts[crawler.Waiting] > h.Parked && !h.RetryAt.After(st.now)
 }
 
 // turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
-func (st *step) turnSize(h *crawler.HostState) int {
+func (st *Step) turnSize(h *crawler.HostState) int {
 	job := &st.s.job.Job
 	n := min(int64(st.paceSize(h)), job.Room(&st.tallies), job.RoomAt(h))
 	if st.s.careful() {
@@ -173,7 +173,7 @@ func (st *step) turnSize(h *crawler.HostState) int {
 }
 
 // paceSize is how many requests make about TurnTime of work at the host's pace.
-func (st *step) paceSize(h *crawler.HostState) int {
+func (st *Step) paceSize(h *crawler.HostState) int {
 	job, settings := &st.s.job.Job, st.s.job.Job.For(h.Host)
 	mean := h.MeanTime
 	if mean <= 0 {
@@ -188,7 +188,7 @@ func (st *step) paceSize(h *crawler.HostState) int {
 }
 
 // giveUpBatch fails waiting URLs of a host that was given up, and errands that waited there.
-func (st *step) giveUpBatch(h *crawler.HostState) {
+func (st *Step) giveUpBatch(h *crawler.HostState) {
 	st.failErrands(h)
 	rows, _, err := st.read.Queue(h.Host, st.now.Add(farFuture), -1, givenUpBatch)
 	if err != nil {

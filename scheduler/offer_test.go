@@ -43,7 +43,7 @@ func TestATurnIsAsLargeAsItsTimeAndTheLimitsAllow(t *testing.T) {
 				s.job.Careful = 1
 			}
 			tt.host.Host = "a.test"
-			st := &step{s: s}
+			st := &Step{s: s}
 			if got := st.turnSize(&tt.host); got != tt.want {
 				t.Errorf("%s: %d URLs, want %d", name, got, tt.want)
 			}
@@ -68,7 +68,7 @@ func TestWhetherAHostHasURLsOfItsOwn(t *testing.T) {
 		"a retry that is leased":     {crawler.HostState{Retry: 1, RetryAt: now}, false},
 		"one retry, another is late": {crawler.HostState{Counts: counts(2), Retry: 2, RetryAt: now.Add(-1)}, true},
 	} {
-		st := &step{now: now}
+		st := &Step{now: now}
 		if got := st.hasOwn(&tt.h); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -224,7 +224,9 @@ func TestWhatBecomesOfAHostThatIsDue(t *testing.T) {
 		"nothing, where nothing waits any more":  {func(_ *desk, h *crawler.HostState) { h.Counts[crawler.Waiting] = 0 }, 0, nil},
 		"nothing yet, where its clock was moved": {func(d *desk, h *crawler.HostState) { h.Next = d.s.clock.now().Add(1) }, 0, nil},
 		"a turn, at the moment it may":           {func(d *desk, h *crawler.HostState) { h.Next = d.s.clock.now() }, 1, nil},
-		"a wait, where it was asked before":      {func(_ *desk, h *crawler.HostState) { h.Asked = true }, 0, func(d *desk, h crawler.HostState) bool { return h.Next.Equal(d.s.state.startedAt.Add(time.Second)) }},
+		"a wait, where it was asked before": {func(_ *desk, h *crawler.HostState) { h.Asked = true }, 0, func(d *desk, h crawler.HostState) bool {
+			return h.Next.Equal(d.s.core.state.startedAt.Add(time.Second))
+		}},
 		"its URLs fail, where it is given up": {func(_ *desk, h *crawler.HostState) { h.GivenUp, h.GivenUpDetail = crawler.ReasonConnect, "gone" }, 0, func(d *desk, h crawler.HostState) bool {
 			return h.Counts[crawler.Failed] == 1 && d.row("http://a.test/1").Detail == "gone"
 		}},
@@ -260,9 +262,9 @@ func TestWhatBecomesOfAHostThatIsDue(t *testing.T) {
 		d.s.SetFetchers(nil)
 		d.seed("http://a.test/1", "http://b.test/1", "http://c.test/1")
 		for _, tt := range []struct{ credit, unsent, want int }{{0, 0, 0}, {1, 0, 1}, {2, 0, 2}, {9, 0, 3}, {9, maxUnsent, 0}, {9, maxUnsent - 1, 1}, {-1, 0, 0}} {
-			d.s.state.unsent = tt.unsent
+			d.s.core.state.unsent = tt.unsent
 			hosts, _ := d.led.Due(10)
-			d.s.state.front.fill(hosts, 100)
+			d.s.core.state.front.fill(hosts, 100)
 			if made := d.s.newStep().offerDue(tt.credit); made != tt.want {
 				t.Errorf("credit %d, %d bytes unsent: %d turns, want %d", tt.credit, tt.unsent, made, tt.want)
 			}

@@ -85,7 +85,7 @@ func TestOrderOfHosts(t *testing.T) {
 			var last time.Time
 			for range 300 {
 				time.Sleep(100 * time.Millisecond)
-				d.step(events{tick: true})
+				d.step(gathered{tick: true})
 				if len(d.out) == 0 {
 					continue
 				}

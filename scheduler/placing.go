@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -33,6 +32,12 @@ type Bodies interface {
 	Place(ctx context.Context, u weburl.URL, digest crawler.Digest, size int64, to string) error
 	Link(ctx context.Context, from, to string) error
 	Sync() error
+}
+
+// BodyNames are names of bodies in the ledger: for what decides about names, and for what puts bodies under them.
+type BodyNames interface {
+	NameReader
+	PlaceReader
 }
 
 // PlaceReader reads what the ledger says of bodies and their names.
@@ -107,12 +112,12 @@ func (p *placing) idle() bool {
 }
 
 // Placed reports whether every row was looked at whose body was there by then.
-func (s *Scheduler) Placed() bool { return s.o.Bodies == nil || s.state.placing.idle() }
+func (s *Scheduler) Placed() bool { return s.o.Bodies == nil || s.placing.idle() }
 
 // Arrived says that a body is there.
 func (s *Scheduler) Arrived(name string) {
 	if k, _, ok := crawler.ParseBodyName(name); ok && s.o.Bodies != nil {
-		s.state.placing.add(k)
+		s.placing.add(k)
 	}
 }
 
@@ -121,7 +126,7 @@ func (s *Scheduler) place(ctx context.Context) error {
 	if s.o.Bodies == nil {
 		return nil
 	}
-	p := s.state.placing
+	p := s.placing
 	for ctx.Err() == nil {
 		keys, scan := p.take()
 		if len(keys) == 0 && !scan {
@@ -162,68 +167,4 @@ func (s *Scheduler) placeAll(ctx context.Context, keys []weburl.URLKey, scan boo
 		}
 	}
 	return b.flush()
-}
-
-// applyPlaced takes over what came of putting bodies under their names.
-func (st *step) applyPlaced(p *placed) {
-	keys := make([]weburl.URLKey, 0, len(p.rows)+len(p.awaits))
-	for i := range p.rows {
-		keys = append(keys, p.rows[i].key)
-	}
-	for _, a := range p.awaits {
-		keys = append(keys, a.At)
-	}
-	rows := st.load(sorted(keys))
-	for i := range p.rows {
-		st.placedRow(&p.rows[i], rows)
-	}
-	n := &st.changes.Names
-	n.EndAwaits = append(n.EndAwaits, p.endAwaits...)
-	n.Awaits = append(n.Awaits, p.awaits...)
-	for _, a := range p.awaits {
-		if at := rows[a.At]; at != nil && at.Outcome.Final() {
-			st.unplaced(a.At)
-		}
-	}
-	for _, u := range p.done {
-		version, found, err := st.s.placing.read.UnplacedVersion(u.Key)
-		st.fail(err, "read names")
-		again := slices.ContainsFunc(n.Unplaced, func(x crawler.Unplaced) bool { return x.Key == u.Key })
-		if found && version == u.Version && !again {
-			n.Placed = append(n.Placed, u.Key)
-		}
-	}
-}
-
-// placedRow notes the file of a row, or fails the row, unless it was settled otherwise meanwhile.
-func (st *step) placedRow(p *placedRow, rows map[weburl.URLKey]*crawler.Row) {
-	row := rows[p.key]
-	if row == nil || row.Outcome != p.was || row.Digest != p.digest {
-		return
-	}
-	fresh := *row
-	fresh.Archive = p.file
-	switch p.reason {
-	case "":
-		if p.was == crawler.Failed { // a line takes what the others did not
-			fresh.Outcome, fresh.Reason, fresh.Detail = crawler.Fetched, "", ""
-		}
-	case crawler.ReasonDigest:
-		refuseDigest(&fresh, p.came)
-	default:
-		fresh.Outcome, fresh.Reason, fresh.Detail = crawler.Failed, p.reason, p.detail
-	}
-	if fresh == *row {
-		return
-	}
-	st.put(row, &fresh, false)
-	rows[p.key] = &fresh
-}
-
-// checkNames: what gives names and what puts bodies under them go together.
-func (o *Options) checkNames() error {
-	if (o.Bodies == nil) != (o.Names == nil) {
-		return fmt.Errorf("scheduler: Names and Bodies go together")
-	}
-	return nil
 }

@@ -8,33 +8,17 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// placed is what came of putting bodies under their names, for the loop to commit.
-type placed struct {
-	done      []crawler.Unplaced // looked at, as they were
-	rows      []placedRow
-	awaits    []crawler.Await
-	endAwaits []crawler.Await
-	reply     chan struct{} // closed when it is durable
-}
-
-func (p *placed) size() int { return len(p.done) + len(p.rows) + len(p.awaits) + len(p.endAwaits) }
-
-// placedRow is a row that has its file, or fails for it.
-type placedRow struct {
-	key    weburl.URLKey
-	was    crawler.Outcome
-	digest crawler.Digest // of its body then
-	file   crawler.Locator
-	reason crawler.Reason // of its failure, "" = it has the file
-	detail string
-	came   crawler.Digest // with reason digest
+// placedEvent is what came of a batch, for the loop to commit.
+type placedEvent struct {
+	placed *Placed
+	reply  chan struct{} // closed when it is durable
 }
 
 // placeBatch gathers what is done under one sync and one commit. For one goroutine.
 type placeBatch struct {
 	s   *Scheduler
 	ctx context.Context
-	placed
+	Placed
 }
 
 // flush makes what was done durable: first the names, then that they are there.
@@ -48,9 +32,8 @@ func (b *placeBatch) flush() error {
 	if b.s.o.Fault != nil {
 		b.s.o.Fault("place")
 	}
-	p := b.placed
-	b.placed = placed{}
-	p.reply = make(chan struct{})
+	p := placedEvent{placed: new(b.Placed), reply: make(chan struct{})}
+	b.Placed = Placed{}
 	select {
 	case b.s.placed <- p:
 	case <-b.ctx.Done():
@@ -84,7 +67,7 @@ func (b *placeBatch) one(u crawler.Unplaced) error {
 		return err
 	}
 	if finished {
-		b.done = append(b.done, u)
+		b.Done = append(b.Done, u)
 	}
 	if b.size() >= placePage {
 		return b.flush()
@@ -104,7 +87,7 @@ func (b *placeBatch) fetched(row *crawler.Row) (finished bool, err error) {
 		return true, nil
 	}
 	if refused, ok := errors.AsType[*crawler.NameRefused](err); ok {
-		b.rows = append(b.rows, failedRow(row, crawler.ReasonArchive, refused.Error()))
+		b.Rows = append(b.Rows, failedRow(row, crawler.ReasonArchive, refused.Error()))
 		return true, nil
 	}
 	if err != nil {
@@ -133,7 +116,7 @@ func failedForALine(row *crawler.Row) bool {
 // again tries the lines that were redirected to a URL since it failed for one of them. Its body is kept until the job is done.
 func (b *placeBatch) again(row *crawler.Row) (finished bool, err error) {
 	fresh := *row
-	fresh.Archive = crawler.Locator{File: file(row), Length: row.Bytes}
+	fresh.Archive = crawler.Locator{File: row.File(), Length: row.Bytes}
 	return b.fetched(&fresh)
 }
 
@@ -144,18 +127,18 @@ var errOtherBody = errors.New("the line asks for another body")
 // name is refused or it asks for another body, another line's name will do: that line is the one that fails.
 func (b *placeBatch) body(row *crawler.Row) (from string, err error) {
 	place := func(to string, want crawler.Digest) error {
-		if otherBody(want, row.Digest) {
+		if want.Refuses(row.Digest) {
 			return errOtherBody
 		}
 		return b.s.o.Bodies.Place(b.ctx, row.URL, row.Digest, row.Archive.Length, to)
 	}
 	want := row.Want
-	if row.Archive.File != file(row) { // it has that of another line already
+	if row.Archive.File != row.File() { // it has that of another line already
 		want = crawler.Digest{}
 	}
 	took := func(to string) (string, error) {
 		if to != row.Archive.File || row.Outcome == crawler.Failed {
-			b.rows = append(b.rows, placedRow{key: row.Key(), was: row.Outcome, digest: row.Digest, file: crawler.Locator{File: to, Length: row.Archive.Length}})
+			b.Rows = append(b.Rows, PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, File: crawler.Locator{File: to, Length: row.Archive.Length}})
 		}
 		return to, nil
 	}
@@ -171,12 +154,12 @@ func (b *placeBatch) body(row *crawler.Row) (from string, err error) {
 		return "", err
 	}
 	for _, line := range lines {
-		if line == nil || line.Outcome != crawler.Redirected || file(line) == row.Archive.File {
+		if line == nil || line.Outcome != crawler.Redirected || line.File() == row.Archive.File {
 			continue
 		}
-		switch err := place(file(line), line.Want); {
+		switch err := place(line.File(), line.Want); {
 		case err == nil:
-			return took(file(line))
+			return took(line.File())
 		case !mayHaveAnother(err):
 			return "", err
 		case errors.Is(err, crawler.ErrNoBody):
@@ -196,8 +179,8 @@ func mayHaveAnother(err error) bool {
 // otherBody fails a row that asks for another body than the one that came.
 func (b *placeBatch) otherBody(row *crawler.Row, came crawler.Digest) {
 	r := failedRow(row, crawler.ReasonDigest, "")
-	r.came = came
-	b.rows = append(b.rows, r)
+	r.Came = came
+	b.Rows = append(b.Rows, r)
 }
 
 func (b *placeBatch) lineRows(row *crawler.Row) ([]*crawler.Row, error) {
@@ -205,17 +188,17 @@ func (b *placeBatch) lineRows(row *crawler.Row) ([]*crawler.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.s.o.Ledger.Rows(sorted(lines))
+	return b.s.o.Ledger.Rows(weburl.Sorted(lines))
 }
 
 // lines puts a body under the names of a page of lines that were redirected to it.
 func (b *placeBatch) lines(row *crawler.Row, from string, lines []weburl.URLKey) error {
-	rows, err := b.s.o.Ledger.Rows(sorted(lines))
+	rows, err := b.s.o.Ledger.Rows(weburl.Sorted(lines))
 	if err != nil {
 		return err
 	}
 	for i, k := range lines {
-		b.endAwaits = append(b.endAwaits, crawler.Await{At: row.Key(), Line: k})
+		b.EndAwaits = append(b.EndAwaits, crawler.Await{At: row.Key(), Line: k})
 		line := rows[i]
 		if line == nil || line.Outcome != crawler.Redirected {
 			continue
@@ -228,14 +211,14 @@ func (b *placeBatch) lines(row *crawler.Row, from string, lines []weburl.URLKey)
 }
 
 func (b *placeBatch) line(row *crawler.Row, from string, line *crawler.Row) error {
-	if otherBody(line.Want, row.Digest) {
+	if line.Want.Refuses(row.Digest) {
 		b.otherBody(line, row.Digest)
 		return nil
 	}
-	if to := file(line); to != from {
+	if to := line.File(); to != from {
 		err := b.s.o.Bodies.Link(b.ctx, from, to)
 		if refused, ok := errors.AsType[*crawler.NameRefused](err); ok {
-			b.rows = append(b.rows, failedRow(line, crawler.ReasonArchive, refused.Error()))
+			b.Rows = append(b.Rows, failedRow(line, crawler.ReasonArchive, refused.Error()))
 			return nil
 		}
 		if err != nil {
@@ -245,7 +228,7 @@ func (b *placeBatch) line(row *crawler.Row, from string, line *crawler.Row) erro
 	if err := b.aliases(line, from, row.Digest); err != nil {
 		return err
 	}
-	b.rows = append(b.rows, placedRow{key: line.Key(), was: line.Outcome, digest: line.Digest, file: crawler.Locator{File: file(line), Length: row.Archive.Length}})
+	b.Rows = append(b.Rows, PlacedRow{Key: line.Key(), Was: line.Outcome, Digest: line.Digest, File: crawler.Locator{File: line.File(), Length: row.Archive.Length}})
 	return nil
 }
 
@@ -262,7 +245,7 @@ func (b *placeBatch) aliases(row *crawler.Row, from string, digest crawler.Diges
 		}
 		for _, a := range list {
 			after = a.Sequence
-			if otherBody(a.Want, digest) {
+			if a.Want.Refuses(digest) {
 				b.s.log.Warn("a further name of a URL asks for another body, and gets no file", "url", row.URL, "name", a.Name, "asked", a.Want, "came", digest)
 				continue
 			}
@@ -286,7 +269,7 @@ func (b *placeBatch) redirected(row *crawler.Row) error {
 		return err
 	}
 	if row.Listed() {
-		b.awaits = append(b.awaits, crawler.Await{At: end.Key(), Line: row.Key()})
+		b.Awaits = append(b.Awaits, crawler.Await{At: end.Key(), Line: row.Key()})
 	}
 	for {
 		lines, err := b.s.o.Names.Awaiting(row.Key(), placePage)
@@ -294,8 +277,8 @@ func (b *placeBatch) redirected(row *crawler.Row) error {
 			return err
 		}
 		for _, k := range lines {
-			b.awaits = append(b.awaits, crawler.Await{At: end.Key(), Line: k})
-			b.endAwaits = append(b.endAwaits, crawler.Await{At: row.Key(), Line: k})
+			b.Awaits = append(b.Awaits, crawler.Await{At: end.Key(), Line: k})
+			b.EndAwaits = append(b.EndAwaits, crawler.Await{At: row.Key(), Line: k})
 		}
 		if err := b.flush(); err != nil {
 			return err
@@ -320,6 +303,8 @@ func (b *placeBatch) chainEnd(row *crawler.Row) (weburl.URL, error) {
 	return weburl.URL{}, nil
 }
 
-func failedRow(row *crawler.Row, reason crawler.Reason, detail string) placedRow {
-	return placedRow{key: row.Key(), was: row.Outcome, digest: row.Digest, reason: reason, detail: detail}
+func failedRow(row *crawler.Row, reason crawler.Reason, detail string) PlacedRow {
+	return PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, Reason: reason, Detail: detail}
 }
+
+func (b *placeBatch) size() int { return len(b.Done) + len(b.Rows) + len(b.Awaits) + len(b.EndAwaits) }

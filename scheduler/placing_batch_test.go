@@ -26,13 +26,13 @@ func (b *syncedBodies) Sync() error {
 
 func TestNamesAreDurableBeforeTheLedgerSaysThatTheyAreThere(t *testing.T) {
 	bodies := &syncedBodies{}
-	s := &Scheduler{o: Options{Bodies: bodies}, placed: make(chan placed)}
-	b := &placeBatch{s: s, ctx: t.Context(), placed: placed{done: []crawler.Unplaced{{Version: 1}}}}
+	s := &Scheduler{o: Options{Bodies: bodies}, placed: make(chan placedEvent)}
+	b := &placeBatch{s: s, ctx: t.Context(), Placed: Placed{Done: []crawler.Unplaced{{Version: 1}}}}
 	end := make(chan error)
 	go func() { end <- b.flush() }()
 	p := <-s.placed
-	if !bodies.synced || len(p.done) != 1 {
-		t.Errorf("the ledger hears of %d rows; the names are durable: %v", len(p.done), bodies.synced)
+	if !bodies.synced || len(p.placed.Done) != 1 {
+		t.Errorf("the ledger hears of %d rows; the names are durable: %v", len(p.placed.Done), bodies.synced)
 	}
 	close(p.reply)
 	if err := <-end; err != nil || b.size() != 0 {
@@ -44,8 +44,8 @@ func TestNamesThatCannotBeSyncedAreNotNoted(t *testing.T) {
 	full := errors.New("the disk is full")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nobody waits for an answer
-	s := &Scheduler{o: Options{Bodies: &syncedBodies{err: full}}, placed: make(chan placed, 1)}
-	b := &placeBatch{s: s, ctx: ctx, placed: placed{done: []crawler.Unplaced{{Version: 1}}}}
+	s := &Scheduler{o: Options{Bodies: &syncedBodies{err: full}}, placed: make(chan placedEvent, 1)}
+	b := &placeBatch{s: s, ctx: ctx, Placed: Placed{Done: []crawler.Unplaced{{Version: 1}}}}
 	if err := b.flush(); !errors.Is(err, full) || len(s.placed) > 0 {
 		t.Errorf("%v; the ledger hears of it: %v", err, len(s.placed) > 0)
 	}

@@ -270,29 +270,28 @@ func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
 func TestWhatWasPlacedIsCommittedOnlyAsItWasSeen(t *testing.T) {
 	const a = "http://a.test/f"
 	for name, tt := range map[string]struct {
-		change func(*placed)
+		change func(*Placed)
 		has    bool // the row has what was placed
 		done   bool
 	}{
-		"as it was":                       {func(*placed) {}, true, true},
-		"a row that is gone":              {func(p *placed) { p.rows[0].key.URL++ }, false, true},
-		"a row that was settled again":    {func(p *placed) { p.rows[0].was = crawler.Failed }, false, true},
-		"a row that has another body now": {func(p *placed) { p.rows[0].digest = digestOf("other") }, false, true},
-		"names that were changed since":   {func(p *placed) { p.done[0].Version++ }, true, false},
-		"names that nobody looks at":      {func(p *placed) { p.done[0].Key.URL++ }, true, false},
+		"as it was":                       {func(*Placed) {}, true, true},
+		"a row that is gone":              {func(p *Placed) { p.Rows[0].Key.URL++ }, false, true},
+		"a row that was settled again":    {func(p *Placed) { p.Rows[0].Was = crawler.Failed }, false, true},
+		"a row that has another body now": {func(p *Placed) { p.Rows[0].Digest = digestOf("other") }, false, true},
+		"names that were changed since":   {func(p *Placed) { p.Done[0].Version++ }, true, false},
+		"names that nobody looks at":      {func(p *Placed) { p.Done[0].Key.URL++ }, true, false},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newNameDesk(t, crawler.NameRule{})
 			d.lines(a + " n")
 			d.fetch(nil)
 			r := d.row(a)
-			p := placed{
-				rows:  []placedRow{{key: r.Key(), was: r.Outcome, digest: r.Digest, file: crawler.Locator{File: "files/z", Length: 3}}},
-				done:  []crawler.Unplaced{{Key: r.Key(), Version: d.names.unplaced[r.Key()]}},
-				reply: make(chan struct{}),
-			}
-			tt.change(&p)
-			d.step(events{placed: []placed{p}})
+			p := placedEvent{&Placed{
+				Rows: []PlacedRow{{Key: r.Key(), Was: r.Outcome, Digest: r.Digest, File: crawler.Locator{File: "files/z", Length: 3}}},
+				Done: []crawler.Unplaced{{Key: r.Key(), Version: d.names.unplaced[r.Key()]}},
+			}, make(chan struct{})}
+			tt.change(p.placed)
+			d.step(gathered{placed: []placedEvent{p}})
 			select {
 			case <-p.reply:
 			default:
@@ -323,7 +322,7 @@ func TestTroubleWithTheDiskIsTriedAgain(t *testing.T) {
 				if len(d.names.unplaced) == 0 || d.row(a).Reason != "" {
 					t.Fatalf("given up: %v, %+v", d.names.unplaced, d.row(a))
 				}
-				d.s.state.placing.rescan()
+				d.s.placing.rescan()
 			}
 			if err := d.place(); err != nil || len(d.bodies.files) != 2 || len(d.names.unplaced) != 0 {
 				t.Errorf("%v, %v", err, d.files())

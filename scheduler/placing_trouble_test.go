@@ -59,7 +59,7 @@ func TestWhoseNameABodyGets(t *testing.T) {
 			d.s.o.Bodies = &pickyBodies{says: tt.says}
 			batch := &placeBatch{s: d.s, ctx: t.Context()}
 			row := *d.row(end)
-			row.Archive.File = file(&row) // also where it failed before the other lines came
+			row.Archive.File = row.File() // also where it failed before the other lines came
 			from, err := batch.body(&row)
 			want := ""
 			if tt.from != "" {
@@ -69,8 +69,8 @@ func TestWhoseNameABodyGets(t *testing.T) {
 			if from != want || tt.err != nil && !errors.Is(err, tt.err) || tt.err == nil && refused != (tt.from == "") {
 				t.Errorf("%q, %v", from, err)
 			}
-			if other := tt.from != "" && tt.from != "n"; len(batch.rows) == 1 != other || other && batch.rows[0].file.File != want {
-				t.Errorf("noted: %+v", batch.rows)
+			if other := tt.from != "" && tt.from != "n"; len(batch.Rows) == 1 != other || other && batch.Rows[0].File.File != want {
+				t.Errorf("noted: %+v", batch.Rows)
 			}
 		})
 	}
@@ -83,9 +83,9 @@ func TestBodiesOfOtherMachineryAreNotLookedAt(t *testing.T) {
 		bodies Bodies
 		want   int
 	}{"a body": {body, newMemBodies(), 1}, "no body": {"archive/x", newMemBodies(), 0}, "with nobody for names": {body, nil, 0}} {
-		s := &Scheduler{o: Options{Bodies: tt.bodies}, state: &state{placing: newPlacing(nil)}}
-		if s.Arrived(tt.name); len(s.state.placing.queue) != tt.want {
-			t.Errorf("%s: %d rows are looked at", name, len(s.state.placing.queue))
+		s := &Scheduler{o: Options{Bodies: tt.bodies}, placing: newPlacing(nil)}
+		if s.Arrived(tt.name); len(s.placing.queue) != tt.want {
+			t.Errorf("%s: %d rows are looked at", name, len(s.placing.queue))
 		}
 	}
 }

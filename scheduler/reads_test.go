@@ -94,30 +94,30 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		what string
-		do   func(st *step, d *damaged)
+		do   func(st *Step)
 	}{
-		"a host that is edited":        {"host", func(st *step, _ *damaged) { st.host(h) }},
-		"a host that is looked at":     {"host", func(st *step, _ *damaged) { st.peekHost(h) }},
-		"rows":                         {"rows", func(st *step, _ *damaged) { st.load([]weburl.URLKey{u.Key()}) }},
-		"rows of links":                {"rows", func(st *step, _ *damaged) { st.links = []candidate{{url: u}}; st.admit() }},
-		"the queue of a turn":          {"queue", func(st *step, _ *damaged) { st.fillTurn(known(), &turn{}) }},
-		"the queue of one given up":    {"queue", func(st *step, _ *damaged) { st.giveUpBatch(&crawler.HostState{Host: h}) }},
-		"URLs that are too deep":       {"beyond", func(st *step, _ *damaged) { st.s.job.Job.Depth = 1; st.countDeep(known()) }},
-		"robots.txt":                   {"robots", func(st *step, _ *damaged) { st.robotsOf(h) }},
-		"errands of a turn":            {"errands", func(st *step, _ *damaged) { st.errandsFor(known()) }},
-		"errands of one given up":      {"errands", func(st *step, _ *damaged) { st.failErrands(known()) }},
-		"those who wait for an answer": {"waiters", func(st *step, _ *damaged) { st.handOut(known(), &crawler.HopAnswer{URL: u}) }},
-		"whether an errand waits":      {"waits", func(st *step, _ *damaged) { st.putErrand(known(), hop) }},
-		"an answer":                    {"answer", func(st *step, _ *damaged) { st.answerOf(u) }},
-		"answers that are handed on":   {"handing", func(st *step, _ *damaged) { st.handOn(known()) }},
-		"a domain that is looked at":   {"domain", func(st *step, _ *damaged) { st.peekDomain("a.test") }},
-		"a domain that is edited": {"domain", func(st *step, _ *damaged) {
+		"a host that is edited":        {"host", func(st *Step) { st.host(h) }},
+		"a host that is looked at":     {"host", func(st *Step) { st.peekHost(h) }},
+		"rows":                         {"rows", func(st *Step) { st.load([]weburl.URLKey{u.Key()}) }},
+		"rows of links":                {"rows", func(st *Step) { st.links = []candidate{{url: u}}; st.admit() }},
+		"the queue of a turn":          {"queue", func(st *Step) { st.fillTurn(known(), &turn{}) }},
+		"the queue of one given up":    {"queue", func(st *Step) { st.giveUpBatch(&crawler.HostState{Host: h}) }},
+		"URLs that are too deep":       {"beyond", func(st *Step) { st.s.job.Job.Depth = 1; st.countDeep(known()) }},
+		"robots.txt":                   {"robots", func(st *Step) { st.robotsOf(h) }},
+		"errands of a turn":            {"errands", func(st *Step) { st.errandsFor(known()) }},
+		"errands of one given up":      {"errands", func(st *Step) { st.failErrands(known()) }},
+		"those who wait for an answer": {"waiters", func(st *Step) { st.handOut(known(), &crawler.HopAnswer{URL: u}) }},
+		"whether an errand waits":      {"waits", func(st *Step) { st.putErrand(known(), hop) }},
+		"an answer":                    {"answer", func(st *Step) { st.answerOf(u) }},
+		"answers that are handed on":   {"handing", func(st *Step) { st.handOn(known()) }},
+		"a domain that is looked at":   {"domain", func(st *Step) { st.peekDomain("a.test") }},
+		"a domain that is edited": {"domain", func(st *Step) {
 			st.s.domains.put(&session.DomainState{Domain: "a.test"})
 			st.domain("a.test")
 		}},
-		"hosts that are counted":        {"hosts", func(st *step, d *damaged) { st.recount(d, &crawler.Work{Recount: &crawler.RecountWork{}}) }},
-		"rows that are taken up":        {"rows from", func(st *step, d *damaged) { st.retryFailed(d, &crawler.Work{Retry: make([]crawler.RetryWork, 1)}) }},
-		"a repaired row, and its files": {"robots", func(st *step, _ *damaged) { st.robotsInForce(h) }},
+		"hosts that are counted":        {"hosts", func(st *Step) { st.recount(&crawler.Work{Recount: &crawler.RecountWork{}}) }},
+		"rows that are taken up":        {"rows from", func(st *Step) { st.retryFailed(&crawler.Work{Retry: make([]crawler.RetryWork, 1)}) }},
+		"a repaired row, and its files": {"robots", func(st *Step) { st.robotsInForce(h) }},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := &damaged{memLedger: newMemLedger(), err: errors.New("damaged")}
@@ -126,14 +126,14 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			if st := s.newStep(); st.err == nil {
-				if tt.do(st, led); st.err != nil {
+				if tt.do(st); st.err != nil {
 					t.Fatalf("of a sound ledger: %v", st.err)
 				}
 			}
 			led.what = tt.what
 			st := s.newStep()
-			s.state.domains = newDomainCache()
-			tt.do(st, led)
+			s.core.state.domains = newDomainCache()
+			tt.do(st)
 			if !errors.Is(st.err, led.err) {
 				t.Errorf("the step says %v", st.err)
 			}

@@ -32,7 +32,7 @@ func (r *recent) has(k weburl.URLKey) bool { return *r.place(k) == k && k != web
 func (r *recent) add(k weburl.URLKey)      { *r.place(k) = k }
 
 // note adds a row that the ledger holds already, unless a shorter way to it may still matter.
-func (r *recent) note(st *step, row *crawler.Row) {
+func (r *recent) note(st *Step, row *crawler.Row) {
 	if row.Outcome == crawler.Waiting && st.tooDeep(row.Depth) {
 		return
 	}

@@ -1,9 +1,7 @@
 package scheduler
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,57 +16,51 @@ type Lost struct {
 	Files  []crawler.ShippedFile // that nobody is to ship: of what they lack, no row but these needs anything
 }
 
-// retryBatch is how many rows wait again in one commit.
-const retryBatch = 500
+// repairBatch is how many records are mended in one step.
+const repairBatch = 500
 
-// Repair lets the rows wait again whose records are lost, and takes their hosts up again, in a ledger that
-// nobody schedules; the next run of the job fetches them. Robots files only forget their record. It returns
-// how many rows wait again that were done. It may be cut off anywhere, and called again.
-func Repair(ctx context.Context, l Ledger, lost Lost) (int64, error) {
-	loaded, err := l.Load(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read ledger: %w", err)
-	}
-	s := &Scheduler{o: Options{Ledger: l}, log: slog.New(slog.DiscardHandler), clock: newClock(loaded.Clock, nil)}
-	s.state = &state{
-		job: loaded.State, work: loaded.Work, tallies: loaded.Tallies.Clone(), sequence: loaded.Sequence,
-		away: make(map[weburl.Host]struct{}), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)}, front: newFront(1), recent: newRecent(1),
-		shipped: &shipped{files: make(map[string]crawler.ShippedFile)},
-	}
-	var again int64
-	for keys := range slices.Chunk(sorted(lost.Rows), retryBatch) {
-		n, err := s.repairRows(keys)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if again += n; err != nil {
-			return again, fmt.Errorf("repair rows: %w", err)
-		}
-	}
-	for h, schemes := range lost.Robots {
-		if err := s.repairRobots(h, schemes); err != nil {
-			return again, fmt.Errorf("repair robots of %s: %w", h, err)
-		}
-	}
-	for files := range slices.Chunk(lost.Files, retryBatch) {
-		if err := s.forgetFiles(files); err != nil {
-			return again, fmt.Errorf("forget files that were not shipped: %w", err)
-		}
-	}
-	return again, s.takeUpJob()
+// AtRest is the core of a ledger that nobody schedules, with the job as it stands there.
+func AtRest(read Reads, l *crawler.LedgerState, now time.Time) *Core {
+	o := CoreOptions{Read: read, FrontHosts: 1, RecentLinks: 1, Draw: func([]byte) {}}
+	c := &Core{o: o, state: newState(&o, l, now)}
+	c.state.shipped = &shipped{files: make(map[string]crawler.ShippedFile)}
+	return c
 }
 
-// forgetFiles comes after the rows that point into the files, so that one whose repair was cut off is still missed.
-func (s *Scheduler) forgetFiles(files []crawler.ShippedFile) error {
-	st := s.newStep()
-	for _, f := range files {
-		st.changes.Names.Shipped = append(st.changes.Names.Shipped, crawler.ShippedFile{Name: f.Name})
+// repair lets the rows wait again whose records are lost, takes their hosts up again, and at last the job. Robots files only forget their
+// record. The files come after the rows that point into them, so that one whose repair was cut off is still missed. again counts
+// the rows that wait again and were done.
+func repair(lost Lost, again *int64) Order {
+	rows, hosts, files := weburl.Sorted(lost.Rows), slices.Sorted(maps.Keys(lost.Robots)), lost.Files
+	return func(st *Step) (done bool) {
+		switch {
+		case len(rows) > 0:
+			n := min(len(rows), repairBatch)
+			*again += st.repairRows(rows[:n])
+			rows = rows[n:]
+		case len(hosts) > 0:
+			n := min(len(hosts), repairBatch)
+			for _, h := range hosts[:n] {
+				st.repairRobots(h, lost.Robots[h])
+			}
+			hosts = hosts[n:]
+		case len(files) > 0:
+			n := min(len(files), repairBatch)
+			for _, f := range files[:n] {
+				st.changes.Names.Shipped = append(st.changes.Names.Shipped, crawler.ShippedFile{Name: f.Name})
+			}
+			files = files[n:]
+		default:
+			if job := &st.s.job; !job.Finished.IsZero() && !job.Job.Ended(&st.tallies) {
+				st.jobState().Finished = time.Time{}
+			}
+			return true
+		}
+		return false
 	}
-	return s.seal(st)
 }
 
-func (s *Scheduler) repairRows(keys []weburl.URLKey) (again int64, err error) {
-	st := s.newStep()
+func (st *Step) repairRows(keys []weburl.URLKey) (again int64) {
 	rows := st.load(keys)
 	for _, k := range keys {
 		row := rows[k]
@@ -87,42 +79,28 @@ func (s *Scheduler) repairRows(keys []weburl.URLKey) (again int64, err error) {
 			st.takeUpHost(row.URL.Host())
 		}
 	}
-	return again, s.seal(st)
+	return again
 }
 
-func (s *Scheduler) repairRobots(h weburl.Host, schemes []string) error {
-	files, err := s.o.Ledger.Robots(h)
-	if err != nil {
-		return err
-	}
-	st := s.newStep()
-	for _, f := range files {
+func (st *Step) repairRobots(h weburl.Host, schemes []string) {
+	for _, f := range st.robotsOf(h) {
 		if slices.Contains(schemes, f.Scheme) {
 			f.Archive = crawler.Locator{}
 			st.changes.Robots = append(st.changes.Robots, crawler.RobotsChange{Host: h, File: f})
 		}
 	}
-	return s.seal(st)
 }
 
-// seal commits a step that was made outside of the loop.
-func (s *Scheduler) seal(st *step) error {
-	st.seal()
-	if st.err != nil {
-		return st.err
-	}
-	return s.commit(st)
+func (st *Step) takeUp(row *crawler.Row) {
+	fresh := *row
+	fresh.Outcome, fresh.Reason, fresh.Detail, fresh.RetryAt = crawler.Waiting, "", "", time.Time{}
+	fresh.Attempts, fresh.Tries, fresh.Spared, fresh.Lapses = 0, 0, 0, 0
+	st.put(row, &fresh, false)
+	st.takeUpHost(row.URL.Host())
 }
 
-// takeUpJob opens a finished job again when something waits in it.
-func (s *Scheduler) takeUpJob() error {
-	t, job := &s.state.tallies, &s.state.job
-	if job.Finished.IsZero() || job.Job.Ended(t) {
-		return nil
-	}
-	job.Finished = time.Time{}
-	if err := s.o.Ledger.Commit(&crawler.Changes{Now: s.clock.now(), State: job}); err != nil {
-		return fmt.Errorf("write ledger: %w", err)
-	}
-	return nil
+func (st *Step) takeUpHost(name weburl.Host) {
+	h := st.host(name)
+	h.Back()
+	h.GivenUp, h.GivenUpDetail, h.RobotsTries, h.RobotsDetail = "", "", 0, ""
 }

@@ -58,7 +58,7 @@ func TestRepair(t *testing.T) {
 		again := newDesk(t, crawlJob(), led)
 		again.seed()
 		time.Sleep(time.Minute) // the host may not be asked at once after a start
-		again.step(events{})
+		again.step(gathered{})
 		if task := again.take(); len(task.URLs) != 2 {
 			t.Errorf("offered %v", task.URLs)
 		}
@@ -75,7 +75,7 @@ func TestRepair(t *testing.T) {
 			p.Results, p.End = []crawler.Result{busy}, true
 		})
 		time.Sleep(time.Minute)
-		d.step(events{})
+		d.step(gathered{})
 		if led.state.Tallies.Counts[crawler.Leased] != 1 {
 			t.Fatalf("the retry is not leased: %v", led.state.Tallies.Counts)
 		}

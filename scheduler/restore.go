@@ -1,41 +1,29 @@
 package scheduler
 
 import (
-	"fmt"
-	"slices"
+	"log/slog"
 	"time"
 
 	"trawl/crawler"
 )
 
-// recallBatch is how many turns of the life before are ended in one commit.
-const recallBatch = 1000
-
-// recall is the first start of a restored ledger. Its turns were given by another life: they are ended, and their URLs
+// recall is the first order of a restored ledger. Its turns were given by another life: they are ended, and their URLs
 // wait again. What that life gave after the copy was made is not known, not even to which hosts; but every right that it
 // gave ends within its lease, and nobody is asked before that, with grace, has passed from now. That end is stored
 // last: until then the next start recalls again, and after it the next starts keep to it.
-func (s *Scheduler) recall(l *crawler.LedgerState) error {
-	for turns := range slices.Chunk(l.Turns, recallBatch) {
-		st := s.newStep()
-		for i := range turns {
-			if t := st.editTurn(turns[i].Host); t != nil {
-				st.endTurn(st.host(t.Host), t)
-			}
+func recall(before *crawler.Job) Order {
+	ended := false
+	return func(st *Step) (done bool) {
+		if !ended {
+			ended = st.takeBack(func(*turn) bool { return true })
+			return false
 		}
-		if err := s.seal(st); err != nil {
-			return fmt.Errorf("end the turns of the life before: %w", err)
-		}
+		job := &st.s.job.Job
+		st.changes.Quiet = st.now.Add(max(before.Lease, job.Lease) + max(before.Grace, job.Grace))
+		st.say(slog.LevelInfo, "this crawl goes on from a backup: its turns were taken back, and nobody is asked before the rights of those who worked on have ended",
+			"wait", st.changes.Quiet.Sub(st.now))
+		return true
 	}
-	before, job, now := &l.State.Job, &s.state.job.Job, s.clock.now()
-	quiet := now.Add(max(before.Lease, job.Lease) + max(before.Grace, job.Grace))
-	if err := s.o.Ledger.Commit(&crawler.Changes{Now: now, Quiet: quiet}); err != nil {
-		return fmt.Errorf("write ledger: %w", err)
-	}
-	s.state.quiet = quiet
-	s.log.Info("this crawl goes on from a backup: its turns were taken back, and nobody is asked before the rights of those who worked on have ended",
-		"turns", len(l.Turns), "wait", quiet.Sub(now))
-	return nil
 }
 
 // notBefore is when a host may be asked at the earliest, whatever its own clock says: what happened before this start

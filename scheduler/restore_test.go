@@ -189,8 +189,8 @@ func TestARecallThatIsCutOffIsDoneAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if led.state.Recall || s.state.quiet.Before(before.Add(job.Lease+job.Grace)) || !s.state.quiet.Equal(led.state.Quiet) {
-			t.Errorf("recall %v, quiet until %v, stored %v", led.state.Recall, s.state.quiet, led.state.Quiet)
+		if led.state.Recall || s.core.state.quiet.Before(before.Add(job.Lease+job.Grace)) || !s.core.state.quiet.Equal(led.state.Quiet) {
+			t.Errorf("recall %v, quiet until %v, stored %v", led.state.Recall, s.core.state.quiet, led.state.Quiet)
 		}
 		if got := s.Status().WaitsFor; got == "" {
 			t.Error("status does not say what it waits for")

@@ -13,7 +13,7 @@ import (
 const maxRobotsHops = 5
 
 // robotsFile takes over what was learned of a host's robots.txt.
-func (st *step) robotsFile(name weburl.Host, f crawler.RobotsFile) {
+func (st *Step) robotsFile(name weburl.Host, f crawler.RobotsFile) {
 	h := st.host(name)
 	h.RobotsWait = false
 	stored := crawler.HostRobots{RobotsFile: f, Fetched: st.now, Expires: st.now}
@@ -43,7 +43,7 @@ func (st *step) robotsFile(name weburl.Host, f crawler.RobotsFile) {
 }
 
 // robotsTTL is how long a file may be used.
-func (st *step) robotsTTL(f *crawler.RobotsFile) time.Duration {
+func (st *Step) robotsTTL(f *crawler.RobotsFile) time.Duration {
 	ttl := st.s.job.Job.Robots.TTL
 	if f.TTL > 0 {
 		ttl = min(ttl, f.TTL)
@@ -53,7 +53,7 @@ func (st *step) robotsTTL(f *crawler.RobotsFile) time.Duration {
 
 // crawlDelay is the Crawl-delay of a host with a new file: the larger of those of both schemes, since both are the
 // same server.
-func (st *step) crawlDelay(name weburl.Host, f *crawler.RobotsFile) time.Duration {
+func (st *Step) crawlDelay(name weburl.Host, f *crawler.RobotsFile) time.Duration {
 	token := crawler.ProductToken(st.s.job.Job.UserAgent)
 	longest := robots.Parse(f.Body, token).CrawlDelay
 	for _, other := range st.robotsInForce(name) {
@@ -65,7 +65,7 @@ func (st *step) crawlDelay(name weburl.Host, f *crawler.RobotsFile) time.Duratio
 }
 
 // ranOut is the stored file of the scheme, if it has rules that were in force and only ran out.
-func (st *step) ranOut(name weburl.Host, scheme string) (file crawler.HostRobots, usable bool) {
+func (st *Step) ranOut(name weburl.Host, scheme string) (file crawler.HostRobots, usable bool) {
 	for _, r := range st.robotsOf(name) {
 		if r.Scheme == scheme {
 			file, usable = r, r.Status == crawler.RobotsRules || r.Status == crawler.RobotsUnavailable
@@ -75,13 +75,13 @@ func (st *step) ranOut(name weburl.Host, scheme string) (file crawler.HostRobots
 }
 
 // useOn lets a file that ran out, and cannot be read again, be used on until it is asked for the next time (RFC 9309 section 2.4).
-func (st *step) useOn(file crawler.HostRobots, why string) crawler.HostRobots {
+func (st *Step) useOn(file crawler.HostRobots, why string) crawler.HostRobots {
 	file.UsedOn, file.Expires = why, st.now.Add(st.robotsWait(st.s.job.Job.Robots.Tries-1))
 	return file
 }
 
 // robotsWait is the wait after so many tries: three times as long each time.
-func (st *step) robotsWait(tries int) time.Duration {
+func (st *Step) robotsWait(tries int) time.Duration {
 	wait := st.s.job.Job.Robots.Backoff
 	for range min(tries, 10) - 1 {
 		wait *= 3
@@ -91,7 +91,7 @@ func (st *step) robotsWait(tries int) time.Duration {
 
 // robotsUnreachable backs the host off, and gives it up after the last try. A host whose pages of the other scheme are good loses
 // those of this one only: the file then says that nothing may be asked for, as long as one with rules would count.
-func (st *step) robotsUnreachable(h *crawler.HostState, file *crawler.HostRobots) {
+func (st *Step) robotsUnreachable(h *crawler.HostState, file *crawler.HostRobots) {
 	policy := st.s.job.Job.Robots
 	h.RobotsTries++
 	h.RobotsDetail = file.Detail
@@ -107,7 +107,7 @@ func (st *step) robotsUnreachable(h *crawler.HostState, file *crawler.HostRobots
 }
 
 // hasRules reports whether a robots.txt of the host can be used.
-func (st *step) hasRules(name weburl.Host) bool {
+func (st *Step) hasRules(name weburl.Host) bool {
 	for _, f := range st.robotsInForce(name) {
 		if f.Status != crawler.RobotsUnreachable {
 			return true
@@ -117,13 +117,13 @@ func (st *step) hasRules(name weburl.Host) bool {
 }
 
 // holdBack moves the host's clock forward, never back.
-func (st *step) holdBack(h *crawler.HostState, until time.Time) {
+func (st *Step) holdBack(h *crawler.HostState, until time.Time) {
 	if until.After(h.Next) {
 		h.Next = until
 	}
 }
 
-func (st *step) giveUp(h *crawler.HostState, why crawler.Reason, detail string) {
+func (st *Step) giveUp(h *crawler.HostState, why crawler.Reason, detail string) {
 	if h.GivenUp == "" {
 		h.GivenUp, h.GivenUpDetail = why, detail
 	}

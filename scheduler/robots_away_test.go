@@ -35,7 +35,7 @@ func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 			}
 			d.part(task, 1, 1, func(p *crawler.Part) { p.End = true })
 			time.Sleep(12 * time.Minute)
-			d.step(events{tick: true})
+			d.step(gathered{tick: true})
 			d.out = d.out[:1] // it was published again
 		}
 		if h := d.host("a.test"); h.GivenUp != "" || h.RobotsTries != 0 {
@@ -78,7 +78,7 @@ func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 			d.ask(task, 1)
 			d.part(task, 1, 1, func(p *crawler.Part) { p.State.Robots, p.End = []crawler.RobotsFile{unreachable("http")}, true })
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if n := d.led.state.Tallies.Reasons[crawler.ReasonRobotsUnreachable]; n != 1 {
 			t.Errorf("reasons %v", d.led.state.Tallies.Reasons)
 		}

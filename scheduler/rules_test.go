@@ -20,7 +20,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 			urls = append(urls, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 3900)))
 		}
 		d.seed(urls...)
-		d.s.state.hosts.clear()
+		d.s.core.state.hosts.clear()
 		seen := 0
 		for seen < len(urls) {
 			task := d.takeAt("a.test")
@@ -100,9 +100,9 @@ func TestRulesOfTheLoop(t *testing.T) {
 		d.seed("http://a.test/", "http://b.test/")
 		d.ask(d.takeAt("a.test"), 1) // by f
 		other := d.takeAt("b.test")
-		d.step(events{asks: []askEvent{{ask: crawler.Ask{Turn: other.Turn, Host: other.Host, Fetcher: "elsewhere"}, reply: make(chan crawler.Answer, 1)}}})
+		d.step(gathered{asks: []askEvent{{ask: crawler.Ask{Turn: other.Turn, Host: other.Host, Fetcher: "elsewhere"}, reply: make(chan crawler.Answer, 1)}}})
 		d = open()
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		if _, held := led.turns["a.test"]; held {
 			t.Error("the turn of the dead process is still held")
 		}

@@ -15,7 +15,6 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
-	"trawl/crawler/weburl"
 )
 
 // Options of a scheduler. Ledger, Index, Tasks, Results and Job are needed; zero values of the others are
@@ -50,7 +49,7 @@ type Options struct {
 	ClockOffset func() time.Duration
 	// Names and Bodies give bodies their names as files, NameRule says which names are one; nil = bodies get none. Both or
 	// neither is set.
-	Names    NameReader
+	Names    BodyNames
 	Bodies   Bodies
 	NameRule crawler.NameRule
 	// Shipped notes which files of other machines rows point into; nil = nobody asks.
@@ -75,31 +74,79 @@ const (
 // Scheduler keeps the frontier of one job and decides who may ask which host. Its methods are safe for
 // concurrent use; Run is called once.
 type Scheduler struct {
-	o   Options
-	log *slog.Logger
-
+	o     Options
+	log   *slog.Logger
 	clock clock
-	state *state // owned by the loop once Run is called
+
+	// Owned by the loop once Run is called.
+	writer
+	rates   rates
+	garbled rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
 
 	asks    chan askEvent
 	seeds   chan seedEvent
 	changes chan changeEvent
 	parts   chan []crawler.LoggedPart
-	placed  chan placed
-	effect  chan effects
+	placed  chan placedEvent
 	poke    chan struct{}
 
+	// From the loop to the queues, and to the file work.
+	effect  chan Effects
+	placing *placing
+
+	// Set by callers, read by the loop.
 	stop     atomic.Bool
 	fetchers atomic.Pointer[[]crawler.FetcherStatus]
 	silent   atomic.Pointer[map[string]time.Time] // of fetchers whose network is away: since when
-	notice   atomic.Pointer[crawler.JobNotice]
-	status   atomic.Pointer[crawler.Status]
-	rates    rates
-	gone     chan struct{}  // closed when Run has returned
-	done     chan struct{}  // closed when the job is done
-	quiet    chan struct{}  // closed when stopping and no turn is held
-	garbled  rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
-	start    uint64         // position the result log is read from
+
+	// Set by the loop, read by callers.
+	notice atomic.Pointer[crawler.JobNotice]
+	status atomic.Pointer[crawler.Status]
+	gone   chan struct{} // closed when Run has returned
+	done   chan struct{} // closed when the job is done
+	quiet  chan struct{} // closed when stopping and no turn is held
+
+	start uint64 // position the result log is read from
+}
+
+// writer commits the steps of a core. It alone writes the ledger.
+type writer struct {
+	core   *Core
+	ledger Ledger
+}
+
+// step makes a step and commits it. An error is the ledger's, and final.
+func (w *writer) step(e *Events) (st *Step, out Effects, err error) {
+	if st, err = w.core.Step(e); err != nil {
+		return nil, Effects{}, err
+	}
+	if c := st.Changes(); c != nil {
+		if err := w.ledger.Commit(c); err != nil {
+			return nil, Effects{}, fmt.Errorf("write ledger: %w", err)
+		}
+	}
+	return st, w.core.Committed(st), nil
+}
+
+// carryOut makes the steps of an order.
+func (w *writer) carryOut(ctx context.Context, o Order, e Events, log *slog.Logger) error {
+	for e.Order = o; ; {
+		st, out, err := w.step(&e)
+		if err == nil {
+			tell(log, out.Log)
+			err = ctx.Err()
+		}
+		if err != nil || st.Done() {
+			return err
+		}
+	}
+}
+
+// tell writes lines into the log.
+func tell(log *slog.Logger, lines []Line) {
+	for _, l := range lines {
+		log.Log(context.Background(), l.Level, l.Text, l.Args...)
+	}
 }
 
 type askEvent struct {
@@ -108,25 +155,8 @@ type askEvent struct {
 }
 
 type seedEvent struct {
-	seeds    []Seed
-	last     bool
-	done     chan struct{}
-	admitted *Admitted // what came of them; nil = nobody asks
-	refused  *error
-}
-
-// effects leave after a commit; they are hints, made again from the ledger when they are lost.
-type effects struct {
-	tasks []crawler.Task
-	bytes int // of the tasks
-	purge uint64
-}
-
-func (o *Options) maxScopeSeeds() int {
-	if o.ScopeSeeds > 0 {
-		return o.ScopeSeeds
-	}
-	return crawler.MaxScopeSeeds
+	*Seeding
+	done chan struct{} // closed when they are durable, or refused
 }
 
 // New reads the ledger and makes the scheduler of its job. It refuses a ledger of another job
@@ -135,8 +165,8 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	if o.Ledger == nil || o.Index == nil || o.Tasks == nil || o.Results == nil {
 		return nil, errors.New("scheduler: Ledger, Index, Tasks and Results are needed")
 	}
-	if err := o.checkNames(); err != nil {
-		return nil, err
+	if (o.Bodies == nil) != (o.Names == nil) {
+		return nil, errors.New("scheduler: Names and Bodies go together")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -147,71 +177,79 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
-		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placed),
-		effect: make(chan effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute},
+		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placedEvent),
+		effect: make(chan Effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute}, placing: newPlacing(o.Names),
 		gone: make(chan struct{}), done: make(chan struct{}), quiet: make(chan struct{}),
 	}
-	if s.state, err = s.resume(&loaded); err != nil {
+	core, err := NewCore(o.core(), &loaded, s.clock.now())
+	if err != nil {
 		return nil, err
 	}
-	if loaded.Recall {
-		if err := s.recall(&loaded); err != nil {
+	s.writer = writer{core: core, ledger: o.Ledger}
+	for _, order := range core.Start(&loaded) {
+		if err := s.carryOut(ctx, order); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.takeBackOversized(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.beCareful(); err != nil {
-		return nil, err
-	}
-	if err := s.takePrivate(o.Private); err != nil {
-		return nil, fmt.Errorf("take over cookies and logins: %w", err)
-	}
-	s.traceHeld()
 	s.publishNotice()
 	s.publishStatus()
 	return s, nil
 }
 
-// ErrOtherJob says that a ledger holds a job that these settings do not continue.
-var ErrOtherJob = errors.New("this directory holds another job")
+// core are the options of the core.
+func (o *Options) core() CoreOptions {
+	c := CoreOptions{
+		Job: o.Job, Said: o.Said, LocalFetcher: o.LocalFetcher, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private, NameRule: o.NameRule,
+		Streams: o.Stream != nil, FrontHosts: o.FrontHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds,
+		Read: reads{o.Ledger, o.Index}, Shipped: o.Shipped,
+		Draw: func(b []byte) { rand.Read(b) }, Jitter: mrand.Float64, // Read never fails since Go 1.24
+	}
+	if o.Names != nil {
+		c.Names = o.Names
+	}
+	return c
+}
 
-// resume makes the state from what the ledger holds.
-func (s *Scheduler) resume(l *crawler.LedgerState) (*state, error) {
-	now := s.clock.now()
-	st := &state{
-		job: l.State, work: l.Work, life: l.Life, tallies: l.Tallies.Clone(),
-		turns: make(map[weburl.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)},
-		front: newFront(s.o.FrontHosts), recent: newRecent(max(s.o.RecentLinks, DefaultRecentLinks)),
-		streams: s.o.Stream != nil, owed: l.Owed.Last,
-		position: l.Position, sequence: l.Sequence, epoch: mrand.Uint64() >> 1, startedAt: now, away: make(map[weburl.Host]struct{}), ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
+// reads are ledger and index as one.
+type reads struct {
+	Reader
+	Index
+}
+
+// carryOut makes the steps of an order.
+func (s *Scheduler) carryOut(ctx context.Context, o Order) error {
+	return s.writer.carryOut(ctx, o, s.events(), s.log)
+}
+
+// events are those of a step of this moment.
+func (s *Scheduler) events() Events {
+	return Events{
+		Now: s.clock.now(), Fetchers: s.present(), Stopping: s.stop.Load(), StreamFull: s.o.Stream != nil && s.o.Stream.Full(),
+		Trace: s.log.Enabled(context.Background(), slog.LevelDebug),
 	}
-	if s.o.RecentLinks > 0 {
-		st.recent = newRecent(s.o.RecentLinks)
-	}
-	if err := s.settings(st, l); err != nil {
-		return nil, err
-	}
-	s.nameState(st)
-	scope, err := crawler.NewScope(&st.job.Job)
+}
+
+// Repair lets the rows wait again whose records are lost, and takes their hosts up again, in a ledger that
+// nobody schedules; the next run of the job fetches them. Robots files only forget their record. It returns
+// how many rows wait again that were done. It may be cut off anywhere, and called again.
+func Repair(ctx context.Context, l Ledger, lost Lost) (again int64, err error) {
+	loaded, err := l.Load(ctx)
 	if err != nil {
-		return nil, err
+		return 0, fmt.Errorf("read ledger: %w", err)
 	}
-	for _, key := range l.Scope {
-		scope.AddKey(key)
+	now := newClock(loaded.Clock, nil).now()
+	w := writer{core: AtRest(reads{Reader: l}, &loaded, now), ledger: l}
+	if err := w.carryOut(ctx, repair(lost, &again), Events{Now: now}, slog.New(slog.DiscardHandler)); err != nil {
+		return again, fmt.Errorf("repair: %w", err)
 	}
-	scope.Bound(s.o.maxScopeSeeds(), l.ScopeMore, s.o.Ledger.Opened)
-	st.scope, st.guard = scope, weburl.NewAddressGuard(st.job.Job.AllowPrivate, st.job.Job.SeedPrivate)
-	st.recover(l.Turns, now, s.o.LocalFetcher)
-	return st, nil
+	return again, nil
 }
 
 // Run schedules until the context ends or the ledger fails. When the job is done it goes on answering, so
 // that fetchers hear of it; see [Scheduler.Done].
 func (s *Scheduler) Run(ctx context.Context) error {
 	defer close(s.gone)
-	if err := s.begun(); err != nil {
+	if err := s.carryOut(context.WithoutCancel(ctx), Running(true)); err != nil {
 		return err
 	}
 	g, inner := errgroup.WithContext(ctx)
@@ -222,7 +260,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err := g.Wait(); err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
-	return s.ended()
+	return s.carryOut(context.WithoutCancel(ctx), Running(false))
 }
 
 // readResults hands the result log to the loop, in order.
@@ -255,14 +293,14 @@ func (s *Scheduler) runEffects(ctx context.Context) error {
 	for {
 		select {
 		case e := <-s.effect:
-			if len(e.tasks) > 0 {
-				if err := s.o.Tasks.Offer(ctx, e.tasks); err != nil && ctx.Err() == nil {
-					s.log.Warn("turns could not be published, they will be again", "turns", len(e.tasks), "error", err)
+			if len(e.Tasks) > 0 {
+				if err := s.o.Tasks.Offer(ctx, e.Tasks); err != nil && ctx.Err() == nil {
+					s.log.Warn("turns could not be published, they will be again", "turns", len(e.Tasks), "error", err)
 				}
 			}
-			if e.purge > 0 {
-				if err := s.o.Results.Purge(ctx, e.purge); err != nil && ctx.Err() == nil {
-					s.log.Warn("settled parts could not be purged", "position", e.purge, "error", err)
+			if e.Purge > 0 {
+				if err := s.o.Results.Purge(ctx, e.Purge); err != nil && ctx.Err() == nil {
+					s.log.Warn("settled parts could not be purged", "position", e.Purge, "error", err)
 				}
 			}
 		case <-ctx.Done():
@@ -332,19 +370,8 @@ func (s *Scheduler) Add(ctx context.Context, seeds []Seed) (Admitted, error) {
 	return s.admit(ctx, seeds, false)
 }
 
-// Admitted is what became of seeds.
-type Admitted struct {
-	New     int64
-	Known   int64 // were there before
-	Refused int64 // by --exclude, for their length, or for a name whose hash another has
-}
-
-// ErrEnding says that it was found that the job is done, or that the scheduler has stopped.
-var ErrEnding = errors.New("the job is at its end")
-
 func (s *Scheduler) admit(ctx context.Context, seeds []Seed, last bool) (Admitted, error) {
-	var refused error
-	e := seedEvent{seeds: seeds, last: last, done: make(chan struct{}), admitted: new(Admitted), refused: &refused}
+	e := seedEvent{&Seeding{Seeds: seeds, Last: last}, make(chan struct{})}
 	select {
 	case s.seeds <- e:
 	case <-s.gone:
@@ -354,25 +381,14 @@ func (s *Scheduler) admit(ctx context.Context, seeds []Seed, last bool) (Admitte
 	}
 	select { // not the end of ctx: whoever asks is to hear what the loop does with them
 	case <-e.done:
-		return *e.admitted, refused
+		return e.Admitted, e.Refused
 	case <-s.gone:
 	}
 	select {
 	case <-e.done:
-		return *e.admitted, refused
+		return e.Admitted, e.Refused
 	default:
 		return Admitted{}, ErrEnding
-	}
-}
-
-func (s *Scheduler) newStep() *step {
-	return &step{
-		now: s.clock.now(), s: s.state, read: s.o.Ledger, jitter: mrand.Float64,
-		draw:    func(id *[16]byte) { rand.Read(id[:]) }, // never fails since Go 1.24
-		tallies: s.state.tallies.Clone(), sequence: s.state.sequence, owed: s.state.owed,
-		hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*turn),
-		names: make(map[weburl.HostKey]weburl.Host), tracing: s.tracing(),
-		given: given{holders: make(map[string]weburl.URL), dirs: make(map[string]bool)},
 	}
 }
 

@@ -87,7 +87,7 @@ func TestSeedsOfTheScopeAreBoundedInMemory(t *testing.T) {
 				seeds = append(seeds, "http://"+h+".test/", "http://www."+h+".test/2")
 			}
 			d.seed(seeds...)
-			if n := d.s.state.scope.Len(); n != 3 {
+			if n := d.s.core.state.scope.Len(); n != 3 {
 				t.Fatalf("%d seeds are in memory", n)
 			}
 			if d.s.notice.Load().ScopeWhole {
@@ -102,7 +102,7 @@ func TestSeedsOfTheScopeAreBoundedInMemory(t *testing.T) {
 			t.Errorf("%d seeds are stored", n)
 		}
 		for _, h := range append(hosts, "strange") {
-			in := d.s.state.scope.Decide(mustURL("http://"+h+".test/x"), crawler.LinkPage).In
+			in := d.s.core.state.scope.Decide(mustURL("http://"+h+".test/x"), crawler.LinkPage).In
 			if in != (h != "strange") {
 				t.Errorf("%s.test in scope: %v", h, in)
 			}

@@ -38,7 +38,7 @@ func (c *domainCache) put(d *session.DomainState) {
 }
 
 // peekDomain reads a domain without editing it; one that nothing is kept of is empty.
-func (st *step) peekDomain(name string) *session.DomainState {
+func (st *Step) peekDomain(name string) *session.DomainState {
 	if d := st.domains[name]; d != nil {
 		return d
 	}
@@ -57,7 +57,7 @@ func (st *step) peekDomain(name string) *session.DomainState {
 }
 
 // domain returns a domain for editing, nil when another name has its key: then nothing is kept of this one.
-func (st *step) domain(name string) *session.DomainState {
+func (st *Step) domain(name string) *session.DomainState {
 	if d := st.domains[name]; d != nil {
 		return d
 	}
@@ -75,7 +75,7 @@ func (st *step) domain(name string) *session.DomainState {
 
 // settleCookies takes over what a part says of cookies, before its results are judged and its links are admitted: a
 // redirect may lead to where they are wanted.
-func (st *step) settleCookies(p *crawler.Part) {
+func (st *Step) settleCookies(p *crawler.Part) {
 	if len(p.State.Cookies) == 0 {
 		return
 	}
@@ -105,7 +105,7 @@ func (st *step) settleCookies(p *crawler.Part) {
 }
 
 // secrets completes a grant by what may go to the host: cookies, and what the user gave for the hosts that seeds spell.
-func (st *step) secrets(h *crawler.HostState, a *crawler.Answer) {
+func (st *Step) secrets(h *crawler.HostState, a *crawler.Answer) {
 	d := st.peekDomain(session.CookieDomain(h.Host))
 	a.Cookies = d.For(h.Host, st.now)
 	a.Seeds = h.Seeds
@@ -116,7 +116,7 @@ func (st *step) secrets(h *crawler.HostState, a *crawler.Answer) {
 }
 
 // spell notes that a seed spells its host. Where redirects lead does not count: nobody meant to trust that host.
-func (st *step) spell(s *Seed) {
+func (st *Step) spell(s *Seed) {
 	scheme, h := s.URL.Scheme(), s.URL.Host()
 	schemes := session.SchemesOf(scheme)
 	known := st.peekHost(h)
@@ -139,7 +139,7 @@ func (st *step) spell(s *Seed) {
 // When a URL on the circle would be asked with other cookies than it was, the server may answer otherwise, so the
 // target waits again; it counts as one more redirect of the chain, which bounds the whole. Without another cookie the
 // chain leads nowhere and the result fails. It reports the row that waits again.
-func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.Row, again bool) {
+func (st *Step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.Row, again bool) {
 	if r.Outcome != crawler.Redirected || r.RedirectTo.IsZero() {
 		return nil, false
 	}
@@ -176,7 +176,7 @@ func (st *step) comesBack(r *crawler.Result, old *crawler.Row) (target *crawler.
 }
 
 // otherCookies reports whether a URL that was redirected would be asked with other cookies now.
-func (st *step) otherCookies(r *crawler.Result) bool {
+func (st *Step) otherCookies(r *crawler.Result) bool {
 	d := st.peekDomain(session.CookieDomain(r.URL.Host()))
 	return session.CookieDigest(d.Cookies, r.URL, st.now) != r.Asked
 }
@@ -203,29 +203,24 @@ const privateBatch = 500
 
 // takePrivate takes over the cookies and logins that a user gives at the start, once: what servers made of the cookies
 // since is not undone by the same file at the next start.
-func (s *Scheduler) takePrivate(p session.Private) error {
+func takePrivate(p session.Private) Order {
 	digest := p.Digest()
-	if digest == 0 || digest == s.state.job.Private {
-		return nil
-	}
-	for {
-		st := s.newStep()
+	return func(st *Step) (done bool) {
+		if digest == 0 || digest == st.s.job.Private {
+			return true
+		}
 		batch := session.Private{Cookies: p.Cookies[:min(len(p.Cookies), privateBatch)]}
 		if p.Cookies = p.Cookies[len(batch.Cookies):]; len(p.Cookies) == 0 {
 			batch.Logins = p.Logins
 			st.jobState().Private = digest
+			done = true
 		}
 		st.keepPrivate(&batch)
-		if st.seal(); st.err != nil {
-			return st.err
-		}
-		if err := s.commit(st); err != nil || len(p.Cookies) == 0 {
-			return err
-		}
+		return done
 	}
 }
 
-func (st *step) keepPrivate(p *session.Private) {
+func (st *Step) keepPrivate(p *session.Private) {
 	for i := range p.Cookies {
 		c := session.CookieChange{Cookie: p.Cookies[i].Cookie}
 		if at := p.Cookies[i].Expires; !at.IsZero() {

@@ -16,10 +16,10 @@ func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
 		d.ask(task, 1)
 		first := session.DomainState{Domain: "first.test", Logins: []session.Login{{Host: "first.test"}}}
 		led.domains["a.test"] = first // what a look-up by the hash gives
-		d.s.state.domains = newDomainCache()
+		d.s.core.state.domains = newDomainCache()
 		set := func(number int, c ...session.CookieChange) int64 {
 			d.part(task, 1, number, func(p *crawler.Part) { p.State.Cookies = c })
-			return d.s.state.tallies.Dropped[crawler.DropCollision]
+			return d.s.core.state.tallies.Dropped[crawler.DropCollision]
 		}
 		if n := set(1, cookie("a.test", "", "gone", "")); n != 0 {
 			t.Errorf("%d dropped for a cookie that was not there", n)

@@ -133,7 +133,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 	inBubble(t, "to a URL that would be asked with another cookie: it waits again, with its name and its place in the chain", func(t *testing.T) {
 		job := crawler.NewJob(crawler.Download)
 		d := newDesk(t, job, newMemLedger())
-		d.step(events{seeds: []seedEvent{{seeds: []Seed{{URL: mustURL("http://a.test/f"), Text: "f", Name: "f.pdf"}}, last: true, done: make(chan struct{})}}})
+		d.step(seeding(true, Seed{URL: mustURL("http://a.test/f"), Text: "f", Name: "f.pdf"}))
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, moved("http://a.test/f", "http://a.test/gate", 0))
@@ -243,7 +243,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 		led := newMemLedger()
 		d := newDesk(t, crawlJob(), led)
 		seeds := []Seed{{URL: mustURL("https://a.test/"), Text: "s", Credentials: "s:1"}, {URL: mustURL("https://a.test/x"), Text: "x"}}
-		d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
+		d.step(seeding(true, seeds...))
 		task := d.take()
 		for range 2 {
 			if a := d.ask(task, 1); a.Credentials != (session.Credentials{HTTPS: "s:1"}) || a.Seeds != session.SpelledHTTPS {

@@ -10,7 +10,7 @@ import (
 
 // settle applies one part of a report. It counts only as the next part of a turn that its holder still
 // holds; otherwise it is dropped whole, since what follows a gap may lack the links before it.
-func (st *step) settle(p *crawler.Part) {
+func (st *Step) settle(p *crawler.Part) {
 	t := st.turn(p.Host)
 	if t == nil || !t.Held || t.ID != p.Turn || t.Holder != p.Holder || p.Number != t.Part+1 {
 		st.tallies.LateParts++
@@ -60,14 +60,8 @@ func partKeys(p *crawler.Part) []weburl.URLKey {
 	return slices.Compact(keys)
 }
 
-func sorted(keys []weburl.URLKey) []weburl.URLKey {
-	keys = slices.Clone(keys)
-	slices.SortFunc(keys, weburl.URLKey.Compare)
-	return slices.Compact(keys)
-}
-
 // result records how a URL's fetch ended, if the URL is leased to the turn.
-func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[weburl.URLKey]*crawler.Row) {
+func (st *Step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[weburl.URLKey]*crawler.Row) {
 	k := r.URL.Key()
 	old := rows[k]
 	if old == nil || old.URL != r.URL || r.URL.Host() != h.Host || !t.Take(k.URL) {
@@ -111,7 +105,7 @@ func (st *step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawle
 }
 
 // retry lets a URL wait for another try, if it is to have one. spare says that this one is not counted as its own.
-func (st *step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row, spare bool) {
+func (st *Step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row, spare bool) {
 	if r.Progress { // what is kept of the body grows: the tries before were not in vain
 		row.Tries, row.Spared = 0, 0
 	}
@@ -134,7 +128,7 @@ func (st *step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row,
 }
 
 // hostReport takes over what the fetcher learned of the host.
-func (st *step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport) {
+func (st *Step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport) {
 	st.tallies.Requests += int64(r.Requests)
 	for word, n := range r.Dropped {
 		addWord(&st.tallies.Dropped, word, n)

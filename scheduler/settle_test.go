@@ -123,7 +123,7 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 			if tt.r != nil {
 				tt.r(&r)
 			}
-			rows := st.load(sorted([]weburl.URLKey{u.Key(), mustURL("http://a.test/1").Key()}))
+			rows := st.load(weburl.Sorted([]weburl.URLKey{u.Key(), mustURL("http://a.test/1").Key()}))
 			st.result(h, made, &crawler.Part{Fetcher: "f"}, &r, rows)
 			row := st.current(d.led.rows[u.Key()])
 			got := want{row.Outcome, row.Attempts, row.Tries, row.Spared, st.tallies.Dropped["result_without_lease"]}

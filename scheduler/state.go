@@ -43,15 +43,32 @@ type state struct {
 	ranStored time.Duration            // what of it is in the ledger
 	netAway   bool                     // no fetcher is there whose network is
 	settled   map[string]int64         // fetches settled since the start, by fetcher; maxNames of them
-	streams   bool                     // somebody reads along
 	owed      uint64                   // number of the last row that whoever reads along is owed
 	delivered uint64                   // of the last one that the ledger knows as delivered
 	unsent    int                      // bytes of tasks that wait until the queue takes them
 	away      map[weburl.Host]struct{} // some of the hosts that are away, see nameAway
 	names     *nameBook                // nil = bodies get no names
-	placing   *placing
-	shipped   *shipped // nil = not noted
-	local     string   // name of the fetcher of this process
+	shipped   *shipped                 // nil = not noted
+	notes     []string                 // warnings of the start
+
+	// As the newest step was told.
+	fetchers   []crawler.FetcherStatus
+	streamFull bool
+}
+
+// newState is what a ledger holds, before the settings of a start are put in force.
+func newState(o *CoreOptions, l *crawler.LedgerState, now time.Time) *state {
+	links := o.RecentLinks
+	if links <= 0 {
+		links = DefaultRecentLinks
+	}
+	return &state{
+		job: l.State, work: l.Work.Clone(), life: l.Life, tallies: l.Tallies.Clone(),
+		turns: make(map[weburl.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)},
+		front: newFront(o.FrontHosts), recent: newRecent(links), owed: l.Owed.Last,
+		position: l.Position, sequence: l.Sequence, epoch: o.number() >> 1, startedAt: now, away: make(map[weburl.Host]struct{}),
+		ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
+	}
 }
 
 // turn is a turn in force.
@@ -103,52 +120,70 @@ func (c *hostCache) put(s *crawler.HostState) {
 	c.m[s.Host] = s
 }
 
-// step is one batch being made: edits over the committed state, and the effects that follow its commit.
-// After a read error it is broken: nothing of it is committed.
-type step struct {
-	now    time.Time
-	s      *state
-	read   Reader
-	draw   func(*[16]byte) // random ids
-	jitter func() float64
-
-	tallies crawler.Tallies
-	hosts   map[weburl.Host]*hostEdit
-	rows    map[weburl.URLKey]*rowEdit
-	order   []weburl.URLKey                 // rows in the order of their first edit
-	turns   map[weburl.Host]*turn           // put; nil = ended
-	domains map[string]*session.DomainState // edited
-	links   []candidate
-	names   map[weburl.HostKey]weburl.Host   // hosts that admission looked at
-	errands map[errandKey]*crawler.RobotsHop // put; nil = ended
-	ended   []crawler.RobotsHop              // errands
-	answers map[weburl.URLKey]*crawler.HopAnswer
-	handed  int // answers given to those that waited
-	changes crawler.Changes
-	given   given
-	tasks   []*turn // to be published after the commit
+// Step is one change being made: edits over the committed state, and the effects that follow its commit. After a read error it is broken:
+// nothing of it is committed.
+type Step struct {
+	now     time.Time
+	s       *state
+	o       *CoreOptions
+	read    Reads
+	tracing bool // each right is told in the log
+	edits
+	changes crawler.Changes // what the edits amount to, once it is sealed
+	tasks   []*turn         // to be published
+	effects Effects
+	handed  int  // answers given to those that waited
+	done    bool // of an order: this was its last step
 
 	taskBytes int // of tasks
-	sequence  uint64
-	owed      uint64
-	lapsed    bool // a turn lapsed in this step
-	tracing   bool // events are told
-	events    []turnEvent
 	err       error
 }
+
+// edits are what a step has changed so far; looking things up sees them.
+type edits struct {
+	tallies  crawler.Tallies
+	sequence uint64
+	owed     uint64
+	hosts    map[weburl.Host]*hostEdit
+	rows     map[weburl.URLKey]*rowEdit
+	order    []weburl.URLKey                 // rows in the order of their first edit
+	turns    map[weburl.Host]*turn           // put; nil = ended
+	domains  map[string]*session.DomainState // edited
+	links    []candidate
+	names    map[weburl.HostKey]weburl.Host   // hosts that admission looked at
+	errands  map[errandKey]*crawler.RobotsHop // put; nil = ended
+	ended    []crawler.RobotsHop              // errands
+	answers  map[weburl.URLKey]*crawler.HopAnswer
+	given    given
+}
+
+// Changes are what is to be committed, nil when there is nothing.
+func (st *Step) Changes() *crawler.Changes {
+	if st.changes.Empty() {
+		return nil
+	}
+	return &st.changes
+}
+
+// Done reports whether an order is carried out with this step.
+func (st *Step) Done() bool { return st.done }
+
+func (st *Step) draw(id *[16]byte) { st.o.Draw(id[:]) }
+
+func (st *Step) jitter() float64 { return st.o.Jitter() }
 
 type hostEdit struct{ old, new *crawler.HostState }
 
 type rowEdit struct{ old, new *crawler.Row }
 
-func (st *step) fail(err error, format string, args ...any) {
+func (st *Step) fail(err error, format string, args ...any) {
 	if st.err == nil && err != nil {
 		st.err = fmt.Errorf(format+": %w", append(args, err)...)
 	}
 }
 
 // host returns a host for editing; it is made when it is new.
-func (st *step) host(h weburl.Host) *crawler.HostState {
+func (st *Step) host(h weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[h]; ok {
 		return e.new
 	}
@@ -174,7 +209,7 @@ func (st *step) host(h weburl.Host) *crawler.HostState {
 }
 
 // turn returns the turn in force of a host, as this step sees it; nil when the host is idle.
-func (st *step) turn(h weburl.Host) *turn {
+func (st *Step) turn(h weburl.Host) *turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
@@ -182,7 +217,7 @@ func (st *step) turn(h weburl.Host) *turn {
 }
 
 // editTurn returns a copy for editing.
-func (st *step) editTurn(h weburl.Host) *turn {
+func (st *Step) editTurn(h weburl.Host) *turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
@@ -197,7 +232,7 @@ func (st *step) editTurn(h weburl.Host) *turn {
 }
 
 // load reads rows for later row() calls. keys must be sorted and each there once.
-func (st *step) load(keys []weburl.URLKey) map[weburl.URLKey]*crawler.Row {
+func (st *Step) load(keys []weburl.URLKey) map[weburl.URLKey]*crawler.Row {
 	found := make(map[weburl.URLKey]*crawler.Row, len(keys))
 	missing := keys[:0:0]
 	for _, k := range keys {
@@ -225,7 +260,7 @@ func (st *step) load(keys []weburl.URLKey) map[weburl.URLKey]*crawler.Row {
 
 // put edits a row; old is what load gave, nil for an admission. Tallies and the host's counts follow.
 // leased tells that the row was leased until now, which rows do not say themselves.
-func (st *step) put(old, new *crawler.Row, leased bool) {
+func (st *Step) put(old, new *crawler.Row, leased bool) {
 	k := new.Key()
 	h := st.host(new.URL.Host())
 	st.count(h, old, leased, -1)
@@ -241,7 +276,7 @@ func (st *step) put(old, new *crawler.Row, leased bool) {
 	st.order = append(st.order, k)
 }
 
-func (st *step) count(h *crawler.HostState, r *crawler.Row, leased bool, n int64) {
+func (st *Step) count(h *crawler.HostState, r *crawler.Row, leased bool, n int64) {
 	if r == nil {
 		return
 	}
@@ -265,10 +300,10 @@ func (st *step) count(h *crawler.HostState, r *crawler.Row, leased bool, n int64
 	}
 }
 
-func (st *step) tooDeep(depth int) bool { return st.s.job.Job.TooDeep(depth) }
+func (st *Step) tooDeep(depth int) bool { return st.s.job.Job.TooDeep(depth) }
 
 // lease moves n URLs of a host from waiting to leased (n < 0: back).
-func (st *step) lease(h *crawler.HostState, n int64) {
+func (st *Step) lease(h *crawler.HostState, n int64) {
 	for _, c := range []*[7]int64{(*[7]int64)(&h.Counts), (*[7]int64)(&st.tallies.Counts)} {
 		c[crawler.Waiting] -= n
 		c[crawler.Leased] += n
@@ -276,14 +311,14 @@ func (st *step) lease(h *crawler.HostState, n int64) {
 }
 
 // newTurn begins a turn of a host.
-func (st *step) newTurn(h *crawler.HostState, t *turn) {
+func (st *Step) newTurn(h *crawler.HostState, t *turn) {
 	st.draw((*[16]byte)(&t.ID))
 	h.Turn = t.ID
 	st.turns[h.Host] = t
 }
 
 // endTurn makes the host idle; what is still leased waits again.
-func (st *step) endTurn(h *crawler.HostState, t *turn) {
+func (st *Step) endTurn(h *crawler.HostState, t *turn) {
 	st.lease(h, -int64(len(t.URLs)))
 	if len(t.URLs) > 0 {
 		h.Depth = min(h.Depth, t.depth)
@@ -293,7 +328,7 @@ func (st *step) endTurn(h *crawler.HostState, t *turn) {
 }
 
 // seal completes the changes from the edits.
-func (st *step) seal() {
+func (st *Step) seal() {
 	c := &st.changes
 	c.Now = st.now
 	if st.s.scope != nil {
@@ -340,7 +375,7 @@ func (st *step) seal() {
 
 // queueUp gives a host that became due in this step its place behind those that were due before: it is due from now on, however
 // long its clock would have let it be asked. One that was due keeps its place.
-func (st *step) queueUp(e *hostEdit) {
+func (st *Step) queueUp(e *hostEdit) {
 	due, is := e.new.Due()
 	if !is || due.IsZero() {
 		return
@@ -365,7 +400,7 @@ func away(h *crawler.HostState) int64 {
 }
 
 // applied takes the committed step over into the state.
-func (s *state) applied(st *step) {
+func (s *state) applied(st *Step) {
 	s.tallies, s.sequence, s.owed = st.tallies, st.sequence, st.owed
 	s.delivered = max(s.delivered, st.changes.Delivered)
 	if len(st.changes.Scope) > 0 {
@@ -404,6 +439,9 @@ func (s *state) applied(st *step) {
 	}
 	if st.changes.Work != nil {
 		s.work = *st.changes.Work
+	}
+	if !st.changes.Quiet.IsZero() {
+		s.quiet = st.changes.Quiet
 	}
 	s.namesApplied(st)
 }

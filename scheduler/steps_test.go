@@ -34,13 +34,13 @@ func newDesk(t *testing.T, job crawler.Job, led *memLedger) *desk {
 }
 
 // step makes one step and keeps the turns that it offered.
-func (d *desk) step(e events) {
+func (d *desk) step(e gathered) {
 	d.t.Helper()
-	out, err := d.s.turnOver(d.t.Context(), &e)
+	out, err := d.s.runStep(d.t.Context(), &e)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.out = append(d.out, out.tasks...)
+	d.out = append(d.out, out.Tasks...)
 	if d.led.broken != nil {
 		d.t.Fatalf("the ledger does not balance: %v", d.led.broken)
 	}
@@ -52,16 +52,16 @@ func (d *desk) seed(urls ...string) {
 	for _, u := range urls {
 		seeds = append(seeds, Seed{URL: mustURL(u), Text: u})
 	}
-	d.s.state.decided = false // these are those of a start
-	d.step(events{seeds: []seedEvent{{seeds: seeds, last: true, done: make(chan struct{})}}})
-	d.step(events{})
+	d.s.core.state.decided = false // these are those of a start
+	d.step(seeding(true, seeds...))
+	d.step(gathered{})
 }
 
 // take hands out the oldest offered turn.
 func (d *desk) take() crawler.Task {
 	d.t.Helper()
 	if len(d.out) == 0 {
-		d.step(events{})
+		d.step(gathered{})
 	}
 	if len(d.out) == 0 {
 		d.t.Fatal("no turn is offered")
@@ -74,7 +74,7 @@ func (d *desk) take() crawler.Task {
 func (d *desk) ask(task crawler.Task, holder byte) crawler.Answer {
 	d.t.Helper()
 	reply := make(chan crawler.Answer, 1)
-	d.step(events{asks: []askEvent{{ask: crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Fetcher: "f"}, reply: reply}}})
+	d.step(gathered{asks: []askEvent{{ask: crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Fetcher: "f"}, reply: reply}}})
 	return <-reply
 }
 
@@ -86,8 +86,8 @@ func (d *desk) part(task crawler.Task, holder byte, number int, fill func(*crawl
 	}
 	d.pos++
 	d.q.log = append(d.q.log, crawler.LoggedPart{Position: d.pos, Part: p})
-	d.step(events{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
-	d.step(events{})
+	d.step(gathered{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
+	d.step(gathered{})
 }
 
 // pass lets time go by, with the loop looking as often as ever.
@@ -95,7 +95,7 @@ func (d *desk) pass(t time.Duration) {
 	d.t.Helper()
 	for range t / time.Second {
 		time.Sleep(time.Second)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 	}
 }
 
@@ -345,7 +345,7 @@ func TestLapse(t *testing.T) {
 		if len(d.led.turns) != 1 {
 			t.Fatal("lapsed though a part lay in the queue")
 		}
-		d.step(events{parts: []crawler.LoggedPart{{Position: 1, Part: p}}})
+		d.step(gathered{parts: []crawler.LoggedPart{{Position: 1, Part: p}}})
 		if d.row("http://a.test/").Outcome != crawler.Fetched || d.led.state.Tallies.Lapses != 0 {
 			t.Error("the work was thrown away")
 		}
@@ -356,7 +356,7 @@ func TestLapse(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		time.Sleep(time.Hour)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		d.pass(19 * time.Second)
 		if len(d.led.turns) != 1 {
 			t.Fatal("lapsed before its holder had the time to ask")
@@ -366,7 +366,7 @@ func TestLapse(t *testing.T) {
 		}
 		for range 4 {
 			time.Sleep(10 * time.Second)
-			d.step(events{tick: true})
+			d.step(gathered{tick: true})
 		}
 		if len(d.led.turns) != 0 {
 			t.Error("a turn of a dead fetcher is spared for as long as the scheduler is slow")
@@ -384,7 +384,7 @@ func TestLapse(t *testing.T) {
 			d.ask(task, 1)
 			d.pass(time.Minute)
 			time.Sleep(2 * time.Second)
-			d.step(events{})
+			d.step(gathered{})
 		}
 		if r := d.row("http://a.test/1"); r.Outcome != crawler.Failed || r.Reason != crawler.ReasonLost {
 			t.Errorf("got %+v", r)
@@ -404,12 +404,12 @@ func TestStart(t *testing.T) {
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/1")}, true })
 		d = newDesk(t, crawlJob(), led) // a start after a crash
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) > 0 {
 			t.Fatal("offered at once")
 		}
 		time.Sleep(time.Second)
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) != 1 {
 			t.Error("not offered after the delay")
 		}
@@ -422,7 +422,7 @@ func TestStart(t *testing.T) {
 		d.ask(held, 1)
 		time.Sleep(time.Minute) // down for long
 		d = newDesk(t, crawlJob(), led)
-		d.step(events{tick: true})
+		d.step(gathered{tick: true})
 		if a := d.ask(held, 1); a.Verdict != crawler.Granted {
 			t.Errorf("renewal after the start: %+v", a)
 		}
@@ -519,7 +519,7 @@ func TestLimits(t *testing.T) {
 		}
 		job.Depth = 1
 		d = newDesk(t, job, led)
-		d.step(events{})
+		d.step(gathered{})
 		if task := d.take(); task.URLs[0].URL != mustURL("http://a.test/deep") {
 			t.Errorf("offered %v", task.URLs)
 		}
@@ -539,13 +539,13 @@ func TestRobots(t *testing.T) {
 		for range 4 {
 			for len(d.out) == 0 {
 				time.Sleep(10 * time.Second)
-				d.step(events{})
+				d.step(gathered{})
 			}
 			task := d.take()
 			d.ask(task, 1)
 			d.part(task, 1, 1, unreachable)
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if r := d.row("http://a.test/"); r.Outcome != crawler.Failed || r.Reason != crawler.ReasonRobotsUnreachable {
 			t.Errorf("got %+v", r)
 		}
@@ -587,7 +587,7 @@ func TestRobots(t *testing.T) {
 			t.Fatalf("offered %+v", errand)
 		}
 		time.Sleep(time.Minute)
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) > 0 {
 			t.Fatal("the first host did not wait")
 		}
@@ -615,7 +615,7 @@ func settings(pairs ...any) map[string]string {
 func TestChange(t *testing.T) {
 	change := func(d *desk, c crawler.Change) {
 		d.t.Helper()
-		if refused, err := d.s.change(&c); refused != nil || err != nil {
+		if refused, err := d.s.change(t.Context(), &c); refused != nil || err != nil {
 			d.t.Fatal(refused, err)
 		}
 	}
@@ -632,12 +632,12 @@ func TestChange(t *testing.T) {
 		}
 		d = newDesk(t, crawlJob(), led)
 		d.seed("http://b.test/")
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) > 0 {
 			t.Error("a turn is offered after the start of a paused job")
 		}
 		change(d, crawler.Change{Pause: &no})
-		d.step(events{})
+		d.step(gathered{})
 		if len(d.out) != 1 {
 			t.Error("no turn after resuming")
 		}
@@ -653,12 +653,12 @@ func TestChange(t *testing.T) {
 		if a := d.ask(task, 1); a.Delay != long {
 			t.Errorf("delay %v, want %v", a.Delay, long)
 		}
-		if got := newDesk(t, crawlJob(), led).s.state.job.Job.Delay; got != long {
+		if got := newDesk(t, crawlJob(), led).s.core.state.job.Job.Delay; got != long {
 			t.Errorf("delay %v after a start, want %v", got, long)
 		}
 		job := crawlJob()
 		job.Delay = 2 * time.Second // the command says something new
-		if got := newDesk(t, job, led).s.state.job.Job.Delay; got != 2*time.Second {
+		if got := newDesk(t, job, led).s.core.state.job.Job.Delay; got != 2*time.Second {
 			t.Errorf("delay %v after a start with another command, want 2s", got)
 		}
 	})
@@ -676,7 +676,7 @@ func TestChange(t *testing.T) {
 		want.Fetch.Connect, want.Fetch.FirstByte, want.Fetch.Idle, want.Fetch.Total = 11*time.Second, 12*time.Second, 13*time.Second, 14*time.Second
 		want.Fetch.Redirects, want.Fetch.Links, want.Referer, want.LazyImages = 15, 16, session.RefererNone, false
 		want.TrapRepeat, want.TrapSegments = 17, 18
-		after := newDesk(t, crawlJob(), led).s.state.job.Job
+		after := newDesk(t, crawlJob(), led).s.core.state.job.Job
 		for when, got := range map[string]*crawler.Job{"to fetchers": &n.Job, "after a start": &after} {
 			if got.Fetch != want.Fetch || got.Referer != want.Referer || got.LazyImages != want.LazyImages || got.TrapRepeat != want.TrapRepeat || got.TrapSegments != want.TrapSegments {
 				t.Errorf("%s: %+v", when, got)
@@ -687,11 +687,11 @@ func TestChange(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
 		change(d, crawler.Change{Settings: settings("timeout", "2m")})
 		change(d, crawler.Change{Settings: settings("total-timeout", "1h")})
-		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != 2*time.Minute {
+		if f := d.s.core.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != 2*time.Minute {
 			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
 		}
 		change(d, crawler.Change{Settings: settings("timeout", "1s")})
-		if f := d.s.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != time.Second {
+		if f := d.s.core.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != time.Second {
 			t.Errorf("%v to the first byte, %v without one", f.FirstByte, f.Idle)
 		}
 	})
@@ -726,15 +726,15 @@ func TestChange(t *testing.T) {
 			if got := d.s.notice.Load().Job; !s.Equal(&got, &want) {
 				t.Errorf("%s is %v for fetchers, want %s", s.Name, s.Value(&got), text)
 			}
-			if got := newDesk(t, crawlJob(), led).s.state.job.Job; !s.Equal(&got, &want) {
+			if got := newDesk(t, crawlJob(), led).s.core.state.job.Job; !s.Equal(&got, &want) {
 				t.Errorf("%s is %v after a start, want %s", s.Name, s.Value(&got), text)
 			}
 		}
 	})
 	inBubble(t, "a change that would not be valid changes nothing", func(t *testing.T) {
 		d := newDesk(t, crawlJob(), newMemLedger())
-		if refused, _ := d.s.change(&crawler.Change{Settings: settings("delay", "-5s")}); refused == nil || d.s.state.job.Job.Delay != time.Second {
-			t.Errorf("refused %v, delay %v", refused, d.s.state.job.Job.Delay)
+		if refused, _ := d.s.change(t.Context(), &crawler.Change{Settings: settings("delay", "-5s")}); refused == nil || d.s.core.state.job.Job.Delay != time.Second {
+			t.Errorf("refused %v, delay %v", refused, d.s.core.state.job.Job.Delay)
 		}
 	})
 }
@@ -757,7 +757,7 @@ func TestRetryFailed(t *testing.T) {
 			t.Fatal(err)
 		}
 		d = &desk{t: t, s: again, led: led, q: q, pos: led.state.Position}
-		d.step(events{})
+		d.step(gathered{})
 		c := led.state.Tallies.Counts
 		if led.broken != nil || c[crawler.Waiting] != 1 || c[crawler.Failed] != 1 || !led.state.State.Finished.IsZero() {
 			t.Errorf("counts %v, finished %v, broken %v", c, led.state.State.Finished, led.broken)

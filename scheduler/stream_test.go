@@ -48,16 +48,16 @@ func TestWhoReadsAlongGetsEachFinalRowWithItsNumber(t *testing.T) {
 		t.Errorf("owed in the ledger: %v", owed)
 	}
 	a.delivered = 1
-	d.step(events{tick: true})
+	d.step(gathered{tick: true})
 	if len(d.led.owed) != 1 || d.led.owed[0].Number != 2 {
 		t.Errorf("still owed: %v, want number 2", d.led.owed)
 	}
 	a.delivered = 2
-	if err := d.s.noteDelivered(); err != nil || len(d.led.owed) != 0 {
+	if err := d.s.noteDelivered(t.Context()); err != nil || len(d.led.owed) != 0 {
 		t.Errorf("the end of the loop leaves %v, %v", d.led.owed, err)
 	}
 	d.led.refuse = errors.New("the disk is full")
-	if err := d.s.noteDelivered(); err != nil {
+	if err := d.s.noteDelivered(t.Context()); err != nil {
 		t.Errorf("it is noted again: %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestNoTurnsAreMadeWhileWhoReadsAlongTakesNothing(t *testing.T) {
 	a := &along{full: true}
 	d := newStreamDesk(t, a)
 	d.seed("http://h.example/1")
-	d.step(events{tick: true})
+	d.step(gathered{tick: true})
 	if len(d.out) > 0 {
 		t.Fatal("a turn was made")
 	}
@@ -74,7 +74,7 @@ func TestNoTurnsAreMadeWhileWhoReadsAlongTakesNothing(t *testing.T) {
 		t.Errorf("waits for %q", s.WaitsFor)
 	}
 	a.full = false
-	d.step(events{tick: true})
+	d.step(gathered{tick: true})
 	if len(d.out) != 1 {
 		t.Error("no turn was made when rows were taken again")
 	}
@@ -83,7 +83,7 @@ func TestNoTurnsAreMadeWhileWhoReadsAlongTakesNothing(t *testing.T) {
 func newStreamDesk(t *testing.T, a *along) *desk {
 	t.Helper()
 	d := newDesk(t, crawler.NewJob(crawler.Crawl), newMemLedger())
-	d.s.o.Stream, d.s.state.streams = a, true
+	d.s.o.Stream, d.s.core.o.Streams = a, true
 	return d
 }
 

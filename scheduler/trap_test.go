@@ -41,7 +41,7 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			d = &desk{t: t, s: again, led: led, q: q, pos: led.state.Position}
-			d.step(events{})
+			d.step(gathered{})
 			want := map[int]crawler.Outcome{8: crawler.Excluded, 9: crawler.Waiting}[repeat]
 			if got := d.row(deep).Outcome; got != want || led.broken != nil {
 				t.Errorf("with --trap-repeat %d: %v, broken %v", repeat, got, led.broken)

@@ -122,7 +122,7 @@ func (w *web) tell() {
 }
 
 // step is one turn of the loop. The process may end before or after its commit, or before its effects leave.
-func (w *web) step(e events) {
+func (w *web) step(e gathered) {
 	if !w.calm {
 		switch w.rng.IntN(60) {
 		case 0:
@@ -131,7 +131,7 @@ func (w *web) step(e events) {
 			w.led.dies = errDied
 		}
 	}
-	out, err := w.s.turnOver(w.t.Context(), &e)
+	out, err := w.s.runStep(w.t.Context(), &e)
 	w.led.refuse, w.led.dies = nil, nil
 	switch {
 	case errors.Is(err, errDied):
@@ -143,8 +143,8 @@ func (w *web) step(e events) {
 	case w.led.broken != nil:
 		w.t.Fatalf("the ledger does not balance: %v", w.led.broken)
 	}
-	w.q.Offer(w.t.Context(), out.tasks)
-	for _, t := range out.tasks {
+	w.q.Offer(w.t.Context(), out.Tasks)
+	for _, t := range out.Tasks {
 		size := 0
 		for _, u := range t.URLs {
 			size += len(u.URL.String())
@@ -158,7 +158,7 @@ func (w *web) step(e events) {
 // put asks the scheduler; nil when it died over it.
 func (w *web) put(a crawler.Ask) *crawler.Answer {
 	reply := make(chan crawler.Answer, 1)
-	w.step(events{asks: []askEvent{{ask: a, reply: reply}}})
+	w.step(gathered{asks: []askEvent{{ask: a, reply: reply}}})
 	select {
 	case answer := <-reply:
 		return &answer
@@ -169,10 +169,10 @@ func (w *web) put(a crawler.Ask) *crawler.Answer {
 
 // settle lets the scheduler read the log on.
 func (w *web) settle() {
-	read := w.s.state.position
+	read := w.s.core.state.position
 	if n := uint64(len(w.q.log)); read < n {
 		to := min(n, read+1+uint64(w.rng.IntN(4)))
-		w.step(events{parts: slices.Clone(w.q.log[read:to])})
+		w.step(gathered{parts: slices.Clone(w.q.log[read:to])})
 	}
 }
 
@@ -408,13 +408,13 @@ func (w *web) user() {
 		return
 	case 6:
 		w.s.Stop()
-		w.step(events{tick: true})
+		w.step(gathered{tick: true})
 		return
 	}
 	if w.rng.IntN(10) == 0 {
 		w.led.refuse = errDied
 	}
-	refused, err := w.s.change(&c)
+	refused, err := w.s.change(w.t.Context(), &c)
 	w.led.refuse = nil
 	if refused != nil {
 		w.t.Fatal(refused)
@@ -426,12 +426,12 @@ func (w *web) user() {
 }
 
 func (w *web) seed(n int, last bool) {
-	e := seedEvent{last: last, done: make(chan struct{}), refused: new(error)}
+	var seeds []Seed
 	for range n {
 		u := fmt.Sprintf("http://%s/0", webHost(w.rng.IntN(webHosts)))
-		e.seeds = append(e.seeds, Seed{URL: mustURL(u), Text: u})
+		seeds = append(seeds, Seed{URL: mustURL(u), Text: u})
 	}
-	w.step(events{seeds: []seedEvent{e}})
+	w.step(seeding(last, seeds...))
 }
 
 // act does one random thing.
@@ -446,7 +446,7 @@ func (w *web) act() {
 	case n < 92:
 		time.Sleep(time.Duration(w.rng.IntN(1500)) * time.Millisecond)
 		w.tell()
-		w.step(events{tick: true})
+		w.step(gathered{tick: true})
 	case n < 94 && !w.calm && len(w.turns) > 0: // a fetcher dies
 		w.drop(w.turns[w.rng.IntN(len(w.turns))])
 	case n < 95 && !w.calm:
@@ -462,16 +462,16 @@ func (w *web) act() {
 func (w *web) finish() {
 	w.calm, w.q.lossy = true, false
 	w.start()
-	if refused, err := w.s.change(&crawler.Change{Pause: new(false), Settings: settings("depth", -1, "max-per-host", 0)}); refused != nil || err != nil {
+	if refused, err := w.s.change(w.t.Context(), &crawler.Change{Pause: new(false), Settings: settings("depth", -1, "max-per-host", 0)}); refused != nil || err != nil {
 		w.t.Fatal(refused, err)
 	}
-	e := seedEvent{last: true, done: make(chan struct{})}
+	var seeds []Seed
 	for i := range webHosts {
 		u := fmt.Sprintf("http://%s/0", webHost(i))
-		e.seeds = append(e.seeds, Seed{URL: mustURL(u), Text: u})
+		seeds = append(seeds, Seed{URL: mustURL(u), Text: u})
 	}
-	w.step(events{seeds: []seedEvent{e}})
-	for begin := time.Now(); !w.s.state.over(); {
+	w.step(seeding(true, seeds...))
+	for begin := time.Now(); !w.s.core.state.over(); {
 		if time.Since(begin) > 6*time.Hour {
 			w.t.Fatalf("not done after %v: %+v, work %+v, %d turns", time.Since(begin), w.led.state.Tallies.Counts, w.led.state.Work, len(w.led.turns))
 		}

@@ -16,7 +16,7 @@ const (
 )
 
 // workPending reports whether work on the whole ledger is left, as this step has it.
-func (st *step) workPending() bool {
+func (st *Step) workPending() bool {
 	if st.changes.Work != nil {
 		return st.changes.Work.Pending()
 	}
@@ -24,23 +24,23 @@ func (st *step) workPending() bool {
 }
 
 // workOn does the next piece of the work on the whole ledger.
-func (st *step) workOn(index Index) {
+func (st *Step) workOn() {
 	if !st.s.work.Pending() {
 		return
 	}
 	work := st.s.work.Clone()
 	if work.Recount != nil {
-		st.recount(index, &work)
+		st.recount(&work)
 	} else {
-		st.retryFailed(index, &work)
+		st.retryFailed(&work)
 	}
 	st.changes.Work = &work
 }
 
 // recount counts the next hosts under the limits in force. Those that this step has changed were counted when it looked at them.
-func (st *step) recount(index Index, work *crawler.Work) {
+func (st *Step) recount(work *crawler.Work) {
 	n := 0
-	for h, err := range index.HostsFrom(work.Recount.From) {
+	for h, err := range st.read.HostsFrom(work.Recount.From) {
 		if err != nil {
 			st.fail(err, "read hosts")
 			return
@@ -65,7 +65,7 @@ func (st *step) recount(index Index, work *crawler.Work) {
 }
 
 // countDeep counts the host's URLs beyond the depth in force.
-func (st *step) countDeep(h *crawler.HostState) {
+func (st *Step) countDeep(h *crawler.HostState) {
 	h.Deep = 0
 	depth := st.s.job.Job.Depth
 	if depth < 0 || h.Counts[crawler.Waiting]+h.Counts[crawler.Leased] == 0 {
@@ -77,10 +77,10 @@ func (st *step) countDeep(h *crawler.HostState) {
 }
 
 // retryFailed lets the next URLs that failed with the reason wait again, and takes their hosts up again.
-func (st *step) retryFailed(index Index, work *crawler.Work) {
+func (st *Step) retryFailed(work *crawler.Work) {
 	retry := &work.Retry[0]
 	scanned, taken := 0, 0
-	for row, err := range index.RowsFrom(retry.From) {
+	for row, err := range st.read.RowsFrom(retry.From) {
 		if err != nil {
 			st.fail(err, "read rows")
 			return
@@ -103,7 +103,7 @@ func (st *step) retryFailed(index Index, work *crawler.Work) {
 
 // retries reports whether a row is to wait again that failed with the reason, or any when it is "". Links that looked
 // like traps are looked at again.
-func (st *step) retries(row *crawler.Row, why crawler.Reason) bool {
+func (st *Step) retries(row *crawler.Row, why crawler.Reason) bool {
 	if row.Outcome == crawler.Excluded && row.Reason == crawler.ReasonTrap {
 		return (why == "" || why == crawler.ReasonTrap) && st.s.job.Job.Trap(row.URL) == ""
 	}

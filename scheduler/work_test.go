@@ -32,13 +32,13 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 	const hosts = 2*workHosts + 50
 	job := crawlJob()
 	job.Depth = 1
-	last := func() events { return events{seeds: []seedEvent{{last: true, done: make(chan struct{})}}} }
+	last := func() gathered { return seeding(true) }
 	inBubble(t, "a changed depth is counted host by host, with asks answered in between, and a start goes on where it stood", func(t *testing.T) {
 		led, d := manyHosts(t, job, hosts)
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 5}})
 		d.step(last())
 		task := d.take()
-		if refused, err := d.s.change(&crawler.Change{Settings: settings("depth", 0)}); refused != nil || err != nil {
+		if refused, err := d.s.change(t.Context(), &crawler.Change{Settings: settings("depth", 0)}); refused != nil || err != nil {
 			t.Fatal(refused, err)
 		}
 		if got := led.state.Tallies.Parked; got != 0 {
@@ -50,7 +50,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 		if got := led.state.Tallies.Parked; got == 0 || got > workHosts+10 {
 			t.Fatalf("%d URLs are parked after one step", got)
 		}
-		if d.s.untilDue() != 0 {
+		if d.s.core.UntilDue(d.s.clock.now()) != 0 {
 			t.Error("the loop waits with work to do")
 		}
 		d.s.publishStatus()
@@ -61,7 +61,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 		}
 		d.s.SetFetchers(nil)
 		for range 4 {
-			d.step(events{})
+			d.step(gathered{})
 		}
 		if led.state.Work.Pending() || led.state.Tallies.Parked != hosts {
 			t.Errorf("%d of %d URLs are parked, work %+v", led.state.Tallies.Parked, hosts, led.state.Work)
@@ -77,7 +77,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 				d.answeredPage(d.take())
 			}
 		}
-		d.step(events{})
+		d.step(gathered{})
 		if led.state.State.Finished.IsZero() {
 			t.Fatal("the job is not done")
 		}
@@ -91,11 +91,11 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 		d = newDesk(t, job, led)
 		d.s.SetFetchers(nil)
 		d.step(last())
-		if d.s.state.over() {
+		if d.s.core.state.over() {
 			t.Error("done in the middle of it")
 		}
 		for range 4 {
-			d.step(events{})
+			d.step(gathered{})
 		}
 		if led.state.Tallies.Parked != 0 {
 			t.Errorf("%d URLs are parked", led.state.Tallies.Parked)
@@ -126,14 +126,14 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 			t.Fatal(err)
 		}
 		d = &desk{t: t, s: s, led: led, q: q, pos: led.state.Position}
-		d.step(events{})
+		d.step(gathered{})
 		if n := led.state.Tallies.Counts[crawler.Waiting]; n == 0 || n > workRows {
 			t.Fatalf("%d URLs wait after one step", n)
 		}
 		d = newDesk(t, quick, led)
 		d.s.SetFetchers(nil)
 		for range 4 {
-			d.step(events{})
+			d.step(gathered{})
 		}
 		if n := led.state.Tallies.Counts[crawler.Waiting]; n != hosts || led.state.Work.Pending() {
 			t.Errorf("%d of %d wait, work %+v", n, hosts, led.state.Work)
@@ -178,14 +178,14 @@ func TestAFetcherThatNeverAsksHasNoCredit(t *testing.T) {
 		d.seed("http://a.test/", "http://b.test/", "http://c.test/", "http://d.test/")
 		task := d.take()
 		d.ask(task, 1)
-		if n := d.s.slots(); n != 102 {
+		if n := d.s.core.state.slots(); n != 102 {
 			t.Fatalf("%d slots at first", n)
 		}
 		for range 100 {
 			d.pass(time.Second)
 			d.ask(task, 1)
 		}
-		if n := d.s.slots(); n != 2 {
+		if n := d.s.core.state.slots(); n != 2 {
 			t.Errorf("%d slots with a fetcher that does not ask", n)
 		}
 		d.s.publishStatus()
@@ -193,8 +193,8 @@ func TestAFetcherThatNeverAsksHasNoCredit(t *testing.T) {
 			t.Error("nothing is said")
 		}
 		reply := make(chan crawler.Answer, 1)
-		d.step(events{asks: []askEvent{{ask: crawler.Ask{Host: "x.test", Fetcher: "deaf"}, reply: reply}}})
-		if n := d.s.slots(); n != 102 {
+		d.step(gathered{asks: []askEvent{{ask: crawler.Ask{Host: "x.test", Fetcher: "deaf"}, reply: reply}}})
+		if n := d.s.core.state.slots(); n != 102 {
 			t.Errorf("%d slots when it has asked", n)
 		}
 	})
@@ -215,7 +215,7 @@ func TestWhichRowsAreTakenUpAgain(t *testing.T) {
 		{"http://a.test/", crawler.Fetched, "", nil},
 		{"http://a.test/", crawler.Waiting, crawler.ReasonTimeout, nil},
 	} {
-		st := &step{s: &state{job: crawler.JobState{Job: crawlJob()}}}
+		st := &Step{s: &state{job: crawler.JobState{Job: crawlJob()}}}
 		row := &crawler.Row{Result: crawler.Result{URL: mustURL(tt.url), Outcome: tt.outcome, Reason: tt.reason}}
 		for _, why := range []crawler.Reason{"", crawler.ReasonTimeout, crawler.ReasonConnect, crawler.ReasonTrap, crawler.ReasonRobots} {
 			if got := st.retries(row, why); got != slices.Contains(tt.taken, why) {

@@ -3,6 +3,7 @@ package weburl
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -38,6 +39,13 @@ func (k HostKey) Partition() Partition { return Partition(k >> 56) }
 type URLKey struct {
 	Host HostKey
 	URL  uint64
+}
+
+// Sorted are keys in order, each once.
+func Sorted(keys []URLKey) []URLKey {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, URLKey.Compare)
+	return slices.Compact(keys)
 }
 
 // Compare orders keys as the ledger stores them.
