@@ -20,6 +20,7 @@ import (
 
 	"trawl/cluster/door"
 	"trawl/cluster/trust"
+	"trawl/crawler/schema"
 )
 
 // Defaults of [Options].
@@ -68,7 +69,7 @@ func (o *Options) validate() error {
 			errs = append(errs, fmt.Errorf("advertise: %q needs a host", o.Advertise))
 		}
 	}
-	if len(o.Name) > 128 || !plain(o.Name) {
+	if len(o.Name) > 128 || !schema.IsPlain(o.Name) {
 		errs = append(errs, fmt.Errorf("the name %q of this node is not one line of at most 128 bytes", o.Name))
 	}
 	o.Meta.Protocol, o.Meta.Oldest = Protocol, OldestProtocol

@@ -2,22 +2,19 @@ package gossip
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/schema"
 )
 
 // Versions of what nodes say to each other. Two nodes understand each other when each speaks a version
 // that is not older than the oldest the other understands.
 const (
-	Protocol       = 1
-	OldestProtocol = 1
+	Protocol       = 2
+	OldestProtocol = 2
 )
 
 // MaxMeta is the most bytes that a member can tell about itself; the gossip carries no more.
@@ -43,178 +40,64 @@ type Meta struct {
 	Silent           int          // for how many seconds nothing had come from outside when its network was found to be away; 0: it is not
 }
 
-// The encoding: a format byte, then fields of tag, length and value. Zero fields are left out, unknown
-// tags are passed over, so that neighbouring versions understand each other.
 const (
-	metaFormat = 1
-
-	tagProtocol = 1
-	tagVersion  = 2
-	tagRole     = 3
-	tagName     = 4
-	tagLife     = 6
-	tagFlags    = 7
-	tagQueue    = 8
-	tagControl  = 9
-	tagSlots    = 10
-	tagOrigin   = 12
-	tagRestored = 13
-	tagQueueURL = 14
-	tagSilent   = 15
-	tagStarted  = 16
-
-	mostTime = 1 << 50 // seconds or milliseconds since 1970; more is no time
-
-	flagDone     = 1
-	flagDraining = 2
+	mostTime  = 1 << 50 // seconds or milliseconds since 1970; more is no time
+	mostPort  = 1<<16 - 1
+	mostSlots = 1 << 30
 )
+
+var metas = schema.Of("Meta",
+	schema.Count(1, "protocol", func(m *Meta) *int { return &m.Protocol }).AtMost(mostSlots),
+	schema.Count(2, "oldest", func(m *Meta) *int { return &m.Oldest }),
+	schema.Plain(3, "version", func(m *Meta) *string { return &m.Version }),
+	schema.Word(4, "role", func(m *Meta) *string { return (*string)(&m.Role) }).Require(),
+	schema.Plain(5, "name", func(m *Meta) *string { return &m.Name }),
+	schema.ID(6, "life", func(m *Meta) []byte { return m.Life[:] }),
+	schema.ID(7, "origin", func(m *Meta) []byte { return m.Origin[:] }),
+	schema.Size(8, "restored", func(m *Meta) *int64 { return &m.Restored }).AtMost(mostTime),
+	schema.Size(9, "started", func(m *Meta) *int64 { return &m.Started }).AtMost(mostTime),
+	schema.Bool(10, "done", func(m *Meta) *bool { return &m.Done }),
+	schema.Bool(11, "draining", func(m *Meta) *bool { return &m.Draining }),
+	schema.Count(12, "queue_port", func(m *Meta) *int { return &m.QueuePort }).AtMost(mostPort),
+	schema.Plain(13, "queue_url", func(m *Meta) *string { return &m.QueueURL }),
+	schema.Count(14, "control_port", func(m *Meta) *int { return &m.ControlPort }).AtMost(mostPort),
+	schema.Count(15, "slots", func(m *Meta) *int { return &m.Slots }).AtMost(mostSlots),
+	schema.Count(16, "silent", func(m *Meta) *int { return &m.Silent }),
+).Check(func(m *Meta) error {
+	if !m.Role.Valid() || m.Oldest > m.Protocol {
+		return errBadMeta
+	}
+	return nil
+})
 
 // encode refuses what the gossip cannot carry or a peer would not read.
 func (m *Meta) encode() ([]byte, error) {
 	if !m.Role.Valid() {
 		return nil, fmt.Errorf("unknown role %q: use scheduler, fetcher or both", m.Role)
 	}
-	b := []byte{metaFormat}
-	field := func(tag byte, value []byte) {
-		if len(value) > 0 {
-			b = append(b, tag)
-			b = binary.AppendUvarint(b, uint64(len(value)))
-			b = append(b, value...)
-		}
-	}
-	number := func(tag byte, n int) {
-		if n > 0 {
-			field(tag, binary.AppendUvarint(nil, uint64(n)))
-		}
-	}
 	for _, s := range []string{m.Version, m.Name, m.QueueURL} {
-		if !plain(s) {
+		if !schema.IsPlain(s) {
 			return nil, fmt.Errorf("%q cannot be told to the members: it is not one line of text", s)
 		}
-	}
-	var flags byte
-	if m.Done {
-		flags |= flagDone
-	}
-	if m.Draining {
-		flags |= flagDraining
-	}
-	field(tagProtocol, binary.AppendUvarint(binary.AppendUvarint(nil, uint64(m.Protocol)), uint64(m.Oldest)))
-	field(tagVersion, []byte(m.Version))
-	field(tagRole, []byte(m.Role))
-	field(tagName, []byte(m.Name))
-	if m.Life != (crawler.Life{}) {
-		field(tagLife, m.Life[:])
-	}
-	if m.Origin != (crawler.Life{}) {
-		field(tagOrigin, m.Origin[:])
 	}
 	if m.Restored < 0 || m.Restored > mostTime || m.Started < 0 || m.Started > mostTime {
 		return nil, fmt.Errorf("a restore at %d or a start at %d cannot be told to the members: set the clock", m.Restored, m.Started)
 	}
-	number(tagRestored, int(m.Restored))
-	if flags != 0 {
-		field(tagFlags, []byte{flags})
-	}
-	number(tagQueue, m.QueuePort)
-	number(tagControl, m.ControlPort)
-	field(tagQueueURL, []byte(m.QueueURL))
-	number(tagSlots, m.Slots)
-	number(tagSilent, m.Silent)
-	number(tagStarted, int(m.Started))
+	b := metas.Append(nil, m)
 	if len(b) > MaxMeta {
-		return nil, fmt.Errorf("what this node tells about itself has %d bytes, the gossip carries %d: use a shorter name or job name", len(b), MaxMeta)
+		return nil, fmt.Errorf("what this node tells about itself has %d bytes, the gossip carries %d: use a shorter name", len(b), MaxMeta)
 	}
 	return b, nil
 }
-
-// plain reports whether a peer may print s.
-func plain(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
 
 var errBadMeta = errors.New("tells about itself what this node cannot read: use the same trawl on both")
 
 func decodeMeta(b []byte) (Meta, error) {
 	var m Meta
-	if len(b) == 0 || len(b) > MaxMeta || b[0] != metaFormat {
-		return m, errBadMeta
-	}
-	for b = b[1:]; len(b) > 0; {
-		tag := b[0]
-		n, k := binary.Uvarint(b[1:])
-		if k <= 0 || n > uint64(len(b)-1-k) {
-			return Meta{}, errBadMeta
-		}
-		value := b[1+k : 1+k+int(n)]
-		b = b[1+k+int(n):]
-		if !m.set(tag, value) {
-			return Meta{}, errBadMeta
-		}
-	}
-	if !m.Role.Valid() {
+	if len(b) > MaxMeta || metas.Read(b, &m) != nil {
 		return Meta{}, errBadMeta
 	}
 	return m, nil
-}
-
-// set reads one field, and reports whether it could be read. Unknown tags can.
-func (m *Meta) set(tag byte, value []byte) bool {
-	ok := true
-	since := func(n *int64) {
-		v, k := binary.Uvarint(value)
-		ok = k == len(value) && v <= mostTime
-		*n = int64(v)
-	}
-	text := func(s *string) {
-		*s = string(value)
-		ok = plain(*s)
-	}
-	number := func(n *int, most uint64) {
-		v, k := binary.Uvarint(value)
-		ok = k == len(value) && v <= most
-		*n = int(v)
-	}
-	const mostSlots = 1 << 30
-	switch tag {
-	case tagProtocol:
-		p, k := binary.Uvarint(value)
-		if k <= 0 {
-			return false
-		}
-		o, l := binary.Uvarint(value[k:])
-		ok = l > 0 && p <= mostSlots && o <= p
-		m.Protocol, m.Oldest = int(p), int(o)
-	case tagVersion:
-		text(&m.Version)
-	case tagRole:
-		m.Role = cluster.Role(value)
-	case tagName:
-		text(&m.Name)
-	case tagLife:
-		ok = len(value) == len(m.Life)
-		copy(m.Life[:], value)
-	case tagOrigin:
-		ok = len(value) == len(m.Origin)
-		copy(m.Origin[:], value)
-	case tagRestored:
-		since(&m.Restored)
-	case tagStarted:
-		since(&m.Started)
-	case tagFlags:
-		ok = len(value) > 0
-		m.Done = ok && value[0]&flagDone != 0
-		m.Draining = ok && value[0]&flagDraining != 0
-	case tagQueue:
-		number(&m.QueuePort, 65535)
-	case tagQueueURL:
-		text(&m.QueueURL)
-	case tagControl:
-		number(&m.ControlPort, 65535)
-	case tagSlots:
-		number(&m.Slots, mostSlots)
-	case tagSilent:
-		number(&m.Silent, mostTime)
-	}
-	return ok
 }
 
 // compatible tells why two members cannot be in one cluster, nil when they can. It says the same with the

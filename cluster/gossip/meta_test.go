@@ -2,17 +2,23 @@ package gossip
 
 import (
 	"bytes"
+	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/crawler/recordtest"
 )
 
 func fullMeta() Meta {
 	return Meta{
 		Protocol: 3, Oldest: 2, Version: "v1.2.3", Role: cluster.RoleFetcher, Name: "fetcher-7",
-		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, ControlPort: 65535, Slots: 1024, Silent: 12,
+		Life: crawler.Life{1, 2, 3}, Origin: crawler.Life{4, 5}, Restored: 1_700_000_000, Started: 1_700_000_001_000, Done: true, Draining: true, QueuePort: 7947, QueueURL: "nats://a.example", ControlPort: 65535, Slots: 1024, Silent: 12,
 	}
 }
 
@@ -36,29 +42,57 @@ func TestMetaComesBackAsItWasTold(t *testing.T) {
 	}
 }
 
+// field is a field of a meta, as it is told: a number or bytes.
+func field(b []byte, number protowire.Number, value any) []byte {
+	if n, ok := value.(int); ok {
+		return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(n))
+	}
+	return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), value.(string))
+}
+
+func TestEveryFieldOfAMetaIsTold(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var m Meta
+	recordtest.Fill(t, rng, &m)
+	m.Role, m.Version, m.Name, m.QueueURL = cluster.RoleFetcher, "v1", "f7", "nats://a.example"
+	m.Protocol, m.Oldest, m.Restored, m.Started, m.QueuePort, m.ControlPort, m.Slots = 3, 2, 4, 5, 6, 7, 8
+	b, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decodeMeta(b); err != nil || got != m {
+		t.Errorf("told %+v, read %+v, %v", m, got, err)
+	}
+	theirs := recordtest.Message(t, &metas.Record)
+	if err := proto.Unmarshal(b, theirs); err != nil {
+		t.Fatal(err)
+	}
+	recordtest.CheckWhole(t, theirs)
+}
+
 func TestMetaOfALaterVersionIsRead(t *testing.T) {
 	m := fullMeta()
 	b, _ := m.encode()
-	b = append(b, 200, 3, 'n', 'e', 'w')
-	if got, err := decodeMeta(b); err != nil || got != m {
+	if got, err := decodeMeta(field(b, 200, "new")); err != nil || got != m {
 		t.Errorf("a field of a later version: %+v, %v", got, err)
 	}
 }
 
-// TestMetaOfTheVersionBeforeIsRead: what a node of the version before told, byte for byte, which knows nothing of restored
-// ledgers.
-func TestMetaOfTheVersionBeforeIsRead(t *testing.T) {
-	told := []byte{metaFormat, tagProtocol, 2, 1, 1, tagVersion, 2, 'v', '1', tagRole, 9, 's', 'c', 'h', 'e', 'd', 'u', 'l', 'e', 'r',
-		tagLife, 16, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, tagQueue, 2, 0x8b, 0x3e, tagControl, 2, 0x8c, 0x3e}
-	want := Meta{Protocol: 1, Oldest: 1, Version: "v1", Role: cluster.RoleScheduler, Life: crawler.Life{9}, QueuePort: 7947, ControlPort: 7948}
-	got, err := decodeMeta(told)
-	if err != nil || got != want {
-		t.Fatalf("read %+v, %v", got, err)
+// TestMetaOfTheVersionBeforeIsRefused: what a node told before there were tables, byte for byte.
+func TestMetaOfTheVersionBeforeIsRefused(t *testing.T) {
+	told := []byte{1, 1, 2, 1, 1, 2, 2, 'v', '1', 3, 9, 's', 'c', 'h', 'e', 'd', 'u', 'l', 'e', 'r',
+		6, 16, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0x8b, 0x3e, 9, 2, 0x8c, 0x3e}
+	if m, err := decodeMeta(told); !errors.Is(err, errBadMeta) {
+		t.Errorf("read %+v, %v", m, err)
 	}
-	restored := want
+}
+
+func TestANodeThatTellsNoOriginIsNoCopy(t *testing.T) {
+	m := Meta{Protocol: Protocol, Oldest: OldestProtocol, Role: cluster.RoleScheduler, Life: crawler.Life{9}}
+	restored := m
 	restored.Origin, restored.Restored, restored.Life = crawler.Life{9}, 5, crawler.Life{8}
-	if got.Supersedes(&restored) || restored.Supersedes(&got) {
-		t.Error("a node that tells no origin was taken for a copy")
+	if m.Supersedes(&restored) || restored.Supersedes(&m) {
+		t.Error("it was taken for one")
 	}
 }
 
@@ -107,21 +141,26 @@ func TestMetaThatCannotBeTold(t *testing.T) {
 func TestMetaThatCannotBeRead(t *testing.T) {
 	full := fullMeta()
 	good, _ := full.encode()
+	role := field(nil, 4, "fetcher")
 	for name, b := range map[string][]byte{
 		"nothing":                       nil,
-		"another format":                append([]byte{metaFormat + 1}, good[1:]...),
 		"a cut value":                   good[:len(good)-1],
-		"a length beyond the end":       {metaFormat, tagName, 200, 1, 'x'},
-		"a length that is no number":    {metaFormat, tagName, 0x80},
-		"no role":                       {metaFormat, tagName, 1, 'x'},
-		"an unknown role":               {metaFormat, tagRole, 1, 'x'},
-		"a life of 3 bytes":             {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagLife, 3, 1, 2, 3},
-		"an origin of 3 bytes":          {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagOrigin, 3, 1, 2, 3},
-		"restored in the far future":    {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagRestored, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-		"started in the far future":     {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagStarted, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
-		"a port above 65535":            {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagQueue, 3, 0xff, 0xff, 0x7f},
-		"a control character in a name": {metaFormat, tagRole, 7, 'f', 'e', 't', 'c', 'h', 'e', 'r', tagName, 1, 7},
-		"more than the gossip carries":  append(bytes.Clone(good), bytes.Repeat([]byte{200, 0}, 300)...),
+		"a length beyond the end":       append(bytes.Clone(role), 5<<3|2, 200, 1, 'x'),
+		"a length that is no number":    append(bytes.Clone(role), 5<<3|2, 0x80),
+		"no role":                       field(nil, 5, "x"),
+		"an unknown role":               field(nil, 4, "x"),
+		"a number in place of a name":   field(role, 5, 7),
+		"a life of 3 bytes":             field(role, 6, "\x01\x02\x03"),
+		"an origin of 3 bytes":          field(role, 7, "\x01\x02\x03"),
+		"restored in the far future":    field(role, 8, 1<<62),
+		"started in the far future":     field(role, 9, 1<<62),
+		"a port above 65535":            field(role, 12, 1<<16),
+		"a control port above 65535":    field(role, 14, 1<<16),
+		"more slots than there are":     field(role, 15, 1<<30+1),
+		"a protocol older than itself":  field(field(role, 1, 2), 2, 3),
+		"a control character in a name": field(role, 5, "\a"),
+		"a name that is no text":        field(role, 5, "\xff"),
+		"more than the gossip carries":  append(bytes.Clone(good), bytes.Repeat(field(nil, 200, ""), 200)...),
 	} {
 		if m, err := decodeMeta(b); err == nil {
 			t.Errorf("%s was read as %+v", name, m)
@@ -133,7 +172,7 @@ func FuzzMeta(f *testing.F) {
 	full := fullMeta()
 	b, _ := full.encode()
 	f.Add(b)
-	f.Add([]byte{metaFormat, tagRole, 4, 'b', 'o', 't', 'h', 250, 1, 1})
+	f.Add(field(field(nil, 4, "fetcher"), 250, "new"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := decodeMeta(b)
 		if err != nil {

@@ -17,6 +17,7 @@ var (
 	errNoURL   = errors.New("is not a canonical URL")
 	errNoHost  = errors.New("is not a host")
 	errNoWord  = errors.New("is not a word")
+	errNoLine  = errors.New("is not one line of text")
 	errOutside = errors.New("leaves the directory")
 	errTooMany = errors.New("has too many elements")
 )

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -48,6 +50,21 @@ func Word[T any](n protowire.Number, name string, at func(*T) *string) Field[T] 
 		}
 		return nil
 	}).AtMost(maxWord)
+}
+
+// Plain is one line of text that may be printed.
+func Plain[T any](n protowire.Number, name string, at func(*T) *string) Field[T] {
+	return text(n, name, "string", at, func(s string, _ bool) error {
+		if !IsPlain(s) {
+			return errNoLine
+		}
+		return nil
+	})
+}
+
+// IsPlain reports whether a text is one line that may be printed.
+func IsPlain(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // Scheme is "http" or "https".
