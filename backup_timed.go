@@ -51,7 +51,7 @@ type backupTold struct {
 	problem string    // of the newest, "" when it succeeded
 }
 
-// backupPlace reads --backup-to: a directory, or a URL below which backups are stored.
+// backupPlace reads backup-to: a directory, or a URL below which backups are stored.
 func backupPlace(to string) (dir string, at *url.URL, err error) {
 	if !strings.Contains(to, "://") {
 		return to, nil, nil
@@ -59,13 +59,13 @@ func backupPlace(to string) (dir string, at *url.URL, err error) {
 	u, err := url.Parse(to)
 	switch {
 	case err != nil:
-		return "", nil, errors.New("--backup-to: that is no URL; give a directory, file:///DIRECTORY or https://HOST/PATH")
+		return "", nil, errors.New("`backup-to`: that is no URL; give a directory, file:///DIRECTORY or https://HOST/PATH")
 	case u.Scheme == "file" && (u.Host == "" || u.Host == "localhost") && filepath.IsAbs(u.Path):
 		return filepath.FromSlash(u.Path), nil, nil
 	case u.Scheme == "http" && u.Host != "", u.Scheme == "https" && u.Host != "":
 		return "", u, nil
 	}
-	return "", nil, fmt.Errorf("--backup-to %s: give a directory, file:///DIRECTORY or https://HOST/PATH", control.PublicURL(u))
+	return "", nil, fmt.Errorf("`backup-to` %s: give a directory, file:///DIRECTORY or https://HOST/PATH", control.PublicURL(u))
 }
 
 func (o *Options) validateBackups() error {
@@ -73,9 +73,9 @@ func (o *Options) validateBackups() error {
 	case o.BackupEvery == 0 && o.BackupTo == "":
 		return nil
 	case o.BackupTo == "":
-		return errors.New("--backup-every needs --backup-to: a directory, or an https:// URL")
+		return errors.New("`backup-every` needs `backup-to`: a directory, or an https:// URL")
 	case o.BackupEvery < MinBackupEvery:
-		return fmt.Errorf("--backup-to needs --backup-every, of %v or more", MinBackupEvery)
+		return fmt.Errorf("`backup-to` needs `backup-every`, of %v or more", MinBackupEvery)
 	}
 	_, _, err := backupPlace(o.BackupTo)
 	return err
@@ -98,7 +98,7 @@ func (r *run) startBackups() error {
 	if b.at != nil {
 		b.store = control.NewBackupStore(r.o.Proxy)
 	} else if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return crawler.UsageError(fmt.Errorf("--backup-to: %w", err))
+		return crawler.UsageError(fmt.Errorf("`backup-to`: %w", err))
 	}
 	r.timed = b
 	r.services.Go(func() error { b.run(r.life); return nil })
@@ -139,7 +139,7 @@ func (b *timedBackups) once(ctx context.Context) {
 	told := backupTold{at: begun}
 	if err != nil {
 		told.at, told.problem = b.last.Load().at, err.Error()
-		b.r.o.Logger.Warn("the backup failed; the crawl goes on, and the next backup comes at its time: mend what is wrong, or stop and give another --backup-to",
+		b.r.o.Logger.Warn("the backup failed; the crawl goes on, and the next backup comes at its time: mend what is wrong, or stop and give another `backup-to`",
 			"error", err, "next_in", b.every, "newest", backupAge(told.at))
 	} else {
 		b.r.o.Logger.Info("backed up", "to", where, "bytes", size, "took", time.Since(begun).Round(time.Millisecond))

@@ -53,9 +53,9 @@ func (c *Crawl) continues(l *crawler.LedgerState) (err error) {
 	switch {
 	case err == nil:
 	case before.Kind != c.job.Kind:
-		return crawler.UsageError(fmt.Errorf("%s: %w: %w; %s; or choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err, c.rightCommand(before.Kind)))
+		return crawler.UsageError(fmt.Errorf("%s: %w: %w; %s; or choose another `dir`, or `fresh`", c.o.Dir, scheduler.ErrOtherJob, err, c.rightCommand(before.Kind)))
 	default:
-		return crawler.UsageError(fmt.Errorf("%s: %w: %w; leave that away, choose another --dir, or --fresh", c.o.Dir, scheduler.ErrOtherJob, err))
+		return crawler.UsageError(fmt.Errorf("%s: %w: %w; leave that away, choose another `dir`, or `fresh`", c.o.Dir, scheduler.ErrOtherJob, err))
 	}
 	return crawler.UsageError(c.job.Validate())
 }
@@ -66,7 +66,7 @@ func (c *Crawl) rightCommand(kind crawler.Kind) string {
 	if c.o.Serve {
 		command = "scheduler"
 	}
-	return fmt.Sprintf("trawl %s --dir %s goes on with it", command, c.o.Dir)
+	return fmt.Sprintf("trawl %s `dir` %s goes on with it", command, c.o.Dir)
 }
 
 // Job is the job in force at the start: as it was given, completed by what the directory's job has; see [Options].

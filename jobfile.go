@@ -10,7 +10,7 @@ import (
 	"trawl/storage/archive/warc"
 )
 
-// JobYAML writes the settings of a job under the names of their flags, in the form that --config reads.
+// JobYAML writes the settings of a job under the names of their flags, in the form that config reads.
 // Settings that have no flag are not among them.
 func JobYAML(j *Job) ([]byte, error) {
 	usual := crawler.NewJob(j.Kind)

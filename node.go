@@ -76,14 +76,14 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	var err error
 	if o.Bind != "" {
 		if bind, err = door.ParseBind(o.Bind); err != nil {
-			return nil, crawler.UsageError(fmt.Errorf("--bind: %w", err))
+			return nil, crawler.UsageError(fmt.Errorf("`bind`: %w", err))
 		}
 	}
 	if o.Keys.IsZero() && !bind.Loopback() {
-		return nil, crawler.UsageError(fmt.Errorf("--bind %s: %w", bind, trust.ErrNeedSecret))
+		return nil, crawler.UsageError(fmt.Errorf("`bind` %s: %w", bind, trust.ErrNeedSecret))
 	}
 	if o.Name != fileName(o.Name) {
-		return nil, crawler.UsageError(fmt.Errorf("--name %q: use up to 64 letters, digits, - and _", o.Name))
+		return nil, crawler.UsageError(fmt.Errorf("`name` %q: use up to 64 letters, digits, - and _", o.Name))
 	}
 	n := &Fetcher{o: o}
 	n.leaving, n.leave = context.WithCancel(context.Background())
@@ -293,7 +293,7 @@ func (n *Fetcher) fetch(ctx, life context.Context, conn *queue.Conn, g *guide, j
 	drained := shipper.Drain(draining)
 	n.unshipped.Store(drained != nil)
 	if drained != nil {
-		n.o.Logger.Warn("not everything was shipped; start this fetcher again with the same --dir", "dir", n.dir.Path(), "error", drained)
+		n.o.Logger.Warn("not everything was shipped; start this fetcher again with the same `dir`", "dir", n.dir.Path(), "error", drained)
 	}
 	return done, err
 }

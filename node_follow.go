@@ -139,7 +139,7 @@ func (n *Fetcher) lead(g *guide, m *gossip.Member, conn *queue.Conn) {
 	}
 }
 
-// errOtherArchive: the scheduler came back with another --archive or --compress.
+// errOtherArchive: the scheduler came back with another archive or compress.
 var errOtherArchive = errors.New("the job keeps its bodies otherwise now")
 
 // forArchive asks a scheduler for a fetcher whose archive is opened as the job wants it. When the job wants another one, which

@@ -37,7 +37,7 @@ func fetcherName(dir, given string) (name string, drawn bool, err error) {
 	return given, drawn, nil
 }
 
-// settleName takes another name where a fetcher that lives has this one: the same --name was given to several, or the
+// settleName takes another name where a fetcher that lives has this one: the same name was given to several, or the
 // directory was copied. A killed process of this directory still stands in the gossip for a while; it does not answer, and
 // the name stays. It comes before the first work.
 func (n *Fetcher) settleName(ctx context.Context) error {

@@ -111,7 +111,7 @@ func checkNATS(servers string) error {
 	for s := range strings.SplitSeq(servers, ",") {
 		u, err := url.Parse(strings.TrimSpace(s))
 		if err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" {
-			return fmt.Errorf("--nats: write nats://HOST:PORT or tls://HOST:PORT, several with commas")
+			return fmt.Errorf("`nats`: write nats://HOST:PORT or tls://HOST:PORT, several with commas")
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func withAdvice(err error) error {
 		return nil
 	}
 	if errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "address already in use") {
-		return fmt.Errorf("%w: another program listens there; choose another port with --bind", err)
+		return fmt.Errorf("%w: another program listens there; choose another port with `bind`", err)
 	}
 	return err
 }

@@ -39,6 +39,6 @@ func (r *run) seed(ctx context.Context) error {
 
 // neighbourWarning says what two jobs with one host should know.
 func (r *run) neighbourWarning(host weburl.Host, other machine.Note) {
-	r.o.Logger.Warn("another crawl on this machine has the same host among its seeds; each keeps its own delay, so the host is asked more often: crawl it in one job, or give both a longer --delay",
+	r.o.Logger.Warn("another crawl on this machine has the same host among its seeds; each keeps its own delay, so the host is asked more often: crawl it in one job, or give both a longer `delay`",
 		"host", host, "other_directory", other.Crawl, "other_process", other.PID)
 }

@@ -52,11 +52,11 @@ func bindOf(o *Options) (door.Bind, error) {
 	if o.Bind != "" {
 		var err error
 		if b, err = door.ParseBind(o.Bind); err != nil {
-			return b, fmt.Errorf("--bind: %w", err)
+			return b, fmt.Errorf("`bind`: %w", err)
 		}
 	}
 	if o.Keys.IsZero() && !b.Loopback() {
-		return b, fmt.Errorf("--bind %s: %w", b, trust.ErrNeedSecret)
+		return b, fmt.Errorf("`bind` %s: %w", b, trust.ErrNeedSecret)
 	}
 	return b, nil
 }

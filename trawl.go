@@ -97,7 +97,7 @@ type Options struct {
 	MinFree int64                  // stop before the directory's disk has less free bytes; 0 = do not look
 	Fresh   bool                   // remove the crawl that the directory holds, and begin anew
 	Logger  *slog.Logger           // nil = none
-	Level   *slog.LevelVar         // of the logger, set by trawl set --log-level; nil = cannot be set
+	Level   *slog.LevelVar         // of the logger, set by trawl set log-level; nil = cannot be set
 
 	// BackupEvery makes a backup of the ledger each time that it has passed, in BackupTo: a directory, where the newest
 	// KeepBackups of this crawl stay, file:///DIRECTORY, or an http(s) URL below which each is stored by PUT. 0 = none.
@@ -147,7 +147,7 @@ type Options struct {
 func (o *Options) validate() error {
 	var problems []error
 	if o.Dir == "" {
-		problems = append(problems, errors.New("no directory: set Dir (--dir)"))
+		problems = append(problems, errors.New("no directory: set Dir (`dir`)"))
 	}
 	if o.Workers < 0 || o.Workers > MaxWorkers {
 		problems = append(problems, fmt.Errorf("%d workers: use 1 to %d", o.Workers, MaxWorkers))
@@ -156,7 +156,7 @@ func (o *Options) validate() error {
 		o.Workers = DefaultWorkers
 	}
 	if o.MinFree < 0 {
-		problems = append(problems, fmt.Errorf("--min-free %d: use 0 or more", o.MinFree))
+		problems = append(problems, fmt.Errorf("`min-free` %d: use 0 or more", o.MinFree))
 	}
 	if o.NATS != "" {
 		problems = append(problems, checkNATS(o.NATS))
@@ -318,10 +318,10 @@ func CheckExports(files []string) error {
 			continue
 		}
 		if _, err := export.FormatOf(f); err != nil {
-			problems = append(problems, fmt.Errorf("--export %s: %w", f, err))
+			problems = append(problems, fmt.Errorf("`export` %s: %w", f, err))
 		}
 		if dir := filepath.Dir(f); !isDir(dir) {
-			problems = append(problems, fmt.Errorf("--export %s: there is no directory %s", f, dir))
+			problems = append(problems, fmt.Errorf("`export` %s: there is no directory %s", f, dir))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

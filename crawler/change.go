@@ -17,12 +17,7 @@ type Change struct {
 	Settings map[string]string `json:"settings,omitempty"`  // those that may change, by their names, as flags have them: "delay": "5s"
 }
 
-// Validate reports every setting that cannot be changed while a job runs, or not to that value, each as a [setting.Error].
-func (c *Change) Validate() error {
-	return c.Apply(new(JobState{Job: NewJob(Crawl)}))
-}
-
-// Apply changes the state and reports what it refuses. The job that comes out is to be validated: settings may
+// Apply changes the state and reports every setting that cannot be changed, or not to that value, as a [setting.Error]. The job that comes out is to be validated: settings may
 // refuse one another.
 func (c *Change) Apply(s *JobState) error {
 	set(&s.Paused, c.Pause)
@@ -66,5 +61,5 @@ type Added struct {
 	Lines   []string `json:"lines,omitempty"` // the first of them, with place and reason
 	New     int64    `json:"new"`             // of Seeds
 	Known   int64    `json:"known"`           // of Seeds: were there before
-	Refused int64    `json:"refused"`         // of Seeds: --exclude, or too long
+	Refused int64    `json:"refused"`         // of Seeds: exclude, or too long
 }

@@ -66,7 +66,7 @@ const (
 	// MaxNoAnswers tries in a row without an answer, of at least two URLs, make a host away.
 	MaxNoAnswers = 3
 	// MaxSpared is how many tries of one URL are not counted as its own: refusals, and tries given back because the host was
-	// away. Then each uses up one of --retries, as the URL itself may be what the host does not answer to.
+	// away. Then each uses up one of retries, as the URL itself may be what the host does not answer to.
 	MaxSpared = 9
 	// AttemptsNever: a host that never answered is given up after so many attempts to connect in a row.
 	AttemptsNever = 4

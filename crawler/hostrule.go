@@ -80,7 +80,7 @@ type HostRule struct {
 func (r *HostRule) validate() (problems []error) {
 	for i := range hostSettings {
 		for _, e := range hostSettings[i].Check(r) {
-			problems = append(problems, hostProblem(r.Match, r.Match+": "+e.Error()))
+			problems = append(problems, hostProblem(r.Match, r.Match+": "+e.Named(e.Setting)))
 		}
 	}
 	return problems

@@ -76,7 +76,7 @@ type Row struct {
 	Names     string // further files of the URL, with tabs between; only in rows that are read for people
 	Want      Digest // the body that a list asks for, zero = any
 	Attempts  int    // requests that were sent and settled
-	Tries     int    // of them, those that failed and were the URL's own: --retries counts them
+	Tries     int    // of them, those that failed and were the URL's own: retries counts them
 	Spared    int    // tries that were not counted as the URL's own, see [MaxSpared]
 	Fetcher   string // name of the fetcher of the last one
 	FirstSeen time.Time

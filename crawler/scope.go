@@ -52,14 +52,14 @@ func NewScope(j *Job) (*Scope, error) {
 	for _, re := range j.Include {
 		c, err := regexp.Compile(re)
 		if err != nil {
-			return nil, fmt.Errorf("--include %q: %w", re, err)
+			return nil, fmt.Errorf("`include` %q: %w", re, err)
 		}
 		s.include = append(s.include, c)
 	}
 	for _, re := range j.Exclude {
 		c, err := regexp.Compile(re)
 		if err != nil {
-			return nil, fmt.Errorf("--exclude %q: %w", re, err)
+			return nil, fmt.Errorf("`exclude` %q: %w", re, err)
 		}
 		s.exclude = append(s.exclude, c)
 	}
@@ -124,39 +124,39 @@ func (s *Scope) Decide(u weburl.URL, kind LinkKind) Decision {
 	}
 	for _, re := range s.exclude {
 		if re.MatchString(u.String()) {
-			return Decision{Drop: DropExclude, Rule: "--exclude " + re.String()}
+			return Decision{Drop: DropExclude, Rule: "`exclude` " + re.String()}
 		}
 	}
 	if kind == LinkRequisite && s.requisites == RequisitesNone {
-		return Decision{Drop: DropRequisite, Rule: "--requisites none"}
+		return Decision{Drop: DropRequisite, Rule: "`requisites` none"}
 	}
 	if rule, in := s.covers(u, kind); !in {
 		return Decision{Drop: DropScope, Rule: rule}
 	}
 	if len(s.include) == 0 {
-		return Decision{In: true, Rule: "--scope " + string(s.rule)}
+		return Decision{In: true, Rule: "`scope` " + string(s.rule)}
 	}
 	for _, re := range s.include {
 		if re.MatchString(u.String()) {
-			return Decision{In: true, Rule: "--include " + re.String()}
+			return Decision{In: true, Rule: "`include` " + re.String()}
 		}
 	}
-	return Decision{Drop: DropInclude, Rule: "no --include matches"}
+	return Decision{Drop: DropInclude, Rule: "no `include` matches"}
 }
 
 func (s *Scope) covers(u weburl.URL, kind LinkKind) (rule string, in bool) {
 	if kind == LinkRequisite && s.requisites == RequisitesAll {
-		return "--requisites all", true
+		return "`requisites` all", true
 	}
 	switch s.rule {
 	case ScopeAny:
-		return "--scope any", true
+		return "`scope` any", true
 	case ScopePrefix:
-		return "--scope prefix", s.coversPrefix(u)
+		return "`scope` prefix", s.coversPrefix(u)
 	}
 	seed := s.SeedOf(u)
 	_, in = s.seeds[seed.Key()]
-	return "--scope " + string(s.rule), in || s.rest.has(seed)
+	return "`scope` " + string(s.rule), in || s.rest.has(seed)
 }
 
 // coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and

@@ -75,12 +75,12 @@ func TestScopeRules(t *testing.T) {
 		t.Run(string(c.rule)+" of "+c.seed, func(t *testing.T) {
 			s := newScope(t, crawlJob(c.rule), c.seed)
 			for _, in := range append(c.in, c.seed) {
-				if d := s.Decide(weburl.MustParse(in), LinkPage); !d.In || d.Rule != "--scope "+string(c.rule) || d.Drop != "" {
+				if d := s.Decide(weburl.MustParse(in), LinkPage); !d.In || d.Rule != "`scope` "+string(c.rule) || d.Drop != "" {
 					t.Errorf("%s belongs to it, and we say %+v", in, d)
 				}
 			}
 			for _, out := range c.out {
-				if d := s.Decide(weburl.MustParse(out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "--scope "+string(c.rule) {
+				if d := s.Decide(weburl.MustParse(out), LinkPage); d.In || d.Drop != DropScope || d.Rule != "`scope` "+string(c.rule) {
 					t.Errorf("%s does not belong to it, and we say %+v", out, d)
 				}
 			}
@@ -127,13 +127,13 @@ func TestIncludeAndExclude(t *testing.T) {
 	j.Include, j.Exclude = []string{`/docs/`, `\.pdf$`}, []string{`[?&]session=`, `^https:`}
 	s := newScope(t, j, "http://h/")
 	for _, c := range []struct{ what, in, drop, rule string }{
-		{"one include matches", "http://h/docs/a", "", "--include /docs/"},
-		{"another matches", "http://h/x.pdf", "", `--include \.pdf$`},
-		{"none matches", "http://h/x", DropInclude, "no --include matches"},
-		{"exclude wins", "http://h/docs/?session=1", DropExclude, "--exclude [?&]session="},
-		{"the canonical URL is tested, with its scheme", "HTTPS://H/docs/", DropExclude, "--exclude ^https:"},
-		{"include does not widen the scope", "http://o/docs/", DropScope, "--scope host"},
-		{"exclude is told before scope", "http://o/?session=", DropExclude, "--exclude [?&]session="},
+		{"one include matches", "http://h/docs/a", "", "`include` /docs/"},
+		{"another matches", "http://h/x.pdf", "", "`include` \\.pdf$"},
+		{"none matches", "http://h/x", DropInclude, "no `include` matches"},
+		{"exclude wins", "http://h/docs/?session=1", DropExclude, "`exclude` [?&]session="},
+		{"the canonical URL is tested, with its scheme", "HTTPS://H/docs/", DropExclude, "`exclude` ^https:"},
+		{"include does not widen the scope", "http://o/docs/", DropScope, "`scope` host"},
+		{"exclude is told before scope", "http://o/?session=", DropExclude, "`exclude` [?&]session="},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			if d := s.Decide(weburl.MustParse(c.in), LinkPage); d.Drop != c.drop || d.In != (c.drop == "") || d.Rule != c.rule {

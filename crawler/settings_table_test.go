@@ -90,7 +90,7 @@ func TestOnlyLiveSettingsChangeWhileAJobRuns(t *testing.T) {
 	before := crawler.JobState{Job: crawler.NewJob(crawler.Crawl)}
 	named(t, func(t *testing.T, s *crawler.Setting, sample string) {
 		c, got := crawler.Change{Settings: map[string]string{s.Name: sample}}, before
-		err := errors.Join(c.Apply(&got), c.Validate())
+		err := c.Apply(&got)
 		if !s.Live {
 			var e *setting.Error
 			if !errors.As(err, &e) || e.Setting != s.Name || !reflect.DeepEqual(got, before) {
@@ -126,25 +126,27 @@ func TestAChangeMovesWhatItNamesAndNothingElse(t *testing.T) {
 	}
 }
 
+func newState() *crawler.JobState { return &crawler.JobState{Job: crawler.NewJob(crawler.Crawl)} }
+
 func TestWhatCannotBeChangedIsRefused(t *testing.T) {
 	for want, settings := range map[string]map[string]string{
-		"dealy cannot be changed":                   {"dealy": "1s"},
-		"scope cannot be changed":                   {"scope": "any"},
-		" cannot be changed":                        {"": "1"},
-		`"soon" is no duration`:                     {"delay": "soon"},
-		"per-host 1000: use 1 to 64":                {"per-host": "1000"},
-		"depth -2: use 0 or more, or -1":            {"depth": "-2", "delay": "1s"},
-		`referer "all": use none, origin`:           {"referer": "all"},
-		"timeout -1s: must be more than 0":          {"timeout": "-1s"},
-		"max-links -1: use 0 for no limit, or more": {"max-links": "-1"},
+		"`dealy` cannot be changed":                   {"dealy": "1s"},
+		"`scope` cannot be changed":                   {"scope": "any"},
+		"`` cannot be changed":                        {"": "1"},
+		`"soon" is no duration`:                       {"delay": "soon"},
+		"`per-host` 1000: use 1 to 64":                {"per-host": "1000"},
+		"`depth` -2: use 0 or more, or -1":            {"depth": "-2", "delay": "1s"},
+		"`referer` \"all\": use none, origin":         {"referer": "all"},
+		"`timeout` -1s: must be more than 0":          {"timeout": "-1s"},
+		"`max-links` -1: use 0 for no limit, or more": {"max-links": "-1"},
 	} {
 		c := crawler.Change{Settings: settings}
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := c.Apply(newState()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", settings, err, want)
 		}
 	}
 	c := crawler.Change{Settings: map[string]string{"delay": "-1s", "depth": "-2"}}
-	if err := c.Validate(); err == nil || strings.Count(err.Error(), "\n") != 1 {
+	if err := c.Apply(newState()); err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("not all problems are reported: %v", err)
 	}
 }

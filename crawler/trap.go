@@ -23,7 +23,7 @@ func (j *Job) Trap(u weburl.URL) string {
 		return ""
 	}
 	if n := strings.Count(path, "/") + 1; j.TrapSegments > 0 && n > j.TrapSegments {
-		return fmt.Sprintf("the path has %d segments (--trap-segments %d)", n, j.TrapSegments)
+		return fmt.Sprintf("the path has %d segments (trap-segments %d)", n, j.TrapSegments)
 	}
 	if j.TrapRepeat <= 0 {
 		return ""
@@ -35,7 +35,7 @@ func (j *Job) Trap(u weburl.URL) string {
 			last, run = segment, 0
 		}
 		if run++; run > j.TrapRepeat {
-			return fmt.Sprintf("the path has %q more than %d times in a row (--trap-repeat %d)", cutTo(segment, 60), j.TrapRepeat, j.TrapRepeat)
+			return fmt.Sprintf("the path has %q more than %d times in a row (trap-repeat %d)", cutTo(segment, 60), j.TrapRepeat, j.TrapRepeat)
 		}
 	}
 	return ""

@@ -233,7 +233,7 @@ func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 
 func privateError(name string, a netip.Addr) error {
 	return &dialError{crawler.ReasonPrivateAddress,
-		fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a)}
+		fmt.Errorf("%s is at the private address %v, which allow-private would open", name, a)}
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.

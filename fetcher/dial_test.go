@@ -73,7 +73,7 @@ func TestGuardDecidesAtConnectTime(t *testing.T) {
 				return
 			}
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonPrivateAddress)
-			if requests.Load() != 0 || x.requests != 0 || !strings.Contains(x.result.Detail, "--allow-private") {
+			if requests.Load() != 0 || x.requests != 0 || !strings.Contains(x.result.Detail, "allow-private") {
 				t.Errorf("%d requests, detail %q", requests.Load(), x.result.Detail)
 			}
 		})

@@ -12,7 +12,7 @@ import (
 // used again then. One that is longer, or of unknown length, ends its connection.
 const drainLimit = 16 * crawler.KiB
 
-// errUnwanted: the body's content type is not among those of --accept.
+// errUnwanted: the body's content type is not among those of accept.
 var errUnwanted = errors.New("the content type is not wanted")
 
 // wanted decides at the head of an answer whether its body is read. The user's list rules: a crawl whose list
@@ -31,6 +31,6 @@ func (x *exchange) wanted() bool {
 		said = fmt.Sprintf("content type %q", r.ContentType)
 	}
 	r.Outcome, r.Reason = crawler.Excluded, crawler.ReasonType
-	r.Detail = oneLine(said+" is not among those of --accept; the body was not read", maxDetail)
+	r.Detail = oneLine(said+" is not among those of accept; the body was not read", maxDetail)
 	return false
 }

@@ -154,7 +154,7 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	x.result.Links = x.counts.Found
 	x.result.Title = oneLine(s.scanner.Title(), maxTitle)
 	if x.counts.TooMany > 0 {
-		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page (--max-links) passed over", x.counts.TooMany, s.limit))
+		x.remark(fmt.Sprintf("%d links beyond the limit of %d a page (max-links) passed over", x.counts.TooMany, s.limit))
 	}
 	if x.counts.Forgot > 0 {
 		x.remark(fmt.Sprintf("%d links were forgotten while the page was read, since the fetcher's pages remember %d MiB of links at once: those that stand there again count again", x.counts.Forgot, maxRemembered>>20))

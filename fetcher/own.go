@@ -147,7 +147,7 @@ func (s *slots) ran(short error) {
 		return
 	}
 	if s.halved.IsZero() {
-		s.log.Warn("this machine is short of something; no host is blamed for it, and fewer are asked at once: raise the limit (ulimit -n), or use fewer --workers",
+		s.log.Warn("this machine is short of something; no host is blamed for it, and fewer are asked at once: raise the limit (ulimit -n), or use fewer `workers`",
 			"error", short)
 	}
 	s.halved = now

@@ -42,8 +42,8 @@ func isNew(a *Admitted) *int64     { return &a.New }
 func isKnown(a *Admitted) *int64   { return &a.Known }
 func isRefused(a *Admitted) *int64 { return &a.Refused }
 
-// addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever --include
-// says, since pages that lead to what is wanted need not be wanted themselves; --exclude counts.
+// addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever include
+// says, since pages that lead to what is wanted need not be wanted themselves; exclude counts.
 func (st *Step) addSeed(s Seed, asked *Admitted) {
 	c := candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true, asked: asked}
 	d := st.s.scope.Decide(s.URL, crawler.LinkPage)
@@ -74,14 +74,14 @@ func (st *Step) openScope(u weburl.URL) {
 }
 
 // maxSeedAddresses is how many private addresses seeds open by spelling them, since each goes to every fetcher with the
-// job. The mark is boundAddresses; seeds beyond it fail with reason private_address, and --allow-private opens
+// job. The mark is boundAddresses; seeds beyond it fail with reason private_address, and allow-private opens
 // networks of any size.
 const maxSeedAddresses = 4096
 
 // boundAddresses is the word of limits that were hit for maxSeedAddresses, counted once a seed.
 const boundAddresses = crawler.BoundAddresses
 
-// openAddresses lets fetchers reach the private address that a seed spells, also where --allow-private would: a later run may
+// openAddresses lets fetchers reach the private address that a seed spells, also where allow-private would: a later run may
 // leave that away.
 func (st *Step) openAddresses(u weburl.URL) {
 	for _, a := range weburl.SpelledAddresses(u) {
@@ -138,7 +138,7 @@ func (st *Step) addLinks(page *crawler.Row, links []crawler.Link) {
 }
 
 // leadsOn reports whether a hop of a seed's redirects is asked although it is out of scope: only the end of the redirects
-// opens the scope, and that is known when they end. Like a seed it belongs to the job whatever --include says.
+// opens the scope, and that is known when they end. Like a seed it belongs to the job whatever include says.
 func leadsOn(d crawler.Decision, u weburl.URL) bool {
 	return (d.Drop == crawler.DropScope || d.Drop == crawler.DropInclude) && !crawler.OpensPrivate(u)
 }

@@ -133,7 +133,7 @@ func (st *Step) patienceOver(h *crawler.HostState) (over bool, told string) {
 	}
 	patience, gone := st.s.job.Job.HostPatience, st.s.ran-h.AnsweredAt
 	return h.Failed > crawler.ProbesAtLeast && gone >= patience,
-		fmt.Sprintf("the host has not answered for %v (--host-patience %v), the last of %d attempts: ", gone.Round(time.Second), patience, h.Failed)
+		fmt.Sprintf("the host has not answered for %v (host-patience %v), the last of %d attempts: ", gone.Round(time.Second), patience, h.Failed)
 }
 
 // answered notes that the host said something: it is there.

@@ -117,7 +117,7 @@ type Seeding struct {
 type Admitted struct {
 	New     int64
 	Known   int64 // were there before
-	Refused int64 // by --exclude, for their length, or for a name whose hash another has
+	Refused int64 // by exclude, for their length, or for a name whose hash another has
 }
 
 // ErrEnding says that it was found that the job is done, or that the scheduler has stopped.

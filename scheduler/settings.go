@@ -26,7 +26,7 @@ func (c *Core) settings(l *crawler.LedgerState) error {
 	before := l.State.Job
 	given, _ := job.Continue(&l.State, c.o.Said)
 	if err := before.SameAs(&job); err != nil {
-		return fmt.Errorf("%w: %w; give the same settings, another --dir, or --fresh", ErrOtherJob, err)
+		return fmt.Errorf("%w: %w; give the same settings, another `dir`, or `fresh`", ErrOtherJob, err)
 	}
 	if err := job.Validate(); err != nil {
 		return err

@@ -15,7 +15,7 @@ type state struct {
 	job     crawler.JobState
 	work    crawler.Work // on the whole ledger
 	scope   *crawler.Scope
-	guard   weburl.AddressGuard // what --allow-private and the seeds open
+	guard   weburl.AddressGuard // what allow-private and the seeds open
 	life    crawler.Life
 	tallies crawler.Tallies
 	turns   map[weburl.Host]*turn

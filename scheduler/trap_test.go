@@ -21,7 +21,7 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 			p.Results, p.End = []crawler.Result{fetched("http://a.test/"), fetched(given)}, true
 		})
 		r := d.row(deep)
-		if r.Outcome != crawler.Excluded || r.Reason != crawler.ReasonTrap || !strings.Contains(r.Detail, "--trap-repeat 8") || r.Attempts != 0 {
+		if r.Outcome != crawler.Excluded || r.Reason != crawler.ReasonTrap || !strings.Contains(r.Detail, "trap-repeat 8") || r.Attempts != 0 {
 			t.Errorf("got %+v", r)
 		}
 		if ok, own := d.row("http://a.test/ok"), d.row(given); ok.Outcome != crawler.Waiting || own.Outcome != crawler.Fetched {
@@ -44,7 +44,7 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 			d.step(gathered{})
 			want := map[int]crawler.Outcome{8: crawler.Excluded, 9: crawler.Waiting}[repeat]
 			if got := d.row(deep).Outcome; got != want || led.broken != nil {
-				t.Errorf("with --trap-repeat %d: %v, broken %v", repeat, got, led.broken)
+				t.Errorf("with trap-repeat %d: %v, broken %v", repeat, got, led.broken)
 			}
 		}
 	})

@@ -206,7 +206,7 @@ func (c *Client) refusal(status int, text []byte) error {
 	switch {
 	case json.Unmarshal(text, &f) == nil && f.Error != "":
 	case bytes.Contains(text, []byte("HTTP request to an HTTPS server")):
-		return fmt.Errorf("%w at %s: it asks for the cluster's secret: give it with --secret-file or TRAWL_SECRET", cluster.ErrRefused, c.target)
+		return fmt.Errorf("%w at %s: it asks for the cluster's secret: give it with `secret-file` or TRAWL_SECRET", cluster.ErrRefused, c.target)
 	case status == http.StatusNotFound:
 		f.Error = "this node does not offer that, or is another version of trawl"
 	default:
@@ -232,7 +232,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case unknown, errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
 		return fmt.Errorf("%w at %s: %s", cluster.ErrRefused, c.target, trust.ExplainTLS(err, trust.AdviceCommand))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("%w at %s: it has no secret: leave out --secret-file", cluster.ErrRefused, c.target)
+		return fmt.Errorf("%w at %s: it has no secret: leave out `secret-file`", cluster.ErrRefused, c.target)
 	}
 	if ctx.Err() != nil {
 		err = cmp.Or(context.Cause(ctx), err)

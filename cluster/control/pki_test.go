@@ -28,7 +28,7 @@ func TestTheControlAPIWithAnOwnPKI(t *testing.T) {
 		"a certificate of the authority and no token": {trusttest.RingOfPKI(t, own.Issue(t, clustertest.Leaf{})), true, "does not prove"},
 		"the same with another secret":                {stranger, false, "does not prove"},
 		"one of another authority":                    {trusttest.RingOfPKI(t, other.Issue(t, clustertest.Leaf{})), false, "not of this cluster"},
-		"the secret alone":                            {trusttest.Ring(trusttest.OurSecret), false, "--tls-cert"},
+		"the secret alone":                            {trusttest.Ring(trusttest.OurSecret), false, "`tls-cert`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf, err := c.keys.ClientTLS(cluster.RoleFetcher, "f", a.Addr)

@@ -80,7 +80,7 @@ func (c *Server) foreign(r *http.Request) string {
 			return "no certificate of this cluster was shown"
 		}
 		if c.opts.Keys.OwnPKI() && !c.opts.Keys.Proves(r.Header) {
-			return "a certificate alone does not prove the cluster's secret: give --secret-file or TRAWL_SECRET as well"
+			return "a certificate alone does not prove the cluster's secret: give `secret-file` or TRAWL_SECRET as well"
 		}
 		return ""
 	}

@@ -130,11 +130,8 @@ func (m *movingOut) Write(p []byte) (int, error) {
 	return m.w.Write(p)
 }
 
-// Change changes the running job. What no job could take is refused before it is sent, as a setting.Error.
+// Change changes the running job.
 func (c *Client) Change(ctx context.Context, change crawler.Change) error {
-	if err := change.Validate(); err != nil {
-		return err
-	}
 	text, err := json.Marshal(change)
 	if err != nil {
 		return fmt.Errorf("control at %s: %w", c.target, err)

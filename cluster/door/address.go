@@ -182,7 +182,7 @@ func firstAddress(bound netip.Addr) (netip.Addr, error) {
 		}
 	}
 	if !public.IsValid() {
-		return netip.Addr{}, errors.New("no address that others could reach was found: say it with --advertise")
+		return netip.Addr{}, errors.New("no address that others could reach was found: say it with `advertise`")
 	}
 	return public, nil
 }

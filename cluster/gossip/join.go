@@ -126,8 +126,8 @@ func (m *Members) joinOne(list *memberlist.Memberlist, a netip.AddrPort) error {
 // joinRefusals are what a failed join says when trying again will not help. The library gives texts only;
 // tests hold it to them.
 var joinRefusals = []struct{ text, why string }{
-	{"no installed keys could decrypt", "it has another secret: give this node the secret of that cluster (--secret-file or TRAWL_SECRET)"},
-	{"remote state is encrypted and encryption is not configured", "it asks for a secret: give this node the one of that cluster (--secret-file or TRAWL_SECRET)"},
+	{"no installed keys could decrypt", "it has another secret: give this node the secret of that cluster (`secret-file` or TRAWL_SECRET)"},
+	{"remote state is encrypted and encryption is not configured", "it asks for a secret: give this node the one of that cluster (`secret-file` or TRAWL_SECRET)"},
 	{"encryption is configured but remote state is not encrypted", "it has no secret, or is no member of a trawl cluster: check the address, and give all nodes the same secret"},
 }
 

@@ -108,7 +108,7 @@ func compatible(own, peer *Meta) error {
 			peer.Protocol, orUnknown(peer.Version), own.Protocol, orUnknown(own.Version))
 	}
 	if rivals(own, peer) {
-		return errors.New("is the scheduler of another crawl, and so is this node: give each crawl its own secret, or leave out --join")
+		return errors.New("is the scheduler of another crawl, and so is this node: give each crawl its own secret, or leave out `join`")
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func TestFetchersStayWhenACertificateIsRenewed(t *testing.T) {
 
 	trusttest.WriteKeys(t, clustertest.NewPKI(t).Issue(t, node), dir) // another authority: one that is in force from now on
 	there.Reload()
-	if c, err := Connect(t.Context(), ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}); !errors.Is(err, cluster.ErrRefused) || !strings.Contains(err.Error(), "--tls-ca") {
+	if c, err := Connect(t.Context(), ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}); !errors.Is(err, cluster.ErrRefused) || !strings.Contains(err.Error(), "`tls-ca`") {
 		if err == nil {
 			c.Close()
 		}

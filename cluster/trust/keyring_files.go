@@ -83,16 +83,16 @@ func (f *KeyFiles) empty() bool {
 
 func (f *KeyFiles) validate() error {
 	var missing []string
-	for _, o := range []struct{ flag, value string }{{"--tls-cert", f.Cert}, {"--tls-key", f.Key}, {"--tls-ca", f.CA}} {
+	for _, o := range []struct{ flag, value string }{{"`tls-cert`", f.Cert}, {"`tls-key`", f.Key}, {"`tls-ca`", f.CA}} {
 		if o.value == "" {
 			missing = append(missing, o.flag)
 		}
 	}
 	switch {
 	case len(missing) == 1 || len(missing) == 2:
-		return fmt.Errorf("certificates %w: --tls-cert, --tls-key and --tls-ca go together, and %s is missing", ErrKeyFiles, strings.Join(missing, " and "))
+		return fmt.Errorf("certificates %w: `tls-cert`, `tls-key` and `tls-ca` go together, and %s is missing", ErrKeyFiles, strings.Join(missing, " and "))
 	case len(missing) == 0 && f.Secret == "" && f.Given.IsZero():
-		return fmt.Errorf("certificates %w without the cluster's secret, which encrypts the gossip: give --secret-file or TRAWL_SECRET as well", ErrKeyFiles)
+		return fmt.Errorf("certificates %w without the cluster's secret, which encrypts the gossip: give `secret-file` or TRAWL_SECRET as well", ErrKeyFiles)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (f *KeyFiles) read() (t keyText, err error) {
 	for _, o := range []struct {
 		flag, file string
 		into       *[]byte
-	}{{"--secret-file", f.Secret, &t.secret}, {"--tls-cert", f.Cert, &t.cert}, {"--tls-key", f.Key, &t.key}, {"--tls-ca", f.CA, &t.ca}} {
+	}{{"`secret-file`", f.Secret, &t.secret}, {"`tls-cert`", f.Cert, &t.cert}, {"`tls-key`", f.Key, &t.key}, {"`tls-ca`", f.CA, &t.ca}} {
 		if o.file == "" {
 			continue
 		}
@@ -143,7 +143,7 @@ func (t *keyText) parse(f *KeyFiles) (secrets []Secret, p *pki, err error) {
 	if f.Secret == "" {
 		secrets = []Secret{f.Given}
 	} else if secrets, err = ParseSecrets(string(t.secret)); err != nil {
-		return nil, nil, fmt.Errorf("--secret-file %s: %w", f.Secret, err)
+		return nil, nil, fmt.Errorf("`secret-file` %s: %w", f.Secret, err)
 	}
 	if f.Cert != "" {
 		if p, err = parsePKI(t.cert, t.key, t.ca); err != nil {
@@ -256,7 +256,7 @@ func (r *Keyring) announceEnd(now time.Time) {
 	defer r.looking.Unlock()
 	if p != r.warned && now.After(p.leaf().NotAfter.Add(-ExpiryNotice)) {
 		r.warned = p
-		r.log.Warn("this node's certificate ends soon: put a new one into the file of --tls-cert; it is taken without a restart",
+		r.log.Warn("this node's certificate ends soon: put a new one into the file of `tls-cert`; it is taken without a restart",
 			"file", r.files.Cert, "ends", p.leaf().NotAfter.UTC().Format(time.RFC3339))
 	}
 }

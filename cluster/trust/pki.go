@@ -24,21 +24,21 @@ type pki struct {
 func parsePKI(cert, key, ca []byte) (*pki, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-cert and --tls-key %w: %s", ErrKeyFiles, withoutPrefix(err))
+		return nil, fmt.Errorf("`tls-cert` and `tls-key` %w: %s", ErrKeyFiles, withoutPrefix(err))
 	}
 	p := &pki{cert: &pair, pool: x509.NewCertPool(), text: ca}
 	if n, err := addAuthorities(p.pool, ca); err != nil {
-		return nil, fmt.Errorf("--tls-ca %w: %w", ErrKeyFiles, err)
+		return nil, fmt.Errorf("`tls-ca` %w: %w", ErrKeyFiles, err)
 	} else if n == 0 {
-		return nil, fmt.Errorf("--tls-ca %w: there is no certificate in it; give a PEM file", ErrKeyFiles)
+		return nil, fmt.Errorf("`tls-ca` %w: there is no certificate in it; give a PEM file", ErrKeyFiles)
 	}
 	// Of a certificate that has ended it is still asked whether it was this authority's.
 	within := p.leaf().NotBefore
 	if err := p.verify(p.cert.Certificate, within, x509.ExtKeyUsageAny); err != nil {
-		return nil, fmt.Errorf("--tls-cert %w: it does not come from the authority in --tls-ca", ErrKeyFiles)
+		return nil, fmt.Errorf("`tls-cert` %w: it does not come from the authority in `tls-ca`", ErrKeyFiles)
 	}
 	if err := p.verify(p.cert.Certificate, within, x509.ExtKeyUsageClientAuth); err != nil {
-		return nil, fmt.Errorf("--tls-cert %w: it may not be used by a client (extendedKeyUsage clientAuth)", ErrKeyFiles)
+		return nil, fmt.Errorf("`tls-cert` %w: it may not be used by a client (extendedKeyUsage clientAuth)", ErrKeyFiles)
 	}
 	return p, nil
 }
@@ -82,7 +82,7 @@ func (p *pki) verify(chain [][]byte, now time.Time, use x509.ExtKeyUsage) error 
 // serves reports whether the certificate may be shown by a server.
 func (p *pki) serves() error {
 	if err := p.verify(p.cert.Certificate, p.leaf().NotBefore, x509.ExtKeyUsageServerAuth); err != nil {
-		return fmt.Errorf("--tls-cert %w: it may not be used by a server (extendedKeyUsage serverAuth)", ErrKeyFiles)
+		return fmt.Errorf("`tls-cert` %w: it may not be used by a server (extendedKeyUsage serverAuth)", ErrKeyFiles)
 	}
 	return nil
 }
@@ -91,9 +91,9 @@ func (p *pki) serves() error {
 func (p *pki) current(now time.Time) error {
 	switch c := p.leaf(); {
 	case now.After(c.NotAfter):
-		return fmt.Errorf("the certificate in --tls-cert ended on %s: get a new one", c.NotAfter.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the certificate in `tls-cert` ended on %s: get a new one", c.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(c.NotBefore):
-		return fmt.Errorf("the certificate in --tls-cert is valid from %s on: is this machine's clock right?", c.NotBefore.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the certificate in `tls-cert` is valid from %s on: is this machine's clock right?", c.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

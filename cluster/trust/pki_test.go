@@ -107,11 +107,11 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		want    string // "" = it is good
 	}{
 		"all is well":                   {func(*KeyFiles) {}, false, ""},
-		"a file is missing":             {func(f *KeyFiles) { f.Key += ".not" }, false, "--tls-key"},
-		"two of three":                  {func(f *KeyFiles) { f.CA = "" }, false, "--tls-ca is missing"},
-		"one of three":                  {func(f *KeyFiles) { f.CA, f.Key = "", "" }, false, "--tls-key and --tls-ca is missing"},
+		"a file is missing":             {func(f *KeyFiles) { f.Key += ".not" }, false, "`tls-key`"},
+		"two of three":                  {func(f *KeyFiles) { f.CA = "" }, false, "`tls-ca` is missing"},
+		"one of three":                  {func(f *KeyFiles) { f.CA, f.Key = "", "" }, false, "`tls-key` and `tls-ca` is missing"},
 		"no secret":                     {func(f *KeyFiles) { f.Secret = "" }, false, "encrypts the gossip"},
-		"the key of another":            {func(f *KeyFiles) { clustertest.Must(t, os.WriteFile(f.Key, foreign.Key, 0o600)) }, false, "--tls-key"},
+		"the key of another":            {func(f *KeyFiles) { clustertest.Must(t, os.WriteFile(f.Key, foreign.Key, 0o600)) }, false, "`tls-key`"},
 		"no authority":                  {func(f *KeyFiles) { clustertest.Must(t, os.WriteFile(f.CA, good.Key, 0o600)) }, false, "no certificate in it"},
 		"another authority":             {func(f *KeyFiles) { clustertest.Must(t, os.WriteFile(f.CA, foreign.CA, 0o600)) }, false, "does not come from the authority"},
 		"no use for a client":           {func(f *KeyFiles) { *f = writeKeys(t, serverOnly, t.TempDir()) }, false, "clientAuth"},

@@ -27,7 +27,7 @@ const (
 
 // ErrNeedSecret is returned when something would be reachable from other machines without a secret.
 var ErrNeedSecret = errors.New("other machines may be let in only with a secret: make one with `trawl secret` " +
-	"and give it to every node with --secret-file, or bind to 127.0.0.1")
+	"and give it to every node with `secret-file`, or bind to 127.0.0.1")
 
 // Secret is what the members of a cluster share: whoever holds it is a member. The zero value means that
 // there is none. It never shows in logs, errors, or printed values.

@@ -12,14 +12,14 @@ import (
 )
 
 // AdviceCommand is for a command that asks a node from outside.
-const AdviceCommand = "give this command the cluster's secret, and --tls-cert, --tls-key and --tls-ca where it has a PKI of its own"
+const AdviceCommand = "give this command the cluster's secret, and `tls-cert`, `tls-key` and `tls-ca` where it has a PKI of its own"
 
 // Advice is what a node can look at when its certificate, or another's, was not accepted.
 func (r *Keyring) Advice() string {
 	if r.OwnPKI() {
-		return "are --tls-cert and --tls-ca those of this cluster?"
+		return "are `tls-cert` and `tls-ca` those of this cluster?"
 	}
-	return "is the secret the same, or has the cluster certificates of a PKI (--tls-cert)?"
+	return "is the secret the same, or has the cluster certificates of a PKI (`tls-cert`)?"
 }
 
 // ExplainTLS says in a line why TLS with another node failed, and what to look at.

@@ -11,7 +11,7 @@ func (p *program) tellBadSeeds() func(error) {
 	return func(err error) {
 		switch told++; {
 		case told <= maxBadSeeds:
-			fmt.Fprintf(p.stderr, "trawl: %v\n", err)
+			fmt.Fprintf(p.stderr, "trawl: %s\n", p.spell(err.Error()))
 		case told == maxBadSeeds+1:
 			fmt.Fprintln(p.stderr, "trawl: more lines cannot be read; from here on they are only counted")
 		}

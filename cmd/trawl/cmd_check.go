@@ -52,6 +52,9 @@ func (p *program) check(ctx context.Context, dir string, repair, asJSON bool) er
 	if err != nil {
 		return err
 	}
+	for i := range r.Problems {
+		r.Problems[i] = p.spell(r.Problems[i])
+	}
 	if asJSON {
 		e := json.NewEncoder(p.stdout)
 		e.SetIndent("", "  ")

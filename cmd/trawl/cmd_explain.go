@@ -54,6 +54,7 @@ func (p *program) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.spellStory(&e)
 			if asJSON {
 				if err := json.NewEncoder(p.stdout).Encode(e); err != nil {
 					return err
@@ -67,6 +68,20 @@ func (p *program) explainCommand() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// spellStory spells what the story says in words of trawl's.
+func (p *program) spellStory(e *trawl.Explanation) {
+	texts := []*string{&e.Why.Rule, &e.Why.Place, &e.Next.Text, &e.Scope.Page.Rule, &e.Scope.Requisite.Rule, &e.Scope.Note, &e.Robots.Text}
+	for i := range e.Why.Change {
+		texts = append(texts, &e.Why.Change[i])
+	}
+	if e.Host != nil {
+		texts = append(texts, &e.Host.DelayBecause)
+	}
+	for _, text := range texts {
+		*text = p.spell(*text)
+	}
 }
 
 // explanation writes a story for people: what became of the URL first.

@@ -79,9 +79,9 @@ func (p *program) printStatus(s crawler.Status) {
 	}
 	switch at := s.LastBackup.Local().Format(time.DateTime); {
 	case s.BackupProblem != "" && s.LastBackup.IsZero():
-		fmt.Fprintf(p.stdout, "  no backup since the start: %s\n", printable(s.BackupProblem))
+		fmt.Fprintf(p.stdout, "  no backup since the start: %s\n", printable(p.spell(s.BackupProblem)))
 	case s.BackupProblem != "":
-		fmt.Fprintf(p.stdout, "  last backup %s; a later one failed: %s\n", at, printable(s.BackupProblem))
+		fmt.Fprintf(p.stdout, "  last backup %s; a later one failed: %s\n", at, printable(p.spell(s.BackupProblem)))
 	case !s.LastBackup.IsZero():
 		fmt.Fprintf(p.stdout, "  last backup %s\n", at)
 	}

@@ -94,7 +94,7 @@ func (g *config) locate(err error) error {
 			at, known = g.hostLines[e.Rule]
 		}
 		if known {
-			problems[i] = fmt.Errorf("%s:%d: %s", g.file, at, e)
+			problems[i] = fmt.Errorf("%s:%d: %s", g.file, at, e.Named(e.Setting))
 		}
 	}
 	return usageError{errors.Join(problems...)}

@@ -40,7 +40,7 @@ func (p *program) logger(f *logFlags, level *slog.LevelVar) *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if f.format == "json" {
-		return slog.New(slog.NewJSONHandler(p.stderr, o))
+		return slog.New(slog.NewJSONHandler(speller{p.stderr, p}, o))
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, o))
+	return slog.New(slog.NewTextHandler(speller{p.stderr, p}, o))
 }

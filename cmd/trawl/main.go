@@ -61,6 +61,7 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	status         int
+	names          map[string]string // of settings, as the command line calls them; see learn
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -83,6 +84,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	)
 	root.AddCommand(p.steerCommands()...)
 	root.AddCommand(p.backupCommand(), p.restoreCommand())
+	p.learn(root.Commands())
 	if err := addCompletion(root.Commands()); err != nil {
 		return p.fail(err)
 	}
@@ -106,7 +108,7 @@ func (p *program) fail(err error) int {
 	default:
 		err = advise(err)
 	}
-	fmt.Fprintf(p.stderr, "trawl: %s\n", flagged(err))
+	fmt.Fprintf(p.stderr, "trawl: %s\n", p.spell(err.Error()))
 	return status
 }
 

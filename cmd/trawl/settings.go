@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"trawl/crawler"
@@ -20,7 +22,7 @@ func addSetting(fs *pflag.FlagSet, d *setting.Description, v setting.Value, help
 	if v.Type() == "file" {
 		v = certificates{v}
 	}
-	fl := fs.VarPF(v, d.Name, "", flagNames(help))
+	fl := fs.VarPF(v, d.Name, "", quoted.ReplaceAllString(help, "--$1"))
 	fl.NoOptDefVal, fl.Hidden = d.Alone, d.Hidden
 	if v.Type() == "bool" {
 		fl.NoOptDefVal = "true"
@@ -28,10 +30,8 @@ func addSetting(fs *pflag.FlagSet, d *setting.Description, v setting.Value, help
 	return fl
 }
 
+// quoted is a name in a text of the core's.
 var quoted = regexp.MustCompile("`([a-z]+(?:-[a-z]+)*)`")
-
-// flagNames turns the names of settings in a text, which stand there in quotes, into flags.
-func flagNames(text string) string { return quoted.ReplaceAllString(text, "--$1") }
 
 const pemBegin = "-----BEGIN CERTIFICATE-----"
 
@@ -53,38 +53,31 @@ func (c certificates) Set(s string) error {
 	return c.Value.Set(string(b))
 }
 
-// flagged is an error's text with the settings in it called as the command line calls them.
-func flagged(err error) string {
-	done, rest := "", err.Error()
-	for _, e := range settingErrors(err) {
-		before, after, found := strings.Cut(rest, e.Error())
-		if !found {
-			continue
-		}
-		done, rest = done+before+"--"+e.Error(), after
+// learn notes how the command line calls what the core names in `quotes`: flags, and keys that are no flags.
+func (p *program) learn(commands []*cobra.Command) {
+	p.names = make(map[string]string)
+	for _, c := range commands {
+		c.Flags().VisitAll(func(fl *pflag.Flag) { p.names[fl.Name] = "--" + fl.Name })
 	}
-	return done + rest
+	for _, s := range crawler.Settings() {
+		if s.KeyOnly {
+			p.names[s.Name] = s.Name
+		}
+	}
 }
 
-// settingErrors are the errors that name settings which are flags, in the order in which their texts stand in the whole.
-func settingErrors(err error) []*setting.Error {
-	switch e := err.(type) {
-	case *setting.Error:
-		if !isKeyOnly(e.Setting) {
-			return []*setting.Error{e}
-		}
-	case interface{ Unwrap() error }:
-		return settingErrors(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		var all []*setting.Error
-		for _, one := range e.Unwrap() {
-			all = append(all, settingErrors(one)...)
-		}
-		return all
-	}
-	return nil
+// spell calls settings as the command line does.
+func (p *program) spell(text string) string {
+	return quoted.ReplaceAllStringFunc(text, func(name string) string { return cmp.Or(p.names[strings.Trim(name, "`")], name) })
 }
 
-func isKeyOnly(name string) bool {
-	return slices.ContainsFunc(crawler.Settings(), func(s crawler.Setting) bool { return s.Name == name && s.KeyOnly })
+// speller spells what is written to it, message by message.
+type speller struct {
+	to io.Writer
+	p  *program
+}
+
+func (w speller) Write(b []byte) (int, error) {
+	_, err := io.WriteString(w.to, w.p.spell(string(b)))
+	return len(b), err
 }

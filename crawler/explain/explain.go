@@ -137,12 +137,12 @@ func (f *Facts) limits() []limit {
 	reached := j.Beyond(&f.Tallies, f.host(), f.Row)
 	if reached.Has(crawler.LimitDepth) {
 		found = append(found, limit{
-			fmt.Sprintf("--depth %d: it is %d links from its seed", j.Depth, f.Row.Depth),
-			f.place("--depth", given.Depth != j.Depth), fmt.Sprintf("--depth %d or more, -1 for no limit", f.Row.Depth),
+			fmt.Sprintf("`depth` %d: it is %d links from its seed", j.Depth, f.Row.Depth),
+			f.place("`depth`", given.Depth != j.Depth), fmt.Sprintf("`depth` %d or more, -1 for no limit", f.Row.Depth),
 		})
 	}
 	if reached.Has(crawler.LimitHost) {
-		name, place := "--max-per-host", f.place("--max-per-host", given.MaxPerHost != j.MaxPerHost)
+		name, place := "`max-per-host`", f.place("`max-per-host`", given.MaxPerHost != j.MaxPerHost)
 		if rule := j.RuleOf(f.Host.Host); rule != nil && rule.MaxPages != nil {
 			name, place = "max-pages", rulePlace(rule)
 		}
@@ -153,14 +153,14 @@ func (f *Facts) limits() []limit {
 	}
 	if reached.Has(crawler.LimitPages) {
 		found = append(found, limit{
-			fmt.Sprintf("--max-pages %d: so many URLs are fetched", j.MaxPages),
-			f.place("--max-pages", given.MaxPages != j.MaxPages), "a higher --max-pages, 0 for no limit",
+			fmt.Sprintf("`max-pages` %d: so many URLs are fetched", j.MaxPages),
+			f.place("`max-pages`", given.MaxPages != j.MaxPages), "a higher `max-pages`, 0 for no limit",
 		})
 	}
 	if reached.Has(crawler.LimitBytes) {
 		found = append(found, limit{
-			fmt.Sprintf("--max-bytes %d: the bodies of the job have %d bytes", j.MaxBytes, f.Tallies.Bytes),
-			f.place("--max-bytes", given.MaxBytes != j.MaxBytes), "a higher --max-bytes, 0 for no limit",
+			fmt.Sprintf("`max-bytes` %d: the bodies of the job have %d bytes", j.MaxBytes, f.Tallies.Bytes),
+			f.place("`max-bytes`", given.MaxBytes != j.MaxBytes), "a higher `max-bytes`, 0 for no limit",
 		})
 	}
 	return found
@@ -201,7 +201,7 @@ func (f *Facts) whyUnseen(e *Explanation) Why {
 		w = Why{Rule: "it is not on the list, and no redirect of a listed URL leads to it", Place: "the list"}
 	}
 	if n := f.Tallies.Dropped[crawler.DropTooMany]; n > 0 {
-		w.Rule += fmt.Sprintf("; %d links were passed over, since a page may have %d (--max-links)", n, f.Job.Job.Fetch.Links)
+		w.Rule += fmt.Sprintf("; %d links were passed over, since a page may have %d (`max-links`)", n, f.Job.Job.Fetch.Links)
 	}
 	w.Change = []string{"give it as a seed: the same command with this URL, or trawl add while the job runs"}
 	return w
@@ -234,7 +234,7 @@ func (f *Facts) whyDone() Why {
 		w.Rule = fmt.Sprintf("HTTP %d: an answer with 2xx is fetched", r.Status)
 		if r.Truncated {
 			w.Rule += "; its body was cut: " + r.Detail
-			w.Change = []string{"a higher --max-body, in another --dir or with --fresh: what is fetched stays as it is"}
+			w.Change = []string{"a higher `max-body`, in another `dir` or with `fresh`: what is fetched stays as it is"}
 		}
 	}
 	return w

@@ -60,15 +60,15 @@ var explained = []struct {
 	next                string
 }{
 	{"a name that cannot be resolved", crawler.ReasonDNS, failedRow(crawler.ReasonDNS, 0, "no such host"),
-		"could not be resolved (no such host)", "resolver", "--retry-failed dns", "never again"},
+		"could not be resolved (no such host)", "resolver", "`retry-failed` dns", "never again"},
 	{"no connection", crawler.ReasonConnect, failedRow(crawler.ReasonConnect, 0, "connection refused"),
-		"no connection could be made (connection refused)", "network", "--retry-failed connect", "never again"},
+		"no connection could be made (connection refused)", "network", "`retry-failed` connect", "never again"},
 	{"a bad certificate", crawler.ReasonTLS, failedRow(crawler.ReasonTLS, 0, "unknown authority"),
-		"certificates are always verified", "certificate", "--ca-file", "never again"},
+		"certificates are always verified", "certificate", "`ca-file`", "never again"},
 	{"a server that is too slow", crawler.ReasonTimeout, failedRow(crawler.ReasonTimeout, 0, "no byte for 1m0s"),
-		"--timeout 1m0s without a byte", "--timeout, in job.yaml", "a longer --timeout", "never again"},
+		"`timeout` 1m0s without a byte", "`timeout`, in job.yaml", "a longer `timeout`", "never again"},
 	{"a connection that ended", crawler.ReasonReset, failedRow(crawler.ReasonReset, 0, "EOF"),
-		"ended in the middle", "the answer of a.test", "--retry-failed reset", "never again"},
+		"ended in the middle", "the answer of a.test", "`retry-failed` reset", "never again"},
 	{"something that is not HTTP", crawler.ReasonProtocol, failedRow(crawler.ReasonProtocol, 0, "malformed"),
 		"not HTTP as it should be", "the answer of a.test", "port", "never again"},
 	{"a page that is gone", crawler.ReasonHTTPStatus, failedRow(crawler.ReasonHTTPStatus, 404, "404 Not Found"),
@@ -76,79 +76,79 @@ var explained = []struct {
 	{"a server that was too busy for too long", crawler.ReasonHTTPStatus, func(f *Facts) {
 		failedRow(crawler.ReasonHTTPStatus, 503, "503 Service Unavailable")(f)
 		f.Row.Attempts, f.Row.Tries = 13, 4
-	}, "13 fetches were made, 4 of them count (--retries 3)", "the answer of a.test", "a longer --delay", "never again"},
+	}, "13 fetches were made, 4 of them count (`retries` 3)", "the answer of a.test", "a longer `delay`", "never again"},
 	{"a page behind a login", crawler.ReasonHTTPStatus, failedRow(crawler.ReasonHTTPStatus, 403, ""),
 		"HTTP 403", "the answer of a.test", "credentials", "never again"},
 	{"a chain of redirects", crawler.ReasonTooManyRedirects, failedRow(crawler.ReasonTooManyRedirects, 302, ""),
-		"--max-redirects 10: a chain has so many at most", "job.yaml", "loop", "never again"},
+		"`max-redirects` 10: a chain has so many at most", "job.yaml", "loop", "never again"},
 	{"redirects that come back", crawler.ReasonTooManyRedirects, failedRow(crawler.ReasonTooManyRedirects, 302, session.CameBack+"http://a.test/"),
-		"only when it would be asked with other cookies", "the answers of a.test", "--cookies", "never again"},
+		"only when it would be asked with other cookies", "the answers of a.test", "`cookies`", "never again"},
 	{"a redirect to nowhere", crawler.ReasonBadRedirect, failedRow(crawler.ReasonBadRedirect, 302, `Location "mailto:x": not an http or https URL`),
 		"must lead to an http or https URL", "the Location", "the site must mend it", "never again"},
 	{"an answer over a limit", crawler.ReasonTooLarge, failedRow(crawler.ReasonTooLarge, 200, ""),
-		"over a limit", "trawl's own", "--retry-failed too_large", "never again"},
+		"over a limit", "trawl's own", "`retry-failed` too_large", "never again"},
 	{"a body that cannot be decoded", crawler.ReasonBadEncoding, failedRow(crawler.ReasonBadEncoding, 200, "gzip: invalid header"),
 		"Content-Encoding", "the answer of a.test", "the server must mend it", "never again"},
 	{"a private address", crawler.ReasonPrivateAddress, failedRow(crawler.ReasonPrivateAddress, 0, "a.test is at the private address 10.0.0.1"),
-		"only when a seed spells them", "--allow-private", "--allow-private NETWORK", "never again"},
+		"only when a seed spells them", "`allow-private`", "`allow-private` NETWORK", "never again"},
 	{"a robots.txt that could not be read", crawler.ReasonRobotsUnreachable, failedRow(crawler.ReasonRobotsUnreachable, 0, "robots.txt could not be read: 500"),
-		"RFC 9309", "robots.txt of the host", "--retry-failed robots_unreachable", "never again"},
+		"RFC 9309", "robots.txt of the host", "`retry-failed` robots_unreachable", "never again"},
 	{"a page that takes fetchers down", crawler.ReasonLost, failedRow(crawler.ReasonLost, 0, "lost with its fetcher 10 times"),
 		"10 turns that lapsed", "trawl's own", "fetchers' logs", "never again"},
-	{"a trap", crawler.ReasonTrap, failedRow(crawler.ReasonTrap, 0, ""), "made-up pages", "trawl's own", "--exclude", "never again"},
+	{"a trap", crawler.ReasonTrap, failedRow(crawler.ReasonTrap, 0, ""), "made-up pages", "trawl's own", "`exclude`", "never again"},
 	{"a budget", crawler.ReasonBudget, failedRow(crawler.ReasonBudget, 0, ""), "limit of the crawl as a whole", "job.yaml", "raise the limit", "never again"},
 	{"a full disk", crawler.ReasonArchive, failedRow(crawler.ReasonArchive, 200, "no space left on device"),
 		"could not be stored", "the disk of the fetcher", "full or broken disk", "never again"},
 	{"a rule of extraction that failed", crawler.ReasonExtraction, failedRow(crawler.ReasonExtraction, 200, ""),
 		"what reads it failed", "extraction rules", "mend the rule", "never again"},
 	{"a body that is not the one of the list", crawler.ReasonDigest, failedRow(crawler.ReasonDigest, 200, "the list asks for another"),
-		"whose digest the list has", "the list, or the server", "--retry-failed digest", "never again"},
+		"whose digest the list has", "the list, or the server", "`retry-failed` digest", "never again"},
 	{"a host that was given up", crawler.ReasonConnect, func(f *Facts) {
 		failedRow(crawler.ReasonConnect, 0, "the host never answered in 4 attempts, the last: refused")(f)
 		f.Row.Attempts, f.Host.GivenUp, f.Host.GivenUpDetail = 0, crawler.ReasonConnect, f.Row.Detail
-	}, "its host was given up: the host never answered in 4 attempts, the last: refused", "host a.test", "--retry-failed connect", "never again"},
-	{"a reason of a later trawl", "later", failedRow("later", 0, ""), "reason later", "another version", "--retry-failed later", "never again"},
+	}, "its host was given up: the host never answered in 4 attempts, the last: refused", "host a.test", "`retry-failed` connect", "never again"},
+	{"a reason of a later trawl", "later", failedRow("later", 0, ""), "reason later", "another version", "`retry-failed` later", "never again"},
 
 	{"robots.txt disallows it", crawler.ReasonRobots, func(f *Facts) {
 		f.Row.Outcome, f.Row.Reason, f.Row.Detail = crawler.Excluded, crawler.ReasonRobots, "robots.txt line 3: Disallow: /dir"
 		f.Robots = robotsOf("User-agent: *\nAllow: /\nDisallow: /dir\n")
-	}, "Disallow: /dir", "line 3 of https://a.test/robots.txt, read 2026-03-01 11:00:00", "--ignore-robots", "never again"},
+	}, "Disallow: /dir", "line 3 of https://a.test/robots.txt, read 2026-03-01 11:00:00", "`ignore-robots`", "never again"},
 	{"robots.txt disallowed it and is another one now", crawler.ReasonRobots, func(f *Facts) {
 		f.Row.Outcome, f.Row.Reason, f.Row.Detail = crawler.Excluded, crawler.ReasonRobots, "robots.txt line 3: Disallow: /dir"
 		f.Robots = robotsOf("")
-	}, "robots.txt line 3: Disallow: /dir", "https://a.test/robots.txt", "--ignore-robots", "never again"},
+	}, "robots.txt line 3: Disallow: /dir", "https://a.test/robots.txt", "`ignore-robots`", "never again"},
 	{"a type that is not wanted", crawler.ReasonType, func(f *Facts) {
 		f.Row.Outcome, f.Row.Reason, f.Row.ContentType = crawler.Excluded, crawler.ReasonType, "image/png"
 		f.Job.Job.Accept = []string{"text/html", "text/plain"}
-	}, `--accept text/html,text/plain: the server says "image/png"`, "--accept, in job.yaml", "--accept with this type", "never again"},
+	}, "`accept` text/html,text/plain: the server says \"image/png\"", "`accept`, in job.yaml", "`accept` with this type", "never again"},
 
 	{"a retry", crawler.ReasonRetry, func(f *Facts) {
 		f.Row.Status, f.Row.Detail, f.Row.Attempts, f.Row.Tries, f.Row.RetryAt = 500, "500 Internal Server Error", 2, 2, explainNow.Add(20*time.Second)
-	}, "--retries 3: try 2 of 4 failed (HTTP 500", "--retries, in job.yaml", "--retries 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
+	}, "`retries` 3: try 2 of 4 failed (HTTP 500", "`retries`, in job.yaml", "`retries` 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
 	{"a refusal", crawler.ReasonRetry, func(f *Facts) {
 		f.Row.Status, f.Row.Detail, f.Row.Attempts, f.Row.Spared, f.Row.RetryAt = 503, "503 Service Unavailable", 2, 2, explainNow.Add(20*time.Second)
-	}, "--retries 3: fetch 2 was not taken, which costs no try (HTTP 503", "--retries, in job.yaml", "--retries 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
+	}, "`retries` 3: fetch 2 was not taken, which costs no try (HTTP 503", "`retries`, in job.yaml", "`retries` 0", "not before 2026-03-01T12:00:20Z (in 20s)"},
 	{"a host that is away", "", func(f *Facts) {
 		f.Host.Away, f.Host.AwayDetail, f.Host.Failed, f.Host.Answered = crawler.ReasonConnect, "dial tcp: connection refused", 3, 2
 		f.Host.AwaySince, f.Host.Next = explainNow.Add(-7*time.Second), explainNow.Add(4*time.Second)
-	}, "away since 2026-03-01T11:59:53Z: connection refused by a.test; attempt 3 failed, the next is at 2026-03-01T12:00:04Z; it is given up when it has not answered for 1h0m0s", "host a.test", "--host-patience", "when its host is back"},
+	}, "away since 2026-03-01T11:59:53Z: connection refused by a.test; attempt 3 failed, the next is at 2026-03-01T12:00:04Z; it is given up when it has not answered for 1h0m0s", "host a.test", "`host-patience`", "when its host is back"},
 	{"a host that never was there", "", func(f *Facts) {
 		f.Host.Away, f.Host.AwayDetail, f.Host.Failed = crawler.ReasonDNS, "lookup a.test: no such host", 2
 		f.Host.AwaySince, f.Host.Next = explainNow.Add(-3*time.Second), explainNow.Add(2*time.Second)
 	}, "the name a.test does not exist; attempt 2 failed, the next is at 2026-03-01T12:00:02Z; it never answered, and is given up after 4 attempts", "host a.test", "check the name", "in 2s"},
 	{"a long Crawl-delay", crawler.ReasonCrawlDelay, func(f *Facts) {
 		f.Host.CrawlDelay, f.Host.Next = 2*time.Minute, explainNow.Add(30*time.Second)
-	}, "it counts up to 1m0s: 1m0s between two requests", "https://a.test/robots.txt", "--ignore-robots", "in 30s"},
+	}, "it counts up to 1m0s: 1m0s between two requests", "https://a.test/robots.txt", "`ignore-robots`", "in 30s"},
 	{"a paused job", crawler.ReasonPaused, func(f *Facts) { f.Job.Paused = true }, "paused", "trawl pause", "trawl resume", "when the job is resumed"},
 	{"too many links from the seed", crawler.ReasonLimit, func(f *Facts) {
 		f.Job.Job.Depth, f.Job.Given.Depth, f.Row.Depth = 2, 2, 3
-	}, "--depth 2: it is 3 links from its seed", "--depth, in job.yaml", "--depth 3 or more", "not before the limit is raised"},
+	}, "`depth` 2: it is 3 links from its seed", "`depth`, in job.yaml", "`depth` 3 or more", "not before the limit is raised"},
 	{"a depth that was set while the job ran", crawler.ReasonLimit, func(f *Facts) {
 		f.Job.Job.Depth, f.Job.Given.Depth, f.Row.Depth = 2, 5, 3
-	}, "--depth 2", "changed while the job ran (trawl set)", "--depth 3", "not before"},
+	}, "`depth` 2", "changed while the job ran (trawl set)", "`depth` 3", "not before"},
 	{"enough pages of the host", crawler.ReasonLimit, func(f *Facts) {
 		f.Job.Job.MaxPerHost, f.Job.Given.MaxPerHost, f.Host.Counts[crawler.Fetched] = 4, 4, 4
-	}, "--max-per-host 4: so many URLs of a.test", "--max-per-host, in job.yaml", "a higher --max-per-host", "not before"},
+	}, "`max-per-host` 4: so many URLs of a.test", "`max-per-host`, in job.yaml", "a higher `max-per-host`", "not before"},
 	{"enough pages of the host by a rule of its own", crawler.ReasonLimit, func(f *Facts) {
 		most := int64(2)
 		f.Job.Job.Hosts = []crawler.HostRule{{Match: "*.test", MaxPages: &most}}
@@ -156,15 +156,15 @@ var explained = []struct {
 	}, "max-pages 2", "hosts: *.test, in the configuration", "a higher max-pages", "not before"},
 	{"enough pages", crawler.ReasonLimit, func(f *Facts) {
 		f.Job.Job.MaxPages, f.Job.Given.MaxPages, f.Tallies.Counts[crawler.Fetched] = 3, 3, 3
-	}, "--max-pages 3", "--max-pages, in job.yaml", "a higher --max-pages", "not before"},
+	}, "`max-pages` 3", "`max-pages`, in job.yaml", "a higher `max-pages`", "not before"},
 	{"enough bytes", crawler.ReasonLimit, func(f *Facts) {
 		f.Job.Job.MaxBytes, f.Job.Given.MaxBytes, f.Tallies.Bytes = 100, 100, 120
-	}, "--max-bytes 100", "--max-bytes, in job.yaml", "a higher --max-bytes", "not before"},
+	}, "`max-bytes` 100", "`max-bytes`, in job.yaml", "a higher `max-bytes`", "not before"},
 
 	{"the delay", "", func(f *Facts) { f.Host.Next = explainNow.Add(time.Second) },
-		"--delay: 1s between two requests", "--delay, in job.yaml", "a shorter --delay", "in 1s"},
+		"`delay`: 1s between two requests", "`delay`, in job.yaml", "a shorter `delay`", "in 1s"},
 	{"back-off", "", func(f *Facts) { f.Host.Next, f.Host.Penalty = explainNow.Add(time.Minute), 2*time.Minute },
-		"back-off after answers of 429 or 503: 2m0s", "the answers of a.test", "a longer --delay", "in 1m0s"},
+		"back-off after answers of 429 or 503: 2m0s", "the answers of a.test", "a longer `delay`", "in 1m0s"},
 	{"the delay of a host rule", "", func(f *Facts) {
 		slow := time.Minute
 		f.Job.Job.Hosts, f.Host.Next = []crawler.HostRule{{Match: "a.test", Delay: &slow}}, explainNow.Add(time.Second)
@@ -172,7 +172,7 @@ var explained = []struct {
 	{"a robots.txt that is not there to be read", "", func(f *Facts) {
 		f.Host.RobotsTries, f.Host.Next = 2, explainNow.Add(3*time.Minute)
 		f.Robots = []crawler.HostRobots{{RobotsFile: crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsUnreachable, HTTP: 500, Detail: "500 Oops"}, Fetched: explainNow}}
-	}, "robots.txt could not be read (HTTP 500, 500 Oops), so nothing may be asked for (RFC 9309 section 2.3.1.4); try 2 of 4 failed", "https://a.test/robots.txt", "--ignore-robots", "in 3m0s"},
+	}, "robots.txt could not be read (HTTP 500, 500 Oops), so nothing may be asked for (RFC 9309 section 2.3.1.4); try 2 of 4 failed", "https://a.test/robots.txt", "`ignore-robots`", "in 3m0s"},
 	{"a robots.txt that is elsewhere", "", func(f *Facts) {
 		f.Host.RobotsWait = true
 		hop, _ := weburl.Parse("https://b.test/robots.txt")
@@ -181,11 +181,11 @@ var explained = []struct {
 	{"a turn of others of its host", "", func(f *Facts) {
 		f.Turn = &crawler.TurnState{Host: "a.test", URLs: []uint64{1, 2}, Held: true, Fetcher: "one"}
 	},
-		"a host has one turn at a time, and 2 of its URLs are in it", "host a.test", "--per-host", "in a later turn"},
+		"a host has one turn at a time, and 2 of its URLs are in it", "host a.test", "`per-host`", "in a later turn"},
 	{"a host that is given up, before its URLs fail", "", func(f *Facts) { f.Host.GivenUp, f.Host.GivenUpDetail = crawler.ReasonDNS, "the host failed 20 times" },
-		"its host is given up: the host failed 20 times", "host a.test", "--retry-failed dns", "never: its host is given up"},
+		"its host is given up: the host failed 20 times", "host a.test", "`retry-failed` dns", "never: its host is given up"},
 	{"no slot", "", func(f *Facts) { f.WaitsFor = "no fetcher has joined" },
-		"waits for a free slot of a fetcher: no fetcher has joined", "host a.test", "--workers", "in the next turn of its host"},
+		"waits for a free slot of a fetcher: no fetcher has joined", "host a.test", "`workers`", "in the next turn of its host"},
 	{"a job that is not running", "", func(f *Facts) { f.State = "stopped" },
 		"not running", "the crawl directory", "run the same command", "when the job goes on"},
 
@@ -202,16 +202,16 @@ var explained = []struct {
 		"HTTP 200", "the answer of a.test at 192.0.2.1", "", "never again"},
 	{"a page that was cut", "", func(f *Facts) {
 		f.Row.Outcome, f.Row.Status, f.Row.Truncated, f.Row.Detail = crawler.Fetched, 200, true, "cut at the limit of 1024 bytes"
-	}, "cut at the limit of 1024 bytes", "the answer of a.test", "--max-body", "never again"},
+	}, "cut at the limit of 1024 bytes", "the answer of a.test", "`max-body`", "never again"},
 	{"a redirect", "", func(f *Facts) { f.Row.Outcome, f.Row.Status, f.Row.RedirectTo = crawler.Redirected, 301, f.URL },
 		"HTTP 301", "the answer of a.test", "trawl explain", "never again"},
 	{"a page that is as it was", "", func(f *Facts) { f.Row.Outcome, f.Row.Status = crawler.Unchanged, 304 }, "HTTP 304", "the answer of a.test", "", "never again"},
 
 	{"never seen, in scope", "", func(f *Facts) { f.Row = nil }, "nothing led to it", "pages that were read", "give it as a seed", "never, unless"},
 	{"never seen, not on the list", "", func(f *Facts) { f.Row, f.Job.Job = nil, crawler.NewJob(crawler.Download) }, "not on the list", "the list", "give it as a seed", "never, unless"},
-	{"out of scope", "", func(f *Facts) { f.Row, f.Opened = nil, nil }, "--scope host: no seed opens it", "--scope, in job.yaml", "--scope domain", "never, unless"},
-	{"excluded by the user", "", func(f *Facts) { f.Row, f.Job.Job.Exclude = nil, []string{"dir", "x"} }, "--exclude dir", "--exclude, in job.yaml", "leave out this --exclude", "never, unless"},
-	{"not included by the user", "", func(f *Facts) { f.Row, f.Job.Job.Include = nil, []string{"pdf$"} }, "no --include matches", "--include, in job.yaml", "another --include", "never, unless"},
+	{"out of scope", "", func(f *Facts) { f.Row, f.Opened = nil, nil }, "`scope` host: no seed opens it", "`scope`, in job.yaml", "`scope` domain", "never, unless"},
+	{"excluded by the user", "", func(f *Facts) { f.Row, f.Job.Job.Exclude = nil, []string{"dir", "x"} }, "`exclude` dir", "`exclude`, in job.yaml", "leave out this `exclude`", "never, unless"},
+	{"not included by the user", "", func(f *Facts) { f.Row, f.Job.Job.Include = nil, []string{"pdf$"} }, "no `include` matches", "`include`, in job.yaml", "another `include`", "never, unless"},
 }
 
 func TestExplainNamesTheRuleItsPlaceAndWhatToChange(t *testing.T) {
@@ -372,7 +372,7 @@ func TestExplainRobots(t *testing.T) {
 		}, "unavailable", true, "there is none (HTTP 404)"},
 		{"it has expired", func(f *Facts) { f.Robots = robotsOf(""); f.Robots[0].Expires = explainNow }, "rules", true, "it has expired"},
 		{"only the file of the other scheme was read", func(f *Facts) { f.Robots = robotsOf("User-agent: *\nDisallow: /"); f.Robots[0].Scheme = "http" }, "unread", true, "was not read yet"},
-		{"ignored by flag", func(f *Facts) { f.Job.Job.IgnoreRobots = true }, "ignored", true, "is not asked for: --ignore-robots"},
+		{"ignored by flag", func(f *Facts) { f.Job.Job.IgnoreRobots = true }, "ignored", true, "is not asked for: `ignore-robots`"},
 		{"ignored by a host rule", func(f *Facts) {
 			yes := true
 			f.Job.Job.Hosts = []crawler.HostRule{{Match: "a.test", IgnoreRobots: &yes}}

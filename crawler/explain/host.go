@@ -36,7 +36,7 @@ func (f *Facts) scopeStory() ScopeStory {
 	story := ScopeStory{Page: ScopeDecision(page), Requisite: ScopeDecision(requisite), Opened: f.Opened}
 	switch {
 	case f.Row != nil && f.Row.IsSeed:
-		story.Note = "it is a seed or where a seed's redirects lead: seeds belong whatever --scope and --include say"
+		story.Note = "it is a seed or where a seed's redirects lead: seeds belong whatever `scope` and `include` say"
 	case f.Row != nil && f.Job.Job.Kind == crawler.Download:
 		story.Note = "the job fetches what is listed, and where that redirects to"
 	}
@@ -45,19 +45,19 @@ func (f *Facts) scopeStory() ScopeStory {
 
 // why says why a URL does not belong.
 func (d ScopeDecision) why(f *Facts) Why {
-	w := Why{Rule: d.Rule, Place: f.place("--scope", false)}
-	const anew = ", in another --dir: another scope is another job"
+	w := Why{Rule: d.Rule, Place: f.place("`scope`", false)}
+	const anew = ", in another `dir`: another scope is another job"
 	switch d.Drop {
 	case crawler.DropScope:
 		w.Rule = d.Rule + ": no seed opens it"
-		w.Change = []string{"give it as a seed, which opens the scope for it", "--scope domain or --scope any" + anew}
+		w.Change = []string{"give it as a seed, which opens the scope for it", "`scope` domain or `scope` any" + anew}
 	case crawler.DropExclude:
-		w.Place, w.Change = f.place("--exclude", false), []string{"leave out this --exclude" + anew}
+		w.Place, w.Change = f.place("`exclude`", false), []string{"leave out this `exclude`" + anew}
 	case crawler.DropInclude:
-		w.Place = f.place("--include", false)
-		w.Change = []string{"give it as a seed: --include does not count for seeds", "another --include" + anew}
+		w.Place = f.place("`include`", false)
+		w.Change = []string{"give it as a seed: `include` does not count for seeds", "another `include`" + anew}
 	case crawler.DropRequisite:
-		w.Place, w.Change = f.place("--requisites", false), []string{"--requisites scope or all" + anew}
+		w.Place, w.Change = f.place("`requisites`", false), []string{"`requisites` scope or all" + anew}
 	case crawler.DropTooLong:
 		w.Place = "a limit of trawl's own"
 	}
@@ -159,7 +159,7 @@ func (f *Facts) ignoreRobots() string {
 	if r := f.Job.Job.RuleOf(f.URL.Host()); r != nil && r.IgnoreRobots != nil {
 		return "ignore-robots in " + rulePlace(r)
 	}
-	return "--ignore-robots"
+	return "`ignore-robots`"
 }
 
 // HostStory is the state of the URL's host.
@@ -232,11 +232,11 @@ func (f *Facts) delay() delayStory {
 		if h.CrawlDelay > j.MaxCrawl {
 			text = fmt.Sprintf("Crawl-delay of robots.txt, which asks for %v; it counts up to %v", h.CrawlDelay, j.MaxCrawl)
 		}
-		return delayStory{delay, text, f.URL.RobotsURL().String(), "--ignore-robots, for sites of your own"}
+		return delayStory{delay, text, f.URL.RobotsURL().String(), "`ignore-robots`, for sites of your own"}
 	case crawler.DelayBackOff:
-		return delayStory{delay, backoffText(h), "the answers of " + string(h.Host), "a longer --delay, so that the server need not ask for it"}
+		return delayStory{delay, backoffText(h), "the answers of " + string(h.Host), "a longer `delay`, so that the server need not ask for it"}
 	}
-	d := delayStory{delay, "--delay", f.place("--delay", f.Job.Given.Delay != j.Delay), "a shorter --delay"}
+	d := delayStory{delay, "`delay`", f.place("`delay`", f.Job.Given.Delay != j.Delay), "a shorter `delay`"}
 	if rule := j.RuleOf(h.Host); rule != nil && rule.Delay != nil {
 		d.text, d.place = "delay of the host rule "+rule.Match, rulePlace(rule)
 	}
@@ -251,5 +251,5 @@ func backoffText(h *crawler.HostState) string {
 }
 
 func rulePlace(r *crawler.HostRule) string {
-	return "hosts: " + r.Match + ", in the configuration (--config)"
+	return "hosts: " + r.Match + ", in the configuration (`config`)"
 }

@@ -111,9 +111,9 @@ func (f *Facts) whyRetry() Why {
 		what = fmt.Sprintf("HTTP %d, %s", r.Status, what)
 	}
 	return Why{
-		Rule:   fmt.Sprintf("--retries %d: %s (%s); it is tried again from %s on", retries, f.triesText(), what, r.RetryAt.UTC().Format(time.RFC3339)),
-		Place:  f.place("--retries", false),
-		Change: []string{"wait, or --retries 0 with the same command to give up at once"},
+		Rule:   fmt.Sprintf("`retries` %d: %s (%s); it is tried again from %s on", retries, f.triesText(), what, r.RetryAt.UTC().Format(time.RFC3339)),
+		Place:  f.place("`retries`", false),
+		Change: []string{"wait, or `retries` 0 with the same command to give up at once"},
 	}
 }
 
@@ -144,7 +144,7 @@ func (f *Facts) whyAway() Why {
 	}
 	if h.Answered != 0 {
 		w.Rule += fmt.Sprintf("; it is given up when it has not answered for %v of the time that the crawl runs", f.Job.Job.HostPatience)
-		w.Change = append(w.Change, "another --host-patience (the same command, or trawl set while it runs)")
+		w.Change = append(w.Change, "another `host-patience` (the same command, or trawl set while it runs)")
 	} else {
 		w.Rule += fmt.Sprintf("; it never answered, and is given up after %d attempts", crawler.AttemptsNever)
 	}
@@ -167,14 +167,14 @@ func (f *Facts) whyHostWaits() Why {
 	case h.RobotsWait:
 		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String()}
 	case h.RobotsTries > 0:
-		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String(), Change: []string{"wait, or --ignore-robots for sites of your own"}}
+		return Why{Rule: "robots.txt " + f.robotsStory().Text, Place: f.URL.RobotsURL().String(), Change: []string{"wait, or `ignore-robots` for sites of your own"}}
 	case f.Turn != nil:
-		return Why{Rule: fmt.Sprintf("a host has one turn at a time, and %d of its URLs are in it; %d wait", len(f.Turn.URLs), h.Counts[crawler.Waiting]), Place: place, Change: []string{"a shorter --delay or a higher --per-host, if the site may be asked faster"}}
+		return Why{Rule: fmt.Sprintf("a host has one turn at a time, and %d of its URLs are in it; %d wait", len(f.Turn.URLs), h.Counts[crawler.Waiting]), Place: place, Change: []string{"a shorter `delay` or a higher `per-host`, if the site may be asked faster"}}
 	case h.WaitsForClock(f.Now):
 		d := f.delay()
 		return Why{Rule: fmt.Sprintf("%s: %v between two requests", d.text, d.delay), Place: d.place, Change: []string{d.change}}
 	}
-	w := Why{Rule: "its host may be asked, and it waits for a free slot of a fetcher", Place: place, Change: []string{"more --workers, or more fetchers"}}
+	w := Why{Rule: "its host may be asked, and it waits for a free slot of a fetcher", Place: place, Change: []string{"more `workers`, or more fetchers"}}
 	if f.WaitsFor != "" {
 		w.Rule += ": " + f.WaitsFor
 	}

@@ -125,9 +125,13 @@ type Error struct {
 	Problem string // with what to do
 }
 
-func (e *Error) Error() string {
+// Error names the setting in `quotes`, as every text of the core does: how it is said, as a flag or in a program, knows the reader.
+func (e *Error) Error() string { return e.Named("`" + e.Setting + "`") }
+
+// Named is the error's text with the setting called otherwise.
+func (e *Error) Named(name string) string {
 	if e.Rule != "" {
 		return e.Setting + ": " + e.Problem
 	}
-	return e.Setting + " " + e.Problem
+	return name + " " + e.Problem
 }

@@ -25,10 +25,10 @@ func WatchDisk(ctx context.Context, path string, min int64, full chan<- struct{}
 		free, err := freeBytes(path)
 		switch {
 		case err != nil:
-			log.Warn("the free space of the disk is not known, --min-free is not kept", "directory", path, "error", err)
+			log.Warn("the free space of the disk is not known, `min-free` is not kept", "directory", path, "error", err)
 			return nil
 		case free < min:
-			log.Warn("the disk is nearly full: stopping; make room or lower --min-free, and run the same command to go on",
+			log.Warn("the disk is nearly full: stopping; make room or lower `min-free`, and run the same command to go on",
 				"directory", path, "free_bytes", free, "min_free_bytes", min)
 			full <- struct{}{}
 			return nil

@@ -20,8 +20,8 @@ func TestADiskThatIsNearlyFullIsToldOnce(t *testing.T) {
 	default:
 		t.Error("nothing came")
 	}
-	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "--min-free") {
-		t.Errorf("%d lines, want one that names --min-free: %s", n, &log)
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "`min-free`") {
+		t.Errorf("%d lines, want one that names `min-free`: %s", n, &log)
 	}
 }
 

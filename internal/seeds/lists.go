@@ -333,7 +333,7 @@ func told(names []string) string {
 }
 
 var (
-	errColumns       = errors.New("--column: name the column of the URLs, or those of URLs, names and digests with commas between, such as url,name,digest")
+	errColumns       = errors.New("`column`: name the column of the URLs, or those of URLs, names and digests with commas between, such as url,name,digest")
 	errListRatio     = fmt.Errorf("the gzip data unpacks to more than %d times its size", maxListRatio)
 	errNotGzip       = errors.New("its name ends in .gz, and it is neither gzip nor text: nothing of it is read")
 	errParquetStream = errors.New("this is Parquet, which is read from its end: unpack it, and give the file's name")

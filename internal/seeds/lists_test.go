@@ -280,7 +280,7 @@ func TestATableMayHaveNamesAndDigestsBesideItsURLs(t *testing.T) {
 	file = listFile(t, "rows.parquet", parquetRows(t, rows))
 	sameTold(t, file, toldOf(seeds.Lists{Columns: []string{"url", "title", "digest"}}, []string{file}, nil), want)
 	for _, columns := range [][]string{{"url", ""}, {"url", "a", "b", "c"}} {
-		if err := (seeds.Lists{Columns: columns}).Check([]string{file}); !errors.Is(err, crawler.ErrUsage) || !strings.HasPrefix(err.Error(), "--column: name the column of the URLs") {
+		if err := (seeds.Lists{Columns: columns}).Check([]string{file}); !errors.Is(err, crawler.ErrUsage) || !strings.HasPrefix(err.Error(), "`column`: name the column of the URLs") {
 			t.Errorf("%q: %v", columns, err)
 		}
 	}
@@ -299,7 +299,7 @@ func TestATableThatCannotBeReadIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"an empty table":                         {"url", "rows.csv", "\n\n", "it is empty: a table begins with a row of its columns' names"},
 		"a first row without an end":             {"url", "rows.csv", strings.Repeat("x", 70_000), "its first row is longer than 65536 bytes"},
 		"a header with an open quotation mark":   {"url", "rows.csv", "\"url\n", "a quotation mark is opened in this row"},
-		"Parquet without a column":               {"", "rows.parquet", rows, "this is Parquet: name the column of its URLs with --column (it has url, "},
+		"Parquet without a column":               {"", "rows.parquet", rows, "this is Parquet: name the column of its URLs with `column` (it has url, "},
 		"Parquet that is packed":                 {"url", "rows.parquet.gz", packed(rows), "this is Parquet, which is read from its end: unpack it"},
 	} {
 		t.Run(name, func(t *testing.T) {

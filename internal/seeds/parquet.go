@@ -15,7 +15,7 @@ func (l Lists) openParquet(li *list, size int64) error {
 	absent, isAbsent := errors.AsType[*export.NoColumnError](err)
 	switch {
 	case isAbsent && !li.table:
-		err = fmt.Errorf("this is Parquet: name the column of its URLs with --column (%s)", told(absent.Columns))
+		err = fmt.Errorf("this is Parquet: name the column of its URLs with `column` (%s)", told(absent.Columns))
 	case isAbsent && absent.Kind == "":
 		err = noColumn(absent.Name, absent.Columns)
 	case li.from.err != nil:

@@ -118,7 +118,7 @@ func DefaultDir(args []string) (string, error) {
 	if len(args) > 0 {
 		return "./stdin.trawl", nil
 	}
-	return "", crawler.UsageError(errors.New("no seeds and no --dir: give seeds, or the directory of a crawl to go on with"))
+	return "", crawler.UsageError(errors.New("no seeds and no `dir`: give seeds, or the directory of a crawl to go on with"))
 }
 
 // ParseURLs reads URLs that a user asks about, and reports every one that is none.

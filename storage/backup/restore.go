@@ -112,7 +112,7 @@ func enoughRoom(dir string, need int64) error {
 		return nil // the writing tells
 	}
 	if free := int64(uint64(s.Bavail) * uint64(s.Bsize)); need > free {
-		return fmt.Errorf("the backup needs %d bytes and the disk of %s has %d: make room, or choose another --dir", need, filepath.Dir(dir), free)
+		return fmt.Errorf("the backup needs %d bytes and the disk of %s has %d: make room, or choose another `dir`", need, filepath.Dir(dir), free)
 	}
 	return nil
 }

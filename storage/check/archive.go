@@ -172,7 +172,7 @@ func (v *archiveVerifier) allRows() error {
 func (v *archiveVerifier) oneRow(r *crawler.Row) error {
 	if r.Archive.IsZero() {
 		if r.Outcome == crawler.Fetched && v.o.Job.Archive != crawler.ArchiveNone {
-			v.differ("row of %s: fetched, and it names no record, though --archive is %s", r.URL, v.o.Job.Archive)
+			v.differ("row of %s: fetched, and it names no record, though `archive` is %s", r.URL, v.o.Job.Archive)
 			v.gone(r.Key())
 		}
 		return nil

@@ -221,7 +221,7 @@ func TestEachWayToLoseARecordIsFound(t *testing.T) {
 		k, _ := archived(t, archive.WARCOptions{})
 		k.row("http://h0.test/x", crawler.Locator{}, nil)
 		b := k.verify()
-		k.want(&b, "/x", "names no record, though --archive is warc")
+		k.want(&b, "/x", "names no record, though `archive` is warc")
 	})
 	t.Run("a name that leads out of the directory", func(t *testing.T) {
 		for _, name := range []string{"../x.warc.gz", "/etc/passwd", "files/../../x", "ledger/LOCK"} {

@@ -136,7 +136,7 @@ func inspectDir(path string, create bool) (version int, err error) {
 	case errors.Is(err, fs.ErrNotExist) && create && unborn(entries):
 		return 0, nil
 	case errors.Is(err, fs.ErrNotExist) && create:
-		return 0, fmt.Errorf("%s holds other files: %w; choose a new or an empty directory with --dir", path, storage.ErrNotCrawl)
+		return 0, fmt.Errorf("%s holds other files: %w; choose a new or an empty directory with `dir`", path, storage.ErrNotCrawl)
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, fmt.Errorf("%s holds no crawl: %w", path, storage.ErrNotCrawl)
 	case err != nil:

@@ -75,7 +75,7 @@ func TestOnlyCrawlDirectoriesAreOpened(t *testing.T) {
 		"nothing there":                    {make: nothing, want: storage.ErrNotCrawl, says: "does not exist"},
 		"empty, to be made":                {make: empty, create: true},
 		"empty":                            {make: empty, want: storage.ErrNotCrawl, says: "holds no crawl"},
-		"other files, to be made":          {make: write("photo.jpg", "x"), create: true, want: storage.ErrNotCrawl, says: "--dir"},
+		"other files, to be made":          {make: write("photo.jpg", "x"), create: true, want: storage.ErrNotCrawl, says: "`dir`"},
 		"other files":                      {make: write("photo.jpg", "x"), want: storage.ErrNotCrawl, says: "holds no crawl"},
 		"left by a crash, to be made":      {make: write(lockName, ""), create: true},
 		"half a version, to be made":       {make: write(".version.7-0.tmp", ""), create: true},

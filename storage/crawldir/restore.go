@@ -30,7 +30,7 @@ func vacant(path string) error {
 	for _, e := range entries {
 		switch n := e.Name(); {
 		case n == versionName:
-			return fmt.Errorf("%s is %w: it holds a crawl; choose another --dir", path, storage.ErrHoldsCrawl)
+			return fmt.Errorf("%s is %w: it holds a crawl; choose another `dir`", path, storage.ErrHoldsCrawl)
 		case n == restoringName:
 			begun = true
 		case n == lockName, keptByRestore[n], strings.HasPrefix(n, "."+versionName):
@@ -39,7 +39,7 @@ func vacant(path string) error {
 		}
 	}
 	if other != "" && !begun {
-		return fmt.Errorf("%s is %w: it holds %s; choose another --dir", path, storage.ErrHoldsCrawl, other)
+		return fmt.Errorf("%s is %w: it holds %s; choose another `dir`", path, storage.ErrHoldsCrawl, other)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func unknownFormat(name string) error {
 func FormatOf(name string) (Format, error) {
 	ending := strings.TrimPrefix(filepath.Ext(trimGzip(name)), ".")
 	if ending == "" {
-		return "", fmt.Errorf("%s has no ending that names a format: use .jsonl, .csv or .parquet, or say --format", name)
+		return "", fmt.Errorf("%s has no ending that names a format: use .jsonl, .csv or .parquet, or say `format`", name)
 	}
 	f, err := ParseFormat(ending)
 	if err == nil {

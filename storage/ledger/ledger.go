@@ -197,7 +197,7 @@ func noLedger(dir string) error {
 
 // damaged says what, where and what to do.
 func damaged(where string, err error) error {
-	return fmt.Errorf("ledger %s is %w: %w; restore a backup of it, or crawl anew with --fresh", where, storage.ErrDamaged, oneLine(err))
+	return fmt.Errorf("ledger %s is %w: %w; restore a backup of it, or crawl anew with `fresh`", where, storage.ErrDamaged, oneLine(err))
 }
 
 // begin checks what was opened, and writes the first records of a fresh ledger.
@@ -209,7 +209,7 @@ func (l *Ledger) begin() error {
 	case found && schema > Schema:
 		return fmt.Errorf("ledger %s is %w (schema %d, this trawl knows up to %d); use that trawl", l.dir, storage.ErrNewer, schema, Schema)
 	case found && schema < OldestSchema:
-		return fmt.Errorf("ledger %s is %w (schema %d, this trawl reads %d and later); go on with that trawl, or crawl anew with --fresh", l.dir, storage.ErrOlder, schema, OldestSchema)
+		return fmt.Errorf("ledger %s is %w (schema %d, this trawl reads %d and later); go on with that trawl, or crawl anew with `fresh`", l.dir, storage.ErrOlder, schema, OldestSchema)
 	case found:
 		l.clock, _, err = l.metaTime(l.db, metaClock)
 		return err

@@ -178,7 +178,7 @@ func TestALedgerOfAnotherFormatIsRefusedInOneLine(t *testing.T) {
 		says   string
 	}{
 		"newer": {Schema + 1, storage.ErrNewer, "use that trawl"},
-		"older": {OldestSchema - 1, storage.ErrOlder, "--fresh"},
+		"older": {OldestSchema - 1, storage.ErrOlder, "`fresh`"},
 		"first": {1, storage.ErrOlder, "schema 1, this trawl reads 3 and later"},
 	} {
 		fs := vfs.NewMem()
@@ -256,7 +256,7 @@ func TestADamagedLedgerIsAnErrorThatSaysWhatToDo(t *testing.T) {
 				if err == nil {
 					t.Fatal("it was not noticed")
 				}
-				if !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "--fresh") {
+				if !errors.Is(err, storage.ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "`fresh`") {
 					t.Errorf("error: %v", err)
 				}
 			})
