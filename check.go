@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/internal/node"
 	"trawl/scheduler"
 	"trawl/storage"
 	"trawl/storage/check"
@@ -112,7 +113,7 @@ func (c *checker) archive(ctx context.Context, l *ledger.Ledger) error {
 		return err
 	}
 	b, err := check.Archive(ctx, c.dir.Path(), l, check.Options{
-		Job: &loaded.State.Job, Local: localFetcher, Gone: c.gone,
+		Job: &loaded.State.Job, Local: node.LocalFetcher, Gone: c.gone,
 		GoneRobots: c.goneRobots,
 	})
 	if err != nil {
@@ -165,7 +166,7 @@ func (c *checker) repair(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, l.Close()) }()
 	r := &c.report
 	if r.LeftToRepair == 0 { // no row needs them any more
-		if c.lost.Files, err = unshipped(c.dir.Path(), l); err != nil {
+		if c.lost.Files, err = check.Unshipped(c.dir.Path(), l); err != nil {
 			return err
 		}
 	}

@@ -143,7 +143,7 @@ func (c *crashing) crawlDir() string { return filepath.Join(c.dir, "crawl") }
 
 func (c *crashing) scheduler(step string, nth int64) *nodeProcess {
 	job := clusterJob()
-	n := &node{
+	n := &nodeProgram{
 		Name: "scheduler", Job: &job, Dir: c.crawlDir(), Bind: c.bind, Secret: c.secret, Seeds: c.farm.Seeds(),
 		Step: step, Nth: nth,
 	}
@@ -152,7 +152,7 @@ func (c *crashing) scheduler(step string, nth int64) *nodeProcess {
 
 func (c *crashing) fetcher(number int, step string, nth int64) *nodeProcess {
 	name := fmt.Sprintf("f%d", number)
-	n := &node{
+	n := &nodeProgram{
 		Name: name, Dir: filepath.Join(c.dir, name), Bind: "127.0.0.1:0", Join: []string{c.bind}, Secret: c.secret,
 		Workers: clusterWorkers, Step: step, Nth: nth,
 	}

@@ -35,7 +35,7 @@ func Export(ctx context.Context, t Target, o ExportOptions) (int64, error) {
 	}
 	if o.Out == "-" {
 		n, err := t.Export(ctx, o.Stdout, q)
-		if readerLeft(err) {
+		if export.ReaderLeft(err) {
 			err = nil
 		}
 		return n, err
@@ -68,14 +68,5 @@ func Backup(ctx context.Context, t Target, file string) (BackupInfo, error) {
 	if err != nil || !plain {
 		return BackupInfo{}, err
 	}
-	return readBackupInfo(file)
-}
-
-func readBackupInfo(file string) (BackupInfo, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return BackupInfo{}, fmt.Errorf("read backup: %w", err)
-	}
-	defer f.Close()
-	return backup.ReadInfo(f)
+	return backup.InfoOf(file)
 }

@@ -7,59 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"time"
 
+	"trawl/internal/node"
 	"trawl/storage/export"
 )
-
-// endGrace is how long an interrupted ending works on what users get, rows on standard output and exports, each; what takes
-// longer is left to the next start.
-const endGrace = 3 * time.Second
-
-// endStream lets the rows that are owed reach standard output: all of them when the job is done or stopped by a limit, for a
-// few seconds when it was interrupted. Rows that stay behind are in the ledger and come first when the job goes on.
-func (r *run) endStream(ctx context.Context) error {
-	if r.stream == nil {
-		return nil
-	}
-	r.stream.end()
-	r.linger(func() string { return fmt.Sprintf("%d rows wait for standard output to take them", r.stream.waiting()) })
-	defer r.lingers.Store(nil)
-	patience, cancel := r.patience(ctx)
-	defer cancel()
-	select {
-	case <-r.stream.done:
-	case <-patience.Done():
-		r.interrupted()
-	case <-r.life.Done():
-	}
-	r.stream.abandon()
-	switch err := r.stream.failure(); {
-	case readerLeft(err):
-		r.o.Logger.Warn("nobody reads standard output any more, so the job stops; rows that were not written come first when it goes on", "rows", r.stream.waiting())
-	case err != nil:
-		return fmt.Errorf("standard output: %w", err)
-	case r.stream.waiting() > 0:
-		r.o.Logger.Warn("standard output did not take all rows; those that were not written come first when the job goes on", "rows", r.stream.waiting())
-	}
-	return nil
-}
-
-func (c *Crawl) interrupted() {
-	ending := Interrupted
-	c.ending.Store(&ending)
-}
-
-// linger makes status say what an ending waits for.
-func (c *Crawl) linger(what func() string) { c.lingers.Store(&what) }
-
-// patience ends when an ending should wait no longer: an interrupted one after endGrace, others when they are interrupted.
-func (c *Crawl) patience(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.Ending() != Interrupted {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), endGrace)
-}
 
 // export writes the files that the options ask for, and those that the last ending left. An interrupted ending leaves what
 // takes too long to the next start.
@@ -68,12 +19,13 @@ func (c *Crawl) export(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	patience, cancel := c.patience(ctx)
+	patience, cancel := node.Patience(ctx, c.Ending())
 	defer cancel()
 	for i, f := range due {
 		n, err := c.exportFile(patience, f)
 		if err != nil && patience.Err() != nil {
-			c.interrupted()
+			ending := Interrupted
+			c.ending.Store(&ending)
 			c.left = due[i:]
 			break
 		} else if err != nil {
@@ -113,8 +65,7 @@ func (c *Crawl) exportFile(ctx context.Context, f string) (int64, error) {
 	}
 	var rows atomic.Int64
 	all := c.Status().Seen
-	c.linger(func() string { return fmt.Sprintf("writing %s: %d of %d rows", f, rows.Load(), all) })
-	defer c.lingers.Store(nil)
+	defer c.node.Linger(func() string { return fmt.Sprintf("writing %s: %d of %d rows", f, rows.Load(), all) })()
 	return export.File(ctx, f, format, counted(&rows, c.ledger.All()))
 }
 

@@ -22,6 +22,7 @@ var star = map[string]struct {
 	"cluster":          {[]string{"crawler", "cluster"}, "it connects, and knows nothing of what is decided or kept"},
 	"storage":          {[]string{"crawler", "storage", "internal/coding", "internal/durable"}, "it keeps, and knows nothing of who decides"},
 	"internal":         {[]string{"internal"}, "what is below all others shares nothing with them; the synthetic web judges them"},
+	"internal/node":    {[]string{"crawler", "scheduler", "fetcher", "cluster", "storage", "internal/seeds", "internal/machine"}, "it wires the wings; what a Go program sees of it is the facade's"},
 	"internal/seeds":   {[]string{"crawler", "scheduler", "storage/export", "internal/coding"}, "it reads what users have, columns of our own exports too, into the scheduler's seeds"},
 	"internal/machine": {[]string{"crawler/weburl"}, "it knows the machine, and of a job no more than its hosts"},
 	"bench":            {[]string{"internal"}, "it runs the program from outside"},

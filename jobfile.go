@@ -1,13 +1,11 @@
 package trawl
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/goccy/go-yaml"
 
 	"trawl/crawler"
-	"trawl/storage/archive/warc"
 )
 
 // JobYAML writes the settings of a job under the names of their flags, in the form that config reads.
@@ -41,34 +39,4 @@ func hostRules(rules []crawler.HostRule) []yaml.MapSlice {
 		}
 	}
 	return all
-}
-
-// writeJob writes job.yaml: the settings in force, as the command gave them or as they were changed since.
-func (r *run) writeJob(ctx context.Context) error {
-	r.jobFile.Lock()
-	defer r.jobFile.Unlock()
-	notice, err := r.sched.Notice(ctx)
-	if err != nil {
-		return err
-	}
-	text, err := JobYAML(&notice.Job)
-	if err != nil {
-		return err
-	}
-	return r.dir.WriteJob(text)
-}
-
-// warcInfo is what each WARC file says of the crawl that it is of (ISO 28500, warcinfo).
-func warcInfo(j *Job) []warc.Field {
-	robots := "obey"
-	if j.IgnoreRobots {
-		robots = "ignore"
-	}
-	return []warc.Field{
-		{Name: "software", Value: "trawl/" + Version()},
-		{Name: "format", Value: "WARC File Format 1.1"},
-		{Name: "robots", Value: robots},
-		{Name: "http-header-user-agent", Value: j.UserAgent},
-		{Name: "isPartOf", Value: j.Name},
-	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/internal/node"
 	"trawl/storage/crawldir"
 	"trawl/storage/ledger"
 )
@@ -290,7 +291,7 @@ func TestNamesAreGivenAfterAKillAtAnyStep(t *testing.T) {
 		ctx, kill := context.WithCancel(t.Context())
 		seen := 0
 		var mu sync.Mutex
-		o.Fault = func(s string) { // what was done at the disk stays, and what follows is lost
+		fault := func(s string) { // what was done at the disk stays, and what follows is lost
 			mu.Lock()
 			defer mu.Unlock()
 			if s == step {
@@ -299,7 +300,7 @@ func TestNamesAreGivenAfterAKillAtAnyStep(t *testing.T) {
 				}
 			}
 		}
-		crawl(t, ctx, job, o)
+		crawl(t, node.WithHooks(ctx, node.Hooks{Fault: fault}), job, o)
 		kill()
 		l.download(lines...)
 		l.want(files)

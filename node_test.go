@@ -23,6 +23,7 @@ import (
 
 	"trawl"
 	"trawl/cluster/trust"
+	"trawl/internal/node"
 )
 
 // nodeEnv holds the node that a process of this test binary is to be, as JSON.
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	if text == "" {
 		os.Exit(m.Run())
 	}
-	var n node
+	var n nodeProgram
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -49,8 +50,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// node is a scheduler (with a Job) or a fetcher.
-type node struct {
+// nodeProgram is a scheduler (with a Job) or a fetcher.
+type nodeProgram struct {
 	Name    string
 	Job     *trawl.Job
 	Dir     string
@@ -65,7 +66,7 @@ type node struct {
 	Nth  int64
 }
 
-func (n *node) run() error {
+func (n *nodeProgram) run() error {
 	secret, err := trust.ParseSecret(n.Secret)
 	if err != nil {
 		return err
@@ -74,35 +75,35 @@ func (n *node) run() error {
 	o := trawl.Options{
 		Dir: n.Dir, Bind: n.Bind, Join: n.Join, Secret: secret, Workers: n.Workers,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Fault: func(step string) {
-			if step == n.Step && seen.Add(1) == n.Nth {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {} // nothing may come after the step
-			}
-		},
 	}
+	ctx := node.WithHooks(context.Background(), node.Hooks{Fault: func(step string) {
+		if step == n.Step && seen.Add(1) == n.Nth {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {} // nothing may come after the step
+		}
+	}})
 	if n.Job == nil {
 		o.Name = n.Name
-		return n.fetch(o)
+		return n.fetch(ctx, o)
 	}
 	o.Serve, o.Seeds = true, trawl.ReadSeeds(n.Seeds, nil)
 	c, err := trawl.New(*n.Job, o)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(c.Run(context.Background()), c.Close())
+	err = errors.Join(c.Run(ctx), c.Close())
 	if err == nil {
 		fmt.Fprintf(os.Stdout, "%s, %d turns lapsed, %d parts late\n", c.Ending(), c.Status().Lapses, c.Status().LateParts)
 	}
 	return err
 }
 
-func (n *node) fetch(o trawl.Options) error {
+func (n *nodeProgram) fetch(ctx context.Context, o trawl.Options) error {
 	f, err := trawl.NewFetcher(o)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.Run(context.Background()), f.Close())
+	err = errors.Join(f.Run(ctx), f.Close())
 	if err == nil {
 		fmt.Fprintf(os.Stdout, "%d pages\n", f.Pages())
 	}
@@ -123,7 +124,7 @@ type nodeProcess struct {
 }
 
 // start runs a node until it ends by itself or the test is over.
-func (n *node) start(t *testing.T) *nodeProcess {
+func (n *nodeProgram) start(t *testing.T) *nodeProcess {
 	t.Helper()
 	text, err := json.Marshal(n)
 	if err != nil {

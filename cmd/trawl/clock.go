@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"trawl/internal/node"
 
 	"github.com/spf13/pflag"
 )
@@ -26,12 +29,12 @@ func (c *movedClock) add(fs *pflag.FlagSet) {
 	fs.Lookup("wall-clock").Hidden = true
 }
 
-// source is nil without a file.
-func (c *movedClock) source() func() time.Duration {
+// moves lets the clock of what runs with the context be moved, where there is a file.
+func (c *movedClock) moves(ctx context.Context) context.Context {
 	if c.file == "" {
-		return nil
+		return ctx
 	}
-	return c.now
+	return node.WithHooks(ctx, node.Hooks{ClockOffset: c.now})
 }
 
 // now is how far the clock is moved. A file that is missing or makes no sense leaves it where it was.

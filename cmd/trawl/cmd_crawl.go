@@ -92,7 +92,6 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 		return err
 	}
 	f.private.warn(o.Logger)
-	o.ClockOffset = f.clock.source()
 	if err := p.seeds(&job, &o, f.lists, args); err != nil {
 		return err
 	}
@@ -111,7 +110,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	defer stop()
 	defer f.keys.hangups(ctx, o.Keys)()
 	done := show.run(ctx, crawl, &job, o.Workers)
-	err = crawl.Run(ctx)
+	err = crawl.Run(f.clock.moves(ctx))
 	done()
 	if err != nil {
 		return err

@@ -66,7 +66,6 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if o.Keys, err = keys.open(o.Logger); err != nil {
 			return err
 		}
-		o.ClockOffset = clock.source()
 		node, err := trawl.NewFetcher(o)
 		if err != nil {
 			return err
@@ -75,7 +74,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		ctx, stop := p.signals(c.Context(), "", &keys)
 		defer stop()
 		defer keys.hangups(ctx, o.Keys)()
-		if err := node.Run(ctx); err != nil {
+		if err := node.Run(clock.moves(ctx)); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {

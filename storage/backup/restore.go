@@ -37,6 +37,16 @@ func ReadInfo(r io.Reader) (Info, error) {
 	return b.info()
 }
 
+// InfoOf is [ReadInfo] of a file.
+func InfoOf(file string) (Info, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Info{}, fmt.Errorf("read backup: %w", err)
+	}
+	defer f.Close()
+	return ReadInfo(f)
+}
+
 // Restore makes a crawl directory from a backup. The directory must be empty, but for bodies, or not be there. Its
 // ledger gets a new life ([ledger.Ledger.Restored]). Everything is put together aside and moved into its place once it is whole,
 // so that after an error, or a crash, there is no crawl. Errors wrap [storage.ErrHoldsCrawl], [storage.ErrInUse], [storage.ErrDamaged], [storage.ErrNewer], [storage.ErrOlder].

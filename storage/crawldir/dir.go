@@ -28,6 +28,7 @@ const (
 	membersName = "members"
 	leftName    = "exports.left"
 	hostsName   = "seed-hosts"
+	fetcherName = "name"
 	LedgerDir   = "ledger"
 	queueDir    = "queue"
 	exportsDir  = "exports"
@@ -82,6 +83,7 @@ func MakeDurable(fsync durable.Fsync, dir string, names ...string) error {
 //	control.sock  where a running crawl is steered
 //	seed-hosts    the hosts of the seeds, for a start without seeds
 //	members       where a cluster's fetchers are found again after a restart of its scheduler
+//	name          the name of a fetcher node, in its own directory
 //	.backup-*     copies of the ledger on their way into a backup
 //	lock          locked while a trawl works here; holds its process id
 //
@@ -318,6 +320,19 @@ func (d *Dir) incoming() string { return filepath.Join(d.path, IncomingDir) }
 
 // Exports is the path of the directory of exports that were not given another place.
 func (d *Dir) Exports() string { return filepath.Join(d.path, exportsDir) }
+
+// Members is the file with the addresses of a cluster's fetchers.
+func (d *Dir) Members() string { return filepath.Join(d.path, membersName) }
+
+// FetcherName is the file with the name of a fetcher node, in its own directory.
+func (d *Dir) FetcherName() string { return filepath.Join(d.path, fetcherName) }
+
+// Spool is the directory of a fetcher's bodies that are too large for memory, on the file system of the archive, so that a file is taken
+// over by renaming it.
+func (d *Dir) Spool() string { return filepath.Join(d.incoming(), "spool") }
+
+// Partial is the directory of a fetcher's bodies that were interrupted, to go on with them. It outlives the process.
+func (d *Dir) Partial() string { return filepath.Join(d.incoming(), "partial") }
 
 // SeedHosts is the file that keeps the hosts of the seeds for a start without seeds.
 func (d *Dir) SeedHosts() string { return filepath.Join(d.path, hostsName) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"trawl/crawler"
 )
@@ -71,3 +72,6 @@ func (w *Writer) Flush() error {
 
 // Close is the last Flush; there is nothing else to be ended.
 func (w *Writer) Close() error { return w.Flush() }
+
+// ReaderLeft reports whether an export ended because nobody reads it any more, which is the reader's right.
+func ReaderLeft(err error) bool { return errors.Is(err, syscall.EPIPE) }

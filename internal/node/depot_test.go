@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"context"

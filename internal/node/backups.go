@@ -1,10 +1,11 @@
-package trawl
+package node
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"trawl/cluster/control"
 	"trawl/crawler"
 	"trawl/storage/backup"
+	"trawl/storage/crawldir"
 )
 
 const (
@@ -33,8 +35,12 @@ const (
 // timedBackups makes a backup of the running job again and again. What fails is told and tried again at the next time;
 // the crawl goes on.
 type timedBackups struct {
-	r     *run
-	every time.Duration
+	every  time.Duration
+	copy   func(ctx context.Context, w io.Writer) error // writes a backup
+	spool  func() (*os.File, error)                     // makes a private file in the crawl directory
+	origin crawler.Life                                 // of the ledger
+	log    *slog.Logger
+
 	name  string               // begins the names of backups
 	dir   string               // where to, or else
 	at    *url.URL             // below which
@@ -42,11 +48,11 @@ type timedBackups struct {
 	// remove removes an old backup, as [os.Remove] does.
 	remove func(path string) error
 
-	last atomic.Pointer[backupTold]
+	last atomic.Pointer[newestBackup]
 }
 
-// backupTold is how the newest backup went.
-type backupTold struct {
+// newestBackup is how the newest backup went.
+type newestBackup struct {
 	at      time.Time // of the newest that succeeded
 	problem string    // of the newest, "" when it succeeded
 }
@@ -68,41 +74,40 @@ func backupPlace(to string) (dir string, at *url.URL, err error) {
 	return "", nil, fmt.Errorf("`backup-to` %s: give a directory, file:///DIRECTORY or https://HOST/PATH", control.PublicURL(u))
 }
 
-func (o *Options) validateBackups() error {
+// Backups say when backups are made, and where to: a directory, file:///DIRECTORY, or an http(s) URL. Every = 0: none.
+type Backups struct {
+	Every time.Duration
+	To    string
+}
+
+// Validate looks whether backups can be made so.
+func (b Backups) Validate() error {
 	switch {
-	case o.BackupEvery == 0 && o.BackupTo == "":
+	case b.Every == 0 && b.To == "":
 		return nil
-	case o.BackupTo == "":
+	case b.To == "":
 		return errors.New("`backup-every` needs `backup-to`: a directory, or an https:// URL")
-	case o.BackupEvery < MinBackupEvery:
+	case b.Every < MinBackupEvery:
 		return fmt.Errorf("`backup-to` needs `backup-every`, of %v or more", MinBackupEvery)
 	}
-	_, _, err := backupPlace(o.BackupTo)
+	_, _, err := backupPlace(b.To)
 	return err
 }
 
-// startBackups begins with what the options ask for.
-func (r *run) startBackups() error {
-	if err := r.dir.RemoveStaleBackups(); err != nil {
-		r.o.Logger.Warn("the disk has less room than it could have", "error", err)
-	}
-	if r.o.BackupEvery == 0 {
-		return nil
-	}
-	b := &timedBackups{r: r, every: r.o.BackupEvery, name: backupName(r.dir.Path()), remove: os.Remove}
-	b.last.Store(&backupTold{})
+// newTimedBackups makes the place of backups where it is missing. copy writes a backup.
+func newTimedBackups(o Backups, dir *crawldir.Dir, origin crawler.Life, proxy func(*url.URL) (*url.URL, error), copy func(context.Context, io.Writer) error, log *slog.Logger) (*timedBackups, error) {
+	b := &timedBackups{every: o.Every, copy: copy, spool: dir.BackupSpool, origin: origin, log: log, name: backupName(dir.Path()), remove: os.Remove}
+	b.last.Store(&newestBackup{})
 	var err error
-	if b.dir, b.at, err = backupPlace(r.o.BackupTo); err != nil {
-		return crawler.UsageError(err)
+	if b.dir, b.at, err = backupPlace(o.To); err != nil {
+		return nil, crawler.UsageError(err)
 	}
 	if b.at != nil {
-		b.store = control.NewBackupStore(r.o.Proxy)
+		b.store = control.NewBackupStore(proxy)
 	} else if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return crawler.UsageError(fmt.Errorf("`backup-to`: %w", err))
+		return nil, crawler.UsageError(fmt.Errorf("`backup-to`: %w", err))
 	}
-	r.timed = b
-	r.services.Go(func() error { b.run(r.life); return nil })
-	return nil
+	return b, nil
 }
 
 // backupName begins the names of a crawl's backups: what its directory is called.
@@ -110,7 +115,7 @@ func backupName(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	return fileName(strings.TrimSuffix(filepath.Base(dir), ".trawl"))
+	return FileName(strings.TrimSuffix(filepath.Base(dir), ".trawl"))
 }
 
 func (b *timedBackups) run(ctx context.Context) {
@@ -136,18 +141,18 @@ func (b *timedBackups) once(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // the run ends; the next one goes on with backups
 	}
-	told := backupTold{at: begun}
+	told := newestBackup{at: begun}
 	if err != nil {
 		told.at, told.problem = b.last.Load().at, err.Error()
-		b.r.o.Logger.Warn("the backup failed; the crawl goes on, and the next backup comes at its time: mend what is wrong, or stop and give another `backup-to`",
+		b.log.Warn("the backup failed; the crawl goes on, and the next backup comes at its time: mend what is wrong, or stop and give another `backup-to`",
 			"error", err, "next_in", b.every, "newest", backupAge(told.at))
 	} else {
-		b.r.o.Logger.Info("backed up", "to", where, "bytes", size, "took", time.Since(begun).Round(time.Millisecond))
+		b.log.Info("backed up", "to", where, "bytes", size, "took", time.Since(begun).Round(time.Millisecond))
 	}
 	b.last.Store(&told)
 	if err == nil && b.at == nil {
 		if err := b.prune(); err != nil { // the new backup is good all the same
-			b.r.o.Logger.Warn("an old backup could not be removed: remove it by hand, or mend the directory's rights", "error", err)
+			b.log.Warn("an old backup could not be removed: remove it by hand, or mend the directory's rights", "error", err)
 		}
 	}
 }
@@ -165,7 +170,7 @@ func (b *timedBackups) make(ctx context.Context, name string) (size int64, where
 		return b.upload(ctx, name)
 	}
 	where = filepath.Join(b.dir, name)
-	if err := backup.WriteFile(ctx, where, func(w io.Writer) error { return b.r.backup(ctx, w) }); err != nil {
+	if err := backup.WriteFile(ctx, where, func(w io.Writer) error { return b.copy(ctx, w) }); err != nil {
 		return 0, "", err
 	}
 	info, err := os.Stat(where)
@@ -178,12 +183,12 @@ func (b *timedBackups) make(ctx context.Context, name string) (size int64, where
 // upload stores a backup by HTTP. It is put on disk first: servers want to know its length, and a slow one must not keep
 // the ledger's old tables.
 func (b *timedBackups) upload(ctx context.Context, name string) (size int64, where string, err error) {
-	f, err := b.r.dir.BackupSpool()
+	f, err := b.spool()
 	if err != nil {
 		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	if err := b.r.backup(ctx, f); err != nil {
+	if err := b.copy(ctx, f); err != nil {
 		return 0, "", err
 	}
 	if size, err = f.Seek(0, io.SeekCurrent); err != nil {
@@ -210,7 +215,7 @@ func (b *timedBackups) prune() error {
 	var problems []error
 	for _, e := range entries {
 		path := filepath.Join(b.dir, e.Name())
-		if info, err := readBackupInfo(path); err != nil || info.Origin != b.r.origin.String() {
+		if info, err := backup.InfoOf(path); err != nil || info.Origin != b.origin.String() {
 			continue
 		}
 		if kept++; kept > KeepBackups {
@@ -221,20 +226,4 @@ func (b *timedBackups) prune() error {
 		return fmt.Errorf("remove old backups: %w", err)
 	}
 	return nil
-}
-
-// now is the status of the running job.
-func (r *run) now() Status {
-	s := r.sched.Status()
-	if lingers := r.lingers.Load(); lingers != nil {
-		s.WaitsFor = (*lingers)()
-	}
-	if r.o.NATS != "" {
-		s.QueueReplicas = r.conn.Replicas()
-	}
-	if r.timed != nil {
-		told := r.timed.last.Load()
-		s.LastBackup, s.BackupProblem = told.at, told.problem
-	}
-	return s
 }

@@ -1,10 +1,9 @@
-package trawl
+package node
 
 import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,12 +13,8 @@ import (
 	"trawl/cluster/gossip"
 )
 
-const (
-	// peersName is the file with the gossip addresses of a job's fetchers, a line each.
-	peersName = "members"
-	// peersWait is how long a scheduler that came back and has nothing left to do waits for them.
-	peersWait = 10 * time.Second
-)
+// peersWait is how long a scheduler that came back and has nothing left to do waits for its fetchers.
+const peersWait = 10 * time.Second
 
 // peers remembers a job's fetchers over a restart of its scheduler. The fetchers would look for it only when
 // they have noticed its absence, and until then it would have none, though they are at work.
@@ -31,9 +26,9 @@ type peers struct {
 	met   atomic.Bool // one of them or another is there
 }
 
-// openPeers reads who was there. The addresses are a help only, so a file that cannot be read has none.
-func openPeers(dir string) *peers {
-	p := &peers{file: filepath.Join(dir, peersName), begun: time.Now()}
+// openPeers reads who was there: the gossip address of a fetcher a line. The addresses are a help only, so a file that cannot be read has none.
+func openPeers(file string) *peers {
+	p := &peers{file: file, begun: time.Now()}
 	text, err := os.ReadFile(p.file)
 	if err != nil {
 		return p

@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"fmt"
@@ -10,14 +10,14 @@ import (
 
 // superseded tells of a scheduler that goes on with this crawl from a backup, and what to do; nil when there is none. It
 // is a refusal by the cluster: this ledger is not the one that counts any more.
-func (n *schedulerNode) superseded() error {
-	own := n.members.Meta()
-	for _, m := range n.members.List() {
+func (n *members) superseded() error {
+	own := n.gossip.Meta()
+	for _, m := range n.gossip.List() {
 		if m.Self || !m.Meta.Supersedes(&own) {
 			continue
 		}
 		return fmt.Errorf("%w: the scheduler at %s goes on with this crawl, from a backup restored at %s: copy the bodies in %s that it lacks to its directory, and do not start this one again",
-			cluster.ErrRefused, m.Address, time.Unix(m.Meta.Restored, 0).UTC().Format(time.RFC3339), n.r.o.Dir)
+			cluster.ErrRefused, m.Address, time.Unix(m.Meta.Restored, 0).UTC().Format(time.RFC3339), n.dir)
 	}
 	return nil
 }

@@ -1,11 +1,12 @@
-package trawl
+package node
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
-	"syscall"
 
 	"trawl/crawler"
 	"trawl/storage/export"
@@ -49,15 +50,7 @@ type numberedRow struct {
 	row    *crawler.Row
 }
 
-// newRowStream makes the stream of a crawl whose options ask for one; nil for others.
-func (c *Crawl) newRowStream(owed crawler.OwedRange) (*rowStream, error) {
-	if !slices.Contains(c.o.Exports, "-") {
-		return nil, nil
-	}
-	return openRowStream(c.o.Stdout, c.ledger, owed)
-}
-
-func openRowStream(out io.Writer, l *ledger.Ledger, owed crawler.OwedRange) (*rowStream, error) {
+func newRowStream(out io.Writer, l *ledger.Ledger, owed crawler.OwedRange) (*rowStream, error) {
 	w, err := export.NewWriter(out, export.JSONL)
 	if err != nil {
 		return nil, err
@@ -117,9 +110,6 @@ func (s *rowStream) failure() error {
 	defer s.mu.Unlock()
 	return s.err
 }
-
-// readerLeft reports whether the writing ended because nobody reads any more, which is the reader's right.
-func readerLeft(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 // run writes until the end, or until a write fails. It may hang in a write for as long as nobody reads.
 func (s *rowStream) run() {
@@ -229,4 +219,41 @@ func (s *rowStream) waiting() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last - s.delivered
+}
+
+// endStream lets the rows that are owed reach standard output: all of them when the job is done or stopped by a limit, for a
+// few seconds when it was interrupted. Rows that stay behind are in the ledger and come first when the job goes on.
+func (s *Scheduler) endStream(ctx context.Context) error {
+	if s.stream == nil {
+		return nil
+	}
+	s.stream.end()
+	defer s.Linger(func() string { return fmt.Sprintf("%d rows wait for standard output to take them", s.stream.waiting()) })()
+	patience, cancel := Patience(ctx, s.ending)
+	defer cancel()
+	select {
+	case <-s.stream.done:
+	case <-patience.Done():
+		s.ending = Interrupted
+	case <-s.life.Done():
+	}
+	s.stream.abandon()
+	switch err := s.stream.failure(); {
+	case export.ReaderLeft(err):
+		s.o.Logger.Warn("nobody reads standard output any more, so the job stops; rows that were not written come first when it goes on", "rows", s.stream.waiting())
+	case err != nil:
+		return fmt.Errorf("standard output: %w", err)
+	case s.stream.waiting() > 0:
+		s.o.Logger.Warn("standard output did not take all rows; those that were not written come first when the job goes on", "rows", s.stream.waiting())
+	}
+	return nil
+}
+
+// Patience ends when an ending should wait no longer for what users get: an interrupted one after endGrace, others when they are
+// interrupted.
+func Patience(ctx context.Context, ending Ending) (context.Context, context.CancelFunc) {
+	if ending != Interrupted {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), endGrace)
 }

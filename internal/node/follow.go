@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"context"
@@ -146,7 +146,7 @@ var errOtherArchive = errors.New("the job keeps its bodies otherwise now")
 // takes a new start of its scheduler, the work ends and begins anew with that.
 type forArchive struct {
 	fetcher.Scheduler
-	job *Job
+	job *crawler.Job
 	end func()
 }
 

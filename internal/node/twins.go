@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"trawl/cluster"
 	"trawl/cluster/gossip"
-	"trawl/crawler"
 )
 
 const (
@@ -20,12 +19,12 @@ const (
 
 // acquainted reports whether this scheduler was told of members: fetchers of an earlier run, or addresses to join. Then it
 // tells where its queue is only when nothing that they know of speaks against it.
-func (n *schedulerNode) acquainted() bool { return len(n.peers.last) > 0 || len(n.r.o.Join) > 0 }
+func (n *members) acquainted() bool { return len(n.peers.last) > 0 || len(n.cluster.Join) > 0 }
 
 // listen waits, where this node was told of members, until the gossip has had the time to tell of a scheduler that goes on
 // in this one's place, or is of the same life. Without members there is nobody to be told by, and nobody to give credit for.
-func (n *schedulerNode) listen(ctx context.Context) error {
-	if !n.acquainted() || !awaitGossip(ctx, n.members) {
+func (n *members) listen(ctx context.Context) error {
+	if !n.acquainted() || !awaitGossip(ctx, n.gossip) {
 		return nil
 	}
 	if err := n.superseded(); err != nil {
@@ -53,18 +52,18 @@ func awaitGossip(ctx context.Context, members *gossip.Members) bool {
 }
 
 // open tells where the queue is.
-func (n *schedulerNode) open() error {
-	return n.members.Update(func(m *gossip.Meta) { m.QueuePort, m.QueueURL = n.r.queuePort(), publicNATS(n.r.o.NATS) })
+func (n *members) open() error {
+	return n.gossip.Update(func(m *gossip.Meta) { m.QueuePort, m.QueueURL = n.queues.port(), publicNATS(n.queues.o.NATS) })
 }
 
 // watchTwins ends with a refusal when this scheduler has to give way to another one of the same life. The one that stays
 // says so once; the other one stops by itself.
-func (n *schedulerNode) watchTwins(ctx context.Context) error {
+func (n *members) watchTwins(ctx context.Context) error {
 	told := make(map[string]bool)
 	again := time.NewTicker(twinCheck)
 	defer again.Stop()
 	for {
-		changed := n.members.Changed()
+		changed := n.gossip.Changed()
 		living, err := n.twin(ctx)
 		if err != nil {
 			return err
@@ -72,7 +71,7 @@ func (n *schedulerNode) watchTwins(ctx context.Context) error {
 		for _, m := range living {
 			if !told[m.Name] {
 				told[m.Name] = true
-				n.r.o.Logger.Warn("another scheduler works on a copy of this crawl's directory; it is to stop, and this one goes on", "address", m.Address.String())
+				n.log.Warn("another scheduler works on a copy of this crawl's directory; it is to stop, and this one goes on", "address", m.Address.String())
 			}
 		}
 		var asked <-chan time.Time
@@ -90,8 +89,8 @@ func (n *schedulerNode) watchTwins(ctx context.Context) error {
 
 // twins are the schedulers of this one's life that the gossip tells of. Most often it is this one's predecessor, which was
 // killed and is not missed yet.
-func (n *schedulerNode) twins() (found []gossip.Member) {
-	all := n.members.List()
+func (n *members) twins() (found []gossip.Member) {
+	all := n.gossip.List()
 	own := self(all)
 	for _, m := range all {
 		if m.Twin(&own) {
@@ -103,13 +102,13 @@ func (n *schedulerNode) twins() (found []gossip.Member) {
 
 // twin asks the twins whether they live. One to which this scheduler has to give way is a refusal: two ledgers of one life
 // would both let fetchers ask the same hosts.
-func (n *schedulerNode) twin(ctx context.Context) (living []gossip.Member, err error) {
+func (n *members) twin(ctx context.Context) (living []gossip.Member, err error) {
 	for _, m := range n.twins() {
-		if !n.members.Answers(ctx, m) {
+		if !n.gossip.Answers(ctx, m) {
 			continue
 		}
-		if own := self(n.members.List()); m.Precedes(&own) {
-			return nil, errTwin(m.Address.String(), n.r.o.Dir)
+		if own := self(n.gossip.List()); m.Precedes(&own) {
+			return nil, errTwin(m.Address.String(), n.dir)
 		}
 		living = append(living, m)
 	}
@@ -129,13 +128,4 @@ func self(all []gossip.Member) (own gossip.Member) {
 		}
 	}
 	return own
-}
-
-// refuseTwin asks, on servers that others use too, whether a scheduler of this ledger's life listens there already. It comes
-// before anything is changed there.
-func (r *run) refuseTwin(life crawler.Life) error {
-	if notice, err := r.conn.Notice(r.life); err == nil && notice.Life == life {
-		return errTwin(publicNATS(r.o.NATS), r.o.Dir)
-	}
-	return nil // nobody answers, as it should be
 }

@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,11 +13,13 @@ import (
 	"trawl/cluster/gossip"
 )
 
-// fetcherName is the name that this directory's fetcher has in rows and in the names of its WARC files. It
+// maxName is how long a fetcher's name may be, in bytes.
+const maxName = 64
+
+// fetcherName is the name in the file, or what is given: the name that a directory's fetcher has in rows and in the names of its WARC files. It
 // outlives the process, so that a fetcher that is started again knows the files it left.
 // drawn says that it was made now, and so is nobody else's.
-func fetcherName(dir, given string) (name string, drawn bool, err error) {
-	file := filepath.Join(dir, "name")
+func fetcherName(file, given string) (name string, drawn bool, err error) {
 	if given == "" {
 		if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
 			return strings.TrimSpace(string(b)), false, nil
@@ -29,7 +30,7 @@ func fetcherName(dir, given string) (name string, drawn bool, err error) {
 		}
 		random := make([]byte, 3)
 		rand.Read(random) // never fails since Go 1.24
-		given, drawn = fileName(host)+"-"+hex.EncodeToString(random), true
+		given, drawn = FileName(host)+"-"+hex.EncodeToString(random), true
 	}
 	if err := os.WriteFile(file, []byte(given+"\n"), 0o600); err != nil {
 		return "", false, fmt.Errorf("store the fetcher's name: %w", err)
@@ -51,7 +52,7 @@ func (n *Fetcher) settleName(ctx context.Context) error {
 			return nil
 		}
 		name := numbered(given, i)
-		if _, _, err := fetcherName(n.dir.Path(), name); err != nil {
+		if _, _, err := fetcherName(n.o.Dir.FetcherName(), name); err != nil {
 			return err
 		}
 		n.name.Store(&name)
@@ -79,4 +80,16 @@ func (n *Fetcher) namesake(ctx context.Context) (gossip.Member, bool) {
 func numbered(name string, i int) string {
 	number := "-" + strconv.Itoa(i)
 	return name[:min(len(name), maxName-len(number))] + number
+}
+
+// FileName keeps of a name what can begin a file's name.
+func FileName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		}
+		return '-'
+	}, s)
+	return s[:min(len(s), maxName)]
 }

@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/storage/export"
 	"trawl/storage/ledger"
 )
 
@@ -60,7 +61,7 @@ func (o *owing) stream(w io.Writer) *rowStream {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	s, err := openRowStream(w, o.Ledger, l.Owed)
+	s, err := newRowStream(w, o.Ledger, l.Owed)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestAReaderThatLeavesEndsTheStreamAndNothingCountsAsDelivered(t *testing.T)
 	s := o.stream(leftReader{})
 	o.final(s, 10)
 	s.run()
-	if !readerLeft(s.failure()) || s.Delivered() != 0 {
+	if !export.ReaderLeft(s.failure()) || s.Delivered() != 0 {
 		t.Errorf("ended with %v, %d delivered", s.failure(), s.Delivered())
 	}
 }

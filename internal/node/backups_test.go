@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"bytes"
@@ -107,7 +107,7 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "job-20240101T000000Z.trawl-backup"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := &timedBackups{r: &run{origin: origin}, name: "job", dir: dir, remove: os.Remove}
+	b := &timedBackups{origin: origin, name: "job", dir: dir, remove: os.Remove}
 	if err := b.prune(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,18 +129,16 @@ func TestOnlyTheNewestBackupsOfACrawlStay(t *testing.T) {
 func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
 	d, l, s := aCrawl(t)
 	var log bytes.Buffer
-	r := &run{
-		Crawl: &Crawl{dir: d, ledger: l, o: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}, origin: s.Origin, copies: make(chan struct{}, backupsAtOnce),
-	}
+	a := &answers{ledger: l, dir: d, copies: make(chan struct{}, backupsAtOnce)}
 	refused := 0
-	b := &timedBackups{r: r, name: "job", dir: t.TempDir(), remove: func(path string) error {
+	b := &timedBackups{copy: a.Backup, origin: s.Origin, log: slog.New(slog.NewTextHandler(&log, nil)), name: "job", dir: t.TempDir(), remove: func(path string) error {
 		refused++
 		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrPermission}
 	}}
-	b.last.Store(&backupTold{})
+	b.last.Store(&newestBackup{})
 	for i := range KeepBackups { // the oldest has to go
 		old := filepath.Join(b.dir, fmt.Sprintf("job-2026010%dT000000Z.trawl-backup", i+1))
-		if err := backup.WriteFile(t.Context(), old, func(w io.Writer) error { return r.backup(t.Context(), w) }); err != nil {
+		if err := backup.WriteFile(t.Context(), old, func(w io.Writer) error { return a.Backup(t.Context(), w) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,11 +153,11 @@ func TestABackupThatWasMadeIsNoFailureWhereAnOldOneStays(t *testing.T) {
 }
 
 func TestTooManyBackupsAtOnceAreRefused(t *testing.T) {
-	r := &run{copies: make(chan struct{}, backupsAtOnce)}
+	a := &answers{copies: make(chan struct{}, backupsAtOnce)}
 	for range backupsAtOnce {
-		r.copies <- struct{}{}
+		a.copies <- struct{}{}
 	}
-	if err := r.backup(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), "wait for one to end") {
+	if err := a.Backup(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), "wait for one to end") {
 		t.Errorf("ended with %v", err)
 	}
 }

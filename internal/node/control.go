@@ -1,4 +1,4 @@
-package trawl
+package node
 
 import (
 	"fmt"
@@ -15,14 +15,14 @@ const KindFetcher crawler.Kind = "fetcher"
 // newControl makes the fetcher's own control API: status and stop, at the socket in its directory, and at the address
 // that the options name.
 func (n *Fetcher) newControl() (*control.Server, error) {
-	socket, err := n.dir.ControlSocket()
+	socket, err := n.o.Dir.ControlSocket()
 	if err != nil {
 		return nil, err
 	}
-	o := control.Options{Socket: socket, Listen: n.o.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
-	if n.o.Control != "" && !n.o.Keys.IsZero() {
-		o.Keys = n.o.Keys
-		if o.TLS, err = n.o.Keys.ServerTLS(cluster.RoleFetcher, n.Name()); err != nil {
+	o := control.Options{Socket: socket, Listen: n.o.Cluster.Control, Status: n.Status, Stop: n.Drain, Logger: n.o.Logger}
+	if n.o.Cluster.Control != "" && !n.o.Cluster.Keys.IsZero() {
+		o.Keys = n.o.Cluster.Keys
+		if o.TLS, err = n.o.Cluster.Keys.ServerTLS(cluster.RoleFetcher, n.Name()); err != nil {
 			return nil, err
 		}
 	}
@@ -49,8 +49,8 @@ func (n *Fetcher) Drain() {
 func (n *Fetcher) Drained() bool { return n.leaving.Err() != nil }
 
 // Status tells what this fetcher is at.
-func (n *Fetcher) Status() Status {
-	s := Status{Job: n.Name(), Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
+func (n *Fetcher) Status() crawler.Status {
+	s := crawler.Status{Job: n.Name(), Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
 	me := crawler.FetcherStatus{Name: n.Name(), Slots: n.o.Workers, Pages: n.Pages()}
 	if f := n.working.Load(); f != nil {
 		c, _ := f.Condition()
