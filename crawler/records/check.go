@@ -14,8 +14,8 @@ func checkTask(t *task) error {
 		}
 	}
 	for i := range t.Errands {
-		if err := at(t.Host, "errands", t.Errands[i].URL); err != nil {
-			return err
+		if err := checkHop(&t.Errands[i], t.Host); err != nil {
+			return fmt.Errorf("errands: %w", err)
 		}
 	}
 	return nil
@@ -48,11 +48,14 @@ func checkPart(p *part) error {
 	}
 	for i := range p.State.Hops {
 		a := &p.State.Hops[i]
-		if err := at(p.Host, "state: hops", a.Hop.URL); err != nil {
-			return err
+		if err := checkHop(&a.Hop, p.Host); err != nil {
+			return fmt.Errorf("state: hops: %w", err)
 		}
-		if a.Next.IsZero() && a.File.Scheme == "" {
-			return errors.New("state: hops: has neither a file nor a next hop")
+		if !a.Next.IsZero() {
+			continue
+		}
+		if err := checkRobots([]robotsFile{a.File}); err != nil {
+			return fmt.Errorf("state: hops: has no next hop, and its file: %w", err)
 		}
 	}
 	if err := checkRobots(p.State.Robots); err != nil {
@@ -72,10 +75,25 @@ func at(h weburl.Host, field string, u weburl.URL) error {
 	return nil
 }
 
+// checkHop checks that an errand is whole, and at the host.
+func checkHop(e *hop, h weburl.Host) error {
+	if e.For == "" || e.Scheme == "" {
+		return errors.New("an errand is for no host, or no scheme of it")
+	}
+	return at(h, "url", e.URL)
+}
+
 func checkRobots(files []robotsFile) error {
 	for i := range files {
-		if files[i].Scheme == "" {
+		f := &files[i]
+		if f.Scheme == "" {
 			return errors.New("robots: scheme: is missing")
+		}
+		if f.Hop == (hop{}) {
+			continue
+		}
+		if err := checkHop(&f.Hop, f.Hop.URL.Host()); err != nil || f.Hop.URL.IsZero() {
+			return errors.New("robots: hop: is not whole")
 		}
 	}
 	return nil

@@ -61,7 +61,7 @@ var Host = schema.Of("HostState",
 
 // Turn is what the ledger keeps of a turn.
 var Turn = schema.Of("TurnState",
-	schema.ID(1, "id", func(t *turn) []byte { return t.ID[:] }).Require(),
+	schema.ID(1, "id", func(t *turn) []byte { return t.ID[:] }),
 	schema.Host(2, "host", func(t *turn) *weburl.Host { return &t.Host }).Require(),
 	schema.Hashes(3, "urls", func(t *turn) *[]uint64 { return &t.URLs }),
 	schema.List(4, "errands", 0, Hop, func(t *turn) *[]hop { return &t.Errands }),

@@ -18,9 +18,9 @@ type (
 
 // Hop is an errand: the next hop of another host's robots.txt.
 var Hop = schema.Of("RobotsHop",
-	schema.Host(1, "for", func(h *hop) *weburl.Host { return &h.For }).Require(),
-	schema.Scheme(2, "scheme", func(h *hop) *string { return &h.Scheme }).Require(),
-	schema.URL(3, "url", func(h *hop) *weburl.URL { return &h.URL }).Require(),
+	schema.Host(1, "for", func(h *hop) *weburl.Host { return &h.For }),
+	schema.Scheme(2, "scheme", func(h *hop) *string { return &h.Scheme }),
+	schema.URL(3, "url", func(h *hop) *weburl.URL { return &h.URL }),
 	schema.Count(4, "count", func(h *hop) *int { return &h.Count }),
 )
 
@@ -40,7 +40,7 @@ var RobotsFile = schema.Of("RobotsFile",
 
 // HostRobots is a robots file in the ledger.
 var HostRobots = schema.Of("HostRobots",
-	schema.Message(1, "file", RobotsFile, func(r *hostRobots) *robotsFile { return &r.RobotsFile }).Require(),
+	schema.Message(1, "file", RobotsFile, func(r *hostRobots) *robotsFile { return &r.RobotsFile }),
 	schema.Clock(2, "fetched", func(r *hostRobots) *time.Time { return &r.Fetched }),
 	schema.Clock(3, "expires", func(r *hostRobots) *time.Time { return &r.Expires }),
 	schema.Foreign(4, "used_on", func(r *hostRobots) *string { return &r.UsedOn }),

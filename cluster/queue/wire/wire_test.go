@@ -248,6 +248,8 @@ func broken(tb testing.TB) map[string]func() error {
 		"a cookie that ends the header":   part("state.cookies.0.cookie.value", []byte("1\r\nHost: b")),
 		"a cookie without a path":         part("state.cookies.0.cookie.path", nil),
 		"a cookie set by no host":         part("state.cookies.0.cookie.by", "A/b"),
+		"a robots file led to nowhere":    part("state.robots.0.hop.url", nil),
+		"a robots file led for nobody":    part("state.robots.0.hop.for", nil),
 		"an errand done elsewhere":        part("state.hops.0.hop.url", "http://b.example/"),
 		"an errand that did not end":      part("state.hops.1.file", nil),
 		"too many URLs": func() error {
