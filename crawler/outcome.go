@@ -68,13 +68,11 @@ const (
 	ReasonHTTPStatus        Reason = "http_status"
 	ReasonTooManyRedirects  Reason = "too_many_redirects"
 	ReasonBadRedirect       Reason = "bad_redirect"
-	ReasonTooLarge          Reason = "too_large"
 	ReasonBadEncoding       Reason = "bad_encoding"
 	ReasonPrivateAddress    Reason = "private_address"
 	ReasonRobotsUnreachable Reason = "robots_unreachable"
 	ReasonLost              Reason = "lost"
 	ReasonTrap              Reason = "trap"
-	ReasonBudget            Reason = "budget"
 	ReasonArchive           Reason = "archive"
 	ReasonExtraction        Reason = "extraction"
 	ReasonDigest            Reason = "digest"
@@ -84,8 +82,8 @@ const (
 func FailedReasons() []Reason {
 	return []Reason{
 		ReasonDNS, ReasonConnect, ReasonTLS, ReasonTimeout, ReasonReset, ReasonProtocol, ReasonHTTPStatus,
-		ReasonTooManyRedirects, ReasonBadRedirect, ReasonTooLarge, ReasonBadEncoding, ReasonPrivateAddress,
-		ReasonRobotsUnreachable, ReasonLost, ReasonTrap, ReasonBudget, ReasonArchive, ReasonExtraction, ReasonDigest,
+		ReasonTooManyRedirects, ReasonBadRedirect, ReasonBadEncoding, ReasonPrivateAddress,
+		ReasonRobotsUnreachable, ReasonLost, ReasonTrap, ReasonArchive, ReasonExtraction, ReasonDigest,
 	}
 }
 

@@ -43,7 +43,6 @@ func TestAgainTellsWhatIsTriedAgain(t *testing.T) {
 		{"not statuses beyond the classes", failed(ReasonHTTPStatus, 999), 1, false},
 		{"not a private address", failed(ReasonPrivateAddress, 0), 1, false},
 		{"not a redirect without end", failed(ReasonTooManyRedirects, 302), 1, false},
-		{"not a body too large", failed(ReasonTooLarge, 200), 1, false},
 		{"not a lost URL", failed(ReasonLost, 0), 1, false},
 		{"not robots.txt out of reach", failed(ReasonRobotsUnreachable, 503), 1, false},
 		{"not a success", &Result{Outcome: Fetched, Status: 200}, 1, false},

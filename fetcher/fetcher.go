@@ -258,7 +258,7 @@ func (f *Fetcher) await(ctx context.Context) error {
 		err := f.refresh(ctx, time.Now())
 		switch v := f.view.Load(); {
 		case err != nil && !told && again == askAgain:
-			f.Logger.Warn("the scheduler does not answer", "err", err)
+			f.Logger.Warn("the scheduler does not answer", "error", err)
 			told = true
 		case err == nil && (!v.Done || !f.Stay):
 			return nil

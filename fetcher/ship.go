@@ -71,7 +71,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 		case err == nil:
 			wait = shipAgain
 		case wait == shipAgain:
-			s.log.Warn("files cannot be shipped yet", "err", err)
+			s.log.Warn("files cannot be shipped yet", "error", err)
 		}
 		if err != nil {
 			if pause(ctx, wait) != nil {

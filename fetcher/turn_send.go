@@ -105,7 +105,7 @@ func (t *turn) try(what string, do func(context.Context) error) error {
 			return context.Cause(t.hard)
 		}
 		if wait == sendAgain {
-			t.log.Warn("a part of a report cannot be stored yet", "step", what, "err", err)
+			t.log.Warn("a part of a report cannot be stored yet", "step", what, "error", err)
 		}
 		if pause(t.hard, wait) != nil {
 			return context.Cause(t.hard)

@@ -44,7 +44,7 @@ func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) err
 		case r.refused != nil && !met:
 			return r.refused
 		case r.refused != nil:
-			m.vetoed.Hit(slog.String("err", cluster.OneLine(r.refused)))
+			m.vetoed.Hit(slog.String("error", cluster.OneLine(r.refused)))
 		case r.failed != nil && !met && time.Since(told) >= waitingEvery:
 			told = time.Now()
 			m.log.Info("waiting for a scheduler at "+strings.Join(m.opts.Join, ", "), "why", cluster.OneLine(r.failed))

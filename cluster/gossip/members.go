@@ -301,7 +301,7 @@ func (m *Members) leave(list *memberlist.Memberlist) {
 		}
 	}
 	if err := list.Shutdown(); err != nil {
-		m.log.Warn("stop the gossip", "err", err)
+		m.log.Warn("stop the gossip", "error", err)
 	}
 	m.lines.over.Store(true)
 }
