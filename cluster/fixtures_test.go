@@ -12,8 +12,8 @@ import (
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
 	"trawl/cluster/control"
-	"trawl/cluster/door"
 	"trawl/cluster/gossip"
+	"trawl/cluster/listen"
 	"trawl/cluster/queue"
 	"trawl/cluster/trust"
 	"trawl/crawler"
@@ -117,7 +117,7 @@ func clientTo(t *testing.T, target string, conf *tls.Config) *control.Client {
 
 // quick makes a gossip fast enough for a test, on this machine alone.
 func quick(o gossip.Options) gossip.Options {
-	o.Bind = door.Bind{Host: "127.0.0.1"}
+	o.Bind = listen.Bind{Host: "127.0.0.1"}
 	o.Rejoin = 300 * time.Millisecond
 	o.Announce = 20 * time.Millisecond
 	o.ProbeInterval = 200 * time.Millisecond

@@ -11,8 +11,8 @@ import (
 
 const pathExplain = "/v1/explain"
 
-// tell serves the story of single URLs.
-func (c *Server) tell(mux *http.ServeMux) {
+// explainRoutes serves the explanation of single URLs.
+func (c *Server) explainRoutes(mux *http.ServeMux) {
 	if c.opts.Explain != nil {
 		mux.HandleFunc("GET "+pathExplain, c.explain)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 // socketFile is the listener of a Unix socket, which it removes when it is closed.
@@ -90,36 +90,36 @@ func (s *socketFile) Close() error {
 	return err
 }
 
-// doorListener hands out connections that stand at a door until [Server.welcome] lets them pass.
-type doorListener struct {
+// limitedListener hands out connections that stand at a limiter until [Server.welcome] lets them pass.
+type limitedListener struct {
 	net.Listener
-	door *door.Door
+	limiter *listen.Limiter
 }
 
-func (l *doorListener) Accept() (net.Conn, error) {
+func (l *limitedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return l.door.Enter(conn), nil
+	return l.limiter.Add(conn), nil
 }
 
-// entrantKey finds in a request's context the connection that it came on, where that came through a door.
-type entrantKey struct{}
+// connKey finds in a request's context the connection that it came on, where that came through a limiter.
+type connKey struct{}
 
-func withEntrant(ctx context.Context, conn net.Conn) context.Context {
+func withConn(ctx context.Context, conn net.Conn) context.Context {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
-	if e, ok := conn.(*door.Entrant); ok {
-		return context.WithValue(ctx, entrantKey{}, e)
+	if e, ok := conn.(*listen.Conn); ok {
+		return context.WithValue(ctx, connKey{}, e)
 	}
 	return ctx
 }
 
-// welcome lets the connection of a request that is not turned away pass the door, and reports whether there is
+// welcome lets the connection of a request that is not turned away pass the limiter, and reports whether there is
 // room behind it.
 func (c *Server) welcome(r *http.Request) bool {
-	e, ok := r.Context().Value(entrantKey{}).(*door.Entrant)
-	return !ok || e.Pass(&c.guests, MaxGuests)
+	e, ok := r.Context().Value(connKey{}).(*listen.Conn)
+	return !ok || e.Authenticated(&c.members, MaxMembers)
 }

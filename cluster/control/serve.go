@@ -44,7 +44,7 @@ func (c *Server) handler() http.Handler {
 		mux.HandleFunc("POST "+pathFinish, c.finish)
 	}
 	c.steer(mux)
-	c.tell(mux)
+	c.explainRoutes(mux)
 	c.copies(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS != nil && !trust.Admits(c.opts.TLS, r.TLS) {
@@ -63,7 +63,7 @@ func (c *Server) handler() http.Handler {
 			fail(w, http.StatusServiceUnavailable, "too many connections at once: try again")
 			return
 		}
-		short(w, Timeout)
+		setDeadlines(w, Timeout)
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -103,8 +103,8 @@ func localHost(host string) bool {
 	return err == nil && a.Unmap().IsLoopback()
 }
 
-// short gives a request so long for what is left of it.
-func short(w http.ResponseWriter, d time.Duration) {
+// setDeadlines gives a request the time d for the rest of it.
+func setDeadlines(w http.ResponseWriter, d time.Duration) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(d)) // both fail only when the connection is gone
 	_ = rc.SetWriteDeadline(time.Now().Add(d))
@@ -162,7 +162,7 @@ func (c *Server) append(w http.ResponseWriter, r *http.Request) {
 	stop := context.AfterFunc(r.Context(), cut) // a node that ends does not wait for uploads
 	defer stop()
 	err := c.opts.Depot.Append(r.Context(), name, offset, body, r.ContentLength)
-	short(w, Timeout)
+	setDeadlines(w, Timeout)
 	if err != nil {
 		fail(w, http.StatusConflict, err.Error())
 		return
@@ -184,7 +184,7 @@ func (c *Server) finish(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "digest is not sha256: and 64 hex digits")
 		return
 	}
-	short(w, finishTime(size))
+	setDeadlines(w, finishTime(size))
 	if err := c.opts.Depot.Finish(r.Context(), name, size, digest); err != nil {
 		fail(w, http.StatusConflict, err.Error())
 		return

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/explain"
@@ -26,12 +26,12 @@ import (
 const (
 	// MaxConnections is how many connections are served at once on the socket; more wait.
 	MaxConnections = 256
-	// MaxGuests is how many connections to the address may be there that have asked something; more are
+	// MaxMembers is how many connections to the address may be there that have asked something; more are
 	// told to come again.
-	MaxGuests = 2048
-	// MaxStrangers is how many connections to the address may be there that have not asked anything
+	MaxMembers = 2048
+	// MaxUnauthenticated is how many connections to the address may be there that have not asked anything
 	// yet; when one more comes, the oldest is cut, of the address that has the most.
-	MaxStrangers = 1024
+	MaxUnauthenticated = 1024
 	// MaxHeader is the most bytes of a request's header.
 	MaxHeader = 16 << 10
 	// Timeout bounds the header of a request, its answer, and a connection's first handshake.
@@ -86,7 +86,7 @@ func (o *Options) validate() error {
 		errs = append(errs, errors.New("control: neither a socket nor an address to listen on"))
 	}
 	if o.Listen != "" {
-		b, err := door.ParseBind(o.Listen)
+		b, err := listen.ParseBind(o.Listen)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("control: %w", err))
@@ -108,9 +108,9 @@ func (o *Options) validate() error {
 // seeds, and the intake of shipped files.
 type Server struct {
 	opts    Options
-	refused *door.Tally
-	door    *door.Door
-	guests  atomic.Int64 // connections that passed the door and are open
+	refused *listen.Tally
+	limiter *listen.Limiter
+	members atomic.Int64 // connections that passed the limiter and are open
 	started atomic.Bool
 	ready   chan struct{}
 
@@ -125,8 +125,8 @@ func New(opts Options) (*Server, error) {
 	}
 	return &Server{
 		opts:    opts,
-		refused: door.NewTally(opts.Logger, "control: refused a connection"),
-		door:    door.New(MaxStrangers, 0, door.NewTally(opts.Logger, "control: too many connections that ask nothing, the oldest of those that have the most is cut")),
+		refused: listen.NewTally(opts.Logger, "control: refused a connection"),
+		limiter: listen.NewLimiter(MaxUnauthenticated, 0, listen.NewTally(opts.Logger, "control: too many connections that ask nothing, the oldest of those that have the most is cut")),
 		ready:   make(chan struct{}),
 	}, nil
 }
@@ -161,15 +161,15 @@ func (c *Server) Run(ctx context.Context) error {
 		c.mu.Unlock()
 		if c.opts.TLS != nil {
 			// No HTTP/2, as no protocols are named: one connection, one upload, and deadlines move with it.
-			l = tls.NewListener(&doorListener{l, c.door}, c.opts.TLS)
+			l = tls.NewListener(&limitedListener{l, c.limiter}, c.opts.TLS)
 		} else {
-			l = &doorListener{l, c.door}
+			l = &limitedListener{l, c.limiter}
 		}
 		listeners = append(listeners, l)
 	}
 	close(c.ready)
 	defer c.refused.Flush()
-	defer c.door.Flush()
+	defer c.limiter.Flush()
 	return c.serve(ctx, listeners)
 }
 
@@ -182,7 +182,7 @@ func (c *Server) serve(ctx context.Context, listeners []net.Listener) error {
 		IdleTimeout:       IdleTimeout,
 		MaxHeaderBytes:    MaxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       withEntrant,
+		ConnContext:       withConn,
 		ErrorLog:          log.New(serverLog{c}, "", 0),
 	}
 	errs := make(chan error, len(listeners))
@@ -218,7 +218,7 @@ func (c *Server) Addr() string {
 
 // Refusals counts connections that failed before their first request, and requests that were turned away:
 // no certificate of this cluster, or sent by a browser.
-func (c *Server) Refusals() int64 { return c.refused.Count() + c.door.Evicted() }
+func (c *Server) Refusals() int64 { return c.refused.Count() + c.limiter.Evicted() }
 
 // serverLog takes the lines of net/http: mostly handshakes that failed.
 type serverLog struct{ c *Server }

@@ -60,7 +60,7 @@ func (c *Server) change(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "the change cannot be read: "+err.Error())
 		return
 	}
-	short(w, SteerTimeout)
+	setDeadlines(w, SteerTimeout)
 	if err := c.opts.Steering.Change(r.Context(), change); err != nil {
 		fail(w, http.StatusConflict, err.Error())
 		return

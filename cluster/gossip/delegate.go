@@ -17,7 +17,7 @@ const gossipLabel = "trawl"
 const reclaimAfter = 30 * time.Second
 
 // config is the library's, for this network.
-func (m *Members) config(bound, told netip.AddrPort) *memberlist.Config {
+func (m *Members) config(bound, advertised netip.AddrPort) *memberlist.Config {
 	c := memberlist.DefaultLANConfig()
 	// Fetchers use the CPU fully, so a member has longer to answer than the library's own second allows.
 	c.ProbeInterval, c.ProbeTimeout = 1500*time.Millisecond, time.Second
@@ -47,7 +47,7 @@ func (m *Members) config(bound, told netip.AddrPort) *memberlist.Config {
 	c.Name = m.name
 	c.Label = gossipLabel
 	c.BindAddr, c.BindPort = bound.Addr().String(), int(bound.Port())
-	c.AdvertiseAddr, c.AdvertisePort = told.Addr().String(), int(told.Port())
+	c.AdvertiseAddr, c.AdvertisePort = advertised.Addr().String(), int(advertised.Port())
 	c.DeadNodeReclaimTime = reclaimAfter
 	d := gossipDelegate{m}
 	c.Delegate, c.Events, c.Alive, c.Merge, c.Conflict, c.Ping = d, d, d, d, d, d

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"trawl/cluster"
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 const (
@@ -33,7 +33,7 @@ const (
 // remembers the dead would never heal by itself.
 func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) error {
 	retry := firstRetry
-	var told time.Time
+	var logged time.Time
 	for ctx.Err() == nil {
 		met := m.roll.metOthers()
 		r := m.joinAll(ctx, list)
@@ -45,8 +45,8 @@ func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) err
 			return r.refused
 		case r.refused != nil:
 			m.vetoed.Hit(slog.String("error", cluster.OneLine(r.refused)))
-		case r.failed != nil && !met && time.Since(told) >= waitingEvery:
-			told = time.Now()
+		case r.failed != nil && !met && time.Since(logged) >= waitingEvery:
+			logged = time.Now()
 			m.log.Info("waiting for a scheduler at "+strings.Join(m.opts.Join, ", "), "why", cluster.OneLine(r.failed))
 		}
 		wait := m.opts.Rejoin*3/4 + rand.N(m.opts.Rejoin/2+1)
@@ -145,13 +145,13 @@ func refusalReason(text string) string {
 
 // resolveJoin gives the addresses of a HOST or HOST:PORT to join.
 func (m *Members) resolveJoin(ctx context.Context, target string) ([]netip.AddrPort, error) {
-	b, err := door.ParseBind(target)
+	b, err := listen.ParseBind(target)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	ips, err := door.Resolve(ctx, b.Host)
+	ips, err := listen.Resolve(ctx, b.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (m *Members) resolveJoin(ctx context.Context, target string) ([]netip.AddrP
 func (m *Members) isSelf(a netip.AddrPort) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a == m.told || a == m.addr {
+	if a == m.advertise || a == m.addr {
 		return true
 	}
 	return m.addr.Addr().IsUnspecified() && a.Addr().IsLoopback() && a.Port() == m.addr.Port()

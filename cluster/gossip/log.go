@@ -7,14 +7,14 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 // gossipLog takes the lines of the gossip library, gives them their level, and reads from them the two
 // things that it tells nowhere else: who was refused, and who is suspected.
 type gossipLog struct {
 	log      *slog.Logger
-	refused  *door.Tally
+	refused  *listen.Tally
 	suspects func(name string)
 	over     atomic.Bool // Run has ended: timers of the library may fire for a while, and interest nobody
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 func TestGossipLog(t *testing.T) {
@@ -34,7 +34,7 @@ func TestGossipLog(t *testing.T) {
 			log := slog.New(slog.NewTextHandler(&out, nil)) // shows no debugging
 			suspect := ""
 			g := &gossipLog{log: log, suspects: func(s string) { suspect = s },
-				refused: door.NewTally(log, "refused")}
+				refused: listen.NewTally(log, "refused")}
 			g.logger().Print(tt.line)
 
 			got := strings.TrimSpace(out.String())

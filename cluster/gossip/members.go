@@ -18,7 +18,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 	"trawl/crawler/schema"
 )
@@ -32,7 +32,7 @@ const (
 
 // Options says who a node is and whom it joins. The zero value of a field is its default.
 type Options struct {
-	Bind      door.Bind        // where to listen for gossip, TCP and UDP
+	Bind      listen.Bind      // where to listen for gossip, TCP and UDP
 	Advertise string           // HOST or HOST:PORT that others are told; "" for one that is found
 	Join      []string         // HOST or HOST:PORT of any members; tried until one answers, and again and again
 	Last      []netip.AddrPort // members of an earlier run of this node, looked for as lost ones are
@@ -56,14 +56,14 @@ func (o *Options) validate() error {
 		errs = append(errs, fmt.Errorf("bind to %s: %w", o.Bind, trust.ErrNeedSecret))
 	}
 	for _, j := range o.Join {
-		if b, err := door.ParseBind(j); err != nil {
+		if b, err := listen.ParseBind(j); err != nil {
 			errs = append(errs, fmt.Errorf("join: %w", err))
 		} else if b.Host == "" || b.Port == 0 {
 			errs = append(errs, fmt.Errorf("join: %q needs a host and a port", j))
 		}
 	}
 	if o.Advertise != "" {
-		if b, err := door.ParseBind(o.Advertise); err != nil {
+		if b, err := listen.ParseBind(o.Advertise); err != nil {
 			errs = append(errs, fmt.Errorf("advertise: %w", err))
 		} else if b.Host == "" {
 			errs = append(errs, fmt.Errorf("advertise: %q needs a host", o.Advertise))
@@ -100,20 +100,20 @@ type Members struct {
 	lines                        *gossipLog
 	ring                         *memberlist.Keyring // of the gossip, nil without a secret
 	roll                         roll
-	refused, full, vetoed, clash *door.Tally
+	refused, full, vetoed, clash *listen.Tally
 
 	started  atomic.Bool
 	list     atomic.Pointer[memberlist.Memberlist] // nil before Run
 	ready    chan struct{}
 	announce chan struct{} // one slot: what is told has changed
 
-	mu       sync.Mutex // guards what follows; never held while the library is called
-	meta     Meta
-	encoded  []byte
-	name     string
-	addr     netip.AddrPort // bound
-	told     netip.AddrPort // advertised
-	conflict bool           // somebody else has our name
+	mu        sync.Mutex // guards what follows; never held while the library is called
+	meta      Meta
+	encoded   []byte
+	name      string
+	addr      netip.AddrPort // bound
+	advertise netip.AddrPort
+	conflict  bool // somebody else has our name
 
 	killed atomic.Bool // tests: end without a word, as a killed process does
 	cut    atomic.Bool // tests: nothing goes out and nothing comes in
@@ -143,11 +143,11 @@ func New(opts Options) (*Members, error) {
 		m.roll.lose(a)
 	}
 	m.lines = &gossipLog{log: m.log, suspects: m.roll.suspect}
-	m.refused = door.NewTally(m.log, "refused somebody who is not of this cluster")
+	m.refused = listen.NewTally(m.log, "refused somebody who is not of this cluster")
 	m.lines.refused = m.refused
-	m.full = door.NewTally(m.log, "gossip: too many connections at once, the oldest of those that have the most is cut")
-	m.vetoed = door.NewTally(m.log, "not let in by an address to join")
-	m.clash = door.NewTally(m.log, "two members have the same name")
+	m.full = listen.NewTally(m.log, "gossip: too many connections at once, the oldest of those that have the most is cut")
+	m.vetoed = listen.NewTally(m.log, "not let in by an address to join")
+	m.clash = listen.NewTally(m.log, "two members have the same name")
 	return m, nil
 }
 
@@ -177,8 +177,8 @@ func (m *Members) Run(ctx context.Context) error {
 	err = m.joinLoop(ctx, list)
 	cancel()
 	wg.Wait()
-	m.leave(list)
-	for _, t := range []*door.Tally{m.refused, m.full, m.vetoed, m.clash} {
+	m.leaveGossip(list)
+	for _, t := range []*listen.Tally{m.refused, m.full, m.vetoed, m.clash} {
 		t.Flush()
 	}
 	return err
@@ -196,10 +196,10 @@ func (m *Members) open(ctx context.Context, cancel func()) (*memberlist.Memberli
 		return nil, err
 	}
 	bound := netip.AddrPortFrom(ip, uint16(tr.GetAutoBindPort()))
-	told, err := m.advertised(ctx, bound)
+	advertised, err := m.advertised(ctx, bound)
 	if err == nil {
-		m.settleName(bound, told)
-		conf := m.config(bound, told)
+		m.chooseName(bound, advertised)
+		conf := m.config(bound, advertised)
 		conf.Transport, conf.Logger = tr, logger
 		conf.Keyring = m.ring
 		var list *memberlist.Memberlist
@@ -215,7 +215,7 @@ func (m *Members) open(ctx context.Context, cancel func()) (*memberlist.Memberli
 
 func (m *Members) advertised(ctx context.Context, bound netip.AddrPort) (netip.AddrPort, error) {
 	if m.opts.Advertise != "" {
-		b, err := door.ParseBind(m.opts.Advertise)
+		b, err := listen.ParseBind(m.opts.Advertise)
 		if err != nil {
 			return netip.AddrPort{}, err
 		}
@@ -236,14 +236,14 @@ func (m *Members) advertised(ctx context.Context, bound netip.AddrPort) (netip.A
 			others = append(others, found...)
 		}
 	}
-	ip, err := door.AdvertiseIP(bound.Addr(), others)
+	ip, err := listen.AdvertiseIP(bound.Addr(), others)
 	return netip.AddrPortFrom(ip, bound.Port()), err
 }
 
-func (m *Members) settleName(bound, told netip.AddrPort) {
+func (m *Members) chooseName(bound, advertised netip.AddrPort) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.addr, m.told, m.name = bound, told, m.opts.Name
+	m.addr, m.advertise, m.name = bound, advertised, m.opts.Name
 	if m.name == "" {
 		m.name = freshName(bound.Port())
 	}
@@ -271,7 +271,7 @@ func freshName(port uint16) string {
 // announceLoop tells the others when what this node says about itself has changed, and the log what was
 // counted meanwhile.
 func (m *Members) announceLoop(ctx context.Context, list *memberlist.Memberlist) {
-	minute := time.NewTicker(door.LogEvery)
+	minute := time.NewTicker(listen.LogEvery)
 	defer minute.Stop()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -294,7 +294,7 @@ func (m *Members) announceLoop(ctx context.Context, list *memberlist.Memberlist)
 	}
 }
 
-func (m *Members) leave(list *memberlist.Memberlist) {
+func (m *Members) leaveGossip(list *memberlist.Memberlist) {
 	if !m.killed.Load() {
 		if err := list.Leave(m.opts.LeaveTimeout); err != nil {
 			m.log.Debug("gossip", "text", err.Error()) // they will find out

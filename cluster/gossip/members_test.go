@@ -19,7 +19,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/cluster/clustertest"
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 	"trawl/cluster/trust/trusttest"
 	"trawl/crawler"
@@ -33,7 +33,7 @@ type node struct {
 }
 
 func quick(o Options) Options {
-	o.Bind = door.Bind{Host: "127.0.0.1"}
+	o.Bind = listen.Bind{Host: "127.0.0.1"}
 	o.Rejoin = 300 * time.Millisecond
 	o.Announce = 20 * time.Millisecond
 	o.ProbeInterval = 200 * time.Millisecond
@@ -157,7 +157,7 @@ func TestMembersTellChanges(t *testing.T) {
 
 func TestNewMembersRefuses(t *testing.T) {
 	ok := func() Options {
-		return Options{Bind: door.Bind{Host: "127.0.0.1"}, Meta: Meta{Role: cluster.RoleFetcher}}
+		return Options{Bind: listen.Bind{Host: "127.0.0.1"}, Meta: Meta{Role: cluster.RoleFetcher}}
 	}
 	tests := []struct {
 		name   string
@@ -226,7 +226,7 @@ func TestANodeDoesNotJoinItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.addr, m.told = addrPort(t, "0.0.0.0:5000"), addrPort(t, "10.0.0.1:5000")
+	m.addr, m.advertise = addrPort(t, "0.0.0.0:5000"), addrPort(t, "10.0.0.1:5000")
 	for a, want := range map[string]bool{
 		"10.0.0.1:5000": true, "127.0.0.1:5000": true, "10.0.0.1:5001": false, "127.0.0.1:5001": false, "10.0.0.2:5000": false,
 	} {

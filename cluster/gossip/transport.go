@@ -13,7 +13,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 // Limits of what others may make the gossip do before they have proved that they hold the secret.
@@ -34,7 +34,7 @@ type transport struct {
 	*memberlist.NetTransport
 	ctx     context.Context // of Run: ends connections that others keep us waiting on
 	streams chan net.Conn
-	door    *door.Door
+	limiter *listen.Limiter
 	cut     func() bool
 	done    chan struct{}
 	pumped  chan struct{}
@@ -43,7 +43,7 @@ type transport struct {
 }
 
 // newTransport listens, and starts the goroutines that accept; Shutdown ends them.
-func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logger, full *door.Tally, cut func() bool) (*transport, error) {
+func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logger, full *listen.Tally, cut func() bool) (*transport, error) {
 	conf := &memberlist.NetTransportConfig{BindAddrs: []string{ip.String()}, BindPort: port, Logger: logger}
 	tries := 1
 	if port == 0 {
@@ -63,7 +63,7 @@ func newTransport(ctx context.Context, ip netip.Addr, port int, logger *log.Logg
 		NetTransport: nt,
 		ctx:          ctx,
 		streams:      make(chan net.Conn),
-		door:         door.New(MaxStreams, MaxStreamsBytes, full),
+		limiter:      listen.NewLimiter(MaxStreams, MaxStreamsBytes, full),
 		cut:          cut,
 		done:         make(chan struct{}),
 		pumped:       make(chan struct{}),
@@ -90,7 +90,7 @@ func (t *transport) hand(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	s := &stream{Conn: t.door.Enter(conn), left: MaxStreamBytes}
+	s := &stream{Conn: t.limiter.Add(conn), left: MaxStreamBytes}
 	select {
 	case t.streams <- s:
 	case <-t.ctx.Done():

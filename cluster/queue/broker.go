@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"trawl/cluster"
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 )
 
@@ -59,19 +59,19 @@ type BrokerOptions struct {
 
 func (o *BrokerOptions) validate() error {
 	var problems []error
-	bad := func(ok bool, format string, args ...any) {
+	check := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	bad(o.StoreDir != "", "queue: no store directory")
-	bad(o.MaxStore >= 0, "queue: store of %d bytes", o.MaxStore)
+	check(o.StoreDir != "", "queue: no store directory")
+	check(o.MaxStore >= 0, "queue: store of %d bytes", o.MaxStore)
 	if o.Listen != "" {
 		host, _, err := splitListen(o.Listen)
-		bad(err == nil, "queue: listen on %q: %v", o.Listen, err)
+		check(err == nil, "queue: listen on %q: %v", o.Listen, err)
 		ip := net.ParseIP(host)
 		local := host == "localhost" || ip != nil && ip.IsLoopback()
-		bad(!o.Keys.IsZero() || local, "queue: listening on %q needs a secret", o.Listen)
+		check(!o.Keys.IsZero() || local, "queue: listening on %q needs a secret", o.Listen)
 	}
 	return errors.Join(problems...)
 }
@@ -98,9 +98,9 @@ type Broker struct {
 	log    *slog.Logger
 	ready  chan struct{}
 	server atomic.Pointer[server.Server] // set before ready is closed
-	front  *front                        // with keys; set before ready is closed
+	relay  *relay                        // with keys; set before ready is closed
 
-	refused *door.Tally // those whom the server itself did not let in or let do something
+	refused *listen.Tally // those whom the server itself did not let in or let do something
 
 	tls       *tls.Config // nil without keys; the same at each change of them
 	scheduler []byte      // seed of the scheduler's key; nil without keys
@@ -122,7 +122,7 @@ func NewBroker(o BrokerOptions) (*Broker, error) {
 	}
 	b := &Broker{
 		o: o, log: o.Logger, ready: make(chan struct{}),
-		refused: door.NewTally(o.Logger, "queue: refused what a member may not do"),
+		refused: listen.NewTally(o.Logger, "queue: refused what a member may not do"),
 	}
 	if !o.Keys.IsZero() {
 		if err := b.secure(); err != nil {
@@ -138,16 +138,16 @@ func (b *Broker) Ready() <-chan struct{} { return b.ready }
 // Refusals counts connections that were not let in, and what members asked for that they may not.
 func (b *Broker) Refusals() int64 {
 	n := b.refused.Count()
-	if b.server.Load() != nil && b.front != nil {
-		n += b.front.refused.Count() + b.front.door.Evicted()
+	if b.server.Load() != nil && b.relay != nil {
+		n += b.relay.refused.Count() + b.relay.limiter.Evicted()
 	}
 	return n
 }
 
 // Addr is where the broker listens, with the port in force; "" before Ready and in process only.
 func (b *Broker) Addr() string {
-	if b.server.Load() != nil && b.front != nil {
-		return b.front.listener.Addr().String()
+	if b.server.Load() != nil && b.relay != nil {
+		return b.relay.listener.Addr().String()
 	}
 	if s := b.server.Load(); s != nil && b.o.Listen != "" && s.Addr() != nil {
 		return s.Addr().String()
@@ -173,12 +173,12 @@ func (b *Broker) Run(ctx context.Context) error {
 	changed := b.o.Keys.Changed() // before they are first looked at
 	if b.tls != nil && b.o.Listen != "" {
 		var err error
-		if b.front, err = listenFront(b.o.Listen, b.tls, b.InProcessConn, b.log); err != nil {
+		if b.relay, err = listenRelay(b.o.Listen, b.tls, b.InProcessConn, b.log); err != nil {
 			return fmt.Errorf("start queue: %w", err)
 		}
-		defer b.front.listener.Close()
+		defer b.relay.listener.Close()
 		if names := newNames(b.o.Namespace); b.o.outside == "" {
-			b.front.inbox = names.inbox(cluster.RoleFetcher)
+			b.relay.inbox = names.inbox(cluster.RoleFetcher)
 		}
 	}
 	s, err := b.start()
@@ -201,10 +201,10 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("queue store: %w", err)
 	}
 	b.server.Store(s)
-	if b.front != nil {
+	if b.relay != nil {
 		serving, cut := context.WithCancel(context.WithoutCancel(ctx))
 		var wg sync.WaitGroup
-		wg.Go(func() { b.front.run(serving) })
+		wg.Go(func() { b.relay.run(serving) })
 		defer func() { cut(); wg.Wait() }()
 	}
 	close(b.ready)
@@ -272,7 +272,7 @@ func (b *Broker) serverOptions() (*server.Options, error) {
 	if b.tls == nil {
 		return o, nil
 	}
-	// The front does the handshake, so without the secret nothing is told. The server has to offer TLS because clients
+	// The relay does the handshake, so without the secret nothing is told. The server has to offer TLS because clients
 	// that ask for it otherwise hang up at its greeting.
 	o.TLSConfig, o.TLSTimeout, o.AuthTimeout = b.tls, queueHello, queueHello
 	var err error

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"sync"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 )
 
 // brokerLog hands the server's log on. What it says at a usual start and stop is for debugging; a fatal
 // line is kept and ends the start.
 type brokerLog struct {
 	log     *slog.Logger
-	refused *door.Tally // members that do what they may not, and clients that cannot log in
+	refused *listen.Tally // members that do what they may not, and clients that cannot log in
 
 	mu  sync.Mutex
 	why error // the first fatal line

@@ -16,7 +16,7 @@
 // (contract_test.go) holds both to them.
 //
 // A fetcher may take tasks and ack them, send parts, ask, and hear the answers to its own role; nothing else. Strangers meet TLS and
-// a door, and only then the server. What a fetcher says to it is read before (broker_guard.go), as the answer to it goes out with the
+// a limiter, and only then the server. What a fetcher says to it is read before (broker_guard.go), as the answer to it goes out with the
 // server's rights and not the fetcher's. The broker follows the node's keys: it accepts all secrets that it holds now. A fetcher logs in
 // with the secret that was current when it connected (dial.go).
 //

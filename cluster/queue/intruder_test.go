@@ -207,7 +207,7 @@ func TestAnAskThatWantsItsAnswerElsewhereIsDropped(t *testing.T) {
 	}
 }
 
-func TestGuardLetsThroughWhatAFetcherSaysAndNothingElse(t *testing.T) {
+func TestTheFilterLetsThroughWhatAFetcherSaysAndNothingElse(t *testing.T) {
 	inbox := "_INBOX.trawl.fetcher.abcdefghijklmnopqrstuv"
 	for _, c := range []struct {
 		text string
@@ -236,7 +236,7 @@ func TestGuardLetsThroughWhatAFetcherSaysAndNothingElse(t *testing.T) {
 		{"PING " + strings.Repeat("x", maxLine) + "\r\n", false},
 	} {
 		var out strings.Builder
-		err := newGuard(strings.NewReader(c.text), "_INBOX.trawl.fetcher").carry(&out)
+		err := newFilter(strings.NewReader(c.text), "_INBOX.trawl.fetcher").carry(&out)
 		if ok := err == nil; ok != c.ok || ok && out.String() != c.text {
 			t.Errorf("%.60q: %v, and %.60q came through", c.text, err, out.String())
 		}

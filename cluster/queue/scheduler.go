@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/cluster"
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/queue/wire"
 	"trawl/crawler"
 )
@@ -155,8 +155,8 @@ func (c *Conn) ServeAsks(ctx context.Context, h Asker) error {
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}
-	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log, unread: rate.Sometimes{Interval: door.LogEvery}}
-	astray := door.NewTally(c.log, "queue: dropped an ask that wants its answer elsewhere than in an inbox")
+	a := &answerer{asker: h, limit: func() int { return int(c.nc.MaxPayload()) }, log: c.log, unread: rate.Sometimes{Interval: listen.LogEvery}}
+	astray := listen.NewTally(c.log, "queue: dropped an ask that wants its answer elsewhere than in an inbox")
 	defer astray.Flush()
 	serve(served, requests, func(m *nats.Msg) {
 		if !strings.HasPrefix(m.Reply, c.names.inbox0+".") {

@@ -63,7 +63,7 @@ type Keyring struct {
 	last    digest     // of the files, as they were at the last look
 	done    digest     // of what was taken or refused last
 	warned  *pki       // whose end was announced
-	serves  bool       // a server shows the certificate
+	server  bool       // a server shows the certificate
 }
 
 // NewKeyring holds the secrets, the current one first. It changes with [Keyring.Set] only.

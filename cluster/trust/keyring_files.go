@@ -202,8 +202,8 @@ func (r *Keyring) look(atOnce bool) {
 	if err == nil && p != nil {
 		err = p.current(time.Now())
 	}
-	if err == nil && p != nil && r.serves {
-		err = p.serves()
+	if err == nil && p != nil && r.server {
+		err = p.forServers()
 	}
 	before := r.state()
 	if err == nil && before.same(secrets, p) {
@@ -221,16 +221,16 @@ func (r *Keyring) look(atOnce bool) {
 	r.log.Info("changed secrets or certificates are accepted now", "secrets", len(secrets), "current", change(before, secrets), "pki", p != nil)
 }
 
-// serve holds that the certificate, and each one that comes after it, may be shown by a server.
-func (r *Keyring) serve() error {
+// requireServerCert rejects certificates that are not valid for servers, from now on.
+func (r *Keyring) requireServerCert() error {
 	r.looking.Lock()
 	defer r.looking.Unlock()
 	if p := r.state().pki; p != nil {
-		if err := p.serves(); err != nil {
+		if err := p.forServers(); err != nil {
 			return err
 		}
 	}
-	r.serves = true
+	r.server = true
 	return nil
 }
 

@@ -80,7 +80,7 @@ func (p *pki) verify(chain [][]byte, now time.Time, use x509.ExtKeyUsage) error 
 }
 
 // serves reports whether the certificate may be shown by a server.
-func (p *pki) serves() error {
+func (p *pki) forServers() error {
 	if err := p.verify(p.cert.Certificate, p.leaf().NotBefore, x509.ExtKeyUsageServerAuth); err != nil {
 		return fmt.Errorf("`tls-cert` %w: it may not be used by a server (extendedKeyUsage serverAuth)", ErrKeyFiles)
 	}

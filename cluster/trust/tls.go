@@ -34,7 +34,7 @@ func (r *Keyring) ServerTLS(role cluster.Role, name string) (*tls.Config, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.serve(); err != nil {
+	if err := r.requireServerCert(); err != nil {
 		return nil, err
 	}
 	return id.server(), nil

@@ -157,7 +157,7 @@ func (f *Facts) whyHostWaits() Why {
 	place := "host " + string(f.URL.Host())
 	switch {
 	case h != nil && h.GivenUp != "":
-		return Why{Rule: "its host is given up: " + h.GivenUpDetail, Place: place, Change: f.again(h.GivenUp)}
+		return Why{Rule: "its host is given up: " + h.GivenUpDetail, Place: place, Change: f.retryFailed(h.GivenUp)}
 	case f.resting():
 		return Why{Rule: "the job is not running", Place: "the crawl directory", Change: []string{"run the same command to go on"}}
 	case h == nil:

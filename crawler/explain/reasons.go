@@ -50,12 +50,12 @@ func (f *Facts) whyFailed() Why {
 			w.Change = append(w.Change, "a longer `host-patience`, if it comes back later")
 		}
 	}
-	w.Change = append(w.Change, f.again(f.Row.Reason)...)
+	w.Change = append(w.Change, f.retryFailed(f.Row.Reason)...)
 	return w
 }
 
-// again is how failed URLs are taken up again.
-func (f *Facts) again(r crawler.Reason) []string {
+// retryFailed says how failed URLs are taken up again.
+func (f *Facts) retryFailed(r crawler.Reason) []string {
 	return []string{"`retry-failed` " + string(r) + " with the same command takes such URLs up again"}
 }
 
@@ -123,7 +123,7 @@ func (f *Facts) whyExcluded() Why {
 	if f.Row.Reason == crawler.ReasonTrap {
 		return Why{
 			Rule: "it looks like one of endlessly many made-up pages: " + f.Row.Detail, Place: f.place("`trap-repeat` and `trap-segments`", f.Job.Job.TrapRepeat != f.Job.Given.TrapRepeat || f.Job.Job.TrapSegments != f.Job.Given.TrapSegments),
-			Change: append([]string{"raise the limit, with 0 it is off"}, f.again(crawler.ReasonTrap)...),
+			Change: append([]string{"raise the limit, with 0 it is off"}, f.retryFailed(crawler.ReasonTrap)...),
 		}
 	}
 	s := f.robotsStory()

@@ -19,10 +19,10 @@ const (
 	CodingLook = 1024
 )
 
-// ContentCodings reads the values of Content-Encoding (RFC 9110 section 8.4), in the order applied. strange are
+// ContentCodings reads the values of Content-Encoding (RFC 9110 section 8.4), in the order applied. unknown are
 // the words that are no coding which can be undone: most of them say nothing about the bytes ("none", "utf-8"),
-// so the others are undone all the same. When there are too many to undo, all of them are strange.
-func All(values []string) (codings, strange []string) {
+// so the others are undone all the same. When there are too many to undo, all of them are unknown.
+func All(values []string) (codings, unknown []string) {
 	for _, line := range values {
 		for token := range strings.SplitSeq(line, ",") {
 			switch c := strings.ToLower(strings.TrimSpace(token)); c {
@@ -32,14 +32,14 @@ func All(values []string) (codings, strange []string) {
 			case "deflate", "br", "zstd":
 				codings = append(codings, c)
 			default:
-				strange = append(strange, c)
+				unknown = append(unknown, c)
 			}
 		}
 	}
 	if len(codings) > MaxCodings {
-		return nil, append(strange, codings...)
+		return nil, append(unknown, codings...)
 	}
-	return codings, strange
+	return codings, unknown
 }
 
 // CodingHolds reports whether bytes that begin with head, CodingLook of them or all there are, may be in the

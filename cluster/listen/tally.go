@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"context"
@@ -28,24 +28,24 @@ func NewTally(log *slog.Logger, text string) *Tally {
 	return &Tally{log: log, text: text, now: time.Now}
 }
 
-// Hit counts an event. The attributes tell about it alone.
+// Hit counts an event. The attributes describe it alone.
 func (t *Tally) Hit(attrs ...slog.Attr) {
 	t.mu.Lock()
 	t.total++
 	t.silent++
 	now := t.now()
-	speak := t.last.IsZero() || now.Sub(t.last) >= LogEvery
+	due := t.last.IsZero() || now.Sub(t.last) >= LogEvery
 	n := t.silent
-	if speak {
+	if due {
 		t.last, t.silent = now, 0
 	}
 	t.mu.Unlock()
-	if speak {
+	if due {
 		t.log.LogAttrs(context.Background(), slog.LevelWarn, t.text, append(attrs, slog.Int64("count", n))...)
 	}
 }
 
-// Flush logs what has not been told yet.
+// Flush logs what was counted and not logged yet.
 func (t *Tally) Flush() {
 	t.mu.Lock()
 	n := t.silent

@@ -11,20 +11,20 @@ import (
 	"trawl/cluster/clustertest"
 )
 
-func TestACrowdOfStrangersKeepsNobodyFromTheQueue(t *testing.T) {
+func TestACrowdWithoutTheSecretKeepsNobodyFromTheQueue(t *testing.T) {
 	b, _, ring := guarded(t)
-	clustertest.Crowd(t, b.Addr(), MaxStrangers+20)
-	clustertest.Eventually(t, t.Context(), "the limit leaves its mark", func() bool { return b.front.door.Evicted() >= 20 })
-	if n := b.front.door.Waiting(); n > MaxStrangers {
+	clustertest.Crowd(t, b.Addr(), MaxUnauthenticated+20)
+	clustertest.Eventually(t, t.Context(), "the limit leaves its mark", func() bool { return b.relay.limiter.Evicted() >= 20 })
+	if n := b.relay.limiter.Waiting(); n > MaxUnauthenticated {
 		t.Errorf("%d strangers", n)
 	}
 	f := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Keys: ring, Role: cluster.RoleFetcher})
 	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(2)))
-	if b.Refusals() == 0 || b.front.guests.Load() != 1 {
-		t.Errorf("%d refusals, %d guests", b.Refusals(), b.front.guests.Load())
+	if b.Refusals() == 0 || b.relay.members.Load() != 1 {
+		t.Errorf("%d refusals, %d members", b.Refusals(), b.relay.members.Load())
 	}
 	f.Close()
-	clustertest.Eventually(t, t.Context(), "the guest is forgotten", func() bool { return b.front.guests.Load() == 0 })
+	clustertest.Eventually(t, t.Context(), "the guest is forgotten", func() bool { return b.relay.members.Load() == 0 })
 }
 
 func TestACertificateIsNotEnoughWithoutAQueueKey(t *testing.T) {

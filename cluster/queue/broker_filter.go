@@ -23,30 +23,30 @@ const maxLine = 4096
 //   - Headers, with which a message can tell the server things. A fetcher sends none.
 //
 // It takes the forms that nats.go writes and no others, so that the server cannot read a line in another way.
-type guard struct {
+type filter struct {
 	in    *bufio.Reader
 	inbox string // what names of inboxes begin with
 }
 
-func newGuard(in io.Reader, inbox string) *guard {
-	return &guard{in: bufio.NewReaderSize(in, max(maxLine, relayBuffer)), inbox: inbox + "."}
+func newFilter(in io.Reader, inbox string) *filter {
+	return &filter{in: bufio.NewReaderSize(in, max(maxLine, relayBuffer)), inbox: inbox + "."}
 }
 
-// errGuard begins what is said of a line that was not let through.
-var errGuard = errors.New("a fetcher may not say that to the queue")
+// errNotAllowed begins what is said of a line that was not let through.
+var errNotAllowed = errors.New("a fetcher may not say that to the queue")
 
-// carry copies to the server until the client ends, or says what it may not. The error is nil, or errGuard.
-func (g *guard) carry(to io.Writer) error {
+// carry copies to the server until the client ends, or says what it may not. The error is nil, or errNotAllowed.
+func (f *filter) carry(to io.Writer) error {
 	out := bufio.NewWriterSize(to, relayBuffer)
 	for {
-		line, err := g.in.ReadSlice('\n')
+		line, err := f.in.ReadSlice('\n')
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull) || len(line) > maxLine:
-			return fmt.Errorf("%w: a line of more than %d bytes", errGuard, maxLine)
+			return fmt.Errorf("%w: a line of more than %d bytes", errNotAllowed, maxLine)
 		case err != nil:
 			return nil
 		}
-		payload, err := g.check(line)
+		payload, err := f.check(line)
 		if err != nil {
 			return err
 		}
@@ -54,21 +54,21 @@ func (g *guard) carry(to io.Writer) error {
 			return nil
 		}
 		if payload >= 0 { // and the end of its line
-			if _, err := io.CopyN(out, g.in, payload+2); err != nil {
+			if _, err := io.CopyN(out, f.in, payload+2); err != nil {
 				return nil
 			}
 		}
-		if g.in.Buffered() == 0 && out.Flush() != nil {
+		if f.in.Buffered() == 0 && out.Flush() != nil {
 			return nil
 		}
 	}
 }
 
 // check reads a line and tells how many bytes of payload follow, -1 for none.
-func (g *guard) check(line []byte) (payload int64, err error) {
+func (f *filter) check(line []byte) (payload int64, err error) {
 	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok || bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return 0, fmt.Errorf("%w: %.80q", errGuard, line)
+		return 0, fmt.Errorf("%w: %.80q", errNotAllowed, line)
 	}
 	verb, rest, _ := strings.Cut(string(text), " ")
 	args := strings.Fields(rest)
@@ -78,27 +78,27 @@ func (g *guard) check(line []byte) (payload int64, err error) {
 	case "CONNECT", "PING", "PONG", "UNSUB":
 		ok = true
 	case "SUB": // subject [group] number
-		ok = len(args) >= 2 && g.own(args[0])
-		if len(args) >= 2 && !strings.HasPrefix(args[0], g.inbox) {
+		ok = len(args) >= 2 && f.own(args[0])
+		if len(args) >= 2 && !strings.HasPrefix(args[0], f.inbox) {
 			ok = true // the server refuses it, and says so
 		}
 	case "PUB": // subject [reply] size
-		if len(args) < 2 || len(args) > 3 || len(args) == 3 && !g.own(args[1]) {
+		if len(args) < 2 || len(args) > 3 || len(args) == 3 && !f.own(args[1]) {
 			break
 		}
 		payload, err = strconv.ParseInt(args[len(args)-1], 10, 32)
 		ok = err == nil && payload >= 0
 	}
 	if !ok {
-		return 0, fmt.Errorf("%w: %.200q", errGuard, text)
+		return 0, fmt.Errorf("%w: %.200q", errNotAllowed, text)
 	}
 	return payload, nil
 }
 
 // own reports whether a subject can be a fetcher's inbox, or all of what is below it: the name comes first, and is
 // no wildcard.
-func (g *guard) own(subject string) bool {
-	name, ok := strings.CutPrefix(subject, g.inbox)
+func (f *filter) own(subject string) bool {
+	name, ok := strings.CutPrefix(subject, f.inbox)
 	if !ok {
 		return false
 	}

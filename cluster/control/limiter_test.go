@@ -11,7 +11,7 @@ import (
 	"trawl/cluster/trust/trusttest"
 )
 
-func TestACrowdOfStrangersKeepsNobodyFromTheControl(t *testing.T) {
+func TestACrowdWithoutTheSecretKeepsNobodyFromTheControl(t *testing.T) {
 	ring := trusttest.Ring(trusttest.OurSecret)
 	server, err := ring.ServerTLS(cluster.RoleScheduler, "s")
 	clustertest.Must(t, err)
@@ -27,8 +27,8 @@ func TestACrowdOfStrangersKeepsNobodyFromTheControl(t *testing.T) {
 			go func() { done <- c.Run(ctx) }()
 			defer func() { cancel(); clustertest.Must(t, <-done) }()
 			<-c.Ready()
-			clustertest.Crowd(t, c.Addr(), MaxStrangers+20)
-			clustertest.Eventually(t, t.Context(), "the limit leaves its mark", func() bool { return c.door.Evicted() >= 20 })
+			clustertest.Crowd(t, c.Addr(), MaxUnauthenticated+20)
+			clustertest.Eventually(t, t.Context(), "the limit leaves its mark", func() bool { return c.limiter.Evicted() >= 20 })
 			asker := client
 			if conf == nil {
 				asker = nil
@@ -38,18 +38,18 @@ func TestACrowdOfStrangersKeepsNobodyFromTheControl(t *testing.T) {
 				clustertest.Must(t, cc.Stop(t.Context()))
 				cc.Close()
 			}
-			clustertest.Eventually(t, t.Context(), "guests are forgotten", func() bool { return c.guests.Load() == 0 })
+			clustertest.Eventually(t, t.Context(), "members are forgotten", func() bool { return c.members.Load() == 0 })
 			if c.Refusals() == 0 {
 				t.Error("nothing was counted")
 			}
 
-			c.guests.Store(MaxGuests)
+			c.members.Store(MaxMembers)
 			cc := NewClient(c.Addr(), asker)
 			defer cc.Close()
 			if err := cc.Stop(t.Context()); err == nil || errors.Is(err, cluster.ErrRefused) {
 				t.Errorf("one guest too many: %v", err)
 			}
-			c.guests.Store(0)
+			c.members.Store(0)
 		})
 	}
 }

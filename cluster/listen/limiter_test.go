@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"errors"
@@ -38,17 +38,17 @@ func (c *from) Close() error {
 	return nil
 }
 
-func silentDoor(most, budget int) *Door {
-	return New(most, budget, NewTally(slog.New(slog.DiscardHandler), ""))
+func silentLimiter(most, budget int) *Limiter {
+	return NewLimiter(most, budget, NewTally(slog.New(slog.DiscardHandler), ""))
 }
 
-func TestTheDoorCutsTheOldestOfTheLargestCrowd(t *testing.T) {
-	d := silentDoor(4, 0)
+func TestTheLimiterCutsTheOldestOfTheLargestCrowd(t *testing.T) {
+	d := silentLimiter(4, 0)
 	var all []*from
-	come := func(addr string) *Entrant {
+	come := func(addr string) *Conn {
 		c := &from{addr: addr}
 		all = append(all, c)
-		return d.Enter(c)
+		return d.Add(c)
 	}
 	come("10.0.0.1:1")            // 0: alone, and the oldest of all
 	come("10.0.0.2:1")            // 1
@@ -66,37 +66,37 @@ func TestTheDoorCutsTheOldestOfTheLargestCrowd(t *testing.T) {
 	if n := d.Evicted(); n != 3 {
 		t.Errorf("%d cut", n)
 	}
-	var guests atomic.Int64
+	var members atomic.Int64
 	for range 2 {
-		if !honest.Pass(&guests, 1) || guests.Load() != 1 {
-			t.Errorf("it does not pass: %d guests", guests.Load())
+		if !honest.Authenticated(&members, 1) || members.Load() != 1 {
+			t.Errorf("it does not pass: %d members", members.Load())
 		}
 	}
 	late := come("10.0.0.4:1")
-	if late.Pass(&guests, 1) {
+	if late.Authenticated(&members, 1) {
 		t.Error("one guest too many")
 	}
 	honest.Close()
 	honest.Close()
-	if guests.Load() != 0 {
-		t.Errorf("%d guests are left", guests.Load())
+	if members.Load() != 0 {
+		t.Errorf("%d members are left", members.Load())
 	}
-	if !late.Pass(&guests, 1) {
+	if !late.Authenticated(&members, 1) {
 		t.Error("there is room again")
 	}
 	late.Close()
 	for len(d.queue) > 0 {
 		d.queue[0].Close()
 	}
-	if len(d.from) != 0 || d.held != 0 || guests.Load() != 0 {
-		t.Errorf("left behind: %v, %d bytes, %d guests", d.from, d.held, guests.Load())
+	if len(d.from) != 0 || d.held != 0 || members.Load() != 0 {
+		t.Errorf("left behind: %v, %d bytes, %d members", d.from, d.held, members.Load())
 	}
 }
 
-func TestTheDoorBoundsWhatStrangersBring(t *testing.T) {
-	d := silentDoor(10, 1000)
+func TestTheLimiterBoundsWhatStrangersBring(t *testing.T) {
+	d := silentLimiter(10, 1000)
 	big, small := &from{addr: "10.0.0.1:1", bytes: 5000}, &from{addr: "10.0.0.2:1", bytes: 5000}
-	b, s := d.Enter(big), d.Enter(small)
+	b, s := d.Add(big), d.Add(small)
 	buf := make([]byte, 300)
 	for range 3 {
 		if _, err := b.Read(buf); err != nil {
