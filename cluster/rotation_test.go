@@ -119,7 +119,7 @@ func (r *rotating) together() bool {
 	return true
 }
 
-// traffic is work that goes on while keys change.
+// traffic is work that continues while keys change.
 type traffic struct {
 	mu      sync.Mutex
 	offered int

@@ -1,3 +1,3 @@
-// Package clustertest has what the tests of several rooms of cluster share: waiting, connections of strangers, TLS and a PKI of one's
+// Package clustertest has what the tests of several rooms of cluster share: waiting, connections without the secret, TLS and a PKI of one's
 // own. It knows none of the rooms, so that the tests of each may use it. Only tests import it.
 package clustertest

@@ -30,14 +30,14 @@ func NewBackupStore(proxy func(*url.URL) (*url.URL, error)) *BackupStore {
 	}
 	return &BackupStore{http: &http.Client{
 		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a backup goes where it was told
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a backup goes to the URL that was given
 	}}
 }
 
 // Close closes idle connections. The store can still be used.
 func (s *BackupStore) Close() { s.http.CloseIdleConnections() }
 
-// Put stores n bytes under a URL. What a cut upload leaves is the server's affair; whoever reads it finds out.
+// Put stores n bytes under a URL. What remains of a cut upload is the server's affair; its reader finds out.
 func (s *BackupStore) Put(ctx context.Context, at *url.URL, r io.Reader, n int64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -109,7 +109,7 @@ func (s *BackupStore) failed(ctx context.Context, doing string, at *url.URL, err
 	return fmt.Errorf("%s %s: %w", doing, PublicURL(at), withoutURL(err))
 }
 
-// withoutURL leaves the URL out of an error: it may hold a password, and is told already.
+// withoutURL removes the URL from an error: it may hold a password, and the caller names it anyway.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
@@ -117,7 +117,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// PublicURL is a URL as it may be told and logged: without what gives access, which may stand before the host and behind
+// PublicURL is a URL as it may be shown and logged: without what gives access, which may stand before the host and behind
 // the path.
 func PublicURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()

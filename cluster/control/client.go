@@ -33,7 +33,7 @@ var ErrNotRunning = errors.New("no trawl answers")
 var errChangedKeys = errors.New("the cluster's keys have changed since this connection was made: try again")
 
 // Client asks a node's control API. It is safe for concurrent use. Every call has a deadline of its
-// own beside the context's.
+// own besides the context's.
 type Client struct {
 	target string
 	base   string
@@ -72,7 +72,7 @@ func NewClient(target string, tlsConfig *tls.Config) *Client {
 	return c
 }
 
-// Follow asks at the HOST:PORT that address tells at each new connection: a scheduler may come back elsewhere.
+// Follow asks at the HOST:PORT that address returns at each new connection: a scheduler may come back elsewhere.
 // tlsConfig is as for [NewClient].
 func Follow(address func() string, tlsConfig *tls.Config) *Client {
 	c := NewClient("127.0.0.1:0", tlsConfig)
@@ -90,7 +90,7 @@ func (c *Client) ProveWith(keys *trust.Keyring) *Client {
 	return c
 }
 
-// isSocket tells a path from HOST:PORT.
+// isSocket distinguishes a path from HOST:PORT.
 func isSocket(target string) bool {
 	_, _, err := net.SplitHostPort(target)
 	return err != nil || strings.ContainsRune(target, '/')
@@ -121,7 +121,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.call(ctx, Timeout, http.MethodPost, pathStop, nil, nil)
 }
 
-// Size tells how many bytes of a shipped file have arrived.
+// Size reports how many bytes of a shipped file have arrived.
 func (c *Client) Size(ctx context.Context, name string) (int64, error) {
 	var s depotSize
 	err := c.call(ctx, Timeout, http.MethodGet, pathSize, url.Values{"name": {name}}, &s)

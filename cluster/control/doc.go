@@ -14,7 +14,7 @@
 //
 // # Crashes
 //
-// An answer says that what was asked is durable, where the function behind says so. An upload that is cut goes on where it stopped
+// An answer says that what was asked is durable, where the function behind says so. An upload that is cut continues where it stopped
 // ([Client.Size]); a download that is cut fails at the reader, and half of it is never taken for the whole. A socket that a killed
 // process left is replaced.
 //

@@ -68,7 +68,7 @@ func (c *Server) handler() http.Handler {
 	})
 }
 
-// foreign tells why a request is turned away, "" when it is not. Without TLS anything on this machine can
+// foreign reports why a request is turned away, "" when it is not. Without TLS anything on this machine can
 // connect, also a browser that shows somebody else's page: browsers say where a request comes from, and a
 // name that was made to point at loopback stands in Host.
 func (c *Server) foreign(r *http.Request) string {

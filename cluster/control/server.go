@@ -27,7 +27,7 @@ const (
 	// MaxConnections is how many connections are served at once on the socket; more wait.
 	MaxConnections = 256
 	// MaxMembers is how many connections to the address may be there that have asked something; more are
-	// told to come again.
+	// asked to come again.
 	MaxMembers = 2048
 	// MaxUnauthenticated is how many connections to the address may be there that have not asked anything
 	// yet; when one more comes, the oldest is cut, of the address that has the most.
@@ -39,7 +39,7 @@ const (
 	// IdleTimeout is how long a connection may wait between two requests.
 	IdleTimeout = time.Minute
 	// StallTimeout is how long an upload may take for [StallBytes]; slower ones are cut. What arrived
-	// stays, and the next upload goes on from there.
+	// stays, and the next upload continues from there.
 	StallTimeout = 30 * time.Second
 	StallBytes   = 64 << 10
 	// FinishTimeout is for finishing a file of no bytes; [FinishRate] bytes a second come to it.
@@ -52,7 +52,7 @@ const (
 // DepotReceiver takes in files that fetchers ship. Implementations are safe for concurrent use, for one
 // file as well: two uploads of one file at once may both fail, and must not mix.
 type DepotReceiver interface {
-	// Size tells how many bytes of the file have arrived, 0 when it is unknown.
+	// Size reports how many bytes of the file have arrived, 0 when it is unknown.
 	Size(ctx context.Context, name string) (int64, error)
 	// Append adds n bytes at the offset, which must be Size. They are durable when it returns nil. When
 	// the reader fails, what came before may stay, and is counted by Size.
@@ -73,7 +73,7 @@ type Options struct {
 	Stop     func() // asks the node to end as after an interrupt; returns at once; may be called again
 	Depot    DepotReceiver
 	Steering Steering
-	// Explain tells the story of a URL; called from many goroutines at once.
+	// Explain explains a URL; called from many goroutines at once.
 	Explain func(context.Context, weburl.URL) (explain.Explanation, error)
 	// Backup writes a copy of the ledger; called from many goroutines at once.
 	Backup func(context.Context, io.Writer) error

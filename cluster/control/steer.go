@@ -30,7 +30,7 @@ const (
 	StreamTimeout = time.Minute
 )
 
-// Steering is what a job's control offers beside status and stop. Calls come from many goroutines at once.
+// Steering is what a job's control offers besides status and stop. Calls come from many goroutines at once.
 type Steering interface {
 	// Change changes the job; it is durable when Change returns nil.
 	Change(ctx context.Context, c crawler.Change) error

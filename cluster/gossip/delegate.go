@@ -10,7 +10,7 @@ import (
 )
 
 // gossipLabel goes before every packet and stream. It keeps other users of the library apart; it is the
-// same for all of trawl, as a mismatch is silent and a refusal must be told.
+// same for all of trawl, as a mismatch is silent and a refusal must be reported.
 const gossipLabel = "trawl"
 
 // reclaimAfter is when a name that died may come back at another address.
@@ -27,7 +27,7 @@ func (m *Members) config(bound, advertised netip.AddrPort) *memberlist.Config {
 		c.TCPTimeout = 3 * time.Second
 		c.SuspicionMult, c.SuspicionMaxTimeoutMult = 3, 2
 		c.PushPullInterval = 15 * time.Second
-		// Hundreds of members may share these processors: what one tells is passed on less often than by default (4), so that
+		// Hundreds of members may share these processors: what one announces is passed on less often than by default (4), so that
 		// two hundred who join at once do not keep each other from answering.
 		c.GossipInterval, c.RetransmitMult = 200*time.Millisecond, 3
 		c.GossipToTheDeadTime = 15 * time.Second
@@ -77,7 +77,7 @@ func (d gossipDelegate) GetBroadcasts(int, int) [][]byte { return nil }
 func (d gossipDelegate) LocalState(bool) []byte          { return nil }
 func (d gossipDelegate) MergeRemoteState([]byte, bool)   {}
 
-// NotifyAlive vetoes a member that cannot belong here, whoever tells of it.
+// NotifyAlive vetoes a member that cannot belong here, whoever reports it.
 func (d gossipDelegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == d.m.Name() {
 		return nil

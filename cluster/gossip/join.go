@@ -29,7 +29,7 @@ const (
 	lostTries = 3
 )
 
-// joinLoop joins, and goes on joining what is not there: a partition that lasted longer than the gossip
+// joinLoop joins, and keeps joining what is not there: a partition that lasted longer than the gossip
 // remembers the dead would never heal by itself.
 func (m *Members) joinLoop(ctx context.Context, list *memberlist.Memberlist) error {
 	retry := firstRetry
@@ -92,7 +92,7 @@ func (m *Members) joinAll(ctx context.Context, list *memberlist.Memberlist) join
 			}
 		}
 	}
-	// Whoever answers where a lost member was may be a stranger: it is no reason to stop.
+	// What answers where a lost member was may be no member: it is no reason to stop.
 	for _, a := range m.roll.missing(lostTries) {
 		if ctx.Err() == nil && !m.roll.there(a) {
 			if err := m.joinOne(list, a); err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // gossipLog takes the lines of the gossip library, gives them their level, and reads from them the two
-// things that it tells nowhere else: who was refused, and who is suspected.
+// things that it says nowhere else: who was refused, and who is suspected.
 type gossipLog struct {
 	log      *slog.Logger
 	refused  *listen.Tally

@@ -33,18 +33,18 @@ const (
 // Options says who a node is and whom it joins. The zero value of a field is its default.
 type Options struct {
 	Bind      listen.Bind      // where to listen for gossip, TCP and UDP
-	Advertise string           // HOST or HOST:PORT that others are told; "" for one that is found
+	Advertise string           // HOST or HOST:PORT for the others; "" for one that is found
 	Join      []string         // HOST or HOST:PORT of any members; tried until one answers, and again and again
 	Last      []netip.AddrPort // members of an earlier run of this node, looked for as lost ones are
 	Keys      *trust.Keyring   // nil: loopback only
-	Name      string           // unique; "" for host name, port and a random part, anew at each start
+	Name      string           // unique; "" for host name, port and a random part, new at each start
 	Meta      Meta             // Role must be set
-	WAN       bool             // members are at different sites: slower to suspect and to tell
+	WAN       bool             // members are at different sites: slower to suspect and to announce
 	Logger    *slog.Logger
 
 	Rejoin         time.Duration // between two tries to join what is not there, default 15 s
-	LeaveTimeout   time.Duration // for telling the others that this node leaves, default 2 s
-	Announce       time.Duration // least time between two changes told, default 500 ms
+	LeaveTimeout   time.Duration // for the goodbye to the others, default 2 s
+	Announce       time.Duration // least time between two announced changes, default 500 ms
 	ProbeInterval  time.Duration // between two looks whether others live; 0 by network: 1.5 s, on a WAN 5 s
 	GossipInterval time.Duration // between two rounds of gossip; 0 by network: 200 ms, on a WAN 500 ms
 }
@@ -90,7 +90,7 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// Members says who is there, by gossip (memberlist), and tells the others about this node. It is a hint in
+// Members lists who is there, by gossip (memberlist), and announces this node to the others. It is a hint in
 // both directions: work is never decided by it, and losing sight of a member does not take its leases.
 //
 // All methods but Run are safe for concurrent use, also before and after Run.
@@ -105,7 +105,7 @@ type Members struct {
 	started  atomic.Bool
 	list     atomic.Pointer[memberlist.Memberlist] // nil before Run
 	ready    chan struct{}
-	announce chan struct{} // one slot: what is told has changed
+	announce chan struct{} // one slot: the meta has changed
 
 	mu        sync.Mutex // guards what follows; never held while the library is called
 	meta      Meta
@@ -232,7 +232,7 @@ func (m *Members) advertised(ctx context.Context, bound netip.AddrPort) (netip.A
 	var others []netip.AddrPort
 	if bound.Addr().IsUnspecified() {
 		for _, j := range m.opts.Join {
-			found, _ := m.resolveJoin(ctx, j) // told by the join loop when it fails there too
+			found, _ := m.resolveJoin(ctx, j) // the join loop logs it when it fails there too
 			others = append(others, found...)
 		}
 	}
@@ -268,7 +268,7 @@ func freshName(port uint16) string {
 	return host[:min(len(host), 63)] + "-" + strconv.Itoa(int(port)) + "-" + hex.EncodeToString(b)
 }
 
-// announceLoop tells the others when what this node says about itself has changed, and the log what was
+// announceLoop announces changes of this node's meta to the others, and logs what was
 // counted meanwhile.
 func (m *Members) announceLoop(ctx context.Context, list *memberlist.Memberlist) {
 	minute := time.NewTicker(listen.LogEvery)
@@ -286,7 +286,7 @@ func (m *Members) announceLoop(ctx context.Context, list *memberlist.Memberlist)
 			changed = m.announce
 		case <-changed:
 			if err := list.UpdateNode(m.opts.LeaveTimeout); err != nil {
-				m.log.Debug("gossip", "text", err.Error()) // the next exchange of states tells it
+				m.log.Debug("gossip", "text", err.Error()) // the next exchange of states brings it
 			}
 			changed = nil
 			pause.Reset(m.opts.Announce)
@@ -323,15 +323,15 @@ func (m *Members) Name() string {
 	return m.name
 }
 
-// Meta is what this node tells about itself.
+// Meta is what this node announces about itself.
 func (m *Members) Meta() Meta {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.meta
 }
 
-// Update changes what this node tells about itself. The others learn it within a second or so; changes in
-// quick succession are told together. What the gossip cannot carry is an error, and changes nothing. The
+// Update changes what this node announces about itself. The others learn it within a second or so; changes in
+// quick succession are announced together. What the gossip cannot carry is an error, and changes nothing. The
 // function must not call back.
 func (m *Members) Update(change func(*Meta)) error {
 	m.mu.Lock()

@@ -17,22 +17,22 @@ const (
 	OldestProtocol = 2
 )
 
-// MaxMeta is the most bytes that a member can tell about itself; the gossip carries no more.
+// MaxMeta is the most bytes that a member can announce about itself; the gossip carries no more.
 const MaxMeta = 512
 
-// Meta is what a member tells about itself. It is a hint: a member may be gone, or may have changed, when
+// Meta is what a member announces about itself. It is a hint: a member may be gone, or may have changed, when
 // it is read. All fields but Role may be zero.
 type Meta struct {
 	Protocol, Oldest int    // set by [New]
 	Version          string // of the program, for people
 	Role             cluster.Role
 	Name             string       // under which it reports, where that outlives the process
-	Life             crawler.Life // of the ledger; a fetcher tells that of its newest scheduler
-	Origin           crawler.Life // the first life of that ledger, told by schedulers
+	Life             crawler.Life // of the ledger; a fetcher announces that of its newest scheduler
+	Origin           crawler.Life // the first life of that ledger, announced by schedulers
 	Restored         int64        // when that ledger was restored last, in unix seconds; 0: never
-	Started          int64        // when the process was, in unix milliseconds; 0: it is not told
-	Done             bool         // the job is done; a fetcher tells that nothing of it is left to be shipped
-	Draining         bool         // takes no more turns, and will leave
+	Started          int64        // when the process was, in unix milliseconds; 0: unknown
+	Done             bool         // the job is done; of a fetcher: and nothing of it is left to be shipped
+	Draining         bool         // takes no more turns, and will end
 	QueuePort        int          // 0: no queue here
 	QueueURL         string       // of servers that are not this node's, without how to log in there
 	ControlPort      int          // 0: no control API reachable from other machines
@@ -113,7 +113,7 @@ func compatible(own, peer *Meta) error {
 	return nil
 }
 
-// rivals reports whether two schedulers go on with crawls that have nothing to do with each other. Fetchers would work
+// rivals reports whether two schedulers run crawls that have nothing to do with each other. Fetchers would work
 // for the one or the other.
 func rivals(a, b *Meta) bool {
 	none := crawler.Life{}
@@ -127,7 +127,7 @@ func orUnknown(version string) string {
 	return version
 }
 
-// Supersedes reports whether a scheduler's ledger goes on in place of another's: both are copies of one crawl, and it was
+// Supersedes reports whether a scheduler's ledger replaces another's: both are copies of one crawl, and it was
 // restored later. Of two restored in the same second, one is chosen.
 func (m *Meta) Supersedes(old *Meta) bool {
 	if m.Role != cluster.RoleScheduler || old.Role != cluster.RoleScheduler || m.Origin == (crawler.Life{}) || m.Origin != old.Origin || m.Life == old.Life {

@@ -139,7 +139,7 @@ func (m *Member) become(s State) bool {
 	return true
 }
 
-// remove records that a member is gone. Whether it said goodbye or died is not told, so it is looked for
+// remove records that a member is gone. Whether it said goodbye or died is not known, so it is looked for
 // either way.
 func (r *roll) remove(name string) {
 	r.mu.Lock()

@@ -21,7 +21,7 @@ const (
 	// MaxStreams is how many gossip connections are served at once. They are short; when one more comes, the
 	// oldest is cut, of the address that has the most.
 	MaxStreams = 512
-	// MaxStreamBytes is the most that is read from one: enough for 1,500 members that tell all they can.
+	// MaxStreamBytes is the most that is read from one: enough for 1,500 members that announce all they can.
 	MaxStreamBytes = 1 << 20
 	// MaxStreamsBytes is the most that is kept of all of them together; then the largest is cut.
 	MaxStreamsBytes = 32 << 20

@@ -12,8 +12,8 @@ import (
 // answerTries is how often a member is asked whether it lives before it counts as dead: a packet may be lost.
 const answerTries = 2
 
-// Answers asks a member whether it lives, over the network: the gossip still tells of a killed process for a while. The name
-// of a process is in the question, so whoever came after it at its address does not answer for it. It takes up to two of
+// Answers asks a member whether it lives, over the network: the gossip still reports a killed process for a while. The name
+// of a process is in the question, so a later process at its address does not answer for it. It takes up to two of
 // the gossip's times for an answer (a second each; on a WAN three).
 func (m *Members) Answers(ctx context.Context, who Member) bool {
 	if who.Self {
@@ -34,7 +34,7 @@ func (m *Members) Answers(ctx context.Context, who Member) bool {
 	return false
 }
 
-// Serves reports whether the member tells where its queue is.
+// Serves reports whether the member announces where its queue is.
 func (m *Member) Serves() bool { return m.Meta.QueuePort != 0 || m.Meta.QueueURL != "" }
 
 // Twin reports whether two members are schedulers of the same life of a ledger, in two processes: a copied directory runs

@@ -137,7 +137,7 @@ func Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return append(v4, v6...), nil
 }
 
-// AdvertiseIP chooses what to tell the others when the user did not say: the bound address; when that is
+// AdvertiseIP chooses the address for the others when the user did not say: the bound address; when that is
 // every interface, the one from which the first of the others is reached (the machine's routes say, no
 // packet is sent); when there are no others, the first private address, then the first public one.
 func AdvertiseIP(bound netip.Addr, others []netip.AddrPort) (netip.Addr, error) {

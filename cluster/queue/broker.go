@@ -144,7 +144,7 @@ func (b *Broker) Refusals() int64 {
 	return n
 }
 
-// Addr is where the broker listens, with the port in force; "" before Ready and in process only.
+// Addr is where the broker listens, with the current port; "" before Ready and in process only.
 func (b *Broker) Addr() string {
 	if b.server.Load() != nil && b.relay != nil {
 		return b.relay.listener.Addr().String()
@@ -272,7 +272,7 @@ func (b *Broker) serverOptions() (*server.Options, error) {
 	if b.tls == nil {
 		return o, nil
 	}
-	// The relay does the handshake, so without the secret nothing is told. The server has to offer TLS because clients
+	// The relay does the handshake, so without the secret nothing is said. The server has to offer TLS because clients
 	// that ask for it otherwise hang up at its greeting.
 	o.TLSConfig, o.TLSTimeout, o.AuthTimeout = b.tls, queueHello, queueHello
 	var err error

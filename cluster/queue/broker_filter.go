@@ -16,11 +16,11 @@ const maxLine = 4096
 // guard reads what a fetcher says to the server, and stops at what the server's own rights cannot refuse:
 //
 //   - A reply subject. The server checks where a client publishes, not where it wants the answer; the answer goes out
-//     with the rights of whoever gives it. A request for tasks that is answered with an empty message would delete a
+//     with the rights of the one that answers. A request for tasks that is answered with an empty message would delete a
 //     stream whose deletion it names as its inbox.
 //   - Inboxes of all fetchers at once. They have one key and so the same rights; each finds its own by a long random
 //     name, and may not ask for others by a wildcard.
-//   - Headers, with which a message can tell the server things. A fetcher sends none.
+//   - Headers, with which a message can give the server orders. A fetcher sends none.
 //
 // It takes the forms that nats.go writes and no others, so that the server cannot read a line in another way.
 type filter struct {
@@ -64,7 +64,7 @@ func (f *filter) carry(to io.Writer) error {
 	}
 }
 
-// check reads a line and tells how many bytes of payload follow, -1 for none.
+// check reads a line and reports how many bytes of payload follow, -1 for none.
 func (f *filter) check(line []byte) (payload int64, err error) {
 	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok || bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {

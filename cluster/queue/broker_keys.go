@@ -9,7 +9,7 @@ import (
 	"trawl/cluster"
 )
 
-// secure makes what a broker with keys needs beside them.
+// secure makes what a broker with keys needs besides them.
 func (b *Broker) secure() (err error) {
 	if b.tls, err = b.o.Keys.ServerTLS(cluster.RoleScheduler, "scheduler"); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (b *Broker) users() ([]*server.NkeyUser, error) {
 	return all, nil
 }
 
-// takeKeys lets in those who hold one of the keys in force now. Connections whose key is still among them stay, the
+// takeKeys lets in those who hold one of the current keys. Connections whose key is still among them stay, the
 // others are closed.
 func (b *Broker) takeKeys(s *server.Server) error {
 	if b.tls == nil {

@@ -29,7 +29,7 @@ func (l *brokerLog) Tracef(format string, v ...any) {
 	l.log.Debug("queue: " + fmt.Sprintf(format, v...))
 }
 
-// Errorf counts refusals: whoever is refused may try for ever.
+// Errorf counts refusals: a refused client may try for ever.
 func (l *brokerLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if strings.Contains(text, "Violation") || strings.Contains(text, "authentication error") || strings.Contains(text, "Authentication Timeout") {

@@ -32,7 +32,7 @@ const (
 	relayBuffer = 32 << 10
 )
 
-// relay is the queue's port for other machines. Strangers meet Go's TLS and nothing else: the server behind, which
+// relay is the queue's port for other machines. A client without the secret meets Go's TLS and nothing else: the server behind, which
 // is reached in process, hears only from connections whose certificate was verified.
 type relay struct {
 	listener net.Listener

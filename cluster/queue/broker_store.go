@@ -19,7 +19,7 @@ import (
 //	*.broken     what could not be read and was moved out of the way; one of each name
 //
 // The queue is never the truth: tasks are published again from the ledger, lost parts cost repeated
-// fetches. So a store that is missing or damaged is begun anew. A store of another mode is not touched: a
+// fetches. So a store that is missing or damaged is begun again. A store of another mode is not touched: a
 // server that starts alone on the directory of a clustered one, or the other way round, deletes what is
 // in it.
 

@@ -236,7 +236,7 @@ func (c *Conn) options() ([]nats.Option, error) {
 	return opts, nil
 }
 
-// sort tells a refusal from a server that cannot be reached.
+// sort distinguishes a refusal from a server that cannot be reached.
 func (c *Conn) sort(err error) error {
 	var op *net.OpError
 	var timeout net.Error

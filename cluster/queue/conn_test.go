@@ -167,7 +167,7 @@ func TestAFetcherMayDoNoMoreThanItsWork(t *testing.T) {
 			if took := time.Since(began); took > AskTimeout {
 				t.Errorf("the refusal came after %v", took)
 			}
-			clustertest.Must(t, f.Send(ctx, clustertest.Part(1))) // its own work still goes on
+			clustertest.Must(t, f.Send(ctx, clustertest.Part(1))) // its own work still continues
 		})
 	}
 	n, ack := next(t, ctx, q.connect(t, cluster.RoleFetcher, 0))

@@ -18,7 +18,7 @@ const DefaultPatience = time.Minute
 // dialer makes each try to connect for nats.go: to where the broker is now, and over TLS for a node with keys.
 type dialer struct{ c *Conn }
 
-// SkipTLSHandshake tells nats.go that Dial has done the handshake. Without keys there is none.
+// SkipTLSHandshake says to nats.go that Dial has done the handshake. Without keys there is none.
 func (d dialer) SkipTLSHandshake() bool { return !d.c.o.Keys.IsZero() }
 
 // Dial is what nats.go calls for each try; address is what the URL says. With keys it returns when the broker has

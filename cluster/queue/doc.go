@@ -1,7 +1,7 @@
 // Package queue is how work and results travel between a scheduler and its fetchers.
 //
 // [Broker] is a NATS server with JetStream inside the scheduler's process; [Conn] is a connection to it, or to somebody else's NATS
-// servers. Two streams, and questions beside them:
+// servers. Two streams, and questions:
 //
 //	tasks    scheduler → fetchers   a work queue with one consumer that all fetchers share
 //	results  fetchers → scheduler   a log with one reader, in order, without acks
@@ -15,10 +15,10 @@
 // [Memory] keeps the same promises without a network, and can show each thing that may go wrong ([Faults]). One suite of tests
 // (contract_test.go) holds both to them.
 //
-// A fetcher may take tasks and ack them, send parts, ask, and hear the answers to its own role; nothing else. Strangers meet TLS and
-// a limiter, and only then the server. What a fetcher says to it is read before (broker_guard.go), as the answer to it goes out with the
-// server's rights and not the fetcher's. The broker follows the node's keys: it accepts all secrets that it holds now. A fetcher logs in
-// with the secret that was current when it connected (dial.go).
+// A fetcher may take tasks and ack them, send parts, ask, and hear the answers to its own role; nothing else. A client without the
+// secret meets TLS and a limit of connections, never the server. What a fetcher says to the server is read before
+// (broker_filter.go), as the answer to it goes out with the server's rights and not the fetcher's. The broker accepts all secrets
+// that its node holds now. A fetcher logs in with the secret that was current when it connected (dial.go).
 //
 // # Goroutines
 //
@@ -29,7 +29,7 @@
 //
 // The queues are never the truth. The broker may be killed at any moment: what was confirmed is there again, but for about a second's
 // worth after a power failure. Tasks that are lost are published again from the ledger; parts that are lost cost repeated fetches; a
-// store that is missing or damaged is begun anew, with a line in the log (broker_store.go). Clients find back by themselves, for as long
+// store that is missing or damaged is begun again, with a line in the log (broker_store.go). Clients find back by themselves, for as long
 // as it takes; one that is refused then says so and stops (cluster.ErrRefused).
 //
 // # What is not here

@@ -89,7 +89,7 @@ func (c *Conn) pull(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// taskOf tells a task from the server's other answers to a request.
+// taskOf distinguishes a task from the server's other answers to a request.
 func taskOf(m *nats.Msg) (*nats.Msg, error) {
 	switch status := m.Header.Get("Status"); status {
 	case "":
@@ -110,7 +110,7 @@ type taskInbox struct {
 	waiting []chan *nats.Msg   // oldest first
 }
 
-// expect lets a caller wait for an answer and tells the subject that answers go to.
+// expect lets a caller wait for an answer and returns the subject that answers go to.
 func (b *taskInbox) expect(nc *nats.Conn) (string, chan *nats.Msg, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

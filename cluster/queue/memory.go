@@ -12,7 +12,7 @@ import (
 )
 
 // Memory holds both queues in memory, for tests of a scheduler and fetchers in one process. It keeps the
-// same promises as [Conn] and, by [Faults], shows what they leave open. Values are encoded and decoded on
+// same promises as [Conn] and, by [Faults], shows what they do not promise. Values are encoded and decoded on
 // their way, so that the ends share no memory and the limits of messages hold. It takes its time from package time, so that it runs in a synctest bubble. It is safe for concurrent use;
 // the zero value is not usable.
 type Memory struct {
@@ -69,7 +69,7 @@ func NewMemory(ackWait time.Duration) *Memory {
 	}
 }
 
-// SetFaults puts other faults in force.
+// SetFaults replaces the faults.
 func (m *Memory) SetFaults(f Faults) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -124,7 +124,7 @@ func (m *Memory) Queued(ctx context.Context) (int, error) {
 	return len(m.tasks), nil
 }
 
-// add stores a task with the faults in force. Called with the lock held.
+// add stores a task with the current faults. Called with the lock held.
 func (m *Memory) add(data []byte, t crawler.Task) {
 	f, due := &m.faults, time.Now()
 	if f.LoseTask != nil && f.LoseTask(t) {
@@ -233,7 +233,7 @@ func (m *Memory) Next(ctx context.Context) (crawler.Delivery, error) {
 	}
 }
 
-// usable tells why a call need not begin.
+// usable reports why a call need not begin.
 func (m *Memory) usable(ctx context.Context) error {
 	if ctx.Err() != nil || m.isClosed() {
 		return m.why(ctx)

@@ -56,7 +56,7 @@ func TestFetchersStayWhenACertificateIsRenewed(t *testing.T) {
 	clustertest.Must(t, f.Send(t.Context(), clustertest.Part(2)))
 	clustertest.Must(t, newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}).Send(t.Context(), clustertest.Part(3)))
 
-	trusttest.WriteKeys(t, clustertest.NewPKI(t).Issue(t, node), dir) // another authority: one that is in force from now on
+	trusttest.WriteKeys(t, clustertest.NewPKI(t).Issue(t, node), dir) // another authority: which is the current one from now on
 	there.Reload()
 	if c, err := Connect(t.Context(), ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here}); !errors.Is(err, cluster.ErrRefused) || !strings.Contains(err.Error(), "`tls-ca`") {
 		if err == nil {

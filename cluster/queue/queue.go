@@ -14,7 +14,7 @@ import (
 	"trawl/crawler"
 )
 
-// Errors of the queues that callers tell apart, beside [cluster.ErrRefused]: the secret is wrong, or the role may
+// Errors of the queues that callers distinguish, besides [cluster.ErrRefused]: the secret is wrong, or the role may
 // not do it.
 var (
 	// ErrUnreachable: no server answers at the address. Trying again later may help.
@@ -83,7 +83,7 @@ type answerer struct {
 	limit func() int // largest reply that can be sent, in bytes
 	log   *slog.Logger
 
-	unread rate.Sometimes // for the log: whoever sends what cannot be read may go on with it
+	unread rate.Sometimes // for the log: a node that sends what cannot be read may do so for ever
 }
 
 // ask answers one question for a turn.

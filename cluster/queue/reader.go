@@ -25,7 +25,7 @@ type resultReader struct {
 	it          jetstream.MessagesContext
 	reconnected context.Context // ends with the connection it was opened on
 	next        uint64          // position after which the next part comes
-	seq         uint64          // of the consumer: a gap tells that parts were lost on the way
+	seq         uint64          // of the consumer: a gap says that parts were lost on the way
 }
 
 // Read waits for parts after the position and returns between 1 and most of them, in order, and no more when they make
@@ -93,10 +93,10 @@ func (c *Conn) read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 	return parts, nil
 }
 
-// errGap: a part did not arrive. The reader is opened anew, so that it is asked for again.
+// errGap: a part did not arrive. The reader is opened again, so that it is asked for again.
 var errGap = errors.New("parts were lost on the way")
 
-// one reads the next part, and tells its size in bytes and how many waited behind it when it was sent.
+// one reads the next part, and reports its size in bytes and how many waited behind it when it was sent.
 func (r *resultReader) one(opt jetstream.NextOpt) (part crawler.LoggedPart, size int, pending uint64, err error) {
 	m, err := r.it.Next(opt)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 // maxPulls is how many requests for tasks may wait, of all fetchers together.
 const maxPulls = 8192
 
-// PrepareStreams makes the queues when they are missing, and puts the settings in force when they are
+// PrepareStreams makes the queues when they are missing, and gives them the current settings when they are
 // there. after is the position up to which the ledger has settled. Positions of the result log never go
-// back: a log that was lost, or lost its end, goes on with after+1, and what it still held up to there is
+// back: a log that was lost, or lost its end, continues with after+1, and what it still held up to there is
 // given up, as it was settled. So Last is at least after when it returns.
 //
 // The scheduler calls it before it offers and reads. Fetchers wait until it was done.

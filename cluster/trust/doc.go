@@ -1,10 +1,10 @@
-// Package trust is what proves that a node is a member, and tells members from strangers: the cluster's secret, what follows from
+// Package trust is what proves that a node is a member, and recognizes other members: the cluster's secret, what follows from
 // it, and certificates.
 //
 // From one [Secret] come the gossip's key, a certificate authority for TLS, and the keys with which roles log in to the queue.
 // [Keyring] holds the current secret, further ones that are accepted, and the certificates of an own PKI in place of those from the
 // secret. It changes while nodes run, and every part of a node follows it: take [Keyring.Changed], look, wait. TLS made from it
-// ([Keyring.ServerTLS], [Keyring.ClientTLS]) goes at each handshake by what is in force then.
+// ([Keyring.ServerTLS], [Keyring.ClientTLS]) uses, at each handshake, what is current then.
 //
 // # Goroutines
 //
@@ -13,7 +13,7 @@
 //
 // # Crashes
 //
-// Nothing is kept: files belong to the user and are only read. What cannot be used is told once, and what was in force stays so.
+// Nothing is kept: files belong to the user and are only read. What cannot be used is logged once, and changes nothing.
 //
 // # What is not here
 //

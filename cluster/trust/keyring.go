@@ -75,7 +75,7 @@ func NewKeyring(secrets ...Secret) (*Keyring, error) {
 	return &Keyring{log: slog.New(slog.DiscardHandler), now: k, changed: make(chan struct{})}, nil
 }
 
-// Set puts other secrets in force, the current one first.
+// Set replaces the secrets; the first becomes the current one.
 func (r *Keyring) Set(secrets ...Secret) error {
 	return r.set(secrets, r.state().pki)
 }
@@ -146,7 +146,7 @@ func (r *Keyring) QueueSeed(role cluster.Role) ([]byte, error) {
 func (r *Keyring) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 func (r *Keyring) LogValue() slog.Value       { return slog.StringValue(redacted) }
 
-// keys are what is in force at one time; they never change.
+// keys are what a keyring holds at one time; they never change.
 type keys struct {
 	secrets     []Secret // the current one first; never empty
 	authorities []*authority

@@ -179,7 +179,7 @@ func (r *Keyring) Reload() {
 }
 
 // look takes what the files hold when it differs from before: at once, or when it is the same at two looks. What
-// cannot be used is told once, and what was in force stays so.
+// cannot be used is logged once, and changes nothing.
 func (r *Keyring) look(atOnce bool) {
 	r.looking.Lock()
 	defer r.looking.Unlock()

@@ -17,7 +17,7 @@ import (
 type pki struct {
 	cert *tls.Certificate // Leaf is set
 	pool *x509.CertPool
-	text []byte // of the authorities, to tell a change
+	text []byte // of the authorities, to see a change
 }
 
 // parsePKI reads PEM texts. Whether the certificate is valid now is asked apart ([pki.current]).

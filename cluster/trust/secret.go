@@ -29,7 +29,7 @@ const (
 var ErrNeedSecret = errors.New("other machines may be let in only with a secret: make one with `trawl secret` " +
 	"and give it to every node with `secret-file`, or bind to 127.0.0.1")
 
-// Secret is what the members of a cluster share: whoever holds it is a member. The zero value means that
+// Secret is what the members of a cluster share: every node that holds it is a member. The zero value means that
 // there is none. It never shows in logs, errors, or printed values.
 type Secret []byte
 
@@ -67,7 +67,7 @@ func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Purposes of derived keys (the info text of HKDF). Each is part of the protocol: a changed text makes
-// nodes strangers to each other.
+// nodes unknown to each other.
 const (
 	purposeGossip    = "trawl 1 gossip"
 	purposeAuthority = "trawl 1 certificate authority"

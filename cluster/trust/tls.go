@@ -27,7 +27,7 @@ const (
 )
 
 // ServerTLS is how a node accepts connections: TLS 1.3, and only from nodes with a certificate of the cluster. It
-// follows the keys: each handshake goes by those in force then. Role and name go into certificates made from the
+// follows the keys: each handshake uses the current ones. Role and name go into certificates made from the
 // secret, for people to read. Without a secret it returns [ErrNeedSecret].
 func (r *Keyring) ServerTLS(role cluster.Role, name string) (*tls.Config, error) {
 	id, err := newIdentity(r, role, name, time.Now)
@@ -41,7 +41,7 @@ func (r *Keyring) ServerTLS(role cluster.Role, name string) (*tls.Config, error)
 }
 
 // ClientTLS is how a node connects to others: TLS 1.3, and only to nodes with a certificate of the cluster. It
-// follows the keys as [Keyring.ServerTLS] does. address tells the HOST:PORT that is dialed; nil when it is not
+// follows the keys as [Keyring.ServerTLS] does. address returns the HOST:PORT that is dialed; nil when it is not
 // known, and then a server's certificate must be for the name that all nodes have. Without a secret it returns
 // [ErrNeedSecret].
 func (r *Keyring) ClientTLS(role cluster.Role, name string, address func() string) (*tls.Config, error) {
@@ -168,7 +168,7 @@ func (id *identity) mint(by *authority, now time.Time) (*tls.Certificate, error)
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// server asks for the keys anew at each handshake. What its copies are given beside does not last, but for the time.
+// server asks for the keys again at each handshake. What is set on a copy does not last, except the time.
 func (id *identity) server() *tls.Config {
 	c := id.serverNow()
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return id.serverNow(), nil }

@@ -33,7 +33,7 @@ func ExplainTLS(err error, advice string) string {
 	return fmt.Sprintf("%s (%s)", advice, cluster.OneLine(err))
 }
 
-// refusedThere tells what the other side said about this node's certificate, "" when it said nothing.
+// refusedThere reports what the other side said about this node's certificate, "" when it said nothing.
 func refusedThere(err error) string {
 	_, alert, ok := strings.Cut(err.Error(), "remote error: tls: ")
 	if !ok {
@@ -52,7 +52,7 @@ func refusedThere(err error) string {
 	return ""
 }
 
-// refusedHere tells why this node did not accept the other's certificate.
+// refusedHere reports why this node did not accept the other's certificate.
 func refusedHere(err *tls.CertificateVerificationError, advice string) string {
 	var (
 		invalid x509.CertificateInvalidError

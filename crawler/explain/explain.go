@@ -8,7 +8,7 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// MaxChain is how many pages between a URL and its seed are told; more are left out.
+// MaxChain is how many pages between a URL and its seed are listed; more are left out.
 const MaxChain = 64
 
 // Facts are what the ledger knows of one URL and its host at one moment, and what is known of the job.
@@ -25,7 +25,7 @@ type Facts struct {
 	Chain  []*crawler.Row       // the pages that led here, nearest first
 	Cut    bool                 // Chain does not reach the seed
 	Host   *crawler.HostState   // nil when no URL of it was admitted
-	Turn   *crawler.TurnState   // in force at the host, nil when it is idle
+	Turn   *crawler.TurnState   // of the host, nil when it is idle
 	Robots []crawler.HostRobots // of the host, by scheme
 }
 
@@ -81,7 +81,7 @@ type RowStory struct {
 	Length      int64          `json:"archive_length,omitempty"`
 }
 
-// Explain tells the story. It is pure: the same facts give the same story.
+// Explain works out the story of a URL. It is pure: the same facts give the same story.
 func Explain(f *Facts) Explanation {
 	e := Explanation{URL: f.URL.String(), State: f.State, At: f.Now, Seen: f.Row != nil}
 	e.Scope = f.scopeStory()

@@ -9,7 +9,7 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// ScopeStory is the scope's decision, worked out anew: of a link to a page, and of a link to a requisite.
+// ScopeStory is the scope's decision, worked out again: of a link to a page, and of a link to a requisite.
 type ScopeStory struct {
 	Page      ScopeDecision       `json:"page"`
 	Requisite ScopeDecision       `json:"requisite"`
@@ -169,7 +169,7 @@ type HostStory struct {
 	Retry         int64            `json:"wait_for_retry"`
 	Parked        int64            `json:"beyond_limit"`
 	Next          time.Time        `json:"next,omitzero"` // may not be asked before; zero: at once
-	Delay         time.Duration    `json:"delay_ns"`      // in force between two requests
+	Delay         time.Duration    `json:"delay_ns"`      // between two requests
 	DelayBecause  string           `json:"delay_because"`
 	CrawlDelay    time.Duration    `json:"crawl_delay_ns,omitempty"` // as robots.txt says
 	CrawlCapped   bool             `json:"crawl_delay_capped,omitempty"`
@@ -184,7 +184,7 @@ type HostStory struct {
 	GivenUpDetail string           `json:"given_up_detail,omitempty"`
 }
 
-// TurnStory is the turn in force at the host.
+// TurnStory is the current turn at the host.
 type TurnStory struct {
 	ID      string `json:"id"`
 	State   string `json:"state"` // offered or held

@@ -179,7 +179,7 @@ func xmlCharset(head []byte) (c Charset, ok bool) {
 	return charsetInside(string(said))
 }
 
-// prescan looks for a meta element that tells the charset (HTML standard, "prescan a byte stream to determine its
+// prescan looks for a meta element that names the charset (HTML standard, "prescan a byte stream to determine its
 // encoding").
 func prescan(head []byte) (c Charset, ok bool) {
 	for i := 0; i < len(head); {

@@ -58,7 +58,7 @@ func (c *cssScanner) scan(b []byte, final bool) int {
 	return i
 }
 
-// step reads one token or a part of one, and 0 bytes when more is needed to tell.
+// step reads one token or a part of one, and 0 bytes when more is needed to decide.
 func (c *cssScanner) step(b []byte, final bool) int {
 	switch c.state {
 	case cssComment:
@@ -134,7 +134,7 @@ func isCSSName(b byte) bool { return ascii.IsAlnum(b) || b == '-' || b == '_' ||
 
 func isNewline(b byte) bool { return b == '\n' || b == '\r' || b == '\f' }
 
-// cssNameEnd tells how long the name at the beginning of b is, and whether that is certain.
+// cssNameEnd reports how long the name at the beginning of b is, and whether that is certain.
 func cssNameEnd(b []byte) (n int, whole bool) {
 	for n < len(b) {
 		switch {
@@ -153,8 +153,8 @@ func cssNameEnd(b []byte) (n int, whole bool) {
 	return n, false
 }
 
-// cssEscapeEnd tells how long the escape at the beginning of b is, with the white space that belongs to
-// it, and 0 when more is needed to tell.
+// cssEscapeEnd reports how long the escape at the beginning of b is, with the white space that belongs to
+// it, and 0 when more is needed to decide.
 func cssEscapeEnd(b []byte) int {
 	n := 1
 	for n < len(b) && n < 7 && ascii.IsHex(b[n]) {
@@ -286,12 +286,12 @@ func (c *cssScanner) url(b []byte, final bool) int {
 	return min(end+1, len(b))
 }
 
-// cssTokenState tells how the search for the end of a token went.
+// cssTokenState says how the search for the end of a token went.
 type cssTokenState uint8
 
 const (
 	cssTokenGood cssTokenState = iota
-	cssTokenOpen               // more is needed to tell
+	cssTokenOpen               // more is needed to decide
 	cssTokenLong               // longer than the limit
 	cssTokenBad                // malformed
 )

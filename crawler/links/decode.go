@@ -30,7 +30,7 @@ func decodeAttribute(v, scratch []byte) (decoded, grown []byte) {
 	return b, b
 }
 
-// appendReference decodes the character reference that v may begin with, and tells how many bytes it took.
+// appendReference decodes the character reference that v may begin with, and reports how many bytes it took.
 // In attributes a name without a semicolon is none when "=", a letter or a digit follows, so that
 // "?a=1&copy=2" keeps its meaning (HTML standard, "named character reference state").
 func appendReference(b, v []byte) ([]byte, int) {

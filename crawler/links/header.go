@@ -8,7 +8,7 @@ import (
 	"trawl/crawler/media"
 )
 
-// scanLinkHeader reads a Link field value (RFC 8288, section 3 and appendix B.2) and tells its targets.
+// scanLinkHeader reads a Link field value (RFC 8288, section 3 and appendix B.2) and reports its targets.
 func scanLinkHeader(v string, found func(ref string, kind crawler.LinkKind)) {
 	for {
 		v = strings.TrimLeft(v, " \t,")
@@ -68,7 +68,7 @@ func linkParameterValue(v string) (value, rest string) {
 	return media.QuotedString(v)
 }
 
-// relKind tells what a link with these relations is for, and false when it is none: a hint to connect
+// relKind reports what a link with these relations is for, and false when it is none: a hint to connect
 // early names no document. One relation that is needed to show the page makes it a requisite.
 func relKind(rel string) (kind crawler.LinkKind, ok bool) {
 	for _, r := range strings.FieldsFunc(rel, isSpaceRune) {

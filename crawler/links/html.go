@@ -64,7 +64,7 @@ func (h *htmlScanner) scan(b []byte, final bool) int {
 	return i
 }
 
-// step reads a part of b. When it reads nothing and stays in its state, it needs more to tell.
+// step reads a part of b. When it reads nothing and stays in its state, it needs more to decide.
 func (h *htmlScanner) step(b []byte, final bool) int {
 	switch h.state {
 	case htmlTagName:
@@ -228,7 +228,7 @@ func (h *htmlScanner) attrs(b []byte) int {
 	return i
 }
 
-// attr reads one attribute. It reports false when it cannot go on here: more is needed, or the attribute
+// attr reads one attribute. It reports false when it cannot continue here: more is needed, or the attribute
 // is too long.
 func (h *htmlScanner) attr(b []byte) (n int, ok bool) {
 	w := b[:min(len(b), h.sink.max)]
@@ -291,7 +291,7 @@ const (
 	attrUnquoted
 )
 
-// next tells where the byte c leads, and whether it belongs to the attribute when it ends it.
+// next reports where the byte c leads, and whether it belongs to the attribute when it ends it.
 func (p attrPart) next(c byte) (attrPart, bool) {
 	switch p {
 	case attrName, attrAfterName:

@@ -6,7 +6,7 @@ import (
 	"trawl/crawler/ascii"
 )
 
-// scriptState tells how the text of a script is escaped (HTML standard, "script data escaped state"): in
+// scriptState says how the text of a script is escaped (HTML standard, "script data escaped state"): in
 // a comment in which another script begins, "</script>" does not end the outer one.
 type scriptState uint8
 
@@ -25,7 +25,7 @@ type titleText struct {
 	late bool // the charset became known after it began
 }
 
-// finish reads the title again when the document told its charset after it.
+// finish reads the title again when the document named its charset after it.
 func (t *titleText) finish(s *Scanner) {
 	if t.done && t.late {
 		text, _ := s.utf8(t.raw)
@@ -96,7 +96,7 @@ func (h *htmlScanner) endTitle() {
 	}
 }
 
-// rawEnd finds the end tag of raw text. Without one it tells how far there is none for certain.
+// rawEnd finds the end tag of raw text. Without one it reports how far there is none for certain.
 func rawEnd(b []byte, name string) (n int, ended bool) {
 	for {
 		i := bytes.IndexByte(b[n:], '<')
@@ -157,7 +157,7 @@ func (h *htmlScanner) scriptEnd(b []byte) (n int, ended bool) {
 	return n, false
 }
 
-// tagMatch tells whether a tag of a name begins somewhere.
+// tagMatch reports whether a tag of a name begins somewhere.
 type tagMatch uint8
 
 const (

@@ -69,7 +69,7 @@ func (s *Scanner) setBase(ref string) {
 	s.release()
 }
 
-// release hands over what was kept back, by the base in force.
+// release hands over what was kept back, by the current base.
 func (s *Scanner) release() {
 	q := &s.links
 	q.holding = false

@@ -44,7 +44,7 @@ const (
 	CSS
 )
 
-// LinkCounts tells what a scanner found and what it left out.
+// LinkCounts count what a scanner found and what it left out.
 type Counts struct {
 	Found    int  // links handed over
 	TooMany  int  // references beyond the limit; those to links handed over do not count
@@ -89,7 +89,7 @@ func NewScanner(page weburl.URL, format Format, limit int, emit func(crawler.Lin
 }
 
 // NewRawLinkScanner makes a scanner that hands over every reference as it stands, with the base URL that
-// is in force for it. page is the URL of the document, as text.
+// is current for it. page is the URL of the document, as text.
 func NewRawScanner(page string, format Format, emit func(base string, link Raw)) *Scanner {
 	s := &Scanner{raw: emit, max: MaxLinkCarry}
 	s.reset(linkBase{text: page}, format)
@@ -167,7 +167,7 @@ func (s *Scanner) Close() error {
 	return nil
 }
 
-// scan reads b as far as it can and tells how far that was. What is left is the beginning of something
+// scan reads b as far as it can and reports how far that was. What is left is the beginning of something
 // whose end is not there yet, shorter than the limit; with final there is no more, and nothing is left.
 func (s *Scanner) scan(b []byte, final bool) int {
 	if s.format == CSS {
@@ -200,7 +200,7 @@ func (s *Scanner) Forget() {
 	s.seen = make(map[uint64]struct{})
 }
 
-// Counts tells what was found and left out so far.
+// Counts reports what was found and left out so far.
 func (s *Scanner) Counts() Counts { return s.counts }
 
 // InspectLinks lists the absolute http and https links of a document or of a response's header: fragment
@@ -234,7 +234,7 @@ func Inspect(base string, content []byte, header http.Header, kind string) []str
 	return links
 }
 
-// LinkFormatOf tells how a body of the kind that begins with head is read, and false when it has no links for us.
+// LinkFormatOf reports how a body of the kind that begins with head is read, and false when it has no links for us.
 func FormatOf(kind string, head []byte) (Format, bool) {
 	switch kind {
 	case "text/html":

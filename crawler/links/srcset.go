@@ -6,7 +6,7 @@ import (
 	"trawl/crawler/ascii"
 )
 
-// scanSrcset reads a srcset attribute (HTML standard, "parse a srcset attribute") and tells the URLs of
+// scanSrcset reads a srcset attribute (HTML standard, "parse a srcset attribute") and gives the URLs of
 // its candidates; those with bad descriptors are none.
 func scanSrcset(s []byte, found func(ref []byte)) {
 	for {
@@ -84,7 +84,7 @@ func (d *srcsetSize) add(word []byte) bool {
 	return false
 }
 
-// good tells whether the descriptors make sense together: a height needs a width.
+// good reports whether the descriptors make sense together: a height needs a width.
 func (d *srcsetSize) good() bool { return !d.height || d.width }
 
 // isZeroNumber reports whether a valid number is zero: it has no digit but 0 before its exponent.

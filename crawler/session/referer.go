@@ -2,7 +2,7 @@ package session
 
 import "trawl/crawler/weburl"
 
-// RefererPolicy says what requests tell of the page that led to them (the words of the Referrer Policy standard).
+// RefererPolicy says what requests reveal of the page that led to them (the words of the Referrer Policy standard).
 type RefererPolicy string
 
 const (

@@ -64,7 +64,7 @@ func NewAddressGuard(allow, spelled []string) AddressGuard {
 	return g
 }
 
-// Allows reports whether a connection may be opened. spelled tells that the URL itself spells the address
+// Allows reports whether a connection may be opened. spelled says that the URL itself spells the address
 // (an IP literal or localhost): a seed opens an address only to URLs that spell it too.
 func (g AddressGuard) Allows(a netip.AddrPort, spelled bool) bool {
 	addr := a.Addr().Unmap().WithZone("") // a network contains no address with a zone

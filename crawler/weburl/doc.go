@@ -1,6 +1,6 @@
 // Package weburl makes URLs canonical and splits them into what a crawl goes by: host, key, partition, address.
 //
-// [Parse] is the one door through which URLs come in: by the rules of the WHATWG URL standard, http and https only, so that one page
+// All URLs come in through [Parse]: by the rules of the WHATWG URL standard, http and https only, so that one page
 // has one text. [Inspect] is the standard's own answer for any scheme, made by another parser: for looking at URLs, and to test the
 // first. [PrivateAddress] and [AddressGuard] say which addresses no link may reach.
 //

@@ -56,7 +56,7 @@ func withoutExtras(href string) string {
 	return scheme + "://" + authority[strings.LastIndexByte(authority, '@')+1:] + "/" + path
 }
 
-// checkCanonical tells what holds for every URL there is.
+// checkCanonical reports what holds for every URL there is.
 func checkCanonical(t *testing.T, u URL) {
 	t.Helper()
 	again, err := Parse(u.String())

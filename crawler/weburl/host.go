@@ -27,10 +27,10 @@ type Partition uint8
 // Key hashes the host (xxhash64, part of the ledger's format).
 func (h Host) Key() HostKey { return HostKey(xxhash.Sum64String(string(h))) }
 
-// Partition tells which share of the hosts h belongs to.
+// Partition reports which share of the hosts h belongs to.
 func (h Host) Partition() Partition { return h.Key().Partition() }
 
-// Partition tells which share of the hosts the key belongs to.
+// Partition reports which share of the hosts the key belongs to.
 func (k HostKey) Partition() Partition { return Partition(k >> 56) }
 
 // URLKey names a URL's row: the hash of its host, then the hash of its canonical text. Rows hold the

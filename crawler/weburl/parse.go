@@ -228,7 +228,7 @@ func parentOf(b []byte, root int) []byte {
 	return b[:root+1+max(0, bytes.LastIndexByte(b[root:len(b)-1], '/'))]
 }
 
-// dots tells a dot segment: 1 for ".", 2 for "..", also spelled "%2e"; 0 for every other segment.
+// dots recognizes a dot segment: 1 for ".", 2 for "..", also spelled "%2e"; 0 for every other segment.
 func dots(segment string) int {
 	n := 0
 	for len(segment) > 0 {

@@ -28,7 +28,7 @@ var (
 )
 
 // ParseURL makes an absolute URL canonical, by the rules of the WHATWG URL standard: http and https only, host in
-// lower case A-labels, no default port, no dot segments, no credentials, no fragment. It is the one door
+// lower case A-labels, no default port, no dot segments, no credentials, no fragment. It is the one way
 // through which URLs come in. A "?" with nothing behind it stays, as in the standard: "/a?" and "/a" are two
 // URLs. Bytes that are not UTF-8 count as U+FFFD.
 //
@@ -100,7 +100,7 @@ func (u URL) Scheme() string {
 // Hostname is the host without port; IPv6 addresses are in brackets.
 func (u URL) Hostname() string { return Host(u.Text[u.host:u.path]).Name() }
 
-// Port is the port in force, the scheme's default where the URL has none.
+// Port is the current port, the scheme's default where the URL has none.
 func (u URL) Port() uint16 {
 	h := u.Text[u.host:u.path]
 	if name := u.Hostname(); len(name) < len(h) {
@@ -127,7 +127,7 @@ func (u URL) Path() string {
 	return path
 }
 
-// RequestURI is path and query, as they go on the wire and as robots.txt rules see them.
+// RequestURI is path and query, as they stand on the wire and as robots.txt rules see them.
 func (u URL) RequestURI() string { return u.Text[u.path:] }
 
 // RobotsURL is where the rules for u are.

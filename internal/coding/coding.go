@@ -91,7 +91,7 @@ func triesWell(coding string, head []byte, whole bool) (ok bool) {
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(r, 4*CodingLook))
 	if err == io.ErrUnexpectedEOF {
-		// One that is cut within its first tables gives nothing; but no text begins with the frame and goes on like that.
+		// One that is cut within its first tables gives nothing; but no text begins like that.
 		return !whole && n > 0 || IsZlib(head) && !utf8.Valid(head)
 	}
 	return err == nil && (n > 0 || in.Len() == 0)

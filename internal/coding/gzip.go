@@ -35,7 +35,7 @@ func (g *Gunzip) Reset(in *bufio.Reader) {
 	g.in, g.begun, g.note, g.ended = in, false, "", nil
 }
 
-// Note tells what was wrong with a trailer, "" when nothing was.
+// Note reports what was wrong with a trailer, "" when nothing was.
 func (g *Gunzip) Note() string { return g.note }
 
 func (g *Gunzip) Read(p []byte) (n int, err error) {

@@ -14,8 +14,8 @@ import (
 // tempEnding is that of temporary files: ".NAME.PID-N.tmp" stands for NAME.
 const tempEnding = ".tmp"
 
-// createTemp makes a new file beside the one meant, and locks it until it is closed, which ends with the
-// process at the latest: whoever finds the file can tell whether it is still being written. The mode is
+// createTemp makes a new file next to the one meant, and locks it until it is closed, which ends with the
+// process at the latest: a process that finds the file sees by the lock whether it is still being written. The mode is
 // subject to the umask, other than that of os.CreateTemp, since exports are for whom the user lets read files.
 func createTemp(dir, base string, mode fs.FileMode) (*os.File, error) {
 	for try := 0; ; try++ {

@@ -47,7 +47,7 @@ func (p *peer) answer(ctx context.Context, q request) bool {
 	return whole && r.cut == cutNot
 }
 
-// classify tells what a request asks for.
+// classify says what a request asks for.
 func (p *peer) classify(q request) asked {
 	a := asked{start: q.start, scheme: p.scheme, target: q.target, ref: ref{host: p.host.number}}
 	a.conditional = q.etag != nil || q.since != nil

@@ -2,7 +2,7 @@
 // tests, the demo and benchmarks.
 //
 // Everything about it is a pure function of its Options and, for the addresses, of the port it listens on:
-// which pages there are, what links they have, how each is answered. [Farm.Expect] tells what a crawler must
+// which pages there are, what links they have, how each is answered. [Farm.Expect] reports what a crawler must
 // find, and [Farm.Audit] what the crawler really asked for, measured at the server.
 //
 // The pages of a host form a tree: page p is linked from page (p-1)/16 of its host, and page 0 of host h from

@@ -83,7 +83,7 @@ type RobotsOptions struct {
 	HangFor time.Duration // default 60 s
 }
 
-// withDefaults returns a copy with every default in force.
+// withDefaults returns a copy with every default filled in.
 func (o Options) withDefaults() Options {
 	setDefault(&o.Hosts, 10)
 	setDefault(&o.PagesPerHost, 100)

@@ -61,7 +61,7 @@ func (s *site) URLs() iter.Seq[string] {
 	}
 }
 
-// Expect tells what a crawler that reaches everything finds.
+// Expect is what a crawler that reaches everything finds.
 func (s *site) Expect() iter.Seq[Page] {
 	return func(yield func(Page) bool) {
 		for r := range s.refs() {
@@ -72,7 +72,7 @@ func (s *site) Expect() iter.Seq[Page] {
 	}
 }
 
-// Page tells what a crawler finds at a URL, if it belongs to the farm.
+// Page is what a crawler finds at a URL, if it belongs to the farm.
 func (s *site) Page(url string) (Page, bool) {
 	r, ok := s.find(url)
 	if !ok {

@@ -87,7 +87,7 @@ type WARC struct {
 	closed bool
 
 	diskMu  sync.Mutex // taken inside mu or without it, never the other way round
-	diskErr error      // of the first sync that failed: a disk tells such a thing only once
+	diskErr error      // of the first sync that failed: a disk reports such a thing only once
 }
 
 // NewWARC opens the archive below dir, which is made where it is missing. Files that an earlier run of
@@ -190,7 +190,7 @@ func (w *WARC) Sync(ctx context.Context) error {
 	return w.syncOnce(target)
 }
 
-// syncOnce is run by one caller at a time. Others append and even begin a new file meanwhile; whoever begins one
+// syncOnce is run by one caller at a time. Others append and even begin a new file meanwhile; the one that begins one
 // has synced the one before.
 func (w *WARC) syncOnce(target uint64) error {
 	w.mu.Lock()
@@ -257,7 +257,7 @@ func (w *WARC) usable() error {
 	return w.broken
 }
 
-// open tells which file may still grow, "" for none, how much of it is durable, and the highest number given
+// open reports which file may still grow, "" for none, how much of it is durable, and the highest number given
 // to a file so far. A file whose last sync failed counts as growing: nobody knows what the disk has of it.
 func (w *WARC) open() (name string, safe int64, number int) {
 	w.mu.Lock()

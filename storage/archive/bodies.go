@@ -225,7 +225,7 @@ func checkFileName(name string) error {
 	return CheckName(name)
 }
 
-// refused tells a name that the file system does not take from trouble with the disk, which is no URL's fault.
+// refused distinguishes a name that the file system does not take from trouble with the disk, which is no URL's fault.
 func refused(name string, err error) error {
 	for _, trouble := range []error{unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.EROFS, context.Canceled, context.DeadlineExceeded, unix.EMFILE, unix.ENFILE} {
 		if errors.Is(err, trouble) {

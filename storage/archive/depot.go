@@ -115,7 +115,7 @@ func (d *Depot) lock(ctx context.Context, name string) (unlock func(), err error
 	}, nil
 }
 
-// Size tells how many bytes of the file have arrived, 0 for one that is not known.
+// Size reports how many bytes of the file have arrived, 0 for one that is not known.
 func (d *Depot) Size(ctx context.Context, name string) (int64, error) {
 	unlock, err := d.lock(ctx, name)
 	if err != nil {

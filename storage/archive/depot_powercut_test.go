@@ -109,7 +109,7 @@ func TestADepotSyncsWhatAKilledOneLeft(t *testing.T) {
 	}
 }
 
-// The sender goes on where Size says, whatever becomes of this process.
+// The sender continues where Size says, whatever becomes of this process.
 func TestWhatADepotFindsIsDurable(t *testing.T) {
 	for _, name := range []string{warcName1, fileName1} {
 		disk, dir := forgetfulDir(t)

@@ -2,7 +2,7 @@
 //
 // An archive takes exchanges from any number of goroutines; what was put is durable after Sync, and only then may its locator be
 // reported. Plain files lie by URL and content until the scheduler gives them the names that people see ([Bodies]). Bodies of fetchers on
-// other machines leave through an [Outbox] and arrive at a [Depot], which goes on where it was stopped and compares what is whole.
+// other machines leave through an [Outbox] and arrive at a [Depot], which continues where it was stopped and compares what is whole.
 // Package warc below has the format of records.
 //
 // # Goroutines

@@ -307,7 +307,7 @@ func parseWARCName(s string) (warcName, bool) {
 	return warcName{prefix: m[1], number: n}, err == nil
 }
 
-// FetcherOf is the fetcher that wrote a WARC file, "" where the name does not tell.
+// FetcherOf is the fetcher that wrote a WARC file, "" where the name does not say it.
 func FetcherOf(name string) string {
 	n, _ := parseWARCName(strings.TrimPrefix(name, crawldir.ArchiveDir+"/"))
 	return n.prefix

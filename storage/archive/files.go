@@ -41,7 +41,7 @@ type Files struct {
 }
 
 // NewFiles opens the archive below dir, which is made where it is missing. What an earlier run left
-// without a name is removed: no row tells of it.
+// without a name is removed: no row names it.
 func NewFiles(dir string, o FilesOptions) (*Files, error) { return newFiles(dir, o, durable.System) }
 
 func newFiles(dir string, o FilesOptions, fsync durable.Fsync) (*Files, error) {

@@ -149,7 +149,7 @@ func TestOnlySuccessesBecomeFiles(t *testing.T) {
 func TestAURLThatIsFetchedAgainBeforeTheSyncKeepsBothBodies(t *testing.T) {
 	dir := t.TempDir()
 	f := openFileArchive(t, dir)
-	for _, body := range []string{"old", "new one", "old"} { // the row that is settled tells which counts
+	for _, body := range []string{"old", "new one", "old"} { // the row that is settled says which counts
 		storagetest.Put(t, f, storagetest.Exchange("http://h/a", body))
 	}
 	storagetest.Sync(t, f)

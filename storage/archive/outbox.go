@@ -99,7 +99,7 @@ func (o *Outbox) pendingWARC(name string, e fs.DirEntry, number int) (crawler.Sh
 	return crawler.Shipment{Name: name, Size: info.Size(), Final: true}, true, nil
 }
 
-// growing tells what the archive that writes here says of itself ([WARC.open]).
+// growing reports what the archive that writes here says of itself ([WARC.open]).
 func (o *Outbox) growing() (name string, safe int64, number int) {
 	if o.warc == nil {
 		return "", 0, 0

@@ -15,7 +15,7 @@ import (
 	"trawl/storage/archive/warc"
 )
 
-// ErrDigest says that a stored body is not the one that its row tells of.
+// ErrDigest says that a stored body is not the one that its row names.
 var ErrDigest = errors.New("stored body differs from the row's digest")
 
 // maxHTTPHead is the most bytes of an HTTP head in a record that is read back.

@@ -29,7 +29,7 @@ import (
 // A backup is one file, a tar compressed with zstd, of entries in this order:
 //
 //	manifest.json  [Info]
-//	job.yaml       the settings in force, for people; may be missing
+//	job.yaml       the current settings, for people; may be missing
 //	members        where a cluster's fetchers are found; may be missing
 //	ledger/NAME    the files of the ledger, as of one moment
 //	end.json       [backupEnd]: what went before it, with its digest
@@ -263,5 +263,5 @@ func WriteFile(ctx context.Context, path string, write func(io.Writer) error) er
 	return durable.WriteFile(ctx, path, 0o600, func(f *os.File) error { return write(f) })
 }
 
-// isText reports whether an entry is one of the files beside the ledger.
+// isText reports whether an entry is one of the files besides the ledger.
 func isText(name string) bool { return slices.Contains(crawldir.Texts(), name) }

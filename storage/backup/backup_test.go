@@ -90,7 +90,7 @@ func TestABackupOfALedgerInUseIsRestoredAsItWas(t *testing.T) {
 	if info.Rows == 0 || info.Rows != before.Tallies.Seen() || info.Life != before.Life.String() || info.Position != before.Position || info.Schema != schema {
 		t.Errorf("told: %+v", info)
 	}
-	storagetest.Commit(t, l, storagetest.NewModel(99).Step()) // goes on, and is not in the copy
+	storagetest.Commit(t, l, storagetest.NewModel(99).Step()) // comes later, and is not in the copy
 	to := filepath.Join(t.TempDir(), "new", "restored")
 	restored, err := Restore(t.Context(), bytes.NewReader(file), to, time.Unix(1e9, 0))
 	if err != nil {

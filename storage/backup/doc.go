@@ -1,7 +1,7 @@
-// Package backup writes what is needed to go on with a crawl into one file, and makes a crawl directory of one.
+// Package backup writes what is needed to continue a crawl into one file, and makes a crawl directory of one.
 //
 // [Write] copies the ledger, as of one moment and while it is in use, with the files that belong to it; backup.go says what the file looks
-// like, [ReadInfo] what it tells of itself. [Restore] refuses what is cut, changed, newer, or would be put over a crawl, and gives the
+// like, [ReadInfo] what it says of itself. [Restore] refuses what is cut, changed, newer, or would be put over a crawl, and gives the
 // ledger a new life.
 //
 // No goroutines.

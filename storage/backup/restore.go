@@ -119,7 +119,7 @@ func unpack(ctx context.Context, r io.Reader, dir string, fsync durable.Fsync) (
 func enoughRoom(dir string, need int64) error {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {
-		return nil // the writing tells
+		return nil // the writing reports it
 	}
 	if free := int64(uint64(s.Bavail) * uint64(s.Bsize)); need > free {
 		return fmt.Errorf("the backup needs %d bytes and the disk of %s has %d: make room, or choose another `dir`", need, filepath.Dir(dir), free)
@@ -155,7 +155,7 @@ func damagedBackup(why error) error {
 	return fmt.Errorf("the backup is %w: %w; use another one", storage.ErrDamaged, why)
 }
 
-// wrong tells a fault of the backup from a fault of its reading.
+// wrong distinguishes a fault of the backup from a fault of its reading.
 func (b *backupReader) wrong(err error) error {
 	if b.ctx.Err() != nil {
 		return b.ctx.Err()
@@ -259,7 +259,7 @@ func (b *backupReader) file(h *tar.Header, name string, most int64) error {
 	return nil
 }
 
-// noted remembers how reading failed, so that it is told from a failure to write.
+// noted remembers how reading failed, so that it is not taken for a failure to write.
 type noted struct {
 	r   io.Reader
 	err error

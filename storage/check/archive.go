@@ -45,7 +45,7 @@ const (
 
 // Options say what Archive expects. The zero value is a job without an archive.
 type Options struct {
-	Job   *crawler.Job // in force; its Archive tells whether a fetched row must have a record
+	Job   *crawler.Job // its Archive says whether a fetched row must have a record
 	Local string       // name of the fetcher that writes into the directory itself
 	// Gone hears of each row whose record is not there, broken, or still with its fetcher. May be nil.
 	Gone func(weburl.URLKey)
@@ -349,7 +349,7 @@ func (v *archiveVerifier) shipping(fetcher string, p *pointer) {
 	v.lost(p)
 }
 
-// broken tells of a pointer that leads to no record of its row.
+// broken reports a pointer that leads to no record of its row.
 func (v *archiveVerifier) broken(p *pointer, name string, err error) {
 	text := err.Error()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -361,7 +361,7 @@ func (v *archiveVerifier) broken(p *pointer, name string, err error) {
 	v.lost(p)
 }
 
-// lost tells the caller whose record it is that is not there.
+// lost reports a row whose record is not there.
 func (v *archiveVerifier) lost(p *pointer) {
 	if p.robots == 0 {
 		v.gone(p.key)

@@ -1,4 +1,4 @@
-// Package check proves an archive against the ledger: each row that names a record has it, whole and with the digest that the row tells;
+// Package check proves an archive against the ledger: each row that names a record has it, whole and with the digest that the row names;
 // what no row points to is counted by kind and explained.
 //
 // [Archive] reads every WARC file once from end to end, beside the locators sorted by place. Memory is bounded: where there are many,

@@ -150,7 +150,7 @@ func (w *warcWalk) alone(p *pointer) error {
 	return archive.VerifyCut(w.dir, l, p.digest, p.bytes)
 }
 
-// stopped tells of a file that cannot be read on. Records after that place are read one by one.
+// stopped reports a file that cannot be read on. Records after that place are read one by one.
 func (w *warcWalk) stopped(err error) error {
 	bad, _ := errors.AsType[*warc.Error](err)
 	switch {
@@ -187,7 +187,7 @@ func (w *warcWalk) rest(at error) error {
 	return nil
 }
 
-// unreadable tells of a file that cannot be opened.
+// unreadable reports a file that cannot be opened.
 func (w *warcWalk) unreadable(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New("it went away meanwhile")

@@ -11,7 +11,7 @@ import (
 // removedLedger is where a ledger goes before it is removed, so that no half of one is ever opened.
 const removedLedger = ".removed-ledger"
 
-// Clear removes everything in the directory but its lock and its version, and furnishes it anew. Nothing in
+// Clear removes everything in the directory but its lock and its version, and makes it new. Nothing in
 // it may be open. The queue goes first, which a ledger can do without, then the ledger as a whole: a crash
 // in between leaves either the old crawl or a new one with files that no row points to.
 func (d *Dir) Clear() error {

@@ -34,7 +34,7 @@ const (
 	exportsDir  = "exports"
 )
 
-// Texts are the names of the files that belong to a crawl beside its ledger; each may be missing.
+// Texts are the names of the files that belong to a crawl besides its ledger; each may be missing.
 func Texts() []string { return []string{jobName, membersName} }
 
 // Names of the directories of bodies below a crawl directory or a fetcher's own.
@@ -72,7 +72,7 @@ func MakeDurable(fsync durable.Fsync, dir string, names ...string) error {
 // Dir is a crawl directory that this process has locked: one job and everything that belongs to it.
 //
 //	version       the number of this layout
-//	job.yaml      the settings in force
+//	job.yaml      the current settings
 //	ledger/       the ledger; private, since it holds credentials and cookies
 //	queue/        the embedded queues; private
 //	archive/      bodies as WARC
@@ -163,7 +163,7 @@ func (a absent) Is(target error) bool {
 }
 
 // unborn reports whether a directory is empty, but for what there is of one that is being made, by another
-// process at this moment (the lock tells) or by one that died.
+// process at this moment (the lock says so) or by one that died.
 func unborn(entries []fs.DirEntry) bool {
 	locked, begun := false, false
 	for _, e := range entries {
@@ -189,7 +189,7 @@ const (
 	readingMark = "reading "
 )
 
-// lockDir locks the directory, to work in it or only to read. Who works holds it for long, so others are told
+// lockDir locks the directory, to work in it or only to read. A working process holds it for long, so others are refused with its name
 // at once; who reads is soon done, and is waited for.
 func lockDir(path string, work bool) (*os.File, error) {
 	name := filepath.Join(path, lockName)
@@ -250,7 +250,7 @@ func working(f *os.File) bool {
 	return err != nil || !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
-// owner tells who has the lock, as far as the lock file says it.
+// owner reports who has the lock, as far as the lock file says it.
 func owner(f *os.File) string {
 	b := make([]byte, 40)
 	n, _ := f.ReadAt(b, 0)
@@ -294,13 +294,13 @@ func (d *Dir) Close() error {
 // Path is the directory, as it was given.
 func (d *Dir) Path() string { return d.path }
 
-// JobFile is the path of the file with the settings in force.
+// JobFile is the path of the file with the current settings.
 func (d *Dir) JobFile() string { return filepath.Join(d.path, jobName) }
 
 // Ledger is the path of the ledger's directory.
 func (d *Dir) Ledger() string { return filepath.Join(d.path, LedgerDir) }
 
-// HoldsLedger reports whether there is a ledger in a directory, so that its crawl can be gone on with.
+// HoldsLedger reports whether there is a ledger in a directory, so that its crawl can be continued.
 func HoldsLedger(path string) bool {
 	info, err := os.Stat(filepath.Join(path, LedgerDir))
 	return err == nil && info.IsDir()

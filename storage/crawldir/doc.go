@@ -7,7 +7,7 @@
 // No goroutines. Methods are safe for concurrent use.
 //
 // Crash story: the lock is the system's and ends with the process. The version is written last, so a directory with a version is whole;
-// one that was being made, cleared or restored is taken for that by the next start. What is made here is durable before it is told.
+// one that was being made, cleared or restored is taken for that by the next start. What is made here is durable before a function returns.
 //
 // What is not here: what the files hold. Ledger, archive, exports and backups have rooms of their own.
 package crawldir

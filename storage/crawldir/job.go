@@ -7,7 +7,7 @@ import (
 	"trawl/internal/durable"
 )
 
-// WriteJob replaces the file with the settings in force, for people. A crash leaves the old file or the new one.
+// WriteJob replaces the file with the current settings, for people. A crash leaves the old file or the new one.
 func (d *Dir) WriteJob(text []byte) error {
 	err := d.fsync.ReplaceFile(d.JobFile(), durable.PrivateFile, func(f *os.File) error {
 		_, err := f.Write(text)

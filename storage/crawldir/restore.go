@@ -45,7 +45,7 @@ func vacant(path string) error {
 }
 
 // OpenVacant locks a directory that a crawl is put into, beside bodies that may have been copied already. It is made when it is
-// not there, which made tells. What holds anything else is refused with [storage.ErrHoldsCrawl]. After [Dir.ForgetRestore] the crawl is put
+// not there; made says so. What holds anything else is refused with [storage.ErrHoldsCrawl]. After [Dir.ForgetRestore] the crawl is put
 // together in [Dir.Restoring], and is one with [Dir.Restored]; after a failure call [Dir.GiveUpRestore].
 func OpenVacant(path string) (d *Dir, made bool, err error) {
 	_, err = os.Lstat(path)

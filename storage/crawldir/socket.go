@@ -16,7 +16,7 @@ import (
 )
 
 // maxSocketPath is the longest path of a control socket, in bytes. Every system takes 103 (an address has 104 with its
-// final zero on some, 108 on Linux), and whoever listens makes the socket first under a name that is two bytes longer.
+// final zero on some, 108 on Linux), and the listener makes the socket first under a name that is two bytes longer.
 const maxSocketPath = 101
 
 // ControlSocket is the path of the socket by which the crawl in a directory is steered, whether or not one

@@ -11,7 +11,7 @@ import (
 	"trawl/storage/storagetest"
 )
 
-// BenchmarkExportOfMany writes usual rows, one a round, and tells the process's peak of memory. For ten million rows:
+// BenchmarkExportOfMany writes usual rows, one a round, and reports the process's peak of memory. For ten million rows:
 //
 //	go test ./storage/export -run NONE -bench ExportOfMany/parquet -benchtime 10000000x
 func BenchmarkExportOfMany(b *testing.B) {

@@ -97,7 +97,7 @@ var columns = records.Row.Columns()
 
 type column = schema.Column[crawler.Row]
 
-// Rows writes rows in a format and tells how many. It stops at the first error, of the rows or of w; what
+// Rows writes rows in a format and reports how many. It stops at the first error, of the rows or of w; what
 // was written until then is there. Its memory is bounded whatever the number of rows: some 100 kB for JSONL
 // and CSV; see parquetGroupBytes for Parquet.
 func Rows(w io.Writer, f Format, rows iter.Seq2[*crawler.Row, error]) (n int64, err error) {

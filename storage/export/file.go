@@ -15,7 +15,7 @@ import (
 	"trawl/internal/durable"
 )
 
-// File writes rows to a file and tells how many. The format is by the ending of the path when f is "";
+// File writes rows to a file and reports how many. The format is by the ending of the path when f is "";
 // a path that ends with .gz is compressed. The file appears whole or not at all: it is written beside its
 // place, synced, and renamed; an older one of that name is replaced at that moment. What exports to this
 // name left there when they were killed is removed first. What is not a plain file (a pipe, /dev/stdout) is

@@ -11,7 +11,7 @@ import (
 
 // Filter chooses rows of an export. A row must meet every condition that is set; the zero value takes all.
 type Filter struct {
-	Outcomes []crawler.Outcome // one of these, as a ledger tells them; empty = any
+	Outcomes []crawler.Outcome // one of these, as a ledger has them; empty = any
 	Hosts    []weburl.Host     // on one of these; empty = any. The ledger's RowsOf spares the reading of others
 	Since    time.Time         // newest fetch began then or later, which leaves out what was never fetched; zero = any
 }

@@ -12,7 +12,7 @@ import (
 // exportBuffer is how many bytes are gathered before they are written.
 const exportBuffer = 64 << 10
 
-// Writer writes rows one by one, in JSONL or CSV, for exports and for whoever reads along while a job
+// Writer writes rows one by one, in JSONL or CSV, for exports and for readers of a running job
 // runs. Rows are gathered, up to exportBuffer bytes, and every write to w is of whole lines. It is for one goroutine. After an
 // error of w every call returns that error.
 type Writer struct {

@@ -6,7 +6,7 @@
 // [ArchiveHead] makes the head of an answer fit to stand before a body that was stored without its
 // transfer coding.
 //
-// Reading: a [Reader] streams the records of a file, plain, gzip or mixed, and tells where each begins and
+// Reading: a [Reader] streams the records of a file, plain, gzip or mixed, and reports where each begins and
 // how long it is, so that a record can be read again by itself. [Recover] cuts a torn end off a file.
 //
 // Digests are "sha256:" and lower-case hex. WARC-Payload-Digest is taken over the payload as the standard

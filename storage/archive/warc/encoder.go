@@ -45,7 +45,7 @@ func NewEncoder(compress bool) *Encoder {
 	return e
 }
 
-// Encode writes the record to w and tells how many bytes it took. After an error w may hold a part of it.
+// Encode writes the record to w and reports how many bytes it took. After an error w may hold a part of it.
 func (e *Encoder) Encode(w io.Writer, r *Record) (int64, error) {
 	s := e.pool.Get().(*encoding)
 	s.out = counter{w: w}

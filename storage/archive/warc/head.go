@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// RenamedPrefix is put before the names of fields of an answer that tell of its transfer and not of the
+// RenamedPrefix is put before the names of fields of an answer that describe its transfer and not the
 // body as it is stored.
 const RenamedPrefix = "X-Crawl-"
 
@@ -15,7 +15,7 @@ const RenamedPrefix = "X-Crawl-"
 // stored body (it was cut, or there was a transfer coding too) becomes X-Crawl-Content-Length, and where a
 // line was renamed the true length is added. Answers that have no body by their status (1xx, 204, 304) keep
 // their Content-Length, which speaks of another answer (RFC 9110, 8.6). A version other than HTTP/1.x is
-// written as HTTP/1.1, since readers know no other; WARC-Protocol tells the true one. The rest is as the
+// written as HTTP/1.1, since readers know no other; WARC-Protocol holds the true one. The rest is as the
 // server sent it. The result ends with an empty line; head is not changed, and returned itself when
 // nothing is to be done.
 func ArchiveHead(head []byte, size int64) []byte {

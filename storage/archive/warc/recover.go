@@ -13,8 +13,8 @@ import (
 )
 
 // Recover cuts a torn end off the file, back to the end of its last whole record, and makes what is left durable with
-// fsync: a process that was killed may not have come to it. It tells how many bytes were cut, 0 for a file that is whole. A
-// broken record that whole ones follow is no torn end: the file is left as it is, and the error tells where. The file must
+// fsync: a process that was killed may not have come to it. It reports how many bytes were cut, 0 for a file that is whole. A
+// broken record that whole ones follow is no torn end: the file is left as it is, and the error says where. The file must
 // not be written to meanwhile.
 func Recover(path string, fsync func(*os.File) error) (cut int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
