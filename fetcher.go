@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/crawler"
 	"trawl/internal/node"
 	"trawl/storage"
@@ -38,7 +38,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	usual := door.Bind{Host: "127.0.0.1"}
+	usual := listen.Bind{Host: "127.0.0.1"}
 	if !o.Keys.IsZero() {
 		usual.Host = ""
 	}

@@ -47,7 +47,7 @@ var rooms = map[string]struct {
 	"crawler/explain":      {[]string{"crawler", "crawler/weburl", "crawler/session", "crawler/robots"}, "it tells the rules of others"},
 	"cluster":              {nil, "it has the words that its rooms share"},
 	"cluster/trust":        {[]string{"cluster"}, "secrets and certificates know no transport"},
-	"cluster/listen":         {nil, "it bounds connections, whoever they are for"},
+	"cluster/listen":       {nil, "it bounds connections, whoever they are for"},
 	"cluster/gossip":       {[]string{"cluster", "cluster/trust", "cluster/listen"}, "members know nothing of queues"},
 	"cluster/control":      {[]string{"cluster", "cluster/trust", "cluster/listen"}, "status and steering go on without queue and gossip"},
 	"cluster/queue":        {[]string{"cluster", "cluster/trust", "cluster/listen", "cluster/queue/wire"}, "queues know nothing of members"},

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"trawl/cluster"
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/crawler/session"
@@ -143,11 +143,11 @@ func isDir(path string) bool {
 }
 
 // bind is where a node listens for gossip; queue and control of a scheduler take the next ports.
-func (o *Options) bind(usual door.Bind) (door.Bind, error) {
+func (o *Options) bind(usual listen.Bind) (listen.Bind, error) {
 	b := usual
 	if o.Bind != "" {
 		var err error
-		if b, err = door.ParseBind(o.Bind); err != nil {
+		if b, err = listen.ParseBind(o.Bind); err != nil {
 			return b, crawler.UsageError(fmt.Errorf("`bind`: %w", err))
 		}
 	}
@@ -158,7 +158,7 @@ func (o *Options) bind(usual door.Bind) (door.Bind, error) {
 }
 
 // cluster is how the node meets others, once it listens there.
-func (o *Options) cluster(b door.Bind) node.Cluster {
+func (o *Options) cluster(b listen.Bind) node.Cluster {
 	return node.Cluster{Bind: b, Advertise: o.Advertise, Join: o.Join, Control: o.Control, Keys: o.Keys}
 }
 
@@ -167,7 +167,7 @@ func (o *Options) served() (*node.Cluster, error) {
 	if !o.Serve {
 		return nil, nil
 	}
-	bind, err := o.bind(door.DefaultBind(!o.Keys.IsZero()))
+	bind, err := o.bind(listen.DefaultBind(!o.Keys.IsZero()))
 	if err != nil {
 		return nil, err
 	}

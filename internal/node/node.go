@@ -11,16 +11,16 @@ import (
 	"syscall"
 	"time"
 
-	"trawl/cluster/door"
+	"trawl/cluster/listen"
 	"trawl/cluster/trust"
 )
 
 // Cluster says how a node meets the others of its cluster.
 type Cluster struct {
-	Bind      door.Bind // of gossip
-	Advertise string    // address that others reach this node at, where it differs
-	Join      []string  // gossip addresses of nodes of the cluster
-	Control   string    // control address; "" = a scheduler's is the second port after Bind, a fetcher has none
+	Bind      listen.Bind // of gossip
+	Advertise string      // address that others reach this node at, where it differs
+	Join      []string    // gossip addresses of nodes of the cluster
+	Control   string      // control address; "" = a scheduler's is the second port after Bind, a fetcher has none
 	Keys      *trust.Keyring
 }
 
