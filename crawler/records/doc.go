@@ -4,6 +4,6 @@
 // Numbers are never used again. Numbers of enumerations are those of package crawler. Messages carry durations, never times: rights
 // count from the asking, waits from the receiving. The one time, Result.FetchedAt, is a fact for people.
 //
-// What must hold between fields of a message, such as that all its URLs are at the host of its turn, stands in the check of the
-// table. Checks are asked of stored records too, so they say nothing that a ledger may keep otherwise.
+// What must hold between fields of a message, such as that all its URLs are at the host of its turn, is the check of its table.
+// Records of the ledger have none: what was stored is read again, whatever it lacks.
 package records

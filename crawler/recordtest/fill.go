@@ -22,16 +22,22 @@ const Host = "a.example"
 // the way is noticed, also one that is added later.
 func Fill[T any](tb testing.TB, rng *rand.Rand, v *T) {
 	tb.Helper()
-	f := filler{tb, rng}
-	f.fill(reflect.ValueOf(v).Elem(), "")
+	filler{tb, rng, false}.fill(reflect.ValueOf(v).Elem(), "")
+}
+
+// FillJSON is [Fill] for what is kept as JSON: its texts are UTF-8.
+func FillJSON[T any](tb testing.TB, rng *rand.Rand, v *T) {
+	tb.Helper()
+	filler{tb, rng, true}.fill(reflect.ValueOf(v).Elem(), "")
 }
 
 // Equal compares records; URLs are what their texts are.
 var Equal = cmp.Comparer(func(a, b weburl.URL) bool { return a == b })
 
 type filler struct {
-	tb  testing.TB
-	rng *rand.Rand
+	tb   testing.TB
+	rng  *rand.Rand
+	json bool
 }
 
 func (f filler) fill(v reflect.Value, field string) {
@@ -53,9 +59,17 @@ func (f filler) fill(v reflect.Value, field string) {
 			f.fill(v.Index(i), field)
 		}
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]int64{"a_word": 1 + f.rng.Int64N(1e6), "b_word": 1}))
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, word := range []string{"a_word", "b_word"} {
+			v.SetMapIndex(reflect.ValueOf(word).Convert(v.Type().Key()), reflect.ValueOf(1+f.rng.Int64N(1e6)))
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem(), field)
 	case reflect.String:
-		v.SetString(fmt.Sprintf("text %d \x00\xff", f.rng.IntN(1e6)))
+		if v.SetString(fmt.Sprintf("text %d \x00\xff", f.rng.IntN(1e6))); f.json {
+			v.SetString(fmt.Sprintf("text %d \x00é", f.rng.IntN(1e6)))
+		}
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int:
@@ -95,7 +109,11 @@ func (f filler) word(v reflect.Value, field string) bool {
 	case *crawler.LinkKind:
 		*x = crawler.LinkRedirect
 	case *crawler.Job: // travels as JSON
-		*x = crawler.NewJob(crawler.Download)
+		if f.json {
+			return false
+		}
+		FillJSON(f.tb, f.rng, x)
+	case **crawler.HostIndex: // made from what is beside it
 	case *session.Cookie: // of the host
 		*x = session.Cookie{Name: "name", Value: "a \xff value", Domain: Host, Below: true, Path: "/dir", Secure: true, HTTPOnly: true, By: Host}
 	case *string:

@@ -7,10 +7,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"trawl/crawler"
 	"trawl/crawler/records"
@@ -18,6 +21,7 @@ import (
 	"trawl/crawler/schema"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/storage/storagetest"
 )
 
 // kinds are the records of the ledger, in a form that tests can walk.
@@ -32,6 +36,7 @@ var kinds = map[string]recordKind{
 }
 
 type recordKind struct {
+	record *schema.Record
 	fill   func(testing.TB, *rand.Rand) any
 	encode func(any) []byte
 	decode func([]byte) (any, error)
@@ -40,6 +45,7 @@ type recordKind struct {
 // kindOf: elsewhere empties what is not part of the record.
 func kindOf[T any](t *schema.Table[T], elsewhere func(*T)) recordKind {
 	return recordKind{
+		record: &t.Record,
 		fill: func(tb testing.TB, rng *rand.Rand) any {
 			v := new(T)
 			recordtest.Fill(tb, rng, v)
@@ -64,6 +70,47 @@ func TestEveryFieldOfARecordSurvives(t *testing.T) {
 				t.Fatalf("%s changed (-written +read):\n%s", name, d)
 			}
 		}
+	}
+}
+
+func TestRecordsAreProtocolBuffers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for name, k := range kinds {
+		want := k.fill(t, rng)
+		theirs := recordtest.Message(t, k.record)
+		if err := proto.Unmarshal(k.encode(want), theirs); err != nil {
+			t.Fatalf("%s cannot be read: %v", name, err)
+		}
+		recordtest.CheckWhole(t, theirs)
+		b, err := proto.Marshal(theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := k.decode(b)
+		if err != nil {
+			t.Fatalf("%s of theirs: %v", name, err)
+		}
+		if d := cmp.Diff(want, got, recordtest.Equal); d != "" {
+			t.Errorf("%s changed (-written +read from them):\n%s", name, d)
+		}
+	}
+}
+
+func TestEveryFieldOfTheLedgersOwnRecordsSurvives(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	l := open(t, "ledger", small(vfs.NewMem()))
+	defer closeLedger(t, l)
+	want := crawler.LedgerState{Position: 1, Sequence: 2, Ran: time.Second, Quiet: time.Unix(3, 4).UTC()}
+	recordtest.FillJSON(t, rng, &want.State)
+	recordtest.FillJSON(t, rng, &want.Tallies)
+	recordtest.FillJSON(t, rng, &want.Work)
+	storagetest.Commit(t, l, &crawler.Changes{
+		State: &want.State, Tallies: &want.Tallies, Work: &want.Work, Position: want.Position, Sequence: want.Sequence, Ran: want.Ran, Quiet: want.Quiet,
+	})
+	got := storagetest.Load(t, l)
+	got.Life, got.Origin, got.Clock = want.Life, want.Origin, want.Clock
+	if d := cmp.Diff(want, got, recordtest.Equal, cmpopts.IgnoreUnexported(crawler.Job{})); d != "" {
+		t.Errorf("the state of the ledger changed (-written +read):\n%s", d)
 	}
 }
 
