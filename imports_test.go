@@ -45,6 +45,8 @@ var rooms = map[string]struct {
 	"crawler/robots":       {[]string{"crawler", "crawler/weburl", "crawler/ascii"}, "rules are read for URLs"},
 	"crawler/links":        {[]string{"crawler", "crawler/weburl", "crawler/media", "crawler/ascii"}, "it finds links, and decides nothing about them"},
 	"crawler/explain":      {[]string{"crawler", "crawler/weburl", "crawler/session", "crawler/robots"}, "it tells the rules of others"},
+	"scheduler":            {[]string{"scheduler/core"}, "the shell brings the core's steps to ledger and queues, and decides nothing"},
+	"scheduler/core":       {nil, "it decides from values and reads of the ledger, so that each rule is tested in virtual time, and the same steps can be replayed elsewhere"},
 	"cluster":              {nil, "it has the words that its rooms share"},
 	"cluster/trust":        {[]string{"cluster"}, "secrets and certificates know no transport"},
 	"cluster/listen":       {nil, "it bounds connections, whoever they are for"},
@@ -137,7 +139,7 @@ func within(pkg, other string) bool { return pkg == other || strings.HasPrefix(p
 
 // Each room stands in the table with its reason.
 func TestEveryRoomIsInTheTable(t *testing.T) {
-	for _, wing := range []string{"crawler", "cluster", "storage"} {
+	for _, wing := range []string{"crawler", "scheduler", "cluster", "storage"} {
 		err := filepath.WalkDir(wing, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() || strings.HasSuffix(path, "test") || d.Name() == "testdata" {
 				return err

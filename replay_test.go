@@ -110,7 +110,7 @@ func (p *paper) report(task crawler.Task, a crawler.Ask) {
 	part := crawler.Part{Turn: task.Turn, Holder: a.Holder, Host: task.Host, Fetcher: "f", Number: 1, End: true}
 	robots := crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsRules}
 	if p.rng.IntN(3) == 0 {
-		robots.Status, robots.Hop = crawler.RobotsElsewhere, crawler.RobotsHop{Scheme: "http", URL: weburl.MustParse("http://hub.test/robots.txt"), Count: 1}
+		robots.Status, robots.Hop = crawler.RobotsElsewhere, crawler.RobotsHop{For: task.Host, Scheme: "http", URL: weburl.MustParse("http://hub.test/robots.txt"), Count: 1}
 	}
 	part.State = crawler.HostReport{Requests: 1, Robots: []crawler.RobotsFile{robots}, Dropped: map[string]int64{crawler.DropScope: 1}}
 	part.State.Cookies = []session.CookieChange{{Cookie: session.Cookie{Name: "n", Value: fmt.Sprint(p.rng.IntN(9)), Domain: string(task.Host), Path: "/", By: task.Host}}}
@@ -147,14 +147,14 @@ func (p *paper) result(u weburl.URL, part *crawler.Part) crawler.Result {
 // live runs the scheduler for a while, and steers it meanwhile.
 func (p *paper) live(job crawler.Job, seeds []scheduler.Seed, again *crawler.Reason, change crawler.Change) {
 	p.t.Helper()
-	o := scheduler.Options{Job: job, Ledger: p.l, Index: p.l, Tasks: p, Results: p, Stream: p, LocalFetcher: "f", Names: p.l, Bodies: p, RetryFailed: again}
+	o := scheduler.Options{Job: job, Ledger: p.l, Tasks: p, Results: p, Stream: p, LocalFetcher: "f", Names: p.l, Bodies: p, RetryFailed: again}
 	o.Private = session.Private{Logins: []session.Login{{Host: "h0.test", Scheme: "http", Credentials: "me:pw"}}}
 	s, err := scheduler.New(p.t.Context(), o)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 4}})
-	ctx, end := context.WithTimeout(p.t.Context(), 600*time.Millisecond)
+	ctx, end := context.WithCancel(p.t.Context())
 	defer end()
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -166,11 +166,37 @@ func (p *paper) live(job crawler.Job, seeds []scheduler.Seed, again *crawler.Rea
 	if err := s.Seed(ctx, seeds, true); err != nil {
 		p.t.Error(err)
 	}
-	pause(ctx, 200*time.Millisecond)
+	p.parts(s, 15)
 	if err := s.Change(ctx, change); err != nil {
 		p.t.Error(err)
 	}
+	if change.Pause == nil || !*change.Pause {
+		p.parts(s, 30)
+	}
+	end()
 	all.Wait()
+}
+
+// parts waits for so many more parts, or the end of the job.
+func (p *paper) parts(s *scheduler.Scheduler, n int) {
+	p.mu.Lock()
+	want := len(p.log) + n
+	p.mu.Unlock()
+	for {
+		p.mu.Lock()
+		have := len(p.log)
+		p.mu.Unlock()
+		select {
+		case <-s.Done():
+			return
+		case <-p.t.Context().Done():
+			return
+		case <-time.After(time.Millisecond):
+		}
+		if have >= want {
+			return
+		}
+	}
 }
 
 func (p *paper) open(o ledger.Options) {

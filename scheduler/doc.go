@@ -1,16 +1,14 @@
-// Package scheduler decides: what belongs to the job, which host may be asked when and by whom, what is
-// tried again, and when the job is done. It is the only writer of crawl state.
+// Package scheduler runs the one that decides: it is the shell around package core, with the loop, the clock, the queues and the commit.
 //
 // # One loop
 //
-// [Scheduler.Run] is one loop that owns all state. It gathers what has come (asks of fetchers, parts of
-// reports, seeds, control), lets each change a [step], and commits the step as one synced batch of the
-// ledger. Only then do its effects leave: answers, tasks, purges. So every change is durable before anyone
-// hears of it, and one sync covers many.
+// [Scheduler.Run] is one loop that owns the core. It gathers what has come (asks of fetchers, parts of reports, seeds, changes by the
+// user, bodies that got their names), lets the core make one step of it, and commits the step as one synced batch of the ledger. Only
+// then do its effects leave: answers, tasks, purges, rows for whoever reads along. So every change is durable before anyone hears of
+// it, and one sync covers many. The commit has one place for all who write: a start, the loop, a change, a repair.
 //
-// The changes themselves are in files of their own, one a file, without I/O but for reads of the ledger:
-// admit.go (what is new), offer.go (make turns), grant.go (give the right), settle.go (apply a part),
-// lapse.go (take the right back), robots.go (rules), errand.go (rules that are another host's).
+// Beside the loop one goroutine reads the result log, one publishes turns and purges parts, so that a slow queue does not hold up
+// answers, and one puts bodies under their names (placing.go). All end with Run.
 //
 // # Crash story
 //
@@ -19,11 +17,10 @@
 // that were committed and not published are published at the next start. Turns that were held get a new
 // lease, so a fetcher that is still at work goes on undisturbed.
 //
-// A ledger that was restored from a backup is a copy as of an earlier moment: restore.go says what its first start does, so
+// A ledger that was restored from a backup is a copy as of an earlier moment: core/restore.go says what its first start does, so
 // that nobody is asked while those who worked on from then may still have the right to.
 //
-// # Memory
+// # What is not here
 //
-// A window of the earliest hosts (front.go), a cache of host records, a cache of links seen of late, and
-// one [turn] for each slot of the fetchers. Nothing grows with the crawl.
+// Decisions: package core makes them.
 package scheduler

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/core"
+	"trawl/scheduler/schedulertest"
 )
 
 // troubledQueue takes nothing when it has trouble.
 type troubledQueue struct {
-	*queues
+	*schedulertest.Queues
 	trouble error
 	called  func()
 }
@@ -34,17 +36,17 @@ func TestAQueueThatTakesNothingIsSaid(t *testing.T) {
 	}{"not without trouble": {nil, false, 0}, "with trouble": {trouble, false, 2}, "not at the end": {trouble, true, 0}, "nor without trouble then": {nil, true, 0}} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var log bytes.Buffer
-		q := &troubledQueue{newQueues(1), tt.trouble, func() {
+		q := &troubledQueue{schedulertest.NewQueues(1), tt.trouble, func() {
 			if tt.ends {
 				cancel()
 			}
 		}}
-		s := &Scheduler{o: Options{Tasks: q, Results: q}, log: slog.New(slog.NewTextHandler(&log, nil)), effect: make(chan Effects)}
+		s := &Scheduler{o: Options{Tasks: q, Results: q}, log: slog.New(slog.NewTextHandler(&log, nil)), effect: make(chan core.Effects)}
 		end := make(chan error, 1)
 		go func() { end <- s.runEffects(ctx) }()
-		s.effect <- Effects{Tasks: []crawler.Task{{}}, Purge: 1}
+		s.effect <- core.Effects{Tasks: []crawler.Task{{}}, Purge: 1}
 		if !tt.ends {
-			s.effect <- Effects{} // so that the first is through
+			s.effect <- core.Effects{} // so that the first is through
 		}
 		cancel()
 		if err := <-end; !errors.Is(err, context.Canceled) || strings.Count(log.String(), "\n") != tt.lines {
@@ -53,22 +55,9 @@ func TestAQueueThatTakesNothingIsSaid(t *testing.T) {
 	}
 }
 
-func TestAJobThatIsDoneStaysSoAtAStart(t *testing.T) {
-	inBubble(t, "with nothing left", func(t *testing.T) {
-		led := newMemLedger()
-		d := newDesk(t, crawlJob(), led)
-		d.seed("http://a.test/")
-		d.answeredPage(d.take())
-		done := led.state.State.Finished
-		if newDesk(t, crawlJob(), led); done.IsZero() || !led.state.State.Finished.Equal(done) {
-			t.Errorf("done at %v, after a start at %v", done, led.state.State.Finished)
-		}
-	})
-}
-
 // failing is a queue that takes nothing at first.
 type failing struct {
-	*queues
+	*schedulertest.Queues
 	times  int
 	offers int
 	reads  int
@@ -79,17 +68,17 @@ func (f *failing) Offer(ctx context.Context, tasks []crawler.Task) error {
 	if f.offers++; f.offers <= f.times {
 		return errors.New("not yet")
 	}
-	return f.queues.Offer(ctx, tasks)
+	return f.Queues.Offer(ctx, tasks)
 }
 func (f *failing) Read(ctx context.Context, after uint64, most int) ([]crawler.LoggedPart, error) {
 	if f.reads++; f.reads <= f.times {
 		return nil, errors.New("not yet")
 	}
-	return f.queues.Read(ctx, after, most)
+	return f.Queues.Read(ctx, after, most)
 }
 func (f *failing) Purge(ctx context.Context, upTo uint64) error {
 	f.purges = append(f.purges, upTo)
-	return f.queues.Purge(ctx, upTo)
+	return f.Queues.Purge(ctx, upTo)
 }
 
 func TestAResultQueueThatGivesNothingIsAskedAgainAfterAWhile(t *testing.T) {
@@ -98,7 +87,7 @@ func TestAResultQueueThatGivesNothingIsAskedAgainAfterAWhile(t *testing.T) {
 		defer cancel()
 		var log bytes.Buffer
 		reads, begin := 0, time.Now()
-		q := &silentQueue{newQueues(1), func() {
+		q := &silentQueue{schedulertest.NewQueues(1), func() {
 			if reads++; reads == 3 {
 				cancel()
 			}
@@ -115,7 +104,7 @@ func TestAResultQueueThatGivesNothingIsAskedAgainAfterAWhile(t *testing.T) {
 
 // silentQueue gives no results.
 type silentQueue struct {
-	*queues
+	*schedulertest.Queues
 	called func()
 }
 
@@ -126,8 +115,8 @@ func (q *silentQueue) Read(context.Context, uint64, int) ([]crawler.LoggedPart, 
 
 func TestTheLoopOutlivesItsQueues(t *testing.T) {
 	inBubble(t, "what they do not take or give is tried again", func(t *testing.T) {
-		led, q := newMemLedger(), &failing{queues: newQueues(1), times: 2}
-		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q})
+		led, q := schedulertest.NewLedger(), &failing{Queues: schedulertest.NewQueues(1), times: 2}
+		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Tasks: q, Results: q})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +128,7 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(4 * time.Minute)
-		task, ok := q.take()
+		task, ok := q.Take()
 		if !ok || q.offers < 2 || q.reads != 3 {
 			t.Fatalf("offered %v after %d times, read %d times", ok, q.offers, q.reads)
 		}
@@ -147,19 +136,19 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 		if a, err := s.Ask(ctx, crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: holder, Fetcher: "f"}); err != nil || a.Verdict != crawler.Granted {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		q.send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{fetched("http://a.test/")}, End: true})
+		q.Send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{fetched("http://a.test/")}, End: true})
 		<-s.Done()
 		synctest.Wait()
-		if !slices.Equal(q.purges, []uint64{1}) || !led.state.State.Running {
-			t.Errorf("purged up to %v; running %v", q.purges, led.state.State.Running)
+		if !slices.Equal(q.purges, []uint64{1}) || !led.State.State.Running {
+			t.Errorf("purged up to %v; running %v", q.purges, led.State.State.Running)
 		}
 		cancel()
-		if err := <-ended; err != nil || led.state.State.Running {
-			t.Errorf("it ends with %v, running %v", err, led.state.State.Running)
+		if err := <-ended; err != nil || led.State.State.Running {
+			t.Errorf("it ends with %v, running %v", err, led.State.State.Running)
 		}
 	})
 	inBubble(t, "whoever asks hears the end of its own patience", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), newMemLedger())
+		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for name, err := range map[string]error{
@@ -172,14 +161,12 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 			}
 		}
 	})
-	for _, without := range []string{"Ledger", "Index", "Tasks", "Results"} {
-		led, q := newMemLedger(), newQueues(1)
-		o := Options{Job: crawlJob(), Ledger: led, Index: led, Tasks: q, Results: q}
+	for _, without := range []string{"Ledger", "Tasks", "Results"} {
+		led, q := schedulertest.NewLedger(), schedulertest.NewQueues(1)
+		o := Options{Job: crawlJob(), Ledger: led, Tasks: q, Results: q}
 		switch without {
 		case "Ledger":
 			o.Ledger = nil
-		case "Index":
-			o.Index = nil
 		case "Tasks":
 			o.Tasks = nil
 		case "Results":
@@ -189,4 +176,18 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 			t.Errorf("without %s: %v", without, err)
 		}
 	}
+}
+
+func TestAfterTheEndNobodyWaits(t *testing.T) {
+	inBubble(t, "for an answer", func(t *testing.T) {
+		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.s.Add(t.Context(), []Seed{{URL: mustURL("http://a.test/")}}); !errors.Is(err, ErrEnding) {
+			t.Errorf("got %v", err)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/core"
 )
 
 // gathered is what one step of the loop is made from.
@@ -22,9 +23,9 @@ func (s *Scheduler) loop(ctx context.Context) error {
 	defer ticker.Stop()
 	due := time.NewTimer(0)
 	defer due.Stop()
-	out := Effects{}
+	out := core.Effects{}
 	for {
-		var send chan Effects
+		var send chan core.Effects
 		if len(out.Tasks) > 0 || out.Purge > 0 {
 			send = s.effect
 		}
@@ -47,7 +48,7 @@ func (s *Scheduler) loop(ctx context.Context) error {
 		case <-due.C:
 		case <-s.poke:
 		case send <- out:
-			out = Effects{}
+			out = core.Effects{}
 			s.core.Sent()
 			due.Reset(s.core.UntilDue(s.clock.now()))
 			continue
@@ -93,7 +94,7 @@ func (s *Scheduler) gather(g *gathered) {
 }
 
 // runStep makes one step of what was gathered, commits it and answers. An error is the ledger's, and final.
-func (s *Scheduler) runStep(ctx context.Context, g *gathered) (Effects, error) {
+func (s *Scheduler) runStep(ctx context.Context, g *gathered) (core.Effects, error) {
 	e := s.events()
 	e.Parts = g.parts
 	for _, a := range g.asks {
@@ -124,8 +125,8 @@ func (s *Scheduler) runStep(ctx context.Context, g *gathered) (Effects, error) {
 }
 
 // tick asks the queues what a look at leases and publications needs to know, where it needs it.
-func (s *Scheduler) tick(ctx context.Context, now time.Time) *Tick {
-	t := &Tick{Delivered: s.newlyDelivered()}
+func (s *Scheduler) tick(ctx context.Context, now time.Time) *core.Tick {
+	t := &core.Tick{Delivered: s.newlyDelivered()}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if s.core.Expired(now) {
@@ -146,7 +147,7 @@ func (s *Scheduler) tick(ctx context.Context, now time.Time) *Tick {
 }
 
 // answer lets those hear who wait for a step that is durable.
-func (s *Scheduler) answer(g *gathered, out *Effects) {
+func (s *Scheduler) answer(g *gathered, out *core.Effects) {
 	for i, a := range g.asks {
 		a.reply <- out.Answers[i]
 	}
@@ -168,7 +169,7 @@ func (s *Scheduler) answer(g *gathered, out *Effects) {
 }
 
 // after publishes how things stand after a step.
-func (s *Scheduler) after(e *Events, out *Effects) {
+func (s *Scheduler) after(e *core.Events, out *core.Effects) {
 	if s.o.Fault != nil {
 		s.faults(e, out)
 	}
@@ -195,7 +196,7 @@ func (s *Scheduler) publishStatus() {
 	s.status.Store(&status)
 }
 
-func (s *Scheduler) faults(e *Events, out *Effects) {
+func (s *Scheduler) faults(e *core.Events, out *core.Effects) {
 	if len(out.Tasks) > 0 {
 		s.o.Fault("offer")
 	}
@@ -232,7 +233,7 @@ func (s *Scheduler) newlyDelivered() uint64 {
 // noteDelivered stores at the end of the loop what was delivered since the last step.
 func (s *Scheduler) noteDelivered(ctx context.Context) error {
 	if n := s.newlyDelivered(); n > 0 {
-		return s.carryOut(context.WithoutCancel(ctx), Deliver(n))
+		return s.carryOut(context.WithoutCancel(ctx), core.Deliver(n))
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package scheduler
 import (
 	"cmp"
 	"context"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,99 +10,8 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
-
-// memNames is what a ledger keeps of names, in memory.
-type memNames struct {
-	holders  map[string]weburl.URL
-	aliases  []crawler.Alias
-	awaits   map[crawler.Await]bool
-	unplaced map[weburl.URLKey]uint64
-	files    map[string]crawler.ShippedFile
-	read     []string // names of files that were read
-	broken   error    // returned by every reading
-}
-
-func newMemNames() *memNames {
-	return &memNames{
-		holders: map[string]weburl.URL{}, awaits: map[crawler.Await]bool{}, unplaced: map[weburl.URLKey]uint64{}, files: map[string]crawler.ShippedFile{},
-	}
-}
-
-func (m *memNames) apply(c *crawler.Changes) {
-	n := &c.Names
-	for _, a := range n.EndAwaits {
-		delete(m.awaits, a)
-	}
-	for _, k := range n.Placed {
-		delete(m.unplaced, k)
-	}
-	for _, g := range n.Given {
-		m.holders[g.Key] = g.URL
-	}
-	m.aliases = append(m.aliases, n.Aliases...)
-	for _, a := range n.Awaits {
-		m.awaits[a] = true
-	}
-	for _, u := range n.Unplaced {
-		m.unplaced[u.Key] = u.Version
-	}
-	for _, f := range n.Shipped {
-		m.files[f.Name] = f
-	}
-}
-
-func (m *memNames) NameHolder(key string) (weburl.URL, error) { return m.holders[key], m.broken }
-
-func (m *memNames) NameBelow(key string) (bool, error) {
-	for k := range m.holders {
-		if strings.HasPrefix(k, key+"/") {
-			return true, m.broken
-		}
-	}
-	return false, m.broken
-}
-
-func (m *memNames) Aliases(of weburl.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
-	for _, a := range m.aliases {
-		if a.Of == of && a.Sequence > after && len(list) < n {
-			list = append(list, a)
-		}
-	}
-	return list, m.broken
-}
-
-func (m *memNames) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err error) {
-	for a := range m.awaits {
-		if a.At == at {
-			lines = append(lines, a.Line)
-		}
-	}
-	slices.SortFunc(lines, weburl.URLKey.Compare)
-	return lines[:min(n, len(lines))], m.broken
-}
-
-func (m *memNames) Unplaced() iter.Seq2[crawler.Unplaced, error] {
-	all := maps.Clone(m.unplaced)
-	return func(yield func(crawler.Unplaced, error) bool) {
-		for _, k := range slices.SortedFunc(maps.Keys(all), weburl.URLKey.Compare) {
-			if !yield(crawler.Unplaced{Key: k, Version: all[k]}, m.broken) {
-				return
-			}
-		}
-	}
-}
-
-func (m *memNames) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
-	version, found := m.unplaced[k]
-	return version, found, m.broken
-}
-
-func (m *memNames) ShippedFile(name string) (crawler.ShippedFile, bool, error) {
-	m.read = append(m.read, name)
-	f, found := m.files[name]
-	return f, found, m.broken
-}
 
 // memBodies are bodies that arrived, and the names that they have.
 type memBodies struct {
@@ -159,31 +66,31 @@ func (m *memBodies) Sync() error {
 // nameDesk is a desk whose bodies get names.
 type nameDesk struct {
 	*desk
-	names  *memNames
+	names  *schedulertest.Names
 	bodies *memBodies
 	rule   crawler.NameRule
 }
 
 func newNameDesk(t *testing.T, rule crawler.NameRule) *nameDesk {
 	t.Helper()
-	d := &nameDesk{names: newMemNames(), bodies: newMemBodies(), rule: rule}
-	led := newMemLedger()
-	led.watch = d.names.apply
+	d := &nameDesk{names: schedulertest.NewNames(), bodies: newMemBodies(), rule: rule}
+	led := schedulertest.NewLedger()
+	led.Watch = d.names.Apply
 	d.start(t, led)
 	return d
 }
 
 // start begins a life of the scheduler.
-func (d *nameDesk) start(t *testing.T, led *memLedger) {
+func (d *nameDesk) start(t *testing.T, led *schedulertest.Ledger) {
 	t.Helper()
-	job, q := crawler.NewJob(crawler.Download), newQueues(1)
+	job, q := crawler.NewJob(crawler.Download), schedulertest.NewQueues(1)
 	job.Delay = 0
-	s, err := New(t.Context(), Options{Job: job, Ledger: led, Index: led, Tasks: q, Results: q, LocalFetcher: "local", Names: d.names, Bodies: d.bodies, Shipped: d.names, NameRule: d.rule})
+	s, err := New(t.Context(), Options{Job: job, Ledger: led, Tasks: q, Results: q, LocalFetcher: "local", Stay: true, Names: d.names, Bodies: d.bodies, Shipped: d.names, NameRule: d.rule})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 100}})
-	d.desk = &desk{t: t, s: s, led: led, q: q, pos: led.state.Position}
+	d.desk = &desk{t: t, s: s, led: led, q: q, pos: led.State.Position}
 }
 
 // lines gives lines of a list, each "URL" or "URL NAME" or "URL NAME BODY"; "-" = no name.
@@ -198,7 +105,6 @@ func (d *nameDesk) lines(lines ...string) {
 		}
 		seeds = append(seeds, s)
 	}
-	d.s.core.state.decided = false
 	d.step(seeding(true, seeds...))
 }
 
@@ -274,4 +180,16 @@ func (d *nameDesk) files() (list []string) {
 	}
 	slices.Sort(list)
 	return list
+}
+
+func TestNamesAndBodiesGoTogether(t *testing.T) {
+	led := schedulertest.NewLedger()
+	o := Options{Job: crawler.NewJob(crawler.Download), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1), Names: schedulertest.NewNames()}
+	if _, err := New(t.Context(), o); err == nil {
+		t.Error("names without bodies are taken")
+	}
+	o.Names, o.Bodies = nil, newMemBodies()
+	if _, err := New(t.Context(), o); err == nil {
+		t.Error("bodies without names are taken")
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
 
 // How hosts of the outage simulation fail while they are away.
@@ -115,7 +116,7 @@ func (w *outage) result(u weburl.URL, fault int) crawler.Result {
 
 // outageFetchers are fetchers with a slot for each turn: they hear of turns at once.
 type outageFetchers struct {
-	*queues
+	*schedulertest.Queues
 	w     *outage
 	rng   *rand.Rand
 	ctx   context.Context
@@ -175,7 +176,7 @@ func (f *outageFetchers) turn(task crawler.Task, holder crawler.HolderID) {
 	send := func(p crawler.Part) {
 		number++
 		p.Turn, p.Holder, p.Host, p.Fetcher, p.Number, p.Wait = task.Turn, holder, task.Host, "f", number, delay
-		f.send(p)
+		f.Send(p)
 	}
 	wait(ctx, answer.Wait)
 	if len(answer.Robots) == 0 && len(task.URLs) > 0 {
@@ -229,18 +230,19 @@ func (w *outage) links(u weburl.URL) (links []crawler.Link) {
 
 // hostLedger finds the rows of a host without looking at all of them, and is balanced now and then.
 type hostLedger struct {
-	*memLedger
-	of map[weburl.Host]*memLedger // rows of one host each
+	*schedulertest.Ledger
+	mu sync.Mutex
+	of map[weburl.Host]*schedulertest.Ledger // rows of one host each
 }
 
 func newHostLedger() *hostLedger {
-	l := &hostLedger{memLedger: newMemLedger(), of: map[weburl.Host]*memLedger{}}
-	l.lenient = true
+	l := &hostLedger{Ledger: schedulertest.NewLedger(), of: map[weburl.Host]*schedulertest.Ledger{}}
+	l.Lenient = true
 	return l
 }
 
 func (l *hostLedger) Commit(c *crawler.Changes) error {
-	if err := l.memLedger.Commit(c); err != nil {
+	if err := l.Ledger.Commit(c); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -248,12 +250,12 @@ func (l *hostLedger) Commit(c *crawler.Changes) error {
 	for _, r := range c.Rows {
 		h := r.New.URL.Host()
 		if l.of[h] == nil {
-			l.of[h] = newMemLedger()
+			l.of[h] = schedulertest.NewLedger()
 		}
-		l.of[h].rows[r.New.Key()] = l.rows[r.New.Key()]
+		l.of[h].AllRows[r.New.Key()] = l.AllRows[r.New.Key()]
 	}
-	if l.commits%2000 == 0 {
-		l.balance()
+	if l.Commits%2000 == 0 {
+		l.Balance()
 	}
 	return nil
 }
@@ -273,7 +275,7 @@ func (w *outage) run(t *testing.T, restarts time.Duration) (*hostLedger, time.Du
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	led := newHostLedger()
-	f := &outageFetchers{queues: newQueues(1), w: w, rng: rand.New(rand.NewPCG(1, 2)), ctx: ctx}
+	f := &outageFetchers{Queues: schedulertest.NewQueues(1), w: w, rng: rand.New(rand.NewPCG(1, 2)), ctx: ctx}
 	w.asked = map[weburl.Host][]attempt{}
 	job := crawler.NewJob(crawler.Crawl)
 	var seeds []Seed
@@ -290,7 +292,7 @@ func (w *outage) run(t *testing.T, restarts time.Duration) (*hostLedger, time.Du
 	}
 	begin := time.Now()
 	for done := false; !done; {
-		s, err := New(ctx, Options{Job: job, Ledger: led, Index: led, Tasks: f, Results: f.queues, Logger: slog.New(slog.DiscardHandler)})
+		s, err := New(ctx, Options{Job: job, Ledger: led, Tasks: f, Results: f.Queues, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,9 +332,9 @@ func (w *outage) run(t *testing.T, restarts time.Duration) (*hostLedger, time.Du
 	took := time.Since(begin)
 	cancel()
 	f.turns.Wait()
-	led.balance()
-	if led.broken != nil {
-		t.Errorf("the ledger does not balance: %v", led.broken)
+	led.Balance()
+	if led.Broken != nil {
+		t.Errorf("the ledger does not balance: %v", led.Broken)
 	}
 	if len(w.wrong) > 0 {
 		t.Errorf("%d hosts were asked too early, first: %s", len(w.wrong), w.wrong[0])
@@ -368,7 +370,7 @@ func (w *outage) waits(t *testing.T) {
 // nobodyPaid checks that nobody paid for a connection that was not there, and for a missing answer only before the host was found to
 // be away.
 func (w *outage) nobodyPaid(t *testing.T, led *hostLedger) {
-	for _, r := range led.rows {
+	for _, r := range led.AllRows {
 		if !w.connects(r.URL.Host()) && (r.Tries > 0 || r.Attempts != 1) || r.Tries >= crawler.MaxNoAnswers {
 			t.Errorf("%s was asked %d times, and %d tries count", r.URL, r.Attempts, r.Tries)
 		}
@@ -391,12 +393,12 @@ func TestHostsThatComeBackLoseNothing(t *testing.T) {
 					w.from = time.Now().Add(3*delay/2 + 70*time.Millisecond) // each host has answered, and two URLs of it wait
 					w.to = w.from.Add(gone)
 					led, took := w.run(t, 0)
-					if n := led.state.Tallies.Counts[crawler.Fetched]; n != int64(hosts*w.pages) {
-						t.Errorf("%d of %d are fetched: %v", n, hosts*w.pages, led.state.Tallies.Reasons)
+					if n := led.State.Tallies.Counts[crawler.Fetched]; n != int64(hosts*w.pages) {
+						t.Errorf("%d of %d are fetched: %v", n, hosts*w.pages, led.State.Tallies.Reasons)
 					}
 					w.waits(t)
 					w.nobodyPaid(t, led)
-					t.Logf("%v, %d commits", took, led.commits)
+					t.Logf("%v, %d commits", took, led.Commits)
 				})
 			}
 		}
@@ -409,8 +411,8 @@ func TestAnOutageOverRestartsOfTheScheduler(t *testing.T) {
 		w.from = time.Now().Add(3 * time.Second)
 		w.to = w.from.Add(4 * time.Minute)
 		led, _ := w.run(t, 47*time.Second)
-		if n := led.state.Tallies.Counts[crawler.Fetched]; n != int64(w.hosts*w.pages) {
-			t.Errorf("%d of %d are fetched: %v", n, w.hosts*w.pages, led.state.Tallies.Reasons)
+		if n := led.State.Tallies.Counts[crawler.Fetched]; n != int64(w.hosts*w.pages) {
+			t.Errorf("%d of %d are fetched: %v", n, w.hosts*w.pages, led.State.Tallies.Reasons)
 		}
 	})
 }
@@ -422,7 +424,7 @@ func TestAListOfDeadHostsEndsWithinThreeMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &outage{hosts: 500, pages: 3, dead: func(int) bool { return true }}
 		led, took := w.run(t, 0)
-		c := led.state.Tallies
+		c := led.State.Tallies
 		if took > 3*time.Minute || c.Counts[crawler.Failed] != 1500 || c.Reasons[crawler.ReasonRobotsUnreachable] != 0 {
 			t.Errorf("after %v: %v %v", took, c.Counts, c.Reasons)
 		}
@@ -443,8 +445,8 @@ func TestDeadHostsDoNotHoldUpThoseThatComeBack(t *testing.T) {
 		w.from = time.Now().Add(3 * time.Second)
 		w.to = w.from.Add(30 * time.Second)
 		led, took := w.run(t, 0)
-		if c := led.state.Tallies.Counts; c[crawler.Fetched] != 2500 || c[crawler.Failed] != 500 || took > 5*time.Minute {
-			t.Errorf("after %v: %v %v", took, c, led.state.Tallies.Reasons)
+		if c := led.State.Tallies.Counts; c[crawler.Fetched] != 2500 || c[crawler.Failed] != 500 || took > 5*time.Minute {
+			t.Errorf("after %v: %v %v", took, c, led.State.Tallies.Reasons)
 		}
 		w.waits(t)
 	})

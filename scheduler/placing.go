@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/core"
 )
 
 // Bodies get their names when their rows are settled, or when they arrive, whichever comes later. A settled row stands
@@ -36,7 +37,7 @@ type Bodies interface {
 
 // BodyNames are names of bodies in the ledger: for what decides about names, and for what puts bodies under them.
 type BodyNames interface {
-	NameReader
+	core.NameReader
 	PlaceReader
 }
 

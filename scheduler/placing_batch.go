@@ -6,11 +6,12 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/core"
 )
 
 // placedEvent is what came of a batch, for the loop to commit.
 type placedEvent struct {
-	placed *Placed
+	placed *core.Placed
 	reply  chan struct{} // closed when it is durable
 }
 
@@ -18,7 +19,7 @@ type placedEvent struct {
 type placeBatch struct {
 	s   *Scheduler
 	ctx context.Context
-	Placed
+	core.Placed
 }
 
 // flush makes what was done durable: first the names, then that they are there.
@@ -33,7 +34,7 @@ func (b *placeBatch) flush() error {
 		b.s.o.Fault("place")
 	}
 	p := placedEvent{placed: new(b.Placed), reply: make(chan struct{})}
-	b.Placed = Placed{}
+	b.Placed = core.Placed{}
 	select {
 	case b.s.placed <- p:
 	case <-b.ctx.Done():
@@ -138,7 +139,7 @@ func (b *placeBatch) body(row *crawler.Row) (from string, err error) {
 	}
 	took := func(to string) (string, error) {
 		if to != row.Archive.File || row.Outcome == crawler.Failed {
-			b.Rows = append(b.Rows, PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, File: crawler.Locator{File: to, Length: row.Archive.Length}})
+			b.Rows = append(b.Rows, core.PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, File: crawler.Locator{File: to, Length: row.Archive.Length}})
 		}
 		return to, nil
 	}
@@ -228,7 +229,7 @@ func (b *placeBatch) line(row *crawler.Row, from string, line *crawler.Row) erro
 	if err := b.aliases(line, from, row.Digest); err != nil {
 		return err
 	}
-	b.Rows = append(b.Rows, PlacedRow{Key: line.Key(), Was: line.Outcome, Digest: line.Digest, File: crawler.Locator{File: line.File(), Length: row.Archive.Length}})
+	b.Rows = append(b.Rows, core.PlacedRow{Key: line.Key(), Was: line.Outcome, Digest: line.Digest, File: crawler.Locator{File: line.File(), Length: row.Archive.Length}})
 	return nil
 }
 
@@ -303,8 +304,8 @@ func (b *placeBatch) chainEnd(row *crawler.Row) (weburl.URL, error) {
 	return weburl.URL{}, nil
 }
 
-func failedRow(row *crawler.Row, reason crawler.Reason, detail string) PlacedRow {
-	return PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, Reason: reason, Detail: detail}
+func failedRow(row *crawler.Row, reason crawler.Reason, detail string) core.PlacedRow {
+	return core.PlacedRow{Key: row.Key(), Was: row.Outcome, Digest: row.Digest, Reason: reason, Detail: detail}
 }
 
 func (b *placeBatch) size() int { return len(b.Done) + len(b.Rows) + len(b.Awaits) + len(b.EndAwaits) }

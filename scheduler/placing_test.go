@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/core"
 )
 
 func TestRowsToBePlacedAreTakenInPages(t *testing.T) {
@@ -130,8 +131,8 @@ func TestBodiesGetAllTheirNames(t *testing.T) {
 				if got := d.files(); !slices.Equal(got, tt.files) {
 					t.Errorf("files %q, want %q", got, tt.files)
 				}
-				if len(d.names.unplaced)+len(d.names.awaits) > 0 && len(tt.files) > 0 {
-					t.Errorf("left: %v, %v", d.names.unplaced, d.names.awaits)
+				if len(d.names.ToPlace)+len(d.names.Awaits) > 0 && len(tt.files) > 0 {
+					t.Errorf("left: %v, %v", d.names.ToPlace, d.names.Awaits)
 				}
 				for url, want := range tt.rows {
 					r := d.row(url)
@@ -218,8 +219,8 @@ func TestABodyThatOneLineDoesNotTakeGoesToAnother(t *testing.T) {
 					if err := d.place(); err != nil || !d.s.Placed() || !slices.Equal(d.files(), []string{"m " + c}) {
 						t.Errorf("%v, files %q", err, d.files())
 					}
-					if len(d.names.awaits) != 0 || len(d.names.unplaced) > 1 {
-						t.Errorf("left: %v, %v", d.names.unplaced, d.names.awaits)
+					if len(d.names.Awaits) != 0 || len(d.names.ToPlace) > 1 {
+						t.Errorf("left: %v, %v", d.names.ToPlace, d.names.Awaits)
 					}
 					for url, want := range map[string]crawler.Outcome{b: crawler.Redirected, c: crawler.Fetched} {
 						if r := d.row(url); r.Outcome != want || r.Archive != (crawler.Locator{File: "files/m", Length: 10}) || r.Reason != "" || r.Detail != "" {
@@ -246,7 +247,7 @@ func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
 		if err := d.place(); err != nil {
 			t.Fatal(err)
 		}
-		if r := d.row(a); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, digestOf(a).String()+" came") || len(d.names.unplaced) != 1 {
+		if r := d.row(a); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, digestOf(a).String()+" came") || len(d.names.ToPlace) != 1 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -270,25 +271,25 @@ func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
 func TestWhatWasPlacedIsCommittedOnlyAsItWasSeen(t *testing.T) {
 	const a = "http://a.test/f"
 	for name, tt := range map[string]struct {
-		change func(*Placed)
+		change func(*core.Placed)
 		has    bool // the row has what was placed
 		done   bool
 	}{
-		"as it was":                       {func(*Placed) {}, true, true},
-		"a row that is gone":              {func(p *Placed) { p.Rows[0].Key.URL++ }, false, true},
-		"a row that was settled again":    {func(p *Placed) { p.Rows[0].Was = crawler.Failed }, false, true},
-		"a row that has another body now": {func(p *Placed) { p.Rows[0].Digest = digestOf("other") }, false, true},
-		"names that were changed since":   {func(p *Placed) { p.Done[0].Version++ }, true, false},
-		"names that nobody looks at":      {func(p *Placed) { p.Done[0].Key.URL++ }, true, false},
+		"as it was":                       {func(*core.Placed) {}, true, true},
+		"a row that is gone":              {func(p *core.Placed) { p.Rows[0].Key.URL++ }, false, true},
+		"a row that was settled again":    {func(p *core.Placed) { p.Rows[0].Was = crawler.Failed }, false, true},
+		"a row that has another body now": {func(p *core.Placed) { p.Rows[0].Digest = digestOf("other") }, false, true},
+		"names that were changed since":   {func(p *core.Placed) { p.Done[0].Version++ }, true, false},
+		"names that nobody looks at":      {func(p *core.Placed) { p.Done[0].Key.URL++ }, true, false},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newNameDesk(t, crawler.NameRule{})
 			d.lines(a + " n")
 			d.fetch(nil)
 			r := d.row(a)
-			p := placedEvent{&Placed{
-				Rows: []PlacedRow{{Key: r.Key(), Was: r.Outcome, Digest: r.Digest, File: crawler.Locator{File: "files/z", Length: 3}}},
-				Done: []crawler.Unplaced{{Key: r.Key(), Version: d.names.unplaced[r.Key()]}},
+			p := placedEvent{&core.Placed{
+				Rows: []core.PlacedRow{{Key: r.Key(), Was: r.Outcome, Digest: r.Digest, File: crawler.Locator{File: "files/z", Length: 3}}},
+				Done: []crawler.Unplaced{{Key: r.Key(), Version: d.names.ToPlace[r.Key()]}},
 			}, make(chan struct{})}
 			tt.change(p.placed)
 			d.step(gathered{placed: []placedEvent{p}})
@@ -297,7 +298,7 @@ func TestWhatWasPlacedIsCommittedOnlyAsItWasSeen(t *testing.T) {
 			default:
 				t.Error("nobody hears that it is durable")
 			}
-			if has, done := d.row(a).Archive.File == "files/z", len(d.names.unplaced) == 0; has != tt.has || done != tt.done {
+			if has, done := d.row(a).Archive.File == "files/z", len(d.names.ToPlace) == 0; has != tt.has || done != tt.done {
 				t.Errorf("has it %v, done with %v; want %v and %v", has, done, tt.has, tt.done)
 			}
 		})
@@ -312,19 +313,19 @@ func TestTroubleWithTheDiskIsTriedAgain(t *testing.T) {
 			d := newNameDesk(t, crawler.NameRule{})
 			d.lines(a+" n", a+" m")
 			d.fetch(leads)
-			for _, where := range []*error{&d.bodies.broken, &d.names.broken} {
+			for _, where := range []*error{&d.bodies.broken, &d.names.Broken} {
 				*where = trouble
 				d.arrive(a, b)
 				if err := d.place(); !errors.Is(err, trouble) {
 					t.Errorf("it says %v", err)
 				}
 				*where = nil
-				if len(d.names.unplaced) == 0 || d.row(a).Reason != "" {
-					t.Fatalf("given up: %v, %+v", d.names.unplaced, d.row(a))
+				if len(d.names.ToPlace) == 0 || d.row(a).Reason != "" {
+					t.Fatalf("given up: %v, %+v", d.names.ToPlace, d.row(a))
 				}
 				d.s.placing.rescan()
 			}
-			if err := d.place(); err != nil || len(d.bodies.files) != 2 || len(d.names.unplaced) != 0 {
+			if err := d.place(); err != nil || len(d.bodies.files) != 2 || len(d.names.ToPlace) != 0 {
 				t.Errorf("%v, %v", err, d.files())
 			}
 		})

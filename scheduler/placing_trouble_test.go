@@ -55,7 +55,7 @@ func TestWhoseNameABodyGets(t *testing.T) {
 			if err := d.place(); err != nil {
 				t.Fatal(err)
 			}
-			d.names.broken = tt.names
+			d.names.Broken = tt.names
 			d.s.o.Bodies = &pickyBodies{says: tt.says}
 			batch := &placeBatch{s: d.s, ctx: t.Context()}
 			row := *d.row(end)
@@ -97,17 +97,21 @@ func TestLinesGoOnWhereARedirectLeadsOn(t *testing.T) {
 		d.lines(a + " n")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 1, moved(a, b, 0))
-		if err := d.place(); err != nil || len(d.names.awaits) != 1 {
-			t.Fatalf("%v, %v", err, d.names.awaits)
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Links = []crawler.PageLinks{{Page: mustURL(a), Links: []crawler.Link{{URL: mustURL(b), Kind: crawler.LinkRedirect}}}}
+			p.Results = []crawler.Result{{URL: mustURL(a), Outcome: crawler.Redirected, Status: 302, RedirectTo: mustURL(b)}}
+			p.End = true
+		})
+		if err := d.place(); err != nil || len(d.names.Awaits) != 1 {
+			t.Fatalf("%v, %v", err, d.names.Awaits)
 		}
 		d.fetch(map[string]string{b: c})
-		if err := d.place(); err != nil || !d.names.awaits[crawler.Await{At: mustURL(c).Key(), Line: mustURL(a).Key()}] || len(d.names.awaits) != 1 {
-			t.Fatalf("%v, %v", err, d.names.awaits)
+		if err := d.place(); err != nil || !d.names.Awaits[crawler.Await{At: mustURL(c).Key(), Line: mustURL(a).Key()}] || len(d.names.Awaits) != 1 {
+			t.Fatalf("%v, %v", err, d.names.Awaits)
 		}
 		d.arrive(c)
-		if err := d.place(); err != nil || len(d.bodies.files) != 1 || len(d.names.awaits)+len(d.names.unplaced) != 0 {
-			t.Errorf("%v, %v, left: %v, %v", err, d.files(), d.names.awaits, d.names.unplaced)
+		if err := d.place(); err != nil || len(d.bodies.files) != 1 || len(d.names.Awaits)+len(d.names.ToPlace) != 0 {
+			t.Errorf("%v, %v, left: %v, %v", err, d.files(), d.names.Awaits, d.names.ToPlace)
 		}
 	})
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,36 +12,14 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
-
-// restored is a copy of the ledger as a restore leaves it.
-func (l *memLedger) restored() *memLedger {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := newMemLedger()
-	c.state = l.state
-	c.state.Tallies = l.state.Tallies.Clone()
-	c.state.Scope = slices.Clone(l.state.Scope)
-	c.state.Life, c.state.Origin, c.state.Recall, c.state.Restored = crawler.Life{2}, l.state.Life, true, time.Now()
-	c.rows, c.hosts, c.turns = maps.Clone(l.rows), maps.Clone(l.hosts), maps.Clone(l.turns)
-	for h, t := range c.turns {
-		t.URLs = slices.Clone(t.URLs)
-		c.turns[h] = t
-	}
-	for h, files := range l.robots {
-		c.robots[h] = maps.Clone(files)
-	}
-	for h, e := range l.errands {
-		c.errands[h] = slices.Clone(e)
-	}
-	return c
-}
 
 // simCluster is a scheduler with fetchers in the simulation.
 type simCluster struct {
 	job crawler.Job
-	led *memLedger
-	q   *queues
+	led *schedulertest.Ledger
+	q   *schedulertest.Queues
 	w   *site
 
 	mu      sync.Mutex
@@ -72,7 +48,7 @@ func (c *simCluster) fetchers(ctx context.Context, wg *sync.WaitGroup, seed uint
 // run schedules until the job is done or the time is over, and reports whether it is done.
 func (c *simCluster) run(t *testing.T, ctx context.Context, d time.Duration) bool {
 	t.Helper()
-	s, err := New(ctx, Options{Job: c.job, Ledger: c.led, Index: c.led, Tasks: c.q, Results: c.q, Logger: slog.New(slog.DiscardHandler)})
+	s, err := New(ctx, Options{Job: c.job, Ledger: c.led, Tasks: c.q, Results: c.q, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,29 +101,29 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var last time.Time // request of the life before
-	first := &simCluster{job: job, led: newMemLedger(), q: newQueues(seed), w: w}
+	first := &simCluster{job: job, led: schedulertest.NewLedger(), q: schedulertest.NewQueues(seed), w: w}
 	first.fetchers(ctx, &wg, seed, func(weburl.Host) {
 		mu.Lock()
 		defer mu.Unlock()
 		last = time.Now()
 	}, "a", "b", "c")
-	copies := make(chan *memLedger, 1)
+	copies := make(chan *schedulertest.Ledger, 1)
 	wg.Go(func() {
 		wait(ctx, time.Duration(4000+300*seed)*time.Millisecond)
-		copies <- first.led.restored()
+		copies <- first.led.Restored()
 	})
 	if first.run(t, ctx, 12*time.Second) {
 		t.Fatal("the crawl is too short to be copied")
 	}
 	copied := <-copies
-	if len(copied.turns) == 0 || copied.state.Tallies.Seen() == first.led.state.Tallies.Seen() {
-		t.Fatalf("the copy has %d turns, and nothing came after it", len(copied.turns))
+	if len(copied.Turns) == 0 || copied.State.Tallies.Seen() == first.led.State.Tallies.Seen() {
+		t.Fatalf("the copy has %d turns, and nothing came after it", len(copied.Turns))
 	}
 
 	begin := time.Now()
 	quiet := begin.Add(job.Lease + job.Grace + job.Delay)
-	second := &simCluster{job: job, led: copied, q: newQueues(seed + 50), w: w}
-	second.q.log = make([]crawler.LoggedPart, copied.state.Position) // a fresh store goes on where the ledger stands
+	second := &simCluster{job: job, led: copied, q: schedulertest.NewQueues(seed + 50), w: w}
+	second.q.Log = make([]crawler.LoggedPart, copied.State.Position) // a fresh store goes on where the ledger stands
 	second.fetchers(ctx, &wg, seed+1, func(h weburl.Host) {
 		if time.Now().Before(quiet) {
 			t.Errorf("%s was asked %v after the restore", h, time.Since(begin))
@@ -156,9 +132,9 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	if dies {
 		second.run(t, ctx, 7*time.Second)
 	}
-	late, parts := copied.state.Tallies.LateParts, int64(0)
-	for h, turn := range first.led.turns { // parts of the life before that come late
-		second.q.send(crawler.Part{Turn: turn.ID, Holder: turn.Holder, Host: h, Fetcher: turn.Fetcher, Number: turn.Part + 1, End: true})
+	late, parts := copied.State.Tallies.LateParts, int64(0)
+	for h, turn := range first.led.Turns { // parts of the life before that come late
+		second.q.Send(crawler.Part{Turn: turn.ID, Holder: turn.Holder, Host: h, Fetcher: turn.Fetcher, Number: turn.Part + 1, End: true})
 		parts++
 	}
 	if !second.run(t, ctx, 30*time.Minute) {
@@ -167,56 +143,8 @@ func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	cancel()
 	wg.Wait()
 	report(t, copied, w, 2)
-	if got := copied.state.Tallies.LateParts - late; got != parts {
+	if got := copied.State.Tallies.LateParts - late; got != parts {
 		t.Errorf("%d of %d parts of the life before were dropped", got, parts)
 	}
 	return last.Sub(begin)
-}
-
-func TestARecallThatIsCutOffIsDoneAgain(t *testing.T) {
-	led := newMemLedger()
-	job := crawler.NewJob(crawler.Crawl)
-	led.state = crawler.LedgerState{Life: crawler.Life{2}, Origin: crawler.Life{1}, Recall: true, State: crawler.JobState{Job: job, Given: job}}
-	led.refuse = context.DeadlineExceeded
-	o := Options{Job: job, Ledger: led, Index: led, Tasks: newQueues(1), Results: newQueues(1)}
-	if _, err := New(t.Context(), o); err == nil {
-		t.Fatal("a ledger that cannot be written was started")
-	}
-	led.refuse = nil
-	before := time.Now()
-	for range 2 { // the second start keeps to what the first one stored
-		s, err := New(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if led.state.Recall || s.core.state.quiet.Before(before.Add(job.Lease+job.Grace)) || !s.core.state.quiet.Equal(led.state.Quiet) {
-			t.Errorf("recall %v, quiet until %v, stored %v", led.state.Recall, s.core.state.quiet, led.state.Quiet)
-		}
-		if got := s.Status().WaitsFor; got == "" {
-			t.Error("status does not say what it waits for")
-		}
-	}
-}
-
-func TestNobodyIsAskedBeforeARestoredLedgerMay(t *testing.T) {
-	now := time.Unix(1000, 0)
-	job := crawler.NewJob(crawler.Crawl)
-	job.Delay = 2 * time.Second
-	slow := crawler.HostState{Host: "slow.test", CrawlDelay: 10 * time.Second}
-	for name, tt := range map[string]struct {
-		s    state
-		h    crawler.HostState
-		want time.Time
-	}{
-		"never restored, never asked":   {state{startedAt: now}, crawler.HostState{}, time.Time{}},
-		"never restored, asked":         {state{startedAt: now}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
-		"restored, never asked":         {state{startedAt: now, quiet: now.Add(time.Minute)}, crawler.HostState{}, now.Add(62 * time.Second)},
-		"restored, with a longer delay": {state{startedAt: now, quiet: now.Add(time.Minute)}, slow, now.Add(70 * time.Second)},
-		"restored long ago, asked":      {state{startedAt: now, quiet: now.Add(-time.Hour)}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
-	} {
-		tt.s.job.Job = job
-		if got := tt.s.notBefore(&tt.h); !got.Equal(tt.want) {
-			t.Errorf("%s: %v, want %v", name, got, tt.want)
-		}
-	}
 }

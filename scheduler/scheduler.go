@@ -15,9 +15,10 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/scheduler/core"
 )
 
-// Options of a scheduler. Ledger, Index, Tasks, Results and Job are needed; zero values of the others are
+// Options of a scheduler. Ledger, Tasks, Results and Job are needed; zero values of the others are
 // their defaults.
 type Options struct {
 	Job crawler.Job
@@ -25,7 +26,6 @@ type Options struct {
 	// nil = all.
 	Said    crawler.Said
 	Ledger  Ledger
-	Index   Index
 	Tasks   Tasks
 	Results Results
 
@@ -53,7 +53,7 @@ type Options struct {
 	Bodies   Bodies
 	NameRule crawler.NameRule
 	// Shipped notes which files of other machines rows point into; nil = nobody asks.
-	Shipped ShippedReader
+	Shipped core.ShippedReader
 	// Fault is called after a change of the kind was committed: "offer", "grant", "settle", "lapse"; "place" comes
 	// when bodies have their names and before that is committed. For tests that inject faults.
 	Fault func(step string)
@@ -67,8 +67,6 @@ const (
 	maxParts = 256
 	// tick is how often leases, publications and rates are looked at.
 	tick = 200 * time.Millisecond
-	// republishAfter: an offered turn that nobody asked for is published again, if the queue has lost it.
-	republishAfter = 60 * time.Second
 )
 
 // Scheduler keeps the frontier of one job and decides who may ask which host. Its methods are safe for
@@ -91,7 +89,7 @@ type Scheduler struct {
 	poke    chan struct{}
 
 	// From the loop to the queues, and to the file work.
-	effect  chan Effects
+	effect  chan core.Effects
 	placing *placing
 
 	// Set by callers, read by the loop.
@@ -111,25 +109,25 @@ type Scheduler struct {
 
 // writer commits the steps of a core. It alone writes the ledger.
 type writer struct {
-	core   *Core
+	core   *core.Core
 	ledger Ledger
 }
 
 // step makes a step and commits it. An error is the ledger's, and final.
-func (w *writer) step(e *Events) (st *Step, out Effects, err error) {
+func (w *writer) step(e *core.Events) (st *core.Step, out core.Effects, err error) {
 	if st, err = w.core.Step(e); err != nil {
-		return nil, Effects{}, err
+		return nil, core.Effects{}, err
 	}
 	if c := st.Changes(); c != nil {
 		if err := w.ledger.Commit(c); err != nil {
-			return nil, Effects{}, fmt.Errorf("write ledger: %w", err)
+			return nil, core.Effects{}, fmt.Errorf("write ledger: %w", err)
 		}
 	}
 	return st, w.core.Committed(st), nil
 }
 
 // carryOut makes the steps of an order.
-func (w *writer) carryOut(ctx context.Context, o Order, e Events, log *slog.Logger) error {
+func (w *writer) carryOut(ctx context.Context, o core.Order, e core.Events, log *slog.Logger) error {
 	for e.Order = o; ; {
 		st, out, err := w.step(&e)
 		if err == nil {
@@ -143,7 +141,7 @@ func (w *writer) carryOut(ctx context.Context, o Order, e Events, log *slog.Logg
 }
 
 // tell writes lines into the log.
-func tell(log *slog.Logger, lines []Line) {
+func tell(log *slog.Logger, lines []core.Line) {
 	for _, l := range lines {
 		log.Log(context.Background(), l.Level, l.Text, l.Args...)
 	}
@@ -155,15 +153,15 @@ type askEvent struct {
 }
 
 type seedEvent struct {
-	*Seeding
+	*core.Seeding
 	done chan struct{} // closed when they are durable, or refused
 }
 
 // New reads the ledger and makes the scheduler of its job. It refuses a ledger of another job
 // ([ErrOtherJob]). Limits that changed since the last run are applied before it returns.
 func New(ctx context.Context, o Options) (*Scheduler, error) {
-	if o.Ledger == nil || o.Index == nil || o.Tasks == nil || o.Results == nil {
-		return nil, errors.New("scheduler: Ledger, Index, Tasks and Results are needed")
+	if o.Ledger == nil || o.Tasks == nil || o.Results == nil {
+		return nil, errors.New("scheduler: Ledger, Tasks and Results are needed")
 	}
 	if (o.Bodies == nil) != (o.Names == nil) {
 		return nil, errors.New("scheduler: Names and Bodies go together")
@@ -178,15 +176,15 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
 		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placedEvent),
-		effect: make(chan Effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute}, placing: newPlacing(o.Names),
+		effect: make(chan core.Effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute}, placing: newPlacing(o.Names),
 		gone: make(chan struct{}), done: make(chan struct{}), quiet: make(chan struct{}),
 	}
-	core, err := NewCore(o.core(), &loaded, s.clock.now())
+	c, err := core.New(o.core(), &loaded, s.clock.now())
 	if err != nil {
 		return nil, err
 	}
-	s.writer = writer{core: core, ledger: o.Ledger}
-	for _, order := range core.Start(&loaded) {
+	s.writer = writer{core: c, ledger: o.Ledger}
+	for _, order := range c.Start(&loaded) {
 		if err := s.carryOut(ctx, order); err != nil {
 			return nil, err
 		}
@@ -197,11 +195,11 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 }
 
 // core are the options of the core.
-func (o *Options) core() CoreOptions {
-	c := CoreOptions{
+func (o *Options) core() core.Options {
+	c := core.Options{
 		Job: o.Job, Said: o.Said, LocalFetcher: o.LocalFetcher, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private, NameRule: o.NameRule,
 		Streams: o.Stream != nil, FrontHosts: o.FrontHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds,
-		Read: reads{o.Ledger, o.Index}, Shipped: o.Shipped,
+		Read: o.Ledger, Shipped: o.Shipped,
 		Draw: func(b []byte) { rand.Read(b) }, Jitter: mrand.Float64, // Read never fails since Go 1.24
 	}
 	if o.Names != nil {
@@ -210,20 +208,14 @@ func (o *Options) core() CoreOptions {
 	return c
 }
 
-// reads are ledger and index as one.
-type reads struct {
-	Reader
-	Index
-}
-
 // carryOut makes the steps of an order.
-func (s *Scheduler) carryOut(ctx context.Context, o Order) error {
+func (s *Scheduler) carryOut(ctx context.Context, o core.Order) error {
 	return s.writer.carryOut(ctx, o, s.events(), s.log)
 }
 
 // events are those of a step of this moment.
-func (s *Scheduler) events() Events {
-	return Events{
+func (s *Scheduler) events() core.Events {
+	return core.Events{
 		Now: s.clock.now(), Fetchers: s.present(), Stopping: s.stop.Load(), StreamFull: s.o.Stream != nil && s.o.Stream.Full(),
 		Trace: s.log.Enabled(context.Background(), slog.LevelDebug),
 	}
@@ -238,8 +230,8 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (again int64, err error) {
 		return 0, fmt.Errorf("read ledger: %w", err)
 	}
 	now := newClock(loaded.Clock, nil).now()
-	w := writer{core: AtRest(reads{Reader: l}, &loaded, now), ledger: l}
-	if err := w.carryOut(ctx, repair(lost, &again), Events{Now: now}, slog.New(slog.DiscardHandler)); err != nil {
+	w := writer{core: core.AtRest(l, &loaded, now), ledger: l}
+	if err := w.carryOut(ctx, core.Repair(lost, &again), core.Events{Now: now}, slog.New(slog.DiscardHandler)); err != nil {
 		return again, fmt.Errorf("repair: %w", err)
 	}
 	return again, nil
@@ -249,7 +241,7 @@ func Repair(ctx context.Context, l Ledger, lost Lost) (again int64, err error) {
 // that fetchers hear of it; see [Scheduler.Done].
 func (s *Scheduler) Run(ctx context.Context) error {
 	defer close(s.gone)
-	if err := s.carryOut(context.WithoutCancel(ctx), Running(true)); err != nil {
+	if err := s.carryOut(context.WithoutCancel(ctx), core.Running(true)); err != nil {
 		return err
 	}
 	g, inner := errgroup.WithContext(ctx)
@@ -260,7 +252,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err := g.Wait(); err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
-	return s.carryOut(context.WithoutCancel(ctx), Running(false))
+	return s.carryOut(context.WithoutCancel(ctx), core.Running(false))
 }
 
 // readResults hands the result log to the loop, in order.
@@ -371,7 +363,7 @@ func (s *Scheduler) Add(ctx context.Context, seeds []Seed) (Admitted, error) {
 }
 
 func (s *Scheduler) admit(ctx context.Context, seeds []Seed, last bool) (Admitted, error) {
-	e := seedEvent{&Seeding{Seeds: seeds, Last: last}, make(chan struct{})}
+	e := seedEvent{&core.Seeding{Seeds: seeds, Last: last}, make(chan struct{})}
 	select {
 	case s.seeds <- e:
 	case <-s.gone:

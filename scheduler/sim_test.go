@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,97 +12,8 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
-
-// queues are both queues in memory: tasks may be lost and doubled, parts are a log.
-type queues struct {
-	mu     sync.Mutex
-	rng    *rand.Rand
-	tasks  []crawler.Task
-	log    []crawler.LoggedPart
-	purged uint64
-	more   chan struct{}
-	lossy  bool
-}
-
-func newQueues(seed uint64) *queues {
-	return &queues{rng: rand.New(rand.NewPCG(seed, 1)), more: make(chan struct{}, 1)}
-}
-
-func (q *queues) Offer(_ context.Context, tasks []crawler.Task) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, t := range tasks {
-		switch n := q.rng.IntN(20); {
-		case q.lossy && n == 0:
-		case q.lossy && n == 1:
-			q.tasks = append(q.tasks, t, t)
-		default:
-			q.tasks = append(q.tasks, t)
-		}
-	}
-	return nil
-}
-
-func (q *queues) Queued(context.Context) (int, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.tasks), nil
-}
-
-func (q *queues) take() (crawler.Task, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.tasks) == 0 {
-		return crawler.Task{}, false
-	}
-	i := q.rng.IntN(len(q.tasks))
-	t := q.tasks[i]
-	q.tasks = slices.Delete(q.tasks, i, i+1)
-	return t, true
-}
-
-func (q *queues) send(p crawler.Part) {
-	q.mu.Lock()
-	q.log = append(q.log, crawler.LoggedPart{Position: uint64(len(q.log)) + 1, Part: p})
-	q.mu.Unlock()
-	select {
-	case q.more <- struct{}{}:
-	default:
-	}
-}
-
-func (q *queues) Read(ctx context.Context, after uint64, max int) ([]crawler.LoggedPart, error) {
-	for {
-		q.mu.Lock()
-		var out []crawler.LoggedPart
-		if int(after) < len(q.log) {
-			out = slices.Clone(q.log[after:min(int(after)+max, len(q.log))])
-		}
-		q.mu.Unlock()
-		if len(out) > 0 {
-			return out, nil
-		}
-		select {
-		case <-q.more:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func (q *queues) Last(context.Context) (uint64, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return uint64(len(q.log)), nil
-}
-
-func (q *queues) Purge(_ context.Context, upTo uint64) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.purged = max(q.purged, upTo)
-	return nil
-}
 
 // site is the synthetic web of the simulation, with the audit of its politeness.
 type site struct {
@@ -163,7 +73,7 @@ func mustURL(s string) weburl.URL {
 // simFetcher works as the protocol says, and dies at a random step when it is told to.
 type simFetcher struct {
 	name  string
-	q     *queues
+	q     *schedulertest.Queues
 	w     *site
 	sched func() *Scheduler // nil while it is down
 	rng   *rand.Rand
@@ -175,7 +85,7 @@ func (f *simFetcher) dead() bool { return f.dies > 0 && f.rng.IntN(f.dies) == 0 
 
 func (f *simFetcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		task, ok := f.q.take()
+		task, ok := f.q.Take()
 		if !ok {
 			wait(ctx, 20*time.Millisecond)
 			continue
@@ -217,7 +127,7 @@ func (f *simFetcher) turn(ctx context.Context, task crawler.Task) {
 		}
 		number++
 		p.Turn, p.Holder, p.Host, p.Fetcher, p.Number, p.Wait = task.Turn, a.Holder, task.Host, f.name, number, f.w.delay
-		f.q.send(p)
+		f.q.Send(p)
 	}
 	renew := func() bool {
 		for ctx.Err() == nil {
@@ -281,9 +191,9 @@ func TestACrawlUnderRandomFaultsBalancesAndStaysPolite(t *testing.T) {
 func simulate(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &site{hosts: 4, pages: 30, delay: 200 * time.Millisecond, ended: map[weburl.Host]time.Time{}, open: map[weburl.Host]int{}, robots: map[weburl.Host]int{}, asked: map[string]int{}}
-	q := newQueues(seed)
-	q.lossy = seed%2 == 1
-	led := newMemLedger()
+	q := schedulertest.NewQueues(seed)
+	q.Lossy = seed%2 == 1
+	led := schedulertest.NewLedger()
 	job := crawler.NewJob(crawler.Crawl)
 	job.Scope, job.Delay = crawler.ScopeAny, w.delay
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
@@ -305,7 +215,7 @@ func simulate(t *testing.T, seed uint64) {
 	}
 	lives := 0
 	for done := false; !done; {
-		s, err := New(ctx, Options{Job: job, Ledger: led, Index: led, Tasks: q, Results: q, Logger: slog.New(slog.DiscardHandler)})
+		s, err := New(ctx, Options{Job: job, Ledger: led, Tasks: q, Results: q, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,16 +252,16 @@ func simulate(t *testing.T, seed uint64) {
 	report(t, led, w, lives)
 }
 
-func report(t *testing.T, led *memLedger, w *site, lives int) {
-	if led.broken != nil {
-		t.Errorf("the ledger does not balance: %v", led.broken)
+func report(t *testing.T, led *schedulertest.Ledger, w *site, lives int) {
+	if led.Broken != nil {
+		t.Errorf("the ledger does not balance: %v", led.Broken)
 	}
-	c := led.state.Tallies.Counts
-	if want := int64(w.hosts * w.pages); c[crawler.Fetched] != want || led.state.Tallies.Seen() != want {
-		t.Errorf("fetched %d of %d rows, want %d of %d", c[crawler.Fetched], led.state.Tallies.Seen(), want, want)
+	c := led.State.Tallies.Counts
+	if want := int64(w.hosts * w.pages); c[crawler.Fetched] != want || led.State.Tallies.Seen() != want {
+		t.Errorf("fetched %d of %d rows, want %d of %d", c[crawler.Fetched], led.State.Tallies.Seen(), want, want)
 	}
 	if len(w.faults) > 0 {
 		t.Errorf("%d breaches of politeness, first: %s", len(w.faults), w.faults[0])
 	}
-	t.Logf("%d lives, %d commits, %d lapses, %d late parts", lives, led.commits, led.state.Tallies.Lapses, led.state.Tallies.LateParts)
+	t.Logf("%d lives, %d commits, %d lapses, %d late parts", lives, led.Commits, led.State.Tallies.Lapses, led.State.Tallies.LateParts)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 
 	"trawl/crawler"
+	"trawl/scheduler/schedulertest"
 )
 
 // along is a reader along that a test moves.
@@ -44,19 +44,19 @@ func TestWhoReadsAlongGetsEachFinalRowWithItsNumber(t *testing.T) {
 	if want := []string{"http://h.example/1", "http://h.example/2"}; !slices.Equal(a.urls, want) || !slices.Equal(a.numbers, []uint64{1, 2}) {
 		t.Errorf("got %v with %v, want %v", a.urls, a.numbers, want)
 	}
-	if owed := []uint64{d.led.owed[0].Number, d.led.owed[1].Number}; !slices.Equal(owed, []uint64{1, 2}) {
+	if owed := []uint64{d.led.Owed[0].Number, d.led.Owed[1].Number}; !slices.Equal(owed, []uint64{1, 2}) {
 		t.Errorf("owed in the ledger: %v", owed)
 	}
 	a.delivered = 1
 	d.step(gathered{tick: true})
-	if len(d.led.owed) != 1 || d.led.owed[0].Number != 2 {
-		t.Errorf("still owed: %v, want number 2", d.led.owed)
+	if len(d.led.Owed) != 1 || d.led.Owed[0].Number != 2 {
+		t.Errorf("still owed: %v, want number 2", d.led.Owed)
 	}
 	a.delivered = 2
-	if err := d.s.noteDelivered(t.Context()); err != nil || len(d.led.owed) != 0 {
-		t.Errorf("the end of the loop leaves %v, %v", d.led.owed, err)
+	if err := d.s.noteDelivered(t.Context()); err != nil || len(d.led.Owed) != 0 {
+		t.Errorf("the end of the loop leaves %v, %v", d.led.Owed, err)
 	}
-	d.led.refuse = errors.New("the disk is full")
+	d.led.Refuse = errors.New("the disk is full")
 	if err := d.s.noteDelivered(t.Context()); err != nil {
 		t.Errorf("it is noted again: %v", err)
 	}
@@ -82,9 +82,7 @@ func TestNoTurnsAreMadeWhileWhoReadsAlongTakesNothing(t *testing.T) {
 
 func newStreamDesk(t *testing.T, a *along) *desk {
 	t.Helper()
-	d := newDesk(t, crawler.NewJob(crawler.Crawl), newMemLedger())
-	d.s.o.Stream, d.s.core.o.Streams = a, true
-	return d
+	return newDeskOf(t, Options{Job: crawler.NewJob(crawler.Crawl), Stream: a}, schedulertest.NewLedger())
 }
 
 func TestWhatWasDeliveredIsNotedAtTheEnd(t *testing.T) {
@@ -98,7 +96,7 @@ func TestWhatWasDeliveredIsNotedAtTheEnd(t *testing.T) {
 			go func() { end <- d.s.loop(ctx) }()
 			synctest.Wait()
 			if a.delivered = 1; want == full {
-				d.led.refuse = full
+				d.led.Refuse = full
 			}
 			cancel()
 			if err := <-end; !errors.Is(err, want) {
@@ -106,26 +104,4 @@ func TestWhatWasDeliveredIsNotedAtTheEnd(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestARowThatIsFinalAtOnceIsOwed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &along{}
-		d := newStreamDesk(t, a)
-		d.seed("http://h.example/")
-		task := d.take()
-		d.ask(task, 1)
-		trap := "http://h.example" + strings.Repeat("/x", 9) + "/"
-		page := crawler.PageLinks{Page: mustURL("http://h.example/"), Links: []crawler.Link{{URL: mustURL(trap)}, {URL: mustURL("http://h.example/waits")}}}
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Links = []crawler.PageLinks{page} })
-		if want := []string{trap}; !slices.Equal(a.urls, want) || len(d.led.owed) != 1 {
-			t.Errorf("got %v, owed %v; want %v", a.urls, d.led.owed, want)
-		}
-		final := *d.row(trap)
-		st := d.s.newStep()
-		st.put(d.row(trap), &final, false) // and once only
-		if st.owe(); len(st.changes.Owed) != 0 {
-			t.Errorf("owed again: %v", st.changes.Owed)
-		}
-	})
 }

@@ -219,7 +219,7 @@ func (s *Scheduler) openQueues(life crawler.Life) error {
 // startCore makes the scheduler proper.
 func (s *Scheduler) startCore(loaded *crawler.LedgerState) (err error) {
 	o := s.o.Core
-	o.Ledger, o.Index, o.Tasks, o.Results, o.Logger = s.o.Ledger, s.o.Ledger, s.queues.conn, s.queues.conn, s.o.Logger
+	o.Ledger, o.Tasks, o.Results, o.Logger = s.o.Ledger, s.queues.conn, s.queues.conn, s.o.Logger
 	if s.o.Cluster == nil {
 		o.LocalFetcher = LocalFetcher
 	}

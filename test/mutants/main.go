@@ -37,8 +37,9 @@ type target struct {
 func targets() []target {
 	return []target{
 		{"scheduler", []string{"scheduler/*.go"}, "scheduler"},
+		{"core", []string{"scheduler/core/*.go"}, "scheduler/core"},
 		{"crawler", []string{
-			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/trap.go", "crawler/change.go", "crawler/full.go",
+			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/trap.go", "crawler/change.go", "crawler/room.go", "crawler/standing.go",
 		}, "crawler"},
 		{"weburl", []string{"crawler/weburl/*.go"}, "crawler/weburl"},
 		{"robots", []string{"crawler/robots/*.go"}, "crawler/robots"},
@@ -50,7 +51,7 @@ func targets() []target {
 
 // told are files of texts for people, where most mistakes are matters of taste.
 func told() []string {
-	return []string{"scheduler/status.go", "scheduler/trace.go", "scheduler/waits.go"}
+	return []string{"scheduler/core/status.go", "scheduler/core/trace.go", "scheduler/core/waits.go"}
 }
 
 func main() {
