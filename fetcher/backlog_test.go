@@ -13,7 +13,7 @@ import (
 func fullBacklog(t *testing.T, all *backlog) *report {
 	r := newReport()
 	r.all = all
-	for n := 0; all.full() == nil; n++ {
+	for n := 0; all.Full() == nil; n++ {
 		if n > 1000 {
 			t.Fatal("a backlog that is never full")
 		}
@@ -58,7 +58,7 @@ func TestAFullBacklogHoldsTheLanesOfAllTurnsBack(t *testing.T) {
 					t.Error("the lane does not go on")
 				}
 				other.take(&p)
-				if p.State.Bounds[boundUnsent] != 1 {
+				if p.State.Bounds[crawler.BoundUnsent] != 1 {
 					t.Errorf("the limit is marked as %v", p.State.Bounds)
 				}
 			})
@@ -106,8 +106,8 @@ func (c *countingReports) Send(ctx context.Context, p *crawler.Part) error {
 
 func TestATurnGivesBackWhatIsStoredPartByPart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, crawler.TaskURL) finding {
-			return finding{links: testLinks(t, 10_000, 300)}
+		w.page = func(context.Context, *Page) Finding {
+			return Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)
 		counted := &countingReports{Reports: w}

@@ -36,18 +36,19 @@ type bodyKit struct {
 	spools   *spools
 	partials *partials // nil = a body that was interrupted starts from byte 0
 	decoders decoders
-	unsent   *backlog  // of the fetcher, for links that wait to be taken
+	backlog  Backlog // for links that wait to be taken
+	memory   linkMemory
 	chunks   sync.Pool // of *[]byte
 	scans    sync.Pool // of *pageScan
 }
 
 // newBodyKit spools in dir, which it makes if need be and empties of what an earlier process left.
-func newBodyKit(dir string, unsent *backlog) (*bodyKit, error) {
+func newBodyKit(dir string, backlog Backlog) (*bodyKit, error) {
 	s, err := newSpools(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &bodyKit{spools: s, unsent: unsent, chunks: sync.Pool{New: func() any { b := make([]byte, bodyChunk); return &b }}}, nil
+	return &bodyKit{spools: s, backlog: backlog, chunks: sync.Pool{New: func() any { b := make([]byte, bodyChunk); return &b }}}, nil
 }
 
 // wireBody reads a body as it comes, under the clock and the node's bandwidth. Its first error stays.

@@ -43,13 +43,13 @@ func (e *dialError) Unwrap() error { return e.err }
 type dialer struct {
 	resolver resolver
 	guard    weburl.AddressGuard
-	lease    *lease
+	lease    Lease
 	limit    time.Duration // to connect and shake hands, FetchLimits.Connect; 0 = none
 	head     int64         // bytes of an answer's header, FetchLimits.HeaderBytes
 	tls      *tls.Config
 	now      func() time.Time
 	over     context.Context // ends with the turn
-	network  *network        // hears what comes from outside; nil = nobody does
+	heard    func()          // called when something comes from outside
 
 	mu     sync.Mutex
 	known  []netip.Addr // handed in with the grant, or resolved
@@ -167,7 +167,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 	}
 	if err != nil {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-			d.network.heard()
+			d.heard()
 		}
 		return nil, &dialError{crawler.ReasonDNS, err}
 	}
@@ -238,7 +238,7 @@ func privateError(name string, a netip.Addr) error {
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
 func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
-	if d.lease.over(d.now()) {
+	if d.lease.Over(d.now()) {
 		return nil, errLeaseOver
 	}
 	nd := net.Dialer{KeepAlive: -1, Control: func(_, address string, _ syscall.RawConn) error {
@@ -250,7 +250,7 @@ func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 	}}
 	conn, err := nd.DialContext(ctx, "tcp", to.String())
 	if viaOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
-		d.network.heard()
+		d.heard()
 	}
 	if err != nil {
 		if to.Addr().Is6() && errors.Is(err, syscall.EADDRNOTAVAIL) {
@@ -272,7 +272,7 @@ func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
 	c := &leasedConn{Conn: conn, dialer: d}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed || d.lease.over(d.now()) {
+	if d.closed || d.lease.Over(d.now()) {
 		c.reset()
 		return nil, errLeaseOver
 	}

@@ -26,14 +26,14 @@ func (c *leasedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.received.Add(int64(n))
 	if n > 0 || err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
-		c.dialer.network.heard()
+		c.dialer.heard()
 	}
 	return n, err
 }
 
 // Write compares the clock with the lease right before it sends, and closes instead when the right is over.
 func (c *leasedConn) Write(p []byte) (int, error) {
-	if c.dialer.lease.over(c.dialer.now()) {
+	if c.dialer.lease.Over(c.dialer.now()) {
 		c.lapse()
 		return 0, errLeaseOver
 	}
@@ -48,7 +48,7 @@ func (c *leasedConn) Write(p []byte) (int, error) {
 // Close closes; after the end of the lease nothing that the kernel still holds is sent.
 func (c *leasedConn) Close() error {
 	c.dialer.forget(c)
-	if c.refused.Load() || c.dialer.lease.over(c.dialer.now()) {
+	if c.refused.Load() || c.dialer.lease.Over(c.dialer.now()) {
 		return c.reset()
 	}
 	return c.Conn.Close()

@@ -10,18 +10,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"trawl/crawler"
 )
 
 func TestAFullDiskIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		full := &os.PathError{Op: "write", Path: "x.warc", Err: syscall.ENOSPC}
-		w.page = func(_ context.Context, u crawler.TaskURL) finding {
+		w.page = func(_ context.Context, u *Page) Finding {
 			if u.URL.String() == "http://a.test/3" {
-				return finding{verdict: diskFailed, why: full}
+				return Finding{Verdict: diskFailed, Why: full}
 			}
-			return finding{}
+			return Finding{}
 		}
 		w.task(pages(9)...)
 		w.turn(time.Minute)

@@ -16,7 +16,7 @@ import (
 // kept, is not stored. Of files, only fetched ones are: an error page is not the file.
 //
 // Header fields named in private are left out of the record.
-func (x *exchange) archive(ctx context.Context, to Archive, private []string) {
+func (x *exchange) archive(ctx context.Context, to Store, private []string) {
 	if x.verdict != counts || x.spool == nil || x.result.Status == 0 {
 		return
 	}

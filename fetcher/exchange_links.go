@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/transform"
 
@@ -21,11 +22,12 @@ type pageScan struct {
 	counted int                  // of these, those that are counted in the fetcher's backlog
 	early   func([]crawler.Link) // takes links before the page is read to its end; nil = none leave before
 	clock   *exchangeClock       // of the exchange; stands while early works, since it is not the server that is waited for
-	all     *backlog             // of the fetcher
-	known   int                  // links that the scanner remembers
-	steps   int                  // of freeLinks, that were counted for them
-	page    io.Writer            // the scanner, nil when only the header is looked at
-	decoder *transform.Writer    // before the scanner, nil when it reads the bytes as they are
+	all     Backlog
+	memory  *linkMemory
+	known   int               // links that the scanner remembers
+	steps   int               // of freeLinks, that were counted for them
+	page    io.Writer         // the scanner, nil when only the header is looked at
+	decoder *transform.Writer // before the scanner, nil when it reads the bytes as they are
 }
 
 // linkSink finds the links of a page.
@@ -66,7 +68,7 @@ func (k *bodyKit) newScan(x *exchange, h *bodyHead) *pageScan {
 		s = &pageScan{limit: x.limits.Links}
 		s.scanner = links.NewScanner(x.url, format, s.limit, s.take)
 	}
-	s.early, s.all = x.early, k.unsent
+	s.early, s.all, s.memory = x.early, k.backlog, &k.memory
 	s.scanner.Reset(x.url, format)
 	s.scanner.Lazy(x.lazy)
 	if x.links {
@@ -89,21 +91,21 @@ const (
 	// countedLinks is the step in which the links that a page holds are counted among what the fetcher has not sent
 	// (maxUnsent). Those of most pages never are. When there is no room, they leave from here on.
 	countedLinks = 64 * crawler.KiB
-	// linkMemory is what a link takes besides its text, in bytes.
-	linkMemory = 40
+	// linkOverhead is what a link takes besides its text, in bytes.
+	linkOverhead = 40
 )
 
 // take takes a link from the scanner. While links leave, the page is not read.
 func (s *pageScan) take(l crawler.Link) {
 	s.remember()
 	s.found = append(s.found, l)
-	s.held += linkMemory + len(l.URL.String())
+	s.held += linkOverhead + len(l.URL.String())
 	if s.early == nil || s.held < s.counted+countedLinks {
 		return
 	}
-	s.all.take(s.held - s.counted)
+	s.all.Take(s.held - s.counted)
 	s.counted = s.held
-	if s.held >= maxPageLinks || s.all.full() != nil {
+	if s.held >= maxPageLinks || s.all.Full() != nil {
 		found := s.found
 		s.release()
 		s.clock.pause()
@@ -117,7 +119,7 @@ func (s *pageScan) remember() {
 	if s.known++; s.known <= freeLinks*(1+s.steps) {
 		return
 	}
-	if s.all.remember() {
+	if s.memory.take() {
 		s.steps++
 		return
 	}
@@ -128,7 +130,7 @@ func (s *pageScan) remember() {
 // release gives the links that were found away.
 func (s *pageScan) release() {
 	if s.counted > 0 {
-		s.all.give(s.counted)
+		s.all.Give(s.counted)
 	}
 	s.found, s.held, s.counted = nil, 0, 0
 }
@@ -161,7 +163,7 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	}
 	s.release()
 	if s.steps > 0 {
-		s.all.forget(s.steps)
+		s.memory.give(s.steps)
 	}
 	s.page, s.decoder, s.early, s.clock, s.all, s.known, s.steps = nil, nil, nil, nil, nil, 0, 0
 	k.scans.Put(s)
@@ -174,4 +176,40 @@ func textual(kind string) bool {
 		return true
 	}
 	return strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "+xml") || strings.HasSuffix(kind, "+json")
+}
+
+const (
+	// maxRemembered is how many bytes the pages under way may take together to know which of their links were found before,
+	// beyond freeLinks each. A page that gets no more forgets what it found so far, and says so in its row: a link that
+	// stands there again is sent again, and the ledger has it once all the same.
+	maxRemembered = 64 << 20
+	// freeLinks is how many links a page remembers whatever the others do; also the step in which it asks for more.
+	freeLinks = 4096
+	// rememberedLink is what that takes for a link, about: a word, and the room that a hash table leaves free.
+	rememberedLink = 24
+)
+
+// linkMemory counts what the pages under way take to remember their links, in bytes; maxRemembered at most. Safe for
+// concurrent use.
+type linkMemory struct {
+	mu    sync.Mutex
+	bytes int
+}
+
+// take counts what a page takes to remember freeLinks more links, and reports false when there is no room for them.
+func (m *linkMemory) take() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.bytes+freeLinks*rememberedLink > maxRemembered {
+		return false
+	}
+	m.bytes += freeLinks * rememberedLink
+	return true
+}
+
+// give takes off what take counted n times.
+func (m *linkMemory) give(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bytes -= n * freeLinks * rememberedLink
 }

@@ -11,30 +11,30 @@ import (
 const dropInvalid = "bad_url"
 
 // droppedLinks counts the references that are not handed over, on pages that are reported with their links.
-func (x *exchange) droppedLinks() (t tally) {
+func (x *exchange) droppedLinks() (t Tally) {
 	if x.result.Outcome == crawler.Fetched {
-		t.add(crawler.DropNotHTTP, x.counts.NotHTTP)
-		t.add(crawler.DropTooLong, x.counts.TooLong)
-		t.add(crawler.DropTooMany, x.counts.TooMany)
-		t.add(dropInvalid, x.counts.Invalid)
+		t.Add(crawler.DropNotHTTP, x.counts.NotHTTP)
+		t.Add(crawler.DropTooLong, x.counts.TooLong)
+		t.Add(crawler.DropTooMany, x.counts.TooMany)
+		t.Add(dropInvalid, x.counts.Invalid)
 	}
 	return t
 }
 
 // bounds counts the limits that were hit.
-func (x *exchange) bounds() (t tally) {
+func (x *exchange) bounds() (t Tally) {
 	if x.cut.bound != "" {
-		t.add(x.cut.bound, 1)
+		t.Add(x.cut.bound, 1)
 	}
 	if x.result.Reason == crawler.ReasonTooManyRedirects {
-		t.add(crawler.BoundRedirects, 1)
+		t.Add(crawler.BoundRedirects, 1)
 	}
 	if x.result.Outcome == crawler.Fetched {
-		t.add(crawler.BoundLinks, min(x.counts.TooMany, 1))
-		t.add(crawler.BoundForgot, min(x.counts.Forgot, 1))
-		t.add(crawler.BoundCarry, x.counts.Cut)
+		t.Add(crawler.BoundLinks, min(x.counts.TooMany, 1))
+		t.Add(crawler.BoundForgot, min(x.counts.Forgot, 1))
+		t.Add(crawler.BoundCarry, x.counts.Cut)
 		if x.counts.LateBase {
-			t.add(crawler.BoundLateBase, 1)
+			t.Add(crawler.BoundLateBase, 1)
 		}
 	}
 	return t
@@ -58,4 +58,26 @@ func (r *request) bodyBound() string {
 		return crawler.BoundRobots
 	}
 	return crawler.BoundBody
+}
+
+// Tally counts by word: links that were not worth sending by reason, limits that were hit. nil is an empty
+// one.
+type Tally map[string]int64
+
+// With adds the counts of o.
+func (t Tally) With(o Tally) Tally {
+	for word, n := range o {
+		t.Add(word, int(n))
+	}
+	return t
+}
+
+func (t *Tally) Add(word string, n int) {
+	if n == 0 {
+		return
+	}
+	if *t == nil {
+		*t = make(Tally)
+	}
+	(*t)[word] += int64(n)
 }

@@ -35,11 +35,11 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 			w.Header().Set("X-Large", strings.Repeat("x", 100_000))
 		}
 	})
-	for path, want := range map[string]struct{ bounds, dropped tally }{
-		"/links":  {tally{crawler.BoundLinks: 1}, tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, dropInvalid: 1}},
-		"/body":   {tally{crawler.BoundBody: 1}, nil},
-		"/bomb":   {tally{crawler.BoundRatio: 1}, nil},
-		"/header": {tally{crawler.BoundHeader: 1}, nil},
+	for path, want := range map[string]struct{ bounds, dropped Tally }{
+		"/links":  {Tally{crawler.BoundLinks: 1}, Tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, dropInvalid: 1}},
+		"/body":   {Tally{crawler.BoundBody: 1}, nil},
+		"/bomb":   {Tally{crawler.BoundRatio: 1}, nil},
+		"/header": {Tally{crawler.BoundHeader: 1}, nil},
 		"/plain":  {nil, nil},
 	} {
 		t.Run(path[1:], func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 		r.job.IgnoreRobots = false
 		r.job.Fetch.Robots, r.job.Fetch.MaxBody = 1000, 100_000
 		r.fetch("/body", "/plain", "/body?2")
-		if bounds, _ := r.tallies(); !maps.Equal(bounds, tally{crawler.BoundRobots: 1, crawler.BoundBody: 2}) {
+		if bounds, _ := r.tallies(); !maps.Equal(bounds, Tally{crawler.BoundRobots: 1, crawler.BoundBody: 2}) {
 			t.Errorf("bounds %v", bounds)
 		}
 	})
@@ -66,26 +66,26 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 func TestLinksCountOnPagesThatAreReportedWithThem(t *testing.T) {
 	x := &exchange{content: content{counts: links.Counts{TooMany: 3, Forgot: 5000, Cut: 2, LateBase: true, NotHTTP: 1}}}
 	x.result.Outcome = crawler.Fetched
-	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundLinks: 1, crawler.BoundForgot: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
+	if b := x.bounds(); !maps.Equal(b, Tally{crawler.BoundLinks: 1, crawler.BoundForgot: 1, crawler.BoundCarry: 2, crawler.BoundLateBase: 1}) {
 		t.Errorf("bounds %v", b)
 	}
-	if d := x.droppedLinks(); !maps.Equal(d, tally{crawler.DropTooMany: 3, crawler.DropNotHTTP: 1}) {
+	if d := x.droppedLinks(); !maps.Equal(d, Tally{crawler.DropTooMany: 3, crawler.DropNotHTTP: 1}) {
 		t.Errorf("dropped %v", d)
 	}
 	x.fail(crawler.ReasonTooManyRedirects, "")
-	if b := x.bounds(); !maps.Equal(b, tally{crawler.BoundRedirects: 1}) || len(x.droppedLinks()) != 0 {
+	if b := x.bounds(); !maps.Equal(b, Tally{crawler.BoundRedirects: 1}) || len(x.droppedLinks()) != 0 {
 		t.Errorf("of a failed page: bounds %v, dropped %v", b, x.droppedLinks())
 	}
 }
 
 // tallies sums what all parts tell.
-func (w *world) tallies() (bounds, dropped tally) {
+func (w *world) tallies() (bounds, dropped Tally) {
 	for _, p := range w.sentParts() {
 		for word, n := range p.State.Bounds {
-			bounds.add(word, int(n))
+			bounds.Add(word, int(n))
 		}
 		for word, n := range p.State.Dropped {
-			dropped.add(word, int(n))
+			dropped.Add(word, int(n))
 		}
 	}
 	return bounds, dropped

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gocolly/colly/v2"
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
@@ -59,8 +57,8 @@ type Options struct {
 	Reports   Reports
 	Archive   Archive
 	SpoolDir  string // for bodies too large for memory; this fetcher's alone, made and emptied by New
-	// PartialDir is for bodies that were interrupted and can be gone on with; this fetcher's alone, on the file
-	// system of the archive, kept over restarts. "" = such bodies start anew.
+	// PartialDir is for bodies that were interrupted and can be resumed; this fetcher's alone, on the file
+	// system of the archive, kept over restarts. "" = such bodies start from byte 0.
 	PartialDir string
 	// Proxy tells the proxy for a URL, nil for none. Its own address is reached whatever it is; what a proxy
 	// leads to is guarded only as far as URLs spell it. nil = no proxy at all.
@@ -69,9 +67,7 @@ type Options struct {
 	// Kill, when it ends, stops everything at once: exchanges are cut and nothing more is sent. nil = never.
 	Kill   context.Context
 	Logger *slog.Logger // nil = none
-	// Prepare registers callbacks of the user's own on a new collector. nil = none. A panic in a callback
-	// fails the page with reason extraction.
-	Prepare func(*colly.Collector)
+	Engine Engine       // that pages go through; nil = colly without callbacks
 	// ClockOffset is added to the wall clock by which leases end, for tests that move it. nil = nothing. Safe for
 	// concurrent use.
 	ClockOffset func() time.Duration
@@ -101,13 +97,13 @@ func (o *Options) validate() error {
 type Fetcher struct {
 	Options
 
-	open   func(siteSpec) site // how a turn reaches its host; replaced in tests
-	margin time.Duration       // maxMargin; none in tests of exact gaps
-	slots  *slots              // one for each turn
-	look   chan struct{}       // one slot: the notice should be read
-	done   chan struct{}       // one slot: an answer said that the job is over
-	leave  chan struct{}       // closed by Drain
-	drain  sync.Once
+	open    func(SiteOptions) site // how a turn reaches its host; replaced in tests
+	margin  time.Duration          // maxMargin; none in tests of exact gaps
+	slots   *slots                 // one for each turn
+	look    chan struct{}          // one slot: the notice should be read
+	done    chan struct{}          // one slot: an answer said that the job is over
+	drained chan struct{}          // closed by Drain
+	drain   sync.Once
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
@@ -140,30 +136,28 @@ func New(o Options) (*Fetcher, error) {
 	if o.Step == nil {
 		o.Step = func(string) {}
 	}
+	if o.Engine == nil {
+		o.Engine = NewColly(nil, o.Logger)
+	}
 	if o.Kill == nil {
 		o.Kill = context.Background()
 	}
 	f := &Fetcher{
 		Options: o, margin: maxMargin,
 		slots: newSlots(o.Workers, o.Logger),
-		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), leave: make(chan struct{}), reading: make(chan struct{}, 1),
+		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), drained: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
 	f.disk.dir, f.disk.log = o.SpoolDir, o.Logger
 	f.network = newNetwork(o.Logger, f.patience, f.slots.one)
-	kit, err := newBodyKit(o.SpoolDir, &f.unsent)
+	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
+	d, err := NewDownloader(DownloadOptions{
+		Archive: o.Archive, Engine: o.Engine, SpoolDir: o.SpoolDir, PartialDir: o.PartialDir, Backlog: &f.unsent,
+		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.heard, Logger: o.Logger,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
-	if o.PartialDir != "" {
-		if kit.partials, err = newPartials(o.PartialDir, o.Logger, (*os.File).Sync); err != nil {
-			return nil, fmt.Errorf("fetcher: %w", err)
-		}
-	}
-	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
-	f.open = (&collySites{
-		archive: o.Archive, kit: kit, collectors: newCollectors(o.Prepare),
-		bandwidth: f.bandwidth, network: f.network, proxy: o.Proxy, log: o.Logger,
-	}).open
+	f.open = func(o SiteOptions) site { return downloadSite{d.Site(o)} }
 	return f, nil
 }
 
@@ -203,7 +197,7 @@ func (f *Fetcher) Pages() int64 { return f.pages.Load() }
 func (f *Fetcher) Look() { poke(f.look) }
 
 // Drain makes the fetcher take no more turns; Run returns nil when those it has are over. It may be called again.
-func (f *Fetcher) Drain() { f.drain.Do(func() { close(f.leave) }) }
+func (f *Fetcher) Drain() { f.drain.Do(func() { close(f.drained) }) }
 
 func poke(c chan struct{}) {
 	select {
@@ -235,7 +229,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 // left reports whether Drain was called.
 func (f *Fetcher) left() bool {
 	select {
-	case <-f.leave:
+	case <-f.drained:
 		return true
 	default:
 		return false
@@ -271,7 +265,7 @@ func (f *Fetcher) await(ctx context.Context) error {
 		case <-f.Kill.Done():
 			timer.Stop()
 			return f.Kill.Err()
-		case <-f.leave:
+		case <-f.drained:
 			timer.Stop()
 			return nil
 		case <-f.look:
@@ -327,7 +321,7 @@ func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
 			return err
 		case <-f.done:
 			return nil
-		case <-f.leave:
+		case <-f.drained:
 			return nil
 		case <-ticker.C:
 		case <-f.look:

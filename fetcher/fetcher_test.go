@@ -171,8 +171,8 @@ func (w *world) sentLinks() string {
 
 func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	seed := mustURL(t, "http://a.test/")
-	found := func(_ context.Context, u crawler.TaskURL) finding {
-		return finding{links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
+	found := func(_ context.Context, u *Page) Finding {
+		return Finding{Links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
 	scoped := func(w *world, epoch uint64, seeds ...weburl.URL) crawler.JobNotice {
 		n := crawler.JobNotice{Job: w.job, Life: testLife, ScopeEpoch: epoch, ScopeWhole: true}
@@ -267,9 +267,9 @@ func TestTargetOfARedirectIsSentWithThePageWhateverTheScope(t *testing.T) {
 			w.notice = func() (crawler.JobNotice, error) {
 				return crawler.JobNotice{Job: w.job, Life: testLife, ScopeWhole: true}, nil
 			}
-			w.page = func(context.Context, crawler.TaskURL) finding {
+			w.page = func(context.Context, *Page) Finding {
 				f := moved(t, "http://b.test/there")
-				f.links = []crawler.Link{{URL: mustURL(t, "http://a.test/link")}}
+				f.Links = []crawler.Link{{URL: mustURL(t, "http://a.test/link")}}
 				return f
 			}
 			w.task(pages(1)...)

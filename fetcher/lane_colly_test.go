@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -85,7 +86,7 @@ func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 	r.offer(task)
 	o := Options{
 		Name: "f1", Workers: 2, Tasks: r, Scheduler: r, Reports: r, Archive: r.archive,
-		SpoolDir: r.t.TempDir(), Prepare: r.prepare,
+		SpoolDir: r.t.TempDir(), Engine: NewColly(r.prepare, slog.New(slog.DiscardHandler)),
 		Step: func(step string) {
 			if step == StepLast {
 				r.note("last")

@@ -85,7 +85,7 @@ func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
 		{"seeds of both schemes", session.SpelledHTTP | session.SpelledHTTPS, nil, "http://a.test/", true, "own=1"},
 		{"a host that the user named for it", 0, []crawler.Header{{Name: "Cookie", Value: "host=2"}}, "http://a.test/", false, "host=2"},
 	} {
-		s := &collySite{job: &crawler.Job{UserAgent: "t"}, headers: job, own: c.own, seeds: c.seeds, jar: newJar("a.test", nil, time.Now())}
+		s := &Site{job: &crawler.Job{UserAgent: "t"}, headers: job, own: c.own, seeds: c.seeds, jar: newJar("a.test", nil, time.Now())}
 		h, _, _ := s.header(mustURL(t, c.url))
 		if got := h.Get("Authorization") != ""; got != c.secret || (h.Get("Proxy-Authorization") != "") != c.secret {
 			t.Errorf("%s: %v", c.name, h)
@@ -107,7 +107,7 @@ func TestCredentialsKeepTheSchemeOfTheirSeed(t *testing.T) {
 		{plain, "http://a.test/", "p:1"}, {plain, "https://a.test/", "p:1"},
 		{both, "http://a.test/", "p:1"}, {both, "https://a.test/", "s:1"},
 	} {
-		s := &collySite{job: &crawler.Job{UserAgent: "t"}, credentials: c.given, jar: newJar("a.test", nil, time.Now())}
+		s := &Site{job: &crawler.Job{UserAgent: "t"}, credentials: c.given, jar: newJar("a.test", nil, time.Now())}
 		want := ""
 		if c.want != "" {
 			want = basicAuth(c.want)

@@ -25,7 +25,7 @@ type lease struct {
 	early   bool                 // ended by end
 	offset  func() time.Duration // of the wall clock from the machine's, in tests that move it
 	offset0 time.Duration        // at the asking
-	changed chan struct{}        // holds one word for watch
+	changed chan struct{}        // of one slot: watch should look
 }
 
 // newLease starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
@@ -48,7 +48,7 @@ func (l *lease) extend(t0 time.Time, d time.Duration) {
 	defer l.mu.Unlock()
 	if t0.Sub(l.t0)+d > l.length {
 		l.t0, l.length, l.offset0 = t0, d, l.offset()
-		l.tell()
+		l.wake()
 	}
 }
 
@@ -57,18 +57,18 @@ func (l *lease) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.early = true
-	l.tell()
+	l.wake()
 }
 
-func (l *lease) tell() {
+func (l *lease) wake() {
 	select {
 	case l.changed <- struct{}{}:
 	default:
 	}
 }
 
-// over reports whether the right has ended at now.
-func (l *lease) over(now time.Time) bool { return l.left(now) <= 0 }
+// Over reports whether the right has ended at now.
+func (l *lease) Over(now time.Time) bool { return l.left(now) <= 0 }
 
 // left is how long the right lasts from now, by the clock that went further; 0 or less when it is over.
 func (l *lease) left(now time.Time) time.Duration {

@@ -33,7 +33,7 @@ func TestLeaseEndsByTheClockThatWentFurther(t *testing.T) {
 		{"over by the wall clock when there is no monotonic reading", t0.Add(15 * time.Second).Round(0), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := newLease(t0, 15*time.Second).over(c.now); got != c.over {
+			if got := newLease(t0, 15*time.Second).Over(c.now); got != c.over {
 				t.Errorf("over = %v, want %v", got, c.over)
 			}
 		})
@@ -44,20 +44,20 @@ func TestLeaseExtendMovesTheEndNeverBack(t *testing.T) {
 	t0 := time.Now()
 	l := newLease(t0, 15*time.Second)
 	l.extend(t0.Add(5*time.Second), 15*time.Second)
-	if l.over(t0.Add(19 * time.Second)) {
+	if l.Over(t0.Add(19 * time.Second)) {
 		t.Error("a later asking did not move the end")
 	}
 	l.extend(t0.Add(6*time.Second), 2*time.Second)
-	if l.over(t0.Add(19 * time.Second)) {
+	if l.Over(t0.Add(19 * time.Second)) {
 		t.Error("a shorter right moved the end back")
 	}
 	l.extend(t0.Add(30*time.Second), 15*time.Second)
-	if l.over(t0.Add(31 * time.Second)) {
+	if l.Over(t0.Add(31 * time.Second)) {
 		t.Error("a lapsed right that was granted again is not in force")
 	}
 	l.end()
 	l.extend(t0.Add(40*time.Second), 15*time.Second)
-	if !l.over(t0.Add(41 * time.Second)) {
+	if !l.Over(t0.Add(41 * time.Second)) {
 		t.Error("a right that was given up came back")
 	}
 }

@@ -28,12 +28,12 @@ func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 	x.early = func(links []crawler.Link) {
 		held := 0
 		for _, l := range links {
-			held += linkMemory + len(l.URL.String())
+			held += linkOverhead + len(l.URL.String())
 			seen[l.URL] = true
 		}
 		most = max(most, held)
 	}
-	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.backlog = &all }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
 	early := len(seen)
 	for _, l := range x.found {
@@ -55,8 +55,8 @@ func TestLinksOfAPageLeaveEarlierWhenTheFetcherHoldsMuch(t *testing.T) {
 	all := backlog{bytes: maxUnsent}
 	calls := 0
 	x.early = func([]crawler.Link) { calls++ }
-	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
-	if calls < 2 || len(x.found) > countedLinks/linkMemory || all.bytes != maxUnsent {
+	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.backlog = &all }), x)
+	if calls < 2 || len(x.found) > countedLinks/linkOverhead || all.bytes != maxUnsent {
 		t.Errorf("left in %d steps, %d remain, %d bytes counted", calls, len(x.found), all.bytes-maxUnsent)
 	}
 }
@@ -76,15 +76,16 @@ func TestAPageRemembersItsLinksAsLongAsTheFetcherHasRoomForThem(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, []byte(page), "Content-Type", "text/html"))
-			all := backlog{remembered: c.before}
 			x.early = func([]crawler.Link) {}
-			ask(t, testTransport(t, func(o *transportOptions) { o.Kit.unsent = &all }), x)
+			kit := testKit(t)
+			kit.memory.bytes = c.before
+			ask(t, testTransport(t, func(o *transportOptions) { o.Kit = kit }), x)
 			wantOutcome(t, x, crawler.Fetched, "")
 			if x.result.Links != c.links || x.bounds()[crawler.BoundForgot] != c.mark || strings.Contains(x.result.Detail, "forgotten") != (c.mark > 0) {
 				t.Errorf("%d links, want %d; limits hit %v, detail %q", x.result.Links, c.links, x.bounds(), x.result.Detail)
 			}
-			if all.remembered != c.before {
-				t.Errorf("%d bytes stay counted", all.remembered-c.before)
+			if kit.memory.bytes != c.before {
+				t.Errorf("%d bytes stay counted", kit.memory.bytes-c.before)
 			}
 		})
 	}

@@ -207,12 +207,8 @@ func newNetwork(log *slog.Logger, patience func() time.Duration, shrink func(boo
 
 func (n *network) now() time.Duration { return time.Since(n.start) }
 
-// heard notes that something came from outside: a byte, a connection, a refusal. It costs next to nothing. A nil network
-// hears nothing.
+// heard notes that something came from outside: a byte, a connection, a refusal. It costs next to nothing.
 func (n *network) heard() {
-	if n == nil {
-		return
-	}
 	now := n.now()
 	n.last.Store(int64(now))
 	if !n.watched.Load() {
@@ -266,8 +262,8 @@ func (n *network) enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
 	return n.gone, true
 }
 
-// leave says that a turn that was let in is over.
-func (n *network) leave(h weburl.Host) {
+// exit says that a turn that was let in is over.
+func (n *network) exit(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.asked[h]--; n.asked[h] <= 0 {

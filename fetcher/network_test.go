@@ -138,16 +138,16 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 		}
 		return nil
 	}
-	w.page = func(ctx context.Context, u crawler.TaskURL) finding {
+	w.page = func(ctx context.Context, u *Page) Finding {
 		if !x.cut.Load() {
 			x.f.network.heard()
-			return finding{}
+			return Finding{}
 		}
 		x.tried.Add(1)
 		x.most.Store(max(x.most.Load(), x.many.Add(1)))
 		defer x.many.Add(-1)
 		pause(ctx, 4*time.Second)
-		return finding{sign: signSilence, result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
+		return Finding{Sign: signSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
 	}
 	return x
 }
@@ -214,14 +214,14 @@ func TestTheFaultsOfAFewHostsAreTheirs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 20)
 		page := w.page
-		w.page = func(ctx context.Context, u crawler.TaskURL) finding {
+		w.page = func(ctx context.Context, u *Page) Finding {
 			if h := string(u.URL.Host()); h == "h1.test" || h == "h2.test" || h == "h3.test" || h == "h4.test" {
 				if x.cut.Load() {
 					return page(ctx, u)
 				}
 			}
 			x.f.network.heard()
-			return finding{}
+			return Finding{}
 		}
 		x.live(t, func() {
 			time.Sleep(20 * time.Second)
@@ -270,7 +270,7 @@ func TestAProbeIsOfAHostThatAnswered(t *testing.T) {
 	if _, ok := n.enter("b"); ok {
 		t.Fatal("two probes at once")
 	}
-	n.leave("a")
+	n.exit("a")
 	n.next, n.passed = 0, 0
 	for range probePasses {
 		n.enter("stranger")
@@ -284,14 +284,14 @@ func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 40)
 		var under, most atomic.Int64
-		w.page = func(ctx context.Context, _ crawler.TaskURL) finding {
+		w.page = func(ctx context.Context, _ *Page) Finding {
 			defer under.Add(-1)
 			if under.Add(1) > 10 {
-				return finding{verdict: machineShort, why: fmt.Errorf("dial: %w", syscall.EMFILE)}
+				return Finding{Verdict: machineShort, Why: fmt.Errorf("dial: %w", syscall.EMFILE)}
 			}
 			most.Store(max(most.Load(), under.Load()))
 			pause(ctx, time.Second)
-			return finding{}
+			return Finding{}
 		}
 		x.live(t, func() {
 			time.Sleep(10 * time.Minute)
@@ -322,15 +322,14 @@ func TestWhatTheMachineIsShortOf(t *testing.T) {
 
 func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
 	heard := func(t *testing.T, url string, set func(*transportOptions)) bool {
-		n := newNetwork(slog.New(slog.DiscardHandler), func() time.Duration { return time.Hour }, func(bool) {})
-		n.watched.Store(true)
+		var came atomic.Bool
 		tr := testTransport(t, func(o *transportOptions) {
-			o.Network = n
+			o.Heard = func() { came.Store(true) }
 			o.Limits.Connect = 200 * time.Millisecond
 			set(o)
 		})
 		ask(t, tr, testExchange(t, url))
-		return !n.watched.Load()
+		return came.Load()
 	}
 	none := func(*transportOptions) {}
 	answering := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))

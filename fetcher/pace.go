@@ -23,10 +23,10 @@ var errFar = errors.New("the next request is too far away for this turn")
 // as times, and the limiter is anchored anew when one of them moves.
 //
 // A gap that grows holds every lane from that moment on: one that waits goes on waiting, and one that has its
-// leave and did not write its request yet gives it back (start.stands). Only what was written stays.
+// permit and did not write its request yet finds it revoked (start.Valid). Only what was written stays.
 type pace struct {
 	single bool
-	turn   chan struct{} // one token: who has it may start the next request; used while there is a delay
+	token  chan struct{} // holds one: the lane that took it may start the next request; used while there is a delay
 
 	margin time.Duration // at most added to a delay; set before the first use
 
@@ -38,17 +38,17 @@ type pace struct {
 	end       time.Time     // the newest answer ended; zero before the first
 	notBefore time.Time     // wait of the grant, Retry-After
 	flying    int           // exchanges under way
-	grown     int           // times the gap grew: a leave from before is not to be used any more
+	grown     int           // times the gap grew: permits given before are revoked
 	moved     chan struct{} // closed when the gap changed
 }
 
 // newPace starts the pace of a turn whose first request may be sent at first.
 func newPace(base, penalty time.Duration, lanes int, first time.Time) *pace {
 	p := &pace{
-		single: lanes == 1, turn: make(chan struct{}, 1),
+		single: lanes == 1, token: make(chan struct{}, 1),
 		base: base, penalty: penalty, notBefore: first, moved: make(chan struct{}),
 	}
-	p.turn <- struct{}{}
+	p.token <- struct{}{}
 	p.anchor()
 	return p
 }
@@ -76,11 +76,11 @@ func (p *pace) anchor() {
 	}
 }
 
-// start is one request's leave to be sent, and hears what came of it. done is called once; the other methods
+// start is the permit of one request, and hears what came of it. done is called once; the other methods
 // may be called by another goroutine, before it.
 type start struct {
 	p     *pace
-	grown int // of the pace when the leave was given
+	grown int // of the pace when the permit was given
 
 	// Under p.mu.
 	token   bool
@@ -99,7 +99,7 @@ func (p *pace) begin(ctx context.Context) (*start, error) {
 		return s, nil
 	}
 	select {
-	case <-p.turn:
+	case <-p.token:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -110,7 +110,7 @@ func (p *pace) begin(ctx context.Context) (*start, error) {
 		}
 		err := p.sleep(ctx, at, moved)
 		if err != nil {
-			p.turn <- struct{}{}
+			p.token <- struct{}{}
 			return nil, err
 		}
 	}
@@ -128,7 +128,7 @@ func (p *pace) beginNow() *start {
 	return &start{p: p, grown: p.grown}
 }
 
-// reserve takes leave to start now, or tells when to try again and what would change that.
+// reserve takes a permit to start now, or returns when to try again and what would change that.
 func (p *pace) reserve() (s *start, at time.Time, moved <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,17 +163,17 @@ func (p *pace) sleep(ctx context.Context, at time.Time, moved <-chan struct{}) e
 	}
 }
 
-// stands reports whether the request may still be written, and is asked right before: not when the gap grew since
-// the leave was given, be it by an answer on another lane or by a new setting.
-func (s *start) stands() bool {
+// Valid reports whether the request may still be written: not when the gap grew since the permit was given, be it by an
+// answer on another lane or by a new setting.
+func (s *start) Valid() bool {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	return s.grown == s.p.grown
 }
 
-// wrote says that the request went out on a connection: the gap to the next start counts from now. With
+// Wrote says that the request went out on a connection: the gap to the next start counts from now. With
 // several lanes the next one may now wait for its own time.
-func (s *start) wrote() {
+func (s *start) Wrote() {
 	p := s.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *start) wrote() {
 func (s *start) pass() {
 	if s.token {
 		s.token = false
-		s.p.turn <- struct{}{}
+		s.p.token <- struct{}{}
 	}
 }
 
@@ -213,9 +213,9 @@ func (s *start) done(at time.Time, r *crawler.Result, sent bool) (longer, change
 	return s.longer, s.changed
 }
 
-// heard says that the head of the answer came. What makes the gap longer holds from now on, for the body may be long
+// Heard says that the head of the answer came. What makes the gap longer holds from now on, for the body may be long
 // in coming.
-func (s *start) heard(r *crawler.Result) {
+func (s *start) Heard(r *crawler.Result) {
 	asksForLess := r.Status == 429 || r.Status == 503
 	if r.RetryAfter <= 0 && !asksForLess {
 		return

@@ -50,7 +50,7 @@ func TestPaceWithLanesCountsFromTheWritingOfTheRequest(t *testing.T) {
 		p := newPace(time.Second, 0, 3, t0)
 		one := mustBegin(t, p)
 		pause(t.Context(), 500*time.Millisecond) // connecting
-		one.wrote()
+		one.Wrote()
 		two := mustBegin(t, p)
 		if at := time.Since(t0); at != 1500*time.Millisecond {
 			t.Errorf("second start at %v", at)
@@ -165,7 +165,7 @@ func TestPaceKeepsTheGapForAnyDelay(t *testing.T) {
 					t.Fatalf("delay %v: gap %v", d, gap)
 				}
 				last = time.Now()
-				s.wrote()
+				s.Wrote()
 				s.done(last, good(), true)
 			}
 		})
@@ -190,16 +190,16 @@ func TestPaceHoldsAllLanesFromTheHeadOfAnAnswerOn(t *testing.T) {
 				t0 := time.Now()
 				p := newPace(c.delay, 0, 4, t0)
 				slow, ready, written := mustBegin(t, p), (*start)(nil), (*start)(nil)
-				slow.wrote()
+				slow.Wrote()
 				written = mustBegin(t, p)
-				written.wrote()
+				written.Wrote()
 				ready = mustBegin(t, p) // connecting
 				pause(t.Context(), time.Second-time.Since(t0))
-				slow.heard(&c.head) // its body is on the way for a minute
+				slow.Heard(&c.head) // its body is on the way for a minute
 
 				held := c.next > time.Second
-				if ready.stands() == held {
-					t.Errorf("the leave of a lane that still connects stands: %v", !held)
+				if ready.Valid() == held {
+					t.Errorf("the permit of a lane that still connects is valid: %v", !held)
 				}
 				if ready.done(time.Now(), nil, false); !held {
 					return
@@ -219,7 +219,7 @@ func TestPaceTakesAnAnswerIntoTheBackoffOnce(t *testing.T) {
 		p := newPace(0, 0, 2, time.Now())
 		s, r := mustBegin(t, p), busy()
 		r.RetryAfter = 3 * time.Second
-		s.heard(&crawler.Result{Status: r.Status, RetryAfter: r.RetryAfter})
+		s.Heard(&crawler.Result{Status: r.Status, RetryAfter: r.RetryAfter})
 		pause(t.Context(), time.Second)
 		if longer, changed := s.done(time.Now(), r, true); !longer || !changed {
 			t.Errorf("after the answer: longer %v, changed %v", longer, changed)
@@ -236,16 +236,16 @@ func TestPaceTakesLeavesBackWhenTheDelayIsSet(t *testing.T) {
 		p := newPace(100*time.Millisecond, 0, 2, t0)
 		s := mustBegin(t, p)
 		p.lengthen(50 * time.Millisecond)
-		if !s.stands() {
-			t.Error("a shorter delay took a leave back")
+		if !s.Valid() {
+			t.Error("a shorter delay revoked a permit")
 		}
 		p.lengthen(4 * time.Second)
-		if s.stands() {
-			t.Error("a longer delay left a leave")
+		if s.Valid() {
+			t.Error("a longer delay revoked no permit")
 		}
 		s.done(time.Now(), nil, false)
-		if s = mustBegin(t, p); time.Since(t0) != 4*time.Second || !s.stands() {
-			t.Errorf("next start at %v, stands %v", time.Since(t0), s.stands())
+		if s = mustBegin(t, p); time.Since(t0) != 4*time.Second || !s.Valid() {
+			t.Errorf("next start at %v, stands %v", time.Since(t0), s.Valid())
 		}
 	})
 }

@@ -21,7 +21,7 @@ type Scheduler interface {
 	// Ask asks for a turn, or renews the right to it. An error means that there was no answer: nothing is
 	// known about the right.
 	Ask(ctx context.Context, ask crawler.Ask) (crawler.Answer, error)
-	// Notice tells the job, its scope and whether it is done.
+	// Notice returns the job, its scope and whether it is done.
 	Notice(ctx context.Context) (crawler.JobNotice, error)
 }
 
@@ -34,9 +34,8 @@ type Reports interface {
 
 // Archive stores exchanges. Safe for concurrent use.
 type Archive interface {
-	// Put stores an exchange and says where. It may take over a spool file by renaming it. What it stored
-	// is durable only after Sync.
-	Put(ctx context.Context, x *crawler.Exchange) (crawler.Locator, error)
+	// What Put stored is durable only after Sync.
+	Store
 	// Sync makes everything that was put before the call durable. Calls at the same time share one sync.
 	Sync(ctx context.Context) error
 }
@@ -53,7 +52,7 @@ type Outbox interface {
 
 // Depot is the scheduler's side of shipping. Safe for concurrent use.
 type Depot interface {
-	// Size tells how many bytes of the file have arrived.
+	// Size returns how many bytes of the file have arrived.
 	Size(ctx context.Context, name string) (int64, error)
 	// Append adds n bytes at the offset, which must be Size. They are durable when it returns nil.
 	Append(ctx context.Context, name string, offset int64, r io.Reader, n int64) error

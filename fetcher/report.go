@@ -37,8 +37,8 @@ type report struct {
 	requests int
 	penalty  bool                   // the back-off changed
 	held     []session.CookieChange // go with the next entry
-	dropped  tally
-	bounds   tally
+	dropped  Tally
+	bounds   Tally
 	mean     time.Duration
 	sent     map[sentLink]int32 // links already added, with the least depth of a page that had them
 	flying   int                // bytes taken for a part that is not stored yet
@@ -62,28 +62,6 @@ type entry struct {
 	cookies []session.CookieChange // changed up to this entry; sent with the first of it
 	robots  *crawler.RobotsFile
 	hop     *crawler.RobotsAnswer
-}
-
-// tally counts by word: links that were not worth sending by reason, limits that were hit. nil is an empty
-// one.
-type tally map[string]int64
-
-// with adds the counts of o.
-func (t tally) with(o tally) tally {
-	for word, n := range o {
-		t.add(word, int(n))
-	}
-	return t
-}
-
-func (t *tally) add(word string, n int) {
-	if n == 0 {
-		return
-	}
-	if *t == nil {
-		*t = make(tally)
-	}
-	(*t)[word] += int64(n)
 }
 
 func newReport() *report {
@@ -124,14 +102,14 @@ func (r *report) addHop(a crawler.RobotsAnswer) {
 
 // addTallies counts links that are not sent (repeats within the turn are not among them) and limits that
 // were hit. The sums go into the next part.
-func (r *report) addTallies(dropped, bounds tally) {
+func (r *report) addTallies(dropped, bounds Tally) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for word, n := range dropped {
-		r.dropped.add(word, int(n))
+		r.dropped.Add(word, int(n))
 	}
 	for word, n := range bounds {
-		r.bounds.add(word, int(n))
+		r.bounds.Add(word, int(n))
 	}
 }
 
@@ -173,7 +151,7 @@ func (r *report) push(e entry, urgent bool) {
 	r.queue = append(r.queue, e)
 	size := e.size()
 	r.bytes += size
-	r.all.take(size)
+	r.all.Take(size)
 	if urgent {
 		r.urgent = len(r.queue)
 	}
@@ -208,8 +186,8 @@ func (r *report) room(quit <-chan struct{}) {
 		r.mu.Lock()
 		full, space := r.bytes >= partLimit, (<-chan struct{})(r.space)
 		if !full {
-			if space = r.all.full(); space != nil && !told {
-				r.bounds.add(boundUnsent, 1)
+			if space = r.all.Full(); space != nil && !told {
+				r.bounds.Add(crawler.BoundUnsent, 1)
 				told = true
 			}
 		}
@@ -229,7 +207,7 @@ func (r *report) room(quit <-chan struct{}) {
 func (r *report) stored() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all.give(r.flying)
+	r.all.Give(r.flying)
 	r.flying = 0
 }
 
@@ -237,7 +215,7 @@ func (r *report) stored() {
 func (r *report) drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all.give(r.bytes + r.flying)
+	r.all.Give(r.bytes + r.flying)
 	r.queue, r.bytes, r.flying = nil, 0, 0
 }
 

@@ -23,7 +23,7 @@ type request struct {
 	robots    bool                          // a robots.txt: a text whatever its type, and its redirects are counted elsewhere
 	identity  bool                          // ask for the body without content coding
 	accepts   func(contentType string) bool // which bodies of a 2xx are read; nil = all
-	leave     leave                         // to write the request; nil = it may always be written
+	permit    Permit                        // to write the request; nil = it may always be written
 
 	keep      keepMode
 	textLimit int64                // decoded bytes of a text that the caller wants to read; 0 = none

@@ -89,8 +89,8 @@ func (t *turn) prepare() bool {
 	if len(t.task.Errands) == 0 && t.own.IgnoreRobots {
 		return true
 	}
-	b := t.site.browser()
-	defer b.close()
+	b := t.site.lane()
+	defer b.Close()
 	for _, hop := range t.task.Errands {
 		f, ok := t.follow(b, hop.Scheme, hop.URL, hop.Count)
 		if !ok {
@@ -120,7 +120,7 @@ func (t *turn) prepare() bool {
 
 // allowed decides by the rules in force, which it fetches when there are none. ok is false when they
 // cannot be had: then the turn is ending.
-func (t *turn) allowed(b browser, u weburl.URL) (rule robots.Rule, ok bool) {
+func (t *turn) allowed(b lanePages, u weburl.URL) (rule robots.Rule, ok bool) {
 	if t.own.IgnoreRobots {
 		return robots.Rule{Allowed: true}, true
 	}
@@ -138,7 +138,7 @@ func (t *turn) allowed(b browser, u weburl.URL) (rule robots.Rule, ok bool) {
 }
 
 // fetchRules fetches the robots.txt for u's scheme and reports it; nil when the turn ends before.
-func (t *turn) fetchRules(b browser, u weburl.URL) *schemeRules {
+func (t *turn) fetchRules(b lanePages, u weburl.URL) *schemeRules {
 	select {
 	case t.rules.fetching <- struct{}{}:
 		defer func() { <-t.rules.fetching }()
@@ -168,17 +168,17 @@ func (t *turn) fetchRules(b browser, u weburl.URL) *schemeRules {
 
 // follow asks for a robots.txt, with the redirects that stay at this host, each under the pace. hops is
 // how many were followed before. ok is false when the turn ends before there is an answer.
-func (t *turn) follow(b browser, scheme string, u weburl.URL, hops int) (f crawler.RobotsFile, ok bool) {
+func (t *turn) follow(b lanePages, scheme string, u weburl.URL, hops int) (f crawler.RobotsFile, ok bool) {
 	for {
 		s, ok := t.begin()
 		if !ok {
 			return f, false
 		}
-		found := b.robots(t.flight, u, s)
+		found := b.Robots(t.flight, u, s)
 		if _, ok := t.ended(s, &found); !ok {
-			continue // the right or its leave ended under way: begin waits for them
+			continue // the right or the permit ended under way: begin waits for them
 		}
-		r := &found.result
+		r := &found.Result
 		switch to := r.RedirectTo; {
 		case r.Outcome != crawler.Redirected:
 			return t.robotsFile(scheme, &found), true
@@ -197,8 +197,8 @@ func (t *turn) follow(b browser, scheme string, u weburl.URL, hops int) (f crawl
 
 // robotsFile says what an answer amounts to (RFC 9309 section 2.3.1); 429 counts as unreachable, and so does a
 // file that cannot be read: nobody knows what it forbids.
-func (t *turn) robotsFile(scheme string, found *finding) crawler.RobotsFile {
-	r := &found.result
+func (t *turn) robotsFile(scheme string, found *Finding) crawler.RobotsFile {
+	r := &found.Result
 	f := crawler.RobotsFile{Scheme: scheme, HTTP: r.Status, Archive: r.Archive, Detail: r.Detail}
 	text, fault := robotsText(found)
 	switch {
@@ -238,10 +238,10 @@ func wholeEnough(r *crawler.Result) bool {
 }
 
 // robotsText is the text of a robots.txt in UTF-8, or says why there is none.
-func robotsText(found *finding) (text []byte, fault string) {
-	b := found.body
+func robotsText(found *Finding) (text []byte, fault string) {
+	b := found.Text
 	switch {
-	case found.opaque:
+	case found.Opaque:
 		return nil, "it is in a content coding that is not known"
 	case bytes.HasPrefix(b, []byte("\x1f\x8b")), bytes.HasPrefix(b, []byte("\x28\xb5\x2f\xfd")):
 		return nil, "it is compressed, and the answer does not say so"

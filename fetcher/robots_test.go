@@ -12,13 +12,13 @@ import (
 )
 
 // inRobotsWorld runs a test of a job that obeys robots.txt, which is served from files by path.
-func inRobotsWorld(t *testing.T, files map[string]finding, test func(t *testing.T, w *world)) {
+func inRobotsWorld(t *testing.T, files map[string]Finding, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.job.IgnoreRobots = false
 		w.job.UserAgent = "bot/1"
-		w.robots = func(_ context.Context, u weburl.URL) finding {
+		w.robots = func(_ context.Context, u weburl.URL) Finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}
@@ -28,9 +28,9 @@ func inRobotsWorld(t *testing.T, files map[string]finding, test func(t *testing.
 	})
 }
 
-func rulesFile(lines ...string) finding {
+func rulesFile(lines ...string) Finding {
 	f := answered(200, strings.Join(append([]string{"User-agent: *"}, lines...), "\n")+"\n")
-	f.result.Outcome = crawler.Fetched
+	f.Result.Outcome = crawler.Fetched
 	return f
 }
 
@@ -61,7 +61,7 @@ func (w *world) robotsFiles() []crawler.RobotsFile {
 }
 
 func TestRobotsIsFetchedFirstOnceAndReportedAtOnce(t *testing.T) {
-	files := map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /1")}
+	files := map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /1")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.PerHost = 4
 		w.task(pages(3)...)
@@ -118,7 +118,7 @@ func TestRobotsIsFetchedAgainWhenItsTimeIsOver(t *testing.T) {
 }
 
 func TestLanesFetchAnExpiredRobotsOnce(t *testing.T) {
-	files := map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /none")}
+	files := map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /none")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.Delay, w.job.PerHost = 0, 4
 		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
@@ -135,7 +135,7 @@ func TestLanesFetchAnExpiredRobotsOnce(t *testing.T) {
 }
 
 func TestLanesFetchAnExpiredRobotsOnceAlsoWhenItCannotBeReached(t *testing.T) {
-	files := map[string]finding{"http://a.test/robots.txt": answered(503, "")}
+	files := map[string]Finding{"http://a.test/robots.txt": answered(503, "")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.Delay, w.job.PerHost = 0, 4
 		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
@@ -164,7 +164,7 @@ func TestCrawlDelayCountsFromTheReadingOn(t *testing.T) {
 		"as long as a turn waits": {"Crawl-delay: 10", time.Minute, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": rulesFile(c.line)}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile(c.line)}, func(t *testing.T, w *world) {
 				w.job.MaxCrawl = c.max
 				w.task(pages(3)...)
 				w.turn(time.Minute)
@@ -183,7 +183,7 @@ func TestCrawlDelayCountsFromTheReadingOn(t *testing.T) {
 }
 
 func TestCrawlDelayBeyondATurnEndsIt(t *testing.T) {
-	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": rulesFile("Crawl-delay: 30")}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile("Crawl-delay: 30")}, func(t *testing.T, w *world) {
 		w.task(pages(3)...)
 		w.turn(time.Minute)
 		parts := w.sentParts()
@@ -195,20 +195,20 @@ func TestCrawlDelayBeyondATurnEndsIt(t *testing.T) {
 }
 
 func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
-	reset := finding{}
-	reset.result.Outcome, reset.result.Reason, reset.result.Detail = crawler.Failed, crawler.ReasonReset, "connection reset"
+	reset := Finding{}
+	reset.Result.Outcome, reset.Result.Reason, reset.Result.Detail = crawler.Failed, crawler.ReasonReset, "connection reset"
 	cut := answered(200, "User-agent: *\nDis")
-	cut.result.Outcome, cut.result.Reason, cut.result.Truncated = crawler.Failed, crawler.ReasonReset, true
+	cut.Result.Outcome, cut.Result.Reason, cut.Result.Truncated = crawler.Failed, crawler.ReasonReset, true
 	broken := answered(200, "User-agent: *\nAl")
-	broken.result.Outcome, broken.result.Reason, broken.result.Truncated = crawler.Failed, crawler.ReasonBadEncoding, true
+	broken.Result.Outcome, broken.Result.Reason, broken.Result.Truncated = crawler.Failed, crawler.ReasonBadEncoding, true
 	opaque := answered(200, "")
-	opaque.opaque = true
-	for name, f := range map[string]finding{
+	opaque.Opaque = true
+	for name, f := range map[string]Finding{
 		"500": answered(500, ""), "429": answered(429, ""), "no answer": reset, "cut off by the net": cut, "broken in its coding": broken,
 		"in a coding that is not known": opaque, "compressed without a word": answered(200, string(gzipped([]byte("User-agent: *")))),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 				w.job.PerHost = 3
 				w.task(pages(3)...)
 				w.turn(time.Minute)
@@ -226,11 +226,11 @@ func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
 }
 
 func TestRobotsWithoutRulesAllows(t *testing.T) {
-	for name, f := range map[string]finding{
+	for name, f := range map[string]Finding{
 		"404": answered(404, ""), "403": answered(403, ""), "redirect without a target": answered(302, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 				w.task(pages(1)...)
 				w.turn(time.Minute)
 				if fs := w.robotsFiles(); w.paths() != "/robots.txt /0" || fs[0].Status != crawler.RobotsUnavailable || fs[0].TTL != w.job.Robots.TTL {
@@ -243,8 +243,8 @@ func TestRobotsWithoutRulesAllows(t *testing.T) {
 
 func TestRobotsInUTF16IsRead(t *testing.T) {
 	f := answered(200, "\xff\xfe"+strings.Join(strings.Split("User-agent: *\nDisallow: /0\n", ""), "\x00")+"\x00")
-	f.result.Outcome = crawler.Fetched
-	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+	f.Result.Outcome = crawler.Fetched
+	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		if fs := w.robotsFiles(); w.paths() != "/robots.txt /1" || string(fs[0].Body) != "User-agent: *\nDisallow: /0\n" {
@@ -255,9 +255,9 @@ func TestRobotsInUTF16IsRead(t *testing.T) {
 
 func TestRobotsThatWasCutAtOurLimitLosesItsLastLine(t *testing.T) {
 	f := rulesFile("Disallow: /0", "Disallow: /1")
-	f.body = f.body[:len(f.body)-2]
-	f.result.Truncated = true
-	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+	f.Text = f.Text[:len(f.Text)-2]
+	f.Result.Truncated = true
+	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		fs := w.robotsFiles()
@@ -269,12 +269,12 @@ func TestRobotsThatWasCutAtOurLimitLosesItsLastLine(t *testing.T) {
 
 func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]finding{
+		files := map[string]Finding{
 			"http://a.test/robots.txt":  moved(t, "https://a.test/robots.txt"),
 			"https://a.test/robots.txt": moved(t, "https://a.test/r"),
 			"https://a.test/r":          rulesFile("Disallow: /0"),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) Finding { return files[u.String()] }
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		w.checkGaps(time.Second)
@@ -287,7 +287,7 @@ func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 func TestRobotsWithTooManyRedirectsAllows(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
 		w.job.Delay = 0
-		w.robots = func(context.Context, weburl.URL) finding { return moved(t, "http://a.test/again") }
+		w.robots = func(context.Context, weburl.URL) Finding { return moved(t, "http://a.test/again") }
 		w.task(pages(1)...)
 		w.turn(time.Minute)
 		if fs := w.robotsFiles(); len(w.asked()) != 1+maxRobotsHops+1 || fs[0].Status != crawler.RobotsUnavailable {
@@ -298,12 +298,12 @@ func TestRobotsWithTooManyRedirectsAllows(t *testing.T) {
 
 func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]finding{
+		files := map[string]Finding{
 			"http://a.test/robots.txt":  moved(t, "http://a.test/r"),
 			"http://a.test/r":           moved(t, "http://b.test/robots.txt"),
 			"https://a.test/robots.txt": answered(404, ""),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) Finding { return files[u.String()] }
 		w.task("http://a.test/0", "https://a.test/1")
 		w.turn(time.Minute)
 		want := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: mustURL(t, "http://b.test/robots.txt"), Count: 2}
@@ -315,12 +315,12 @@ func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 
 func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]finding{
+		files := map[string]Finding{
 			"http://a.test/x": rulesFile("Disallow: /"),
 			"http://a.test/y": moved(t, "http://c.test/robots.txt"),
 			"http://a.test/z": moved(t, "http://a.test/z2"),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) finding {
+		w.robots = func(_ context.Context, u weburl.URL) Finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}
@@ -371,7 +371,7 @@ func TestIgnoredRobotsIsNotAskedFor(t *testing.T) {
 		"by the host's rules": func(j *crawler.Job) { j.Hosts = []crawler.HostRule{{Match: "a.test", IgnoreRobots: &yes}} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
 				set(&w.job)
 				w.task(pages(2)...)
 				w.turn(time.Minute)

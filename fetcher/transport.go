@@ -29,7 +29,7 @@ const (
 	h2ConnectionBuffer = 3 * crawler.MiB
 )
 
-// errRevoked: the pace took the request's leave back before it was written.
+// errRevoked: the request's permit was revoked before it was written.
 var errRevoked = errors.New("the host may not be asked yet")
 
 // errClosedIdle: the connection was closed by the server while nobody used it, so the request was no try.
@@ -41,7 +41,7 @@ const maxClosedIdle = 8
 
 // transportOptions of one turn. Fields without a remark must be set.
 type transportOptions struct {
-	Lease     *lease
+	Lease     Lease
 	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
 	Guard     weburl.AddressGuard
 	Lanes     int // connections at once
@@ -53,7 +53,7 @@ type transportOptions struct {
 	TLS       *tls.Config                      // copied; nil = the system's roots
 	Proxy     func(*url.URL) (*url.URL, error) // the proxy for a URL, nil for none; nil = none at all
 	Agent     string                           // User-Agent towards a proxy
-	Network   *network                         // hears what comes; nil = nobody does
+	Heard     func()                           // called when something comes from outside; nil = nobody hears
 	Now       func() time.Time                 // clock that the lease is compared with; nil = time.Now
 }
 
@@ -74,7 +74,7 @@ func newTransport(o transportOptions) *transport {
 	over, stop := context.WithCancel(context.Background())
 	d := &dialer{
 		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect, head: cmp.Or(o.Limits.HeaderBytes, crawler.MiB),
-		tls: o.TLS.Clone(), now: o.Now, over: over, network: o.Network,
+		tls: o.TLS.Clone(), now: o.Now, over: over, heard: o.Heard,
 		name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{}),
 	}
 	if d.resolver == nil {
@@ -86,6 +86,9 @@ func newTransport(o transportOptions) *transport {
 	d.tls.NextProtos = []string{"h2", "http/1.1"}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	if d.heard == nil {
+		d.heard = func() {}
 	}
 	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, stop: stop, inner: &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) { return viaOf(r.Context()), nil }, TLSClientConfig: d.tls.Clone(),
@@ -147,8 +150,8 @@ func (t *transport) carry(req *http.Request, x *exchange) (*http.Response, error
 	}
 	t.closed.Store(0)
 	x.answered(resp)
-	if x.leave != nil {
-		x.leave.heard(&x.result)
+	if x.permit != nil {
+		x.permit.Heard(&x.result)
 	}
 	if !x.continues(resp) {
 		return nil, c.pass(resp, x.why)
@@ -184,7 +187,7 @@ type call struct {
 	reused  bool        // it carried a request before
 	written int64       // bytes sent on it before this request
 	conns   int         // times net/http chose a connection
-	revoked bool        // the leave did not stand any more when there was a connection
+	revoked bool        // the permit was revoked before a connection was ready
 }
 
 func (t *transport) newCall(parent context.Context, x *exchange) *call {
@@ -195,8 +198,8 @@ func (t *transport) newCall(parent context.Context, x *exchange) *call {
 		GotConn:          c.gotConn,
 		WroteHeaderField: x.sent.add,
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil && x.leave != nil && !c.revoked { // revoked: written to a buffer that nobody sends
-				c.wrote.Do(x.leave.wrote)
+			if info.Err == nil && x.permit != nil && !c.revoked { // revoked: written to a buffer that nobody sends
+				c.wrote.Do(x.permit.Wrote)
 			}
 		},
 	})
@@ -266,7 +269,7 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 		c.refuse(conn, info.Conn, errResent)
 		return
 	}
-	if c.x.leave != nil && !c.x.leave.stands() {
+	if c.x.permit != nil && !c.x.permit.Valid() {
 		c.revoked = true
 		c.refuse(conn, info.Conn, errRevoked)
 		return
@@ -293,14 +296,14 @@ func (c *call) refuse(conn *leasedConn, below net.Conn, why error) {
 	}
 }
 
-// lost says why the exchange was given up by us: the caller's context, the lease, the leave or the turn ended. nil
+// lost says why the exchange was given up by us: the caller's context, the lease, the permit or the turn ended. nil
 // otherwise.
 func (c *call) lost() error {
 	d := c.t.dialer
 	switch {
 	case c.parent.Err() != nil:
 		return context.Cause(c.parent)
-	case c.conn != nil && c.conn.lapsed.Load(), d.lease.over(d.now()), d.over.Err() != nil:
+	case c.conn != nil && c.conn.lapsed.Load(), d.lease.Over(d.now()), d.over.Err() != nil:
 		return errLeaseOver
 	case c.revoked:
 		return errRevoked

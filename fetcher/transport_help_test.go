@@ -187,7 +187,7 @@ func (s *rawServer) request(r *bufio.Reader) string {
 	}
 }
 
-// answerRaw serves one request a connection with a fixed text, and then waits for the client to leave.
+// answerRaw serves one request a connection with a fixed text, and then waits for the client to hang up.
 func answerRaw(text string) func(*rawServer, int64, net.Conn) {
 	return func(s *rawServer, _ int64, c net.Conn) {
 		r := bufio.NewReader(c)
@@ -226,22 +226,22 @@ func (a *fakeArchive) Put(_ context.Context, x *crawler.Exchange) (crawler.Locat
 
 func (a *fakeArchive) Sync(context.Context) error { return nil }
 
-// testLeave is a leave of a test; nil functions do nothing, and let the request be written.
-type testLeave struct {
-	onStands func() bool
-	onWrote  func()
-	onHeard  func(r crawler.Result)
+// testPermit is a permit of a test; nil functions do nothing, and let the request be written.
+type testPermit struct {
+	onValid func() bool
+	onWrote func()
+	onHeard func(r crawler.Result)
 }
 
-func (l *testLeave) stands() bool { return l.onStands == nil || l.onStands() }
+func (l *testPermit) Valid() bool { return l.onValid == nil || l.onValid() }
 
-func (l *testLeave) wrote() {
+func (l *testPermit) Wrote() {
 	if l.onWrote != nil {
 		l.onWrote()
 	}
 }
 
-func (l *testLeave) heard(r *crawler.Result) {
+func (l *testPermit) Heard(r *crawler.Result) {
 	if l.onHeard != nil {
 		l.onHeard(*r)
 	}

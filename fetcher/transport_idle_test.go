@@ -36,10 +36,10 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 			first := testExchange(t, s.url)
 			ask(t, tr, first)
 			wantOutcome(t, first, crawler.Fetched, "")
-			leave := &testLeave{}
+			permit := &testPermit{}
 			if !c.reads {
 				// The connection is reset between the choice of it and the writing of the request.
-				leave.onStands = func() bool {
+				permit.onValid = func() bool {
 					conn := <-answered
 					conn.(*net.TCPConn).SetLinger(0)
 					conn.Close()
@@ -47,7 +47,7 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 				}
 			}
 			second := testExchange(t, s.url)
-			second.leave = leave
+			second.permit = permit
 			ask(t, tr, second)
 			if second.why != errClosedIdle {
 				t.Fatalf("dropped %v, %+v", second.why, second.result)

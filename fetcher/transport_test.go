@@ -38,7 +38,7 @@ func TestExchangeFillsInTheFacts(t *testing.T) {
 	x := testExchange(t, s.URL+"/page?q=1")
 	x.textLimit = 1000
 	var wrote atomic.Int64
-	x.leave = &testLeave{onWrote: func() { wrote.Add(1) }}
+	x.permit = &testPermit{onWrote: func() { wrote.Add(1) }}
 	body := askWith(t, t.Context(), tr, x, http.Header{"User-Agent": {"trawl/1"}})
 
 	wantOutcome(t, x, crawler.Fetched, "")
@@ -126,7 +126,7 @@ func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// A server refuses a stream of HTTP/2, which net/http takes as leave to ask again.
+// A server refuses a stream of HTTP/2, which net/http takes as permission to ask again.
 func TestRefusedStreamIsNotAskedForAgain(t *testing.T) {
 	plain := httptest.NewTLSServer(nil) // for its certificate
 	defer plain.Close()
@@ -256,7 +256,7 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	wantOutcome(t, x, crawler.Fetched, "")
 }
 
-// The leave is asked for when there is a connection, right before the request is written.
+// The permit is asked for when there is a connection, right before the request is written.
 func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", h2), func(t *testing.T) {
@@ -267,14 +267,14 @@ func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
 			t.Cleanup(s.Close)
 			tr := testTransport(t, func(o *transportOptions) { o.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig })
 			held := testExchange(t, s.URL)
-			held.leave = &testLeave{onStands: func() bool { return false }, onWrote: func() { t.Error("the request was written") }}
+			held.permit = &testPermit{onValid: func() bool { return false }, onWrote: func() { t.Error("the request was written") }}
 			ask(t, tr, held)
 			if held.why != errRevoked || held.requests != 0 {
 				t.Errorf("dropped %v, %d requests", held.why, held.requests)
 			}
 			heard := make(chan crawler.Result, 1)
 			after := testExchange(t, s.URL)
-			after.leave = &testLeave{onHeard: func(r crawler.Result) { heard <- r }}
+			after.permit = &testPermit{onHeard: func(r crawler.Result) { heard <- r }}
 			ask(t, tr, after)
 			wantOutcome(t, after, crawler.Fetched, "")
 			if r := <-heard; r.Status != 200 || requests.Load() != 1 {
@@ -288,7 +288,7 @@ func TestCallersEndLeavesNoResult(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	x := testExchange(t, s.URL)
-	x.leave = &testLeave{onWrote: func() { cancel(errTest) }}
+	x.permit = &testPermit{onWrote: func() { cancel(errTest) }}
 	askWith(t, ctx, testTransport(t, nil), x, nil)
 	if x.why != errTest || x.requests != 1 {
 		t.Errorf("dropped %v, %d requests", x.why, x.requests)

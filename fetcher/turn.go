@@ -80,7 +80,7 @@ func (f *Fetcher) work(ctx, hard context.Context, d crawler.Delivery) {
 		t := f.newTurn(hard, d.Task, holder, &answer, t0, received, f.current(ctx, &answer))
 		gone, ok := f.network.enter(d.Task.Host)
 		if ok {
-			defer f.network.leave(d.Task.Host)
+			defer f.network.exit(d.Task.Host)
 		} else {
 			t.end() // its URLs go back untried
 		}
@@ -151,7 +151,10 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
 	t.accept(a)
-	t.site = f.open(siteSpec{view: v, host: task.Host, lease: t.lease, answer: a, early: t.early})
+	t.site = f.open(SiteOptions{
+		Job: &v.Job, Host: task.Host, Guard: v.guard, TLS: v.tls, Lease: t.lease, Lanes: lanes, Addresses: a.Addresses,
+		Cookies: a.Cookies, Seeds: a.Seeds, Credentials: a.Credentials,
+	})
 	return t
 }
 
@@ -176,18 +179,18 @@ func validators(vs []crawler.Validator) map[weburl.URL]crawler.Validator {
 func (t *turn) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(t.renew)
-	wg.Go(func() { t.site.watch(t.hard) })
+	wg.Go(func() { t.lease.watch(t.hard, time.Now, t.site.Lapse) })
 	wg.Go(func() { t.watch(ctx) })
 	wg.Go(func() {
 		defer close(t.worked)
 		t.lanes()
-		t.site.rest() // before the last part, which may need what connections hold
+		t.site.Rest() // before the last part, which may need what connections hold
 	})
 	t.send()
 	t.drop(errTurnDone)
 	wg.Wait()
 	t.report.drop()
-	t.site.close()
+	t.site.Close()
 }
 
 // watch ends the turn early: gently when ctx ends, the scheduler says so or the network is away, and by cutting what is still
@@ -288,7 +291,7 @@ func (t *turn) answer() <-chan struct{} {
 // inScope leaves out the links that the job's scope does not take, and counts them by reason. Redirects
 // stay: where a seed's redirects end may open the scope, which the scheduler decides. A download follows
 // nothing else.
-func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped tally) {
+func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped Tally) {
 	t.mu.Lock()
 	scope := t.scope
 	t.mu.Unlock()
@@ -305,7 +308,7 @@ func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawl
 			if d := scope.Decide(l.URL, l.Kind); d.In {
 				keep = append(keep, l)
 			} else {
-				dropped.add(d.Drop, 1)
+				dropped.Add(d.Drop, 1)
 			}
 		}
 	}

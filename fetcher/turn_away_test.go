@@ -12,16 +12,16 @@ import (
 )
 
 // unconnected is what comes of a host that takes no connection.
-func unconnected() finding {
-	f := finding{}
-	f.result.Outcome, f.result.Reason, f.result.Detail, f.result.Unsent = crawler.Failed, crawler.ReasonConnect, "connection refused", true
+func unconnected() Finding {
+	f := Finding{}
+	f.Result.Outcome, f.Result.Reason, f.Result.Detail, f.Result.Unsent = crawler.Failed, crawler.ReasonConnect, "connection refused", true
 	return f
 }
 
 // mute is a connection without an answer.
-func mute() finding {
-	f := finding{}
-	f.result.Outcome, f.result.Reason = crawler.Failed, crawler.ReasonReset
+func mute() Finding {
+	f := Finding{}
+	f.Result.Outcome, f.Result.Reason = crawler.Failed, crawler.ReasonReset
 	return f
 }
 
@@ -40,7 +40,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				n := 0
-				w.page = func(context.Context, crawler.TaskURL) finding {
+				w.page = func(context.Context, *Page) Finding {
 					n++
 					switch c.answers[n-1] {
 					case 'c':
@@ -52,7 +52,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 					case 'e':
 						return answered(500, "")
 					}
-					return finding{}
+					return Finding{}
 				}
 				w.task(pages(6)...)
 				w.turn(time.Hour)
@@ -70,12 +70,12 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 func TestTheFaultOfAHostIsReportedAtOnceWhileOtherLanesWork(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.PerHost, w.job.Delay = 2, 0
-		w.page = func(ctx context.Context, u crawler.TaskURL) finding {
+		w.page = func(ctx context.Context, u *Page) Finding {
 			if u.URL.Path() == "/1" {
 				return unconnected()
 			}
 			pause(ctx, 3*time.Second)
-			return finding{}
+			return Finding{}
 		}
 		w.task(pages(9)...)
 		w.turn(time.Minute)
@@ -89,7 +89,7 @@ func TestTheFaultOfAHostIsReportedAtOnceWhileOtherLanesWork(t *testing.T) {
 }
 
 func TestNoConnectionForRobotsIsTheFaultOfTheURLThatNeedsIt(t *testing.T) {
-	inRobotsWorld(t, map[string]finding{"http://a.test/robots.txt": unconnected()}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": unconnected()}, func(t *testing.T, w *world) {
 		w.task(pages(3)...)
 		w.turn(time.Minute)
 		r, found := w.results()["http://a.test/0"]
@@ -105,7 +105,7 @@ func TestNoConnectionForRobotsIsTheFaultOfTheURLThatNeedsIt(t *testing.T) {
 func TestNoConnectionForAnErrandEndsTheTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.robots = func(context.Context, weburl.URL) finding { return unconnected() }
+		w.robots = func(context.Context, weburl.URL) Finding { return unconnected() }
 		hop := func(path string) crawler.RobotsHop {
 			return crawler.RobotsHop{For: "b.test", Scheme: "http", URL: mustURL(t, "http://a.test/"+path), Count: 1}
 		}

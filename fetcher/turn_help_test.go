@@ -29,8 +29,8 @@ type world struct {
 	notice func() (crawler.JobNotice, error)
 	send   func(p *crawler.Part) error
 	sync   func() error
-	page   func(ctx context.Context, u crawler.TaskURL) finding // besides robots.txt
-	robots func(ctx context.Context, u weburl.URL) finding
+	page   func(ctx context.Context, u *Page) Finding // besides robots.txt
+	robots func(ctx context.Context, u weburl.URL) Finding
 	took   time.Duration // of an exchange, from the request on
 
 	connects time.Duration             // before each request
@@ -69,8 +69,8 @@ func newWorld(t testing.TB) *world {
 	w.notice = func() (crawler.JobNotice, error) { return crawler.JobNotice{Job: w.job, Life: testLife}, nil }
 	w.send = func(*crawler.Part) error { return nil }
 	w.sync = func() error { return nil }
-	w.page = func(context.Context, crawler.TaskURL) finding { return finding{} }
-	w.robots = func(context.Context, weburl.URL) finding { return answered(404, "") }
+	w.page = func(context.Context, *Page) Finding { return Finding{} }
+	w.robots = func(context.Context, weburl.URL) Finding { return answered(404, "") }
 	return w
 }
 
@@ -83,18 +83,18 @@ func (w *world) grant() crawler.Answer {
 }
 
 // answered is what came of a robots.txt, or of a page.
-func answered(status int, body string) finding {
-	f := finding{body: []byte(body)}
-	f.result.Status = status
+func answered(status int, body string) Finding {
+	f := Finding{Text: []byte(body)}
+	f.Result.Status = status
 	if status >= 300 {
-		f.result.Outcome, f.result.Reason = crawler.Failed, crawler.ReasonHTTPStatus
+		f.Result.Outcome, f.Result.Reason = crawler.Failed, crawler.ReasonHTTPStatus
 	}
 	return f
 }
 
-func moved(t testing.TB, to string) finding {
-	f := finding{}
-	f.result.Status, f.result.Outcome, f.result.RedirectTo = 301, crawler.Redirected, mustURL(t, to)
+func moved(t testing.TB, to string) Finding {
+	f := Finding{}
+	f.Result.Status, f.Result.Outcome, f.Result.RedirectTo = 301, crawler.Redirected, mustURL(t, to)
 	return f
 }
 
@@ -204,34 +204,34 @@ func (w *world) Sync(context.Context) error {
 // fakeSite answers without any network.
 type fakeSite struct {
 	w     *world
-	lease *lease
+	lease Lease
 }
 
-func (s *fakeSite) browser() browser          { return fakeBrowser{s} }
-func (s *fakeSite) watch(ctx context.Context) { <-ctx.Done() }
-func (s *fakeSite) learned() []string         { return nil }
-func (s *fakeSite) rest()                     { s.w.note("rest") }
-func (s *fakeSite) close()                    { s.w.note("close") }
+func (s *fakeSite) lane() lanePages   { return fakeLane{s} }
+func (s *fakeSite) Lapse()            {}
+func (s *fakeSite) Learned() []string { return nil }
+func (s *fakeSite) Rest()             { s.w.note("rest") }
+func (s *fakeSite) Close()            { s.w.note("close") }
 
-type fakeBrowser struct{ site *fakeSite }
+type fakeLane struct{ site *fakeSite }
 
-func (b fakeBrowser) close() {}
+func (b fakeLane) Close() {}
 
-func (b fakeBrowser) page(ctx context.Context, u crawler.TaskURL, _ crawler.Validator, l leave) finding {
-	return b.do(ctx, u.URL, l, func() finding { return b.site.w.page(ctx, u) })
+func (b fakeLane) Page(ctx context.Context, p *Page, l Permit) Finding {
+	return b.do(ctx, p.URL, l, func() Finding { return b.site.w.page(ctx, p) })
 }
 
-func (b fakeBrowser) robots(ctx context.Context, u weburl.URL, l leave) finding {
-	return b.do(ctx, u, l, func() finding { return b.site.w.robots(ctx, u) })
+func (b fakeLane) Robots(ctx context.Context, u weburl.URL, l Permit) Finding {
+	return b.do(ctx, u, l, func() Finding { return b.site.w.robots(ctx, u) })
 }
 
-func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func() finding) finding {
+func (b fakeLane) do(ctx context.Context, u weburl.URL, l Permit, answer func() Finding) Finding {
 	w := b.site.w
 	connecting := pause(ctx, w.connects)
-	if connecting != nil || !l.stands() {
-		return finding{verdict: cutOff}
+	if connecting != nil || !l.Valid() {
+		return Finding{Verdict: cutOff}
 	}
-	if b.site.lease.over(time.Now()) {
+	if b.site.lease.Over(time.Now()) {
 		w.t.Errorf("%v is asked for without a right, at %v", u, time.Since(w.began))
 	}
 	w.mu.Lock()
@@ -240,24 +240,24 @@ func (b fakeBrowser) do(ctx context.Context, u weburl.URL, l leave, answer func(
 	i := len(w.requests)
 	w.requests = append(w.requests, servedRequest{url: u.String(), start: time.Since(w.began)})
 	w.mu.Unlock()
-	l.wrote()
+	l.Wrote()
 	if r, ok := w.heads[u.String()]; ok {
-		l.heard(&r)
+		l.Heard(&r)
 	}
 	err := pause(ctx, w.took)
 	f := answer()
-	if f.sent = true; err != nil || ctx.Err() != nil || b.site.lease.over(time.Now()) {
-		f.verdict = cutOff
+	if f.Sent = true; err != nil || ctx.Err() != nil || b.site.lease.Over(time.Now()) {
+		f.Verdict = cutOff
 	}
-	f.result.URL = u
-	if f.result.Outcome == crawler.Waiting {
-		f.result.Outcome, f.result.Status = crawler.Fetched, 200
+	f.Result.URL = u
+	if f.Result.Outcome == crawler.Waiting {
+		f.Result.Outcome, f.Result.Status = crawler.Fetched, 200
 	}
-	f.result.Duration = w.took
+	f.Result.Duration = w.took
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flying--
-	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.verdict.noResult()
+	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.Verdict.noResult()
 	return f
 }
 
@@ -277,7 +277,7 @@ func (w *world) fetcher(set func(*Options)) *Fetcher {
 		w.t.Fatal(err)
 	}
 	f.margin = 0
-	f.open = func(spec siteSpec) site { return &fakeSite{w: w, lease: spec.lease} }
+	f.open = func(o SiteOptions) site { return &fakeSite{w: w, lease: o.Lease} }
 	return f
 }
 

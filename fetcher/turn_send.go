@@ -65,7 +65,7 @@ func (t *turn) nextPart() *crawler.Part {
 		p.State.Penalty = t.pace.backoff()
 	}
 	if len(p.State.Robots)+len(p.State.Hops) == 0 {
-		p.State.Addresses = t.site.learned()
+		p.State.Addresses = t.site.Learned()
 	}
 	t.list.reported(p.Results, p.Number)
 	return p

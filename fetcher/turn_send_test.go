@@ -114,13 +114,13 @@ func TestPartTravelsAtLeastEveryTwoSeconds(t *testing.T) {
 func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.Delay = 100 * time.Millisecond
-		w.page = func(_ context.Context, u crawler.TaskURL) finding {
+		w.page = func(_ context.Context, u *Page) Finding {
 			if u.URL.Path() == "/1" {
 				f := answered(503, "")
-				f.result.RetryAfter = 4 * time.Second
+				f.Result.RetryAfter = 4 * time.Second
 				return f
 			}
-			return finding{}
+			return Finding{}
 		}
 		w.task(pages(3)...)
 		w.turn(time.Minute)
@@ -142,8 +142,8 @@ func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 
 func TestOnlyTheLastOfManyPartsEndsTheTurn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, crawler.TaskURL) finding {
-			return finding{links: testLinks(t, 10_000, 300)}
+		w.page = func(context.Context, *Page) Finding {
+			return Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)
 		w.turn(time.Minute)

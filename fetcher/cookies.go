@@ -47,7 +47,7 @@ func (j *jar) field(u weburl.URL, now time.Time) (field string, digest uint64, l
 }
 
 // take keeps the cookies of an answer; header may be nil. It lists what changed by it, and counts what was too much.
-func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []session.CookieChange, bounds tally) {
+func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []session.CookieChange, bounds Tally) {
 	lines := header.Values("Set-Cookie")
 	if len(lines) == 0 {
 		return nil, nil
@@ -60,13 +60,13 @@ func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []s
 			continue
 		}
 		if c.By = j.host; c.Size() > session.MaxHostCookieBytes {
-			bounds.add(session.BoundCookiesHost, 1)
+			bounds.Add(session.BoundCookiesHost, 1)
 		} else {
 			changes = append(changes, c)
 		}
 	}
 	changes, over := newestChanges(changes)
-	bounds.add(session.BoundCookiesHost, over)
+	bounds.Add(session.BoundCookiesHost, over)
 	news := changes[:0]
 	for _, c := range changes {
 		if j.differs(&c, now) {
