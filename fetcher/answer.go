@@ -79,6 +79,9 @@ func (a *answer) remark(text string) {
 	a.note += text
 }
 
+// usualFields is how many fields of a request there is room for at once.
+const usualFields = 8
+
 // sentHead collects the header fields as net/http writes them, in the goroutine that writes.
 type sentHead struct {
 	mu     sync.Mutex
@@ -90,6 +93,9 @@ type sentField struct{ name, value string }
 func (h *sentHead) add(name string, values []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.fields == nil {
+		h.fields = make([]sentField, 0, usualFields)
+	}
 	for _, v := range values {
 		h.fields = append(h.fields, sentField{name, v})
 	}

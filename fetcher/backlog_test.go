@@ -106,7 +106,7 @@ func (c *countingReports) Send(ctx context.Context, p *crawler.Part) error {
 
 func TestATurnGivesBackWhatIsStoredPartByPart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, *Page) Finding {
+		w.page = func(context.Context, Page) Finding {
 			return Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)

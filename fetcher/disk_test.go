@@ -15,7 +15,7 @@ import (
 func TestAFullDiskIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		full := &os.PathError{Op: "write", Path: "x.warc", Err: syscall.ENOSPC}
-		w.page = func(_ context.Context, u *Page) Finding {
+		w.page = func(_ context.Context, u Page) Finding {
 			if u.URL.String() == "http://a.test/3" {
 				return Finding{Verdict: diskFailed, Why: full}
 			}

@@ -171,7 +171,7 @@ func (w *world) sentLinks() string {
 
 func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	seed := mustURL(t, "http://a.test/")
-	found := func(_ context.Context, u *Page) Finding {
+	found := func(_ context.Context, u Page) Finding {
 		return Finding{Links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
 	scoped := func(w *world, epoch uint64, seeds ...weburl.URL) crawler.JobNotice {
@@ -267,7 +267,7 @@ func TestTargetOfARedirectIsSentWithThePageWhateverTheScope(t *testing.T) {
 			w.notice = func() (crawler.JobNotice, error) {
 				return crawler.JobNotice{Job: w.job, Life: testLife, ScopeWhole: true}, nil
 			}
-			w.page = func(context.Context, *Page) Finding {
+			w.page = func(context.Context, Page) Finding {
 				f := moved(t, "http://b.test/there")
 				f.Links = []crawler.Link{{URL: mustURL(t, "http://a.test/link")}}
 				return f

@@ -22,7 +22,7 @@ type site interface {
 
 // lanePages does one exchange at a time, see [Lane].
 type lanePages interface {
-	Page(ctx context.Context, p *Page, permit Permit) Finding
+	Page(ctx context.Context, p Page, permit Permit) Finding
 	Robots(ctx context.Context, u weburl.URL, permit Permit) Finding
 	Close()
 }
@@ -85,9 +85,9 @@ func (t *turn) fetch(b lanePages, u crawler.TaskURL) (again bool) {
 }
 
 // page is what is asked for of a URL.
-func (t *turn) page(u crawler.TaskURL) *Page {
+func (t *turn) page(u crawler.TaskURL) Page {
 	v := t.validators[u.URL]
-	return &Page{
+	return Page{
 		URL: u.URL, Via: u.Via, Redirects: u.Redirects, Name: u.Name, ETag: v.ETag, LastModified: v.LastModified,
 		Early: func(links []crawler.Link, cookies []session.CookieChange) { t.early(u, links, cookies) },
 	}

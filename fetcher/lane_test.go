@@ -136,7 +136,7 @@ func TestRetryAfterOnOneLaneHoldsTheOthers(t *testing.T) {
 		w.connects, w.took = 200*time.Millisecond, 3*time.Second
 		busy := crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus, Status: 503, RetryAfter: 5 * time.Second}
 		w.heads = map[string]crawler.Result{"http://a.test/1": busy}
-		w.page = func(_ context.Context, u *Page) Finding {
+		w.page = func(_ context.Context, u Page) Finding {
 			if u.URL.String() == "http://a.test/1" {
 				return Finding{Result: busy}
 			}

@@ -138,7 +138,7 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 		}
 		return nil
 	}
-	w.page = func(ctx context.Context, u *Page) Finding {
+	w.page = func(ctx context.Context, u Page) Finding {
 		if !x.cut.Load() {
 			x.f.network.heard()
 			return Finding{}
@@ -214,7 +214,7 @@ func TestTheFaultsOfAFewHostsAreTheirs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 20)
 		page := w.page
-		w.page = func(ctx context.Context, u *Page) Finding {
+		w.page = func(ctx context.Context, u Page) Finding {
 			if h := string(u.URL.Host()); h == "h1.test" || h == "h2.test" || h == "h3.test" || h == "h4.test" {
 				if x.cut.Load() {
 					return page(ctx, u)
@@ -284,7 +284,7 @@ func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 40)
 		var under, most atomic.Int64
-		w.page = func(ctx context.Context, _ *Page) Finding {
+		w.page = func(ctx context.Context, _ Page) Finding {
 			defer under.Add(-1)
 			if under.Add(1) > 10 {
 				return Finding{Verdict: machineShort, Why: fmt.Errorf("dial: %w", syscall.EMFILE)}

@@ -165,16 +165,17 @@ type Finding struct {
 }
 
 // Page fetches a page through the engine and stores the exchange.
-func (l *Lane) Page(ctx context.Context, p *Page, permit Permit) Finding {
+func (l *Lane) Page(ctx context.Context, p Page, permit Permit) Finding {
 	s, job := l.site, l.site.job
 	x := &exchange{over: s.transport, request: request{
 		url: p.URL, redirects: p.Redirects, name: p.Name, limits: job.Fetch, keep: keepAs(job.Archive), permit: permit,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, lazy: job.LazyImages,
 		textLimit: s.from.Engine.TextLimit(),
 	}}
+	early := p.Early
 	x.early = func(links []crawler.Link) {
-		changes, _ := s.jar.take(p.URL, x.header, time.Now()) // the links may want them; those of the end are the same
-		p.Early(links, changes)
+		changes, _ := s.jar.take(x.url, x.header, time.Now()) // the links may want them; those of the end are the same
+		early(links, changes)
 	}
 	// A file is to be what the server has, and one that is coded on its way could not be resumed.
 	x.identity = job.Kind == crawler.Download && x.keep == keepDecoded

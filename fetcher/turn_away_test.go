@@ -40,7 +40,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				n := 0
-				w.page = func(context.Context, *Page) Finding {
+				w.page = func(context.Context, Page) Finding {
 					n++
 					switch c.answers[n-1] {
 					case 'c':
@@ -70,7 +70,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 func TestTheFaultOfAHostIsReportedAtOnceWhileOtherLanesWork(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.PerHost, w.job.Delay = 2, 0
-		w.page = func(ctx context.Context, u *Page) Finding {
+		w.page = func(ctx context.Context, u Page) Finding {
 			if u.URL.Path() == "/1" {
 				return unconnected()
 			}

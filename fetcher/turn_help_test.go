@@ -29,7 +29,7 @@ type world struct {
 	notice func() (crawler.JobNotice, error)
 	send   func(p *crawler.Part) error
 	sync   func() error
-	page   func(ctx context.Context, u *Page) Finding // besides robots.txt
+	page   func(ctx context.Context, u Page) Finding // besides robots.txt
 	robots func(ctx context.Context, u weburl.URL) Finding
 	took   time.Duration // of an exchange, from the request on
 
@@ -69,7 +69,7 @@ func newWorld(t testing.TB) *world {
 	w.notice = func() (crawler.JobNotice, error) { return crawler.JobNotice{Job: w.job, Life: testLife}, nil }
 	w.send = func(*crawler.Part) error { return nil }
 	w.sync = func() error { return nil }
-	w.page = func(context.Context, *Page) Finding { return Finding{} }
+	w.page = func(context.Context, Page) Finding { return Finding{} }
 	w.robots = func(context.Context, weburl.URL) Finding { return answered(404, "") }
 	return w
 }
@@ -217,7 +217,7 @@ type fakeLane struct{ site *fakeSite }
 
 func (b fakeLane) Close() {}
 
-func (b fakeLane) Page(ctx context.Context, p *Page, l Permit) Finding {
+func (b fakeLane) Page(ctx context.Context, p Page, l Permit) Finding {
 	return b.do(ctx, p.URL, l, func() Finding { return b.site.w.page(ctx, p) })
 }
 

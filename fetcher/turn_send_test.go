@@ -114,7 +114,7 @@ func TestPartTravelsAtLeastEveryTwoSeconds(t *testing.T) {
 func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.Delay = 100 * time.Millisecond
-		w.page = func(_ context.Context, u *Page) Finding {
+		w.page = func(_ context.Context, u Page) Finding {
 			if u.URL.Path() == "/1" {
 				f := answered(503, "")
 				f.Result.RetryAfter = 4 * time.Second
@@ -142,7 +142,7 @@ func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 
 func TestOnlyTheLastOfManyPartsEndsTheTurn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, *Page) Finding {
+		w.page = func(context.Context, Page) Finding {
 			return Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)
