@@ -62,7 +62,7 @@ func (a *answer) noAnswer(err error) {
 	if headerLimit(err) {
 		a.cut.bound = crawler.BoundHeader
 	}
-	a.fail(reason, oneLine(detail, maxDetail))
+	a.fail(reason, Detail(detail))
 	a.result.Unsent = a.requests == 0
 }
 
@@ -112,3 +112,6 @@ func (h *sentHead) list() []sentField {
 func oneLine(s string, n int) string {
 	return cutText(cleanText(s), n)
 }
+
+// Detail makes a text fit for a result's Detail.
+func Detail(s string) string { return oneLine(s, maxDetail) }

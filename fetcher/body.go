@@ -166,7 +166,7 @@ func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	if x.limits.MaxBody > 0 {
 		wire.limit = x.limits.MaxBody + x.limits.MaxBody/8 + wireSlack
 	}
-	p.bounds = stageBounds{ctx: wire.ctx, wire: wire, most: wire.limit, ratio: x.limits.Ratio, after: x.limits.RatioAfter}
+	p.bounds = stageBounds{ctx: wire.ctx, wire: &wire.n, most: wire.limit, ratio: x.limits.Ratio, after: x.limits.RatioAfter}
 	return p
 }
 
@@ -216,12 +216,8 @@ func readBeginning(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-// Errors that end a pass at our own limits.
-var (
-	errMaxBody    = errors.New("the body is longer than the limit")
-	errRatio      = errors.New("the body decodes to too much")
-	errStageLimit = errors.New("one of the codings of the body gives more than the limit")
-)
+// errMaxBody ends a pass at our own limit.
+var errMaxBody = errors.New("the body is longer than the limit")
 
 // take passes decoded bytes on, up to the limits.
 func (p *bodyPass) take(b []byte) error {

@@ -3,11 +3,9 @@ package fetcher
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -20,21 +18,6 @@ import (
 
 	"trawl/crawler"
 )
-
-func gzipped(b []byte) []byte {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	w.Write(b)
-	w.Close()
-	return out.Bytes()
-}
-
-// noise is content that cannot be compressed, the same each time.
-func noise(n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte{1}).Read(b)
-	return b
-}
 
 func serveBody(t testing.TB, body []byte, header ...string) string {
 	t.Helper()

@@ -1,7 +1,6 @@
 package fetcher
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -49,12 +48,6 @@ func classify(err error) (crawler.Reason, string) {
 		text = "the server sent something before it was asked"
 	}
 	return crawler.ReasonProtocol, text
-}
-
-func timedOut(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout() || errors.Is(err, syscall.ETIMEDOUT) ||
-		errors.Is(err, context.DeadlineExceeded)
 }
 
 func isTLS(err error) bool {
@@ -126,4 +119,37 @@ func asStream(err error, to **streamError) bool {
 	}
 	*to = &e
 	return true
+}
+
+// signOf reads an exchange's error. Signs of life are not among its answers: bytes, new connections, refusals and names that
+// do not exist are noted where they come.
+func signOf(err error) sign {
+	var limit *limitError
+	var dns *net.DNSError
+	var proxy *proxyError
+	switch {
+	case errors.As(err, &proxy):
+		return signLocal
+	case errors.As(err, &dns):
+		return signOfResolver(dns)
+	case noWayOut(err):
+		return signLocal
+	case errors.As(err, &limit), timedOut(err):
+		return signSilence
+	}
+	return signNone
+}
+
+// signOfResolver: net.DNSError keeps the text of its cause only. A resolver on this machine answers "server misbehaving" when
+// its own servers do not answer.
+func signOfResolver(err *net.DNSError) sign {
+	if err.IsNotFound {
+		return signNone
+	}
+	for _, text := range []string{"connection refused", "network is unreachable", "no route to host", "network is down", "operation not permitted"} {
+		if strings.Contains(err.Err, text) {
+			return signLocal
+		}
+	}
+	return signSilence
 }

@@ -2,12 +2,15 @@ package fetcher
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,5 +117,34 @@ func slowHead(s *rawServer, _ int64, c net.Conn) {
 			return
 		}
 		<-tick.C
+	}
+}
+
+func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
+	dial := func(e error) error {
+		return &dialError{crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)}}
+	}
+	for _, c := range []struct {
+		err  error
+		want sign
+	}{
+		{dial(syscall.ECONNREFUSED), signNone},
+		{dial(syscall.ECONNRESET), signNone},
+		{dial(syscall.ENETUNREACH), signLocal},
+		{dial(syscall.EHOSTUNREACH), signLocal},
+		{dial(syscall.ETIMEDOUT), signSilence},
+		{&limitError{timeLimit{"no connection within", time.Second}}, signSilence},
+		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}}, signNone},
+		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, signSilence},
+		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}}, signSilence},
+		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}}, signLocal},
+		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}}, signLocal},
+		{&dialError{crawler.ReasonConnect, &proxyError{"p", dial(syscall.ECONNREFUSED)}}, signLocal},
+		{&dialError{crawler.ReasonTLS, errors.New("TLS handshake: alert")}, signNone},
+		{errResent, signNone},
+	} {
+		if got := signOf(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
 	}
 }

@@ -65,7 +65,7 @@ func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []s
 			changes = append(changes, c)
 		}
 	}
-	changes, over := newestChanges(changes)
+	changes, over := session.NewestChanges(changes)
 	bounds.Add(session.BoundCookiesHost, over)
 	news := changes[:0]
 	for _, c := range changes {
@@ -75,23 +75,6 @@ func (j *jar) take(u weburl.URL, header http.Header, now time.Time) (changes []s
 		}
 	}
 	return news, bounds
-}
-
-// newestChanges keeps the last change of each cookie, and as many of the last ones as a host may set.
-func newestChanges(all []session.CookieChange) (kept []session.CookieChange, over int) {
-	for i := range all {
-		again := func(o session.CookieChange) bool { return o.Same(&all[i].Cookie) }
-		if !slices.ContainsFunc(all[i+1:], again) {
-			kept = append(kept, all[i])
-		}
-	}
-	size := 0
-	for i := len(kept) - 1; i >= 0; i-- {
-		if size += kept[i].Size(); size > session.MaxHostCookieBytes || len(kept)-i > session.MaxHostCookies {
-			return kept[i+1:], i + 1
-		}
-	}
-	return kept, 0
 }
 
 // lifeStep is how much longer a cookie must live than the one that is kept to be worth telling: many servers set the

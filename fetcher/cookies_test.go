@@ -7,20 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"trawl/crawler"
 	"trawl/crawler/session"
-	"trawl/crawler/weburl"
 )
-
-// granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
-func granted(host weburl.Host, pairs ...string) []session.CookieChange {
-	var cookies []session.CookieChange
-	for _, p := range pairs {
-		name, value, _ := strings.Cut(p, "=")
-		cookies = append(cookies, session.CookieChange{Cookie: session.Cookie{Name: name, Value: value, Domain: string(host), Path: "/", By: host}})
-	}
-	return cookies
-}
 
 // told writes changes as texts that a test compares.
 func told(changes []session.CookieChange) string {
@@ -99,48 +87,5 @@ func TestCookiesOfManyAnswersAreBounded(t *testing.T) {
 	}
 	if field, _, _ := j.field(mustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != session.MaxHostCookies {
 		t.Errorf("sent %q", field)
-	}
-}
-
-func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
-	r := newReport()
-	one := func(name string) []session.CookieChange { return granted("a.test", name+"=1") }
-	many := make([]crawler.Link, 20_000)
-	for i := range many {
-		many[i].URL = mustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))
-	}
-	add := func(page string, links []crawler.Link) {
-		r.add(&crawler.Result{URL: mustURL(t, page)}, 0, links, false)
-	}
-	r.hold(one("first"))
-	add("http://a.test/1", nil)
-	r.hold(one("second"))
-	add("http://a.test/2", many)
-	r.hold(one("third"))
-	add("http://a.test/3", nil)
-	r.hold(one("alone"))
-	seen := make(map[string]int)
-	for n := 1; ; n++ {
-		var p crawler.Part
-		r.take(&p)
-		for _, c := range p.State.Cookies {
-			seen[c.Name] = n
-		}
-		for _, l := range p.Links {
-			if seen["second"] == 0 {
-				t.Fatalf("part %d has links of %s before its cookie", n, l.Page)
-			}
-		}
-		for _, res := range p.Results {
-			if name := map[string]string{"/1": "first", "/2": "second", "/3": "third"}[res.URL.Path()]; seen[name] == 0 {
-				t.Errorf("part %d has the result of %s before its cookie", n, res.URL)
-			}
-		}
-		if r.empty() {
-			break
-		}
-	}
-	if seen["second"] != 1 || seen["third"] == 1 || seen["alone"] == 0 {
-		t.Errorf("sent in parts %v", seen)
 	}
 }

@@ -24,6 +24,12 @@ const (
 	zstdWindow = 8 * crawler.MiB
 )
 
+// Errors of bounds that were hit.
+var (
+	errRatio      = errors.New("the body decodes to too much")
+	errStageLimit = errors.New("one of the codings of the body gives more than the limit")
+)
+
 // errDecoder: a decoder broke on what a server sent.
 var errDecoder = errors.New("the decoder gave up")
 
@@ -42,9 +48,9 @@ type decoding struct {
 // not enough to look at what comes out of the last.
 type stageBounds struct {
 	ctx   context.Context // of the exchange; ends with its limits of time
-	wire  *wireBody
-	most  int64 // bytes out of a stage, 0 = no limit
-	ratio int64 // bytes out of a stage for each on the wire, beyond after; 0 = no limit
+	wire  *int64          // bytes that were read for the first coding
+	most  int64           // bytes out of a stage, 0 = no limit
+	ratio int64           // bytes out of a stage for each on the wire, beyond after; 0 = no limit
 	after int64
 	hit   error // the bound that ended it. Decoders may hand errors on as other ones
 }
@@ -55,7 +61,7 @@ func (b *stageBounds) check(out int64) error {
 	case b == nil || b.hit != nil:
 	case b.ctx.Err() != nil:
 		b.hit = b.ctx.Err()
-	case b.ratio > 0 && out > b.after && out > b.ratio*b.wire.n:
+	case b.ratio > 0 && out > b.after && out > b.ratio*(*b.wire):
 		b.hit = errRatio
 	case b.most > 0 && out > b.most:
 		b.hit = errStageLimit

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -38,25 +39,83 @@ type dialError struct {
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// dialer opens the connections of one turn: it resolves the host's name once, lets the guard check each
+// dialerOptions of a dialer. Fields without a remark must be set.
+type dialerOptions struct {
+	Lease     *lease
+	Guard     weburl.AddressGuard
+	Limit     time.Duration    // to connect and shake hands, FetchLimits.Connect; 0 = none
+	Name      string           // whose addresses Addresses are: the host's name without port
+	Addresses []string         // known of the host; resolved again when none of them answers
+	Resolver  resolver         // nil = net.DefaultResolver
+	TLS       *tls.Config      // copied; nil = the system's roots
+	Heard     func()           // called when something comes from outside; nil = nobody hears
+	Now       func() time.Time // clock that the lease is compared with; nil = time.Now
+}
+
+// dialer opens the connections to one host: it resolves the host's name once, lets the guard check each
 // address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
 type dialer struct {
-	resolver resolver
-	guard    weburl.AddressGuard
-	lease    Lease
-	limit    time.Duration // to connect and shake hands, FetchLimits.Connect; 0 = none
-	head     int64         // bytes of an answer's header, FetchLimits.HeaderBytes
-	tls      *tls.Config
-	now      func() time.Time
-	over     context.Context // ends with the turn
-	heard    func()          // called when something comes from outside
+	dialerOptions
+
+	over context.Context // ends with close
+	stop context.CancelFunc
 
 	mu     sync.Mutex
-	known  []netip.Addr // handed in with the grant, or resolved
+	known  []netip.Addr // given, or resolved
 	name   string       // whose addresses known are
-	fresh  bool         // known was resolved in this turn
+	fresh  bool         // known was resolved here
 	conns  map[*leasedConn]struct{}
 	closed bool
+}
+
+// newDialer makes a dialer; it must be closed.
+func newDialer(o dialerOptions) *dialer {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	if o.TLS = o.TLS.Clone(); o.TLS == nil {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	o.TLS.NextProtos = []string{"h2", "http/1.1"}
+	if o.Heard == nil {
+		o.Heard = func() {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &dialer{dialerOptions: o, name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{})}
+	d.over, d.stop = context.WithCancel(context.Background())
+	return d
+}
+
+func parseAddresses(texts []string) []netip.Addr {
+	var out []netip.Addr
+	for _, t := range texts {
+		if a, err := netip.ParseAddr(t); err == nil {
+			out = append(out, a.Unmap())
+		}
+	}
+	return out
+}
+
+// ended reports whether nothing may be sent any more: the lease is over, or the dialer closed.
+func (d *dialer) ended() bool { return d.leaseOver() || d.over.Err() != nil }
+
+func (d *dialer) leaseOver() bool { return d.Lease.Over(d.Now()) }
+
+// lapse closes every connection at once: the lease ended. When it is extended, new connections may be opened.
+func (d *dialer) lapse() {
+	for _, c := range d.take(false) {
+		c.lapse()
+	}
+}
+
+// close ends all connections, and dials that nobody waits for.
+func (d *dialer) close() {
+	d.stop()
+	for _, c := range d.take(true) {
+		c.Close()
+	}
 }
 
 // dial opens a plain connection for net/http.
@@ -65,9 +124,9 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	defer cancel()
 	conn, err := d.open(ctx, address)
 	if err != nil {
-		return nil, err
+		return nil, err // not a nil *leasedConn in an interface
 	}
-	return newHeadTap(conn, d.head), nil
+	return conn, nil
 }
 
 // dialTLS opens a connection and shakes hands, both within the limit.
@@ -82,24 +141,21 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		if ctx.Err() != nil || timedOut(err) {
-			return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.limit, err)}
+			return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.Limit, err)}
 		}
 		return nil, &dialError{crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err)}
 	}
-	if t.ConnectionState().NegotiatedProtocol == "h2" {
-		return t, nil
-	}
-	return newHeadTap(t, d.head), nil
+	return t, nil
 }
 
-// limited adds the limit and the end of the turn to the context of a dial.
+// limited adds the limit and the end of the dialer to the context of a dial.
 func (d *dialer) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	detach := context.AfterFunc(d.over, cancel)
-	if d.limit <= 0 {
+	if d.Limit <= 0 {
 		return ctx, func() { detach(); cancel() }
 	}
-	timed, done := context.WithTimeout(ctx, d.limit)
+	timed, done := context.WithTimeout(ctx, d.Limit)
 	return timed, func() { detach(); done(); cancel() }
 }
 
@@ -122,24 +178,24 @@ func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) 
 		return nil, &dialError{crawler.ReasonConnect, err}
 	}
 	if literal, err := netip.ParseAddr(name); err == nil {
-		return d.connectAny(ctx, d.guard, name, []netip.Addr{literal.Unmap()}, port, true)
+		return d.connectAny(ctx, d.Guard, name, []netip.Addr{literal.Unmap()}, port, true)
 	}
 	addrs, fresh, err := d.addresses(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := d.connectAny(ctx, d.guard, name, addrs, port, name == "localhost")
+	conn, err := d.connectAny(ctx, d.Guard, name, addrs, port, name == "localhost")
 	if err == nil || fresh || ctx.Err() != nil {
 		return conn, err
 	}
-	// The addresses came with the grant and none of them answers: they may be out of date.
+	// The addresses were given and none of them answers: they may be out of date.
 	if addrs, err = d.resolve(ctx, name); err != nil {
 		return nil, err
 	}
-	return d.connectAny(ctx, d.guard, name, addrs, port, name == "localhost")
+	return d.connectAny(ctx, d.Guard, name, addrs, port, name == "localhost")
 }
 
-// addresses are those known of the name; fresh tells that they were resolved in this turn.
+// addresses are those known of the name; fresh: they were resolved here.
 func (d *dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr, fresh bool, err error) {
 	d.mu.Lock()
 	if d.name == name && len(d.known) > 0 {
@@ -156,7 +212,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 	if literal, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{literal.Unmap()}, nil
 	}
-	addrs, err := d.resolver.LookupNetIP(ctx, "ip", name)
+	addrs, err := d.Resolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
 		if short := outOfFiles(); short != nil {
 			err = short // a resolver that could not open a thing may say that the name does not exist
@@ -167,7 +223,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 	}
 	if err != nil {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-			d.heard()
+			d.Heard()
 		}
 		return nil, &dialError{crawler.ReasonDNS, err}
 	}
@@ -178,7 +234,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 	return own, nil
 }
 
-// resolve looks the host's name up, and keeps its addresses for the turn.
+// resolve looks the host's name up, and keeps its addresses.
 func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	own, err := d.lookup(ctx, name)
 	if err != nil {
@@ -190,7 +246,7 @@ func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error)
 	return own, nil
 }
 
-// resolved lists the addresses found in this turn, nil when none were asked for.
+// resolved lists the addresses that were found here, nil when none were asked for.
 func (d *dialer) resolved() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -226,7 +282,7 @@ func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 	case errors.As(failed, &typed) || errors.Is(failed, errLeaseOver):
 		return nil, failed
 	case ctx.Err() != nil || timedOut(failed):
-		return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.limit, failed)}
+		return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed)}
 	}
 	return nil, &dialError{crawler.ReasonConnect, failed}
 }
@@ -238,7 +294,7 @@ func privateError(name string, a netip.Addr) error {
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
 func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
-	if d.lease.Over(d.now()) {
+	if d.leaseOver() {
 		return nil, errLeaseOver
 	}
 	nd := net.Dialer{KeepAlive: -1, Control: func(_, address string, _ syscall.RawConn) error {
@@ -250,7 +306,7 @@ func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 	}}
 	conn, err := nd.DialContext(ctx, "tcp", to.String())
 	if viaOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
-		d.heard()
+		d.Heard()
 	}
 	if err != nil {
 		if to.Addr().Is6() && errors.Is(err, syscall.EADDRNOTAVAIL) {
@@ -267,12 +323,12 @@ func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 	return d.adopt(conn)
 }
 
-// adopt ties a connection to the lease, or closes it when the turn or its right is over.
+// adopt ties a connection to the lease, or closes it when the dialer or the lease is over.
 func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
 	c := &leasedConn{Conn: conn, dialer: d}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed || d.lease.Over(d.now()) {
+	if d.closed || d.leaseOver() {
 		c.reset()
 		return nil, errLeaseOver
 	}
@@ -296,4 +352,37 @@ func (d *dialer) take(final bool) []*leasedConn {
 		all = append(all, c)
 	}
 	return all
+}
+
+// noWayOut reports whether the machine could not even send.
+func noWayOut(err error) bool {
+	for _, e := range []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.EPERM, syscall.EACCES} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// lifeIn reports whether the error of a dial is itself something that came from outside.
+func lifeIn(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// outOfFiles is the error with which this process can open nothing at the moment, nil when it can.
+func outOfFiles() error {
+	f, err := os.Open(os.DevNull)
+	if err == nil {
+		return f.Close()
+	}
+	if ownTrouble(err) {
+		return fmt.Errorf("look up a name: %w", err)
+	}
+	return nil
+}
+
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout() || errors.Is(err, syscall.ETIMEDOUT) ||
+		errors.Is(err, context.DeadlineExceeded)
 }

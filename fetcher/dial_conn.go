@@ -1,7 +1,6 @@
 package fetcher
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -11,29 +10,27 @@ import (
 )
 
 // leasedConn is a connection that sends nothing once the right to ask its host is over, and nothing after
-// it was refused. It counts the bytes on the wire.
+// it was refused. It counts the bytes that it sends.
 type leasedConn struct {
 	net.Conn
-	dialer   *dialer
-	refused  atomic.Bool // no write may pass any more
-	lapsed   atomic.Bool // closed because the lease ended
-	received atomic.Int64
-	sent     atomic.Int64
+	dialer  *dialer
+	refused atomic.Bool  // no write may pass any more
+	lapsed  atomic.Bool  // closed because the lease ended
+	sent    atomic.Int64 // bytes
 }
 
-// Read counts.
+// Read reports what it hears.
 func (c *leasedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.received.Add(int64(n))
 	if n > 0 || err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
-		c.dialer.heard()
+		c.dialer.Heard()
 	}
 	return n, err
 }
 
 // Write compares the clock with the lease right before it sends, and closes instead when the right is over.
 func (c *leasedConn) Write(p []byte) (int, error) {
-	if c.dialer.lease.Over(c.dialer.now()) {
+	if c.dialer.leaseOver() {
 		c.lapse()
 		return 0, errLeaseOver
 	}
@@ -48,7 +45,7 @@ func (c *leasedConn) Write(p []byte) (int, error) {
 // Close closes; after the end of the lease nothing that the kernel still holds is sent.
 func (c *leasedConn) Close() error {
 	c.dialer.forget(c)
-	if c.refused.Load() || c.dialer.lease.Over(c.dialer.now()) {
+	if c.refused.Load() || c.dialer.leaseOver() {
 		return c.reset()
 	}
 	return c.Conn.Close()
@@ -74,25 +71,11 @@ func (c *leasedConn) reset() error {
 	return c.Conn.Close()
 }
 
-// leasedBelow finds the leased connection below what net/http uses, nil when there is none.
-func leasedBelow(conn net.Conn) *leasedConn {
-	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
-		conn = withoutTap(conn)
-		t, ok := conn.(*tls.Conn)
-		if !ok {
-			break
-		}
-		conn = t.NetConn()
-	}
-	c, _ := conn.(*leasedConn)
-	return c
-}
+// hasLapsed reports whether the connection was closed because the lease ended.
+func (c *leasedConn) hasLapsed() bool { return c.lapsed.Load() }
 
-// multiplexed reports whether several requests share the connection (HTTP/2).
-func multiplexed(conn net.Conn) bool {
-	t := secure(conn)
-	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
-}
+// bytesSent is how many bytes it has sent.
+func (c *leasedConn) bytesSent() int64 { return c.sent.Load() }
 
 // ip is the address of the peer, "" when it has none.
 func (c *leasedConn) ip() string {

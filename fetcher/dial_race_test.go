@@ -33,7 +33,8 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &dialer{lease: newLease(time.Now(), time.Hour), now: time.Now, conns: make(map[*leasedConn]struct{})}
+				d := newDialer(dialerOptions{Lease: newLease(time.Now(), time.Hour)})
+				defer d.close()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				var addrs, tried []netip.Addr
@@ -54,7 +55,10 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 					case after == silent:
 						<-ctx.Done()
 						return nil, ctx.Err()
-					case pause(ctx, after) != nil:
+					}
+					select {
+					case <-time.After(after):
+					case <-ctx.Done():
 						return nil, ctx.Err()
 					}
 					ours, theirs := net.Pipe()

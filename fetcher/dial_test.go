@@ -104,8 +104,8 @@ func TestAddressesOfTheGrantAreTriedFirstAndReplacedWhenStale(t *testing.T) {
 				ask(t, tr, x)
 				wantOutcome(t, x, crawler.Fetched, "")
 			}
-			if n := resolver.asked.Load(); n != c.asked || !slices.Equal(tr.addresses(), c.resolved) {
-				t.Errorf("asked %d times, resolved %v", n, tr.addresses())
+			if n := resolver.asked.Load(); n != c.asked || !slices.Equal(tr.dialer.resolved(), c.resolved) {
+				t.Errorf("asked %d times, resolved %v", n, tr.dialer.resolved())
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func (d *disk) failed(err error) {
 // wait waits until the disk takes bodies, or ctx ends.
 func (d *disk) wait(ctx context.Context) {
 	for again := diskAgain; !d.good(); again = min(2*again, diskAgainMax) {
-		if pause(ctx, again) != nil {
+		if waitChange(ctx, nil, again) {
 			return
 		}
 		d.try()

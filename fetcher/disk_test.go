@@ -12,31 +12,6 @@ import (
 	"time"
 )
 
-func TestAFullDiskIsNoFateOfURLs(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		full := &os.PathError{Op: "write", Path: "x.warc", Err: syscall.ENOSPC}
-		w.page = func(_ context.Context, u Page) Finding {
-			if u.URL.String() == "http://a.test/3" {
-				return Finding{Verdict: diskFailed, Why: full}
-			}
-			return Finding{}
-		}
-		w.task(pages(9)...)
-		w.turn(time.Minute)
-		asked := w.asked()
-		if last := asked[len(asked)-1]; last.url != "http://a.test/3" || len(asked) == 9 {
-			t.Errorf("%d requests, the last for %s: others went out after the disk was full", len(asked), last.url)
-		}
-		if n := len(w.results()); n != len(asked)-1 {
-			t.Errorf("%d results of %d requests", n, len(asked))
-		}
-		parts := w.sentParts()
-		if len(parts) == 0 || !parts[len(parts)-1].End {
-			t.Error("the turn did not end in order")
-		}
-	})
-}
-
 func TestADiskIsTriedUntilItTakesBodies(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
 	synctest.Test(t, func(t *testing.T) {

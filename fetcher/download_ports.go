@@ -3,7 +3,6 @@ package fetcher
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"trawl/crawler"
 )
@@ -18,12 +17,6 @@ type Permit interface {
 	Wrote()
 	// Heard is called when the head of the answer came, with what the result says by then.
 	Heard(r *crawler.Result)
-}
-
-// Lease is the right to ask a host. Safe for concurrent use.
-type Lease interface {
-	// Over reports whether the right has ended at now. Nothing is written and no connection is opened after that.
-	Over(now time.Time) bool
 }
 
 // Engine runs pages: a page goes through it on its way to the transport and back, so that it may read the page. Safe for

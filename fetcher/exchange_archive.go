@@ -47,7 +47,7 @@ func (x *exchange) notArchived(err error) {
 		x.end(v, err)
 		return
 	}
-	x.fail(crawler.ReasonArchive, oneLine(err.Error(), maxDetail))
+	x.fail(crawler.ReasonArchive, Detail(err.Error()))
 	x.result.Archive, x.result.RedirectTo = crawler.Locator{}, weburl.URL{}
 	x.result.Links, x.found = 0, nil
 }

@@ -47,7 +47,7 @@ func (x *exchange) judge() {
 	if r.Outcome != crawler.Fetched {
 		x.found, r.Links = nil, 0
 	}
-	r.Detail = oneLine(r.Detail, maxDetail)
+	r.Detail = Detail(r.Detail)
 }
 
 // allOfIt reports whether a 206 that nobody asked for carries the whole body nevertheless.

@@ -76,13 +76,13 @@ func (m *mendedHead) status(line []byte) []byte {
 	version, rest, _ := strings.Cut(strings.TrimSpace(spaceControls(string(line))), " ")
 	rest = strings.TrimLeft(rest, " ")
 	code := rest[:min(3, len(rest))]
-	if len(code) < 3 || !digits(code) || len(rest) > 3 && rest[3] >= '0' && rest[3] <= '9' {
+	if len(code) < 3 || !isNumber(code) || len(rest) > 3 && rest[3] >= '0' && rest[3] <= '9' {
 		return line
 	}
 	major, minor, ok := "", "", strings.EqualFold(version, "ICY") || strings.EqualFold(version, "HTTP")
 	if len(version) > 5 && strings.EqualFold(version[:5], "HTTP/") {
 		major, minor, _ = strings.Cut(version[5:], ".")
-		ok = digits(major) && digits(minor)
+		ok = isNumber(major) && isNumber(minor)
 	}
 	if !ok {
 		return line
@@ -260,7 +260,7 @@ func plainHead(b []byte) bool {
 		case f.is("Content-Length"):
 			value := bytes.TrimSpace(line[colon+1:])
 			lengths++
-			if lengths > 1 || len(value) == 0 || len(value) > 18 || !digits(string(value)) {
+			if lengths > 1 || len(value) == 0 || len(value) > 18 || !isNumber(string(value)) {
 				return false
 			}
 		case f.is("Trailer"):
@@ -273,7 +273,7 @@ func plainHead(b []byte) bool {
 func plainStatus(line []byte) bool {
 	const form = "HTTP/1.x 200"
 	return len(line) >= len(form) && string(line[:7]) == form[:7] && (line[7] == '0' || line[7] == '1') &&
-		line[8] == ' ' && digits(string(line[9:12])) && (len(line) == len(form) || line[12] == ' ') &&
+		line[8] == ' ' && isNumber(string(line[9:12])) && (len(line) == len(form) || line[12] == ' ') &&
 		!slices.ContainsFunc(line, isControl)
 }
 
@@ -300,4 +300,8 @@ func spaceControls(s string) string {
 		}
 	}
 	return string(b)
+}
+
+func isNumber(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }

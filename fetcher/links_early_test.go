@@ -2,13 +2,22 @@ package fetcher
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
+
+// testBacklog is a backlog that is full from the beginning, or never.
+type testBacklog struct {
+	bytes int
+	full  chan struct{}
+}
+
+func (b *testBacklog) Take(n int)            { b.bytes += n }
+func (b *testBacklog) Give(n int)            { b.bytes -= n }
+func (b *testBacklog) Full() <-chan struct{} { return b.full }
 
 // listing is a page with n links to names of some length.
 func listing(n, length int) string {
@@ -23,7 +32,7 @@ func listing(n, length int) string {
 func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 	const n, length = 5_000, 2_000 // 10 MB of links
 	x := testExchange(t, serveBody(t, []byte(listing(n, length)), "Content-Type", "text/html"))
-	var all backlog
+	var all testBacklog
 	seen, most := make(map[weburl.URL]bool), 0
 	x.early = func(links []crawler.Link) {
 		held := 0
@@ -52,12 +61,12 @@ func TestLinksOfALongPageLeaveWhileItIsRead(t *testing.T) {
 
 func TestLinksOfAPageLeaveEarlierWhenTheFetcherHoldsMuch(t *testing.T) {
 	x := testExchange(t, serveBody(t, []byte(listing(2_000, 100)), "Content-Type", "text/html"))
-	all := backlog{bytes: maxUnsent}
+	all := testBacklog{full: make(chan struct{})}
 	calls := 0
 	x.early = func([]crawler.Link) { calls++ }
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit.backlog = &all }), x)
-	if calls < 2 || len(x.found) > countedLinks/linkOverhead || all.bytes != maxUnsent {
-		t.Errorf("left in %d steps, %d remain, %d bytes counted", calls, len(x.found), all.bytes-maxUnsent)
+	if calls < 2 || len(x.found) > countedLinks/linkOverhead || all.bytes != 0 {
+		t.Errorf("left in %d steps, %d remain, %d bytes counted", calls, len(x.found), all.bytes)
 	}
 }
 
@@ -93,46 +102,10 @@ func TestAPageRemembersItsLinksAsLongAsTheFetcherHasRoomForThem(t *testing.T) {
 
 func TestWaitingForTheQueueIsNotTheServersTime(t *testing.T) {
 	clock, stood := &exchangeClock{}, false
-	s := &pageScan{clock: clock, all: &backlog{}, held: maxPageLinks}
+	s := &pageScan{clock: clock, all: &testBacklog{}, held: maxPageLinks}
 	s.early = func([]crawler.Link) { stood = !clock.paused.IsZero() }
 	s.take(crawler.Link{URL: mustURL(t, "http://a.test/")})
 	if !stood || !clock.paused.IsZero() {
 		t.Errorf("the clock stood: %v, since %v", stood, clock.paused)
-	}
-}
-
-func TestLinksWithoutAResultGoIntoParts(t *testing.T) {
-	r := newReport()
-	page, next := mustURL(t, "http://a.test/"), mustURL(t, "http://a.test/next")
-	var links []crawler.Link
-	for i := range 12_000 {
-		links = append(links, crawler.Link{URL: mustURL(t, fmt.Sprintf("http://a.test/%s%d", strings.Repeat("x", 60), i))})
-	}
-	r.addLinks(page, 0, links[:11_000])
-	r.add(&crawler.Result{URL: page, Outcome: crawler.Fetched, Status: http.StatusOK}, 0, links[11_000:], false)
-	r.add(&crawler.Result{URL: next, Outcome: crawler.Fetched}, 0, nil, false)
-	got, parts, ended := 0, 0, false
-	for !r.empty() {
-		var p crawler.Part
-		r.take(&p)
-		r.stored()
-		parts++
-		size := 0
-		for _, l := range p.Links {
-			got += len(l.Links)
-			size += sizeLinks(l.Page, l.Links)
-			if l.Page != page || ended {
-				t.Errorf("part %d: links of %s, after its result: %v", parts, l.Page, ended)
-			}
-		}
-		for _, res := range p.Results {
-			ended = ended || res.URL == page
-		}
-		if size > crawler.MaxPartBytes {
-			t.Errorf("part %d has %d bytes of links", parts, size)
-		}
-	}
-	if got != len(links) || parts < 2 || !ended || r.all.bytes != 0 || r.bytes != 0 {
-		t.Errorf("%d links in %d parts, result %v, %d and %d bytes left", got, parts, ended, r.all.bytes, r.bytes)
 	}
 }

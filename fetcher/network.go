@@ -2,13 +2,9 @@ package fetcher
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"trawl/crawler/weburl"
@@ -41,54 +37,6 @@ const (
 	signSilence             // nothing came: a time-out, a resolver that does not answer
 	signLocal               // this machine itself has no way out: no route, no resolver
 )
-
-// signOf reads an exchange's error. Signs of life are not among its answers: bytes, new connections, refusals and names that
-// do not exist are noted where they come.
-func signOf(err error) sign {
-	var limit *limitError
-	var dns *net.DNSError
-	var proxy *proxyError
-	switch {
-	case errors.As(err, &proxy):
-		return signLocal
-	case errors.As(err, &dns):
-		return signOfResolver(dns)
-	case noWayOut(err):
-		return signLocal
-	case errors.As(err, &limit), timedOut(err):
-		return signSilence
-	}
-	return signNone
-}
-
-// noWayOut reports whether the machine could not even send.
-func noWayOut(err error) bool {
-	for _, e := range []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.EPERM, syscall.EACCES} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// signOfResolver: net.DNSError keeps the text of its cause only. A resolver on this machine answers "server misbehaving" when
-// its own servers do not answer.
-func signOfResolver(err *net.DNSError) sign {
-	if err.IsNotFound {
-		return signNone
-	}
-	for _, text := range []string{"connection refused", "network is unreachable", "no route to host", "network is down", "operation not permitted"} {
-		if strings.Contains(err.Err, text) {
-			return signLocal
-		}
-	}
-	return signSilence
-}
-
-// lifeIn reports whether the error of a dial is itself something that came from outside.
-func lifeIn(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
-}
 
 // judgement is the judge of the network: a value that takes times and events, and knows no clock. Times are since the
 // fetcher's start.

@@ -2,15 +2,9 @@ package fetcher
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
-	"os"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,80 +72,6 @@ func TestHostsThatAnsweredAreRememberedUpToALimit(t *testing.T) {
 	}
 }
 
-func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
-	dial := func(e error) error {
-		return &dialError{crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)}}
-	}
-	for _, c := range []struct {
-		err  error
-		want sign
-	}{
-		{dial(syscall.ECONNREFUSED), signNone},
-		{dial(syscall.ECONNRESET), signNone},
-		{dial(syscall.ENETUNREACH), signLocal},
-		{dial(syscall.EHOSTUNREACH), signLocal},
-		{dial(syscall.ETIMEDOUT), signSilence},
-		{&limitError{timeLimit{"no connection within", time.Second}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}}, signNone},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}}, signLocal},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}}, signLocal},
-		{&dialError{crawler.ReasonConnect, &proxyError{"p", dial(syscall.ECONNREFUSED)}}, signLocal},
-		{&dialError{crawler.ReasonTLS, errors.New("TLS handshake: alert")}, signNone},
-		{errResent, signNone},
-	} {
-		if got := signOf(c.err); got != c.want {
-			t.Errorf("%v: %v, want %v", c.err, got, c.want)
-		}
-	}
-}
-
-// wires is a world with several hosts and a network that can be pulled.
-type wires struct {
-	*world
-	f     *Fetcher
-	cut   atomic.Bool
-	tried atomic.Int64 // exchanges while it was cut
-	many  atomic.Int64 // of them under way
-	most  atomic.Int64 // the most of them at once
-}
-
-// pull makes a world of hosts whose turns are offered again and again, each of a few URLs.
-func pull(t *testing.T, w *world, hosts int) *wires {
-	x := &wires{world: w}
-	w.job.Delay, w.took = 0, 500*time.Millisecond
-	x.f = w.fetcher(func(o *Options) { o.Workers = 50 })
-	offer := func(h weburl.Host) {
-		task := crawler.Task{Host: h}
-		for i := range 5 {
-			task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(t, fmt.Sprintf("http://%s/%d", h, i))})
-		}
-		w.offer(task)
-	}
-	for i := range hosts {
-		offer(weburl.Host(fmt.Sprintf("h%d.test", i)))
-	}
-	w.send = func(p *crawler.Part) error {
-		if p.End && t.Context().Err() == nil {
-			time.AfterFunc(100*time.Millisecond, func() { offer(p.Host) })
-		}
-		return nil
-	}
-	w.page = func(ctx context.Context, u Page) Finding {
-		if !x.cut.Load() {
-			x.f.network.heard()
-			return Finding{}
-		}
-		x.tried.Add(1)
-		x.most.Store(max(x.most.Load(), x.many.Add(1)))
-		defer x.many.Add(-1)
-		pause(ctx, 4*time.Second)
-		return Finding{Sign: signSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
-	}
-	return x
-}
-
 // faults counts the failed results that were sent.
 func (x *wires) faults() (n int) {
 	for _, p := range x.sentParts() {
@@ -175,80 +95,6 @@ func (x *wires) live(t *testing.T, play func()) {
 	for len(x.tasks) > 0 {
 		<-x.tasks
 	}
-}
-
-func TestANetworkThatIsAwayIsNoFaultOfHosts(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		x := pull(t, w, 20)
-		x.live(t, func() {
-			time.Sleep(20 * time.Second)
-			x.cut.Store(true)
-			time.Sleep(20 * time.Second)
-			c, _ := x.f.Condition()
-			if c.Slots != 1 || c.Silent < 10*time.Second || c.Silent > 25*time.Second {
-				t.Errorf("20 s after the cut: %+v", c)
-			}
-			x.tried.Store(0)
-			x.most.Store(0)
-			time.Sleep(10 * time.Minute)
-			if n := x.tried.Load(); n < 20 || n > 80 || x.most.Load() != 1 {
-				t.Errorf("%d probes in ten minutes, %d at once", n, x.most.Load())
-			}
-			before := x.f.Pages()
-			x.cut.Store(false)
-			time.Sleep(15 * time.Second)
-			if c, _ := x.f.Condition(); c.Slots != 50 || c.Silent != 0 {
-				t.Errorf("15 s after the network came back: %+v", c)
-			}
-			if x.f.Pages() < before+100 {
-				t.Errorf("%d pages in 15 s after it came back", x.f.Pages()-before)
-			}
-		})
-		if n := x.faults(); n > 0 {
-			t.Errorf("%d faults were sent", n)
-		}
-	})
-}
-
-func TestTheFaultsOfAFewHostsAreTheirs(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		x := pull(t, w, 20)
-		page := w.page
-		w.page = func(ctx context.Context, u Page) Finding {
-			if h := string(u.URL.Host()); h == "h1.test" || h == "h2.test" || h == "h3.test" || h == "h4.test" {
-				if x.cut.Load() {
-					return page(ctx, u)
-				}
-			}
-			x.f.network.heard()
-			return Finding{}
-		}
-		x.live(t, func() {
-			time.Sleep(20 * time.Second)
-			x.cut.Store(true)
-			time.Sleep(time.Minute)
-			if c, _ := x.f.Condition(); c.Slots != 50 || c.Silent != 0 {
-				t.Errorf("while others answer: %+v", c)
-			}
-		})
-		if n, tried := x.faults(), x.tried.Load(); n < int(tried)-4 || n < 20 {
-			t.Errorf("%d faults were sent of %d", n, tried)
-		}
-	})
-}
-
-func TestOneSilentHostDoesNotWaitForAJudgementThatCannotCome(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		x := pull(t, w, 1)
-		x.live(t, func() {
-			time.Sleep(5 * time.Second)
-			x.cut.Store(true)
-			time.Sleep(time.Minute)
-		})
-		if n := x.faults(); n < 12 {
-			t.Errorf("%d faults of 4 s each in a minute", n)
-		}
-	})
 }
 
 func TestAProbeIsOfAHostThatAnswered(t *testing.T) {
@@ -278,91 +124,4 @@ func TestAProbeIsOfAHostThatAnswered(t *testing.T) {
 	if _, ok := n.enter("stranger"); !ok {
 		t.Error("without another the probe is never of a host that did not answer")
 	}
-}
-
-func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		x := pull(t, w, 40)
-		var under, most atomic.Int64
-		w.page = func(ctx context.Context, _ Page) Finding {
-			defer under.Add(-1)
-			if under.Add(1) > 10 {
-				return Finding{Verdict: machineShort, Why: fmt.Errorf("dial: %w", syscall.EMFILE)}
-			}
-			most.Store(max(most.Load(), under.Load()))
-			pause(ctx, time.Second)
-			return Finding{}
-		}
-		x.live(t, func() {
-			time.Sleep(10 * time.Minute)
-			if c, _ := x.f.Condition(); c.Slots > 20 {
-				t.Errorf("%d slots where there is room for 10", c.Slots)
-			}
-		})
-		if n := x.faults(); n > 0 || x.f.Pages() < 1000 {
-			t.Errorf("%d faults were sent, %d pages", n, x.f.Pages())
-		}
-	})
-}
-
-func TestWhatTheMachineIsShortOf(t *testing.T) {
-	for err, want := range map[error]bool{
-		&net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}:                true,
-		&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EADDRNOTAVAIL)}:        true,
-		&os.PathError{Op: "open", Err: syscall.ENFILE}:                                             true,
-		&dialError{crawler.ReasonDNS, &net.DNSError{Err: "dial udp: socket: too many open files"}}: true,
-		syscall.ECONNREFUSED: false,
-		syscall.ENOSPC:       false,
-	} {
-		if ownTrouble(err) != want {
-			t.Errorf("%v: %v", err, !want)
-		}
-	}
-}
-
-func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
-	heard := func(t *testing.T, url string, set func(*transportOptions)) bool {
-		var came atomic.Bool
-		tr := testTransport(t, func(o *transportOptions) {
-			o.Heard = func() { came.Store(true) }
-			o.Limits.Connect = 200 * time.Millisecond
-			set(o)
-		})
-		ask(t, tr, testExchange(t, url))
-		return came.Load()
-	}
-	none := func(*transportOptions) {}
-	answering := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
-	if !heard(t, answering.url, none) {
-		t.Error("an answer is none")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusing := "http://" + l.Addr().String() + "/"
-	l.Close()
-	if !heard(t, refusing, none) {
-		t.Error("a refusal is none")
-	}
-	fails := func(e *net.DNSError) func(*transportOptions) {
-		return func(o *transportOptions) {
-			o.Resolver = resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) { return nil, e })
-		}
-	}
-	if !heard(t, "http://gone.test/", fails(&net.DNSError{Err: "no such host", IsNotFound: true})) {
-		t.Error("a name that does not exist is none")
-	}
-	if heard(t, "http://gone.test/", fails(&net.DNSError{Err: "i/o timeout", IsTimeout: true})) {
-		t.Error("a resolver that does not answer is one")
-	}
-	if heard(t, answering.url, func(o *transportOptions) { o.Lease = newLease(time.Now(), 0) }) {
-		t.Error("an exchange that was never begun is one")
-	}
-}
-
-type resolverFunc func(ctx context.Context, network, name string) ([]netip.Addr, error)
-
-func (f resolverFunc) LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error) {
-	return f(ctx, network, name)
 }

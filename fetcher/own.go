@@ -3,9 +3,7 @@ package fetcher
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,18 +33,6 @@ func ownTrouble(err error) bool {
 	}
 	text := err.Error() // an error of the resolver keeps no more of its cause
 	return strings.Contains(text, "too many open files") || strings.Contains(text, "no buffer space available")
-}
-
-// outOfFiles is the error with which this process can open nothing at the moment, nil when it can.
-func outOfFiles() error {
-	f, err := os.Open(os.DevNull)
-	if err == nil {
-		return f.Close()
-	}
-	if ownTrouble(err) {
-		return fmt.Errorf("look up a name: %w", err)
-	}
-	return nil
 }
 
 // slots is the room for turns. Its limit may be lowered below what is taken; then nothing is given out until enough came

@@ -139,7 +139,7 @@ func (r *report) hold(changes []session.CookieChange) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held, _ = newestChanges(append(r.held, changes...))
+	r.held, _ = session.NewestChanges(append(r.held, changes...))
 }
 
 func (r *report) push(e entry, urgent bool) {

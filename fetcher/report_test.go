@@ -3,11 +3,13 @@ package fetcher
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
 )
 
 func takeAll(t *testing.T, r *report) []crawler.Part {
@@ -174,4 +176,83 @@ func TestFullReportHoldsLanesBackUntilItIsTaken(t *testing.T) {
 		}
 	}
 	<-waited
+}
+
+func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
+	r := newReport()
+	one := func(name string) []session.CookieChange { return granted("a.test", name+"=1") }
+	many := make([]crawler.Link, 20_000)
+	for i := range many {
+		many[i].URL = mustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))
+	}
+	add := func(page string, links []crawler.Link) {
+		r.add(&crawler.Result{URL: mustURL(t, page)}, 0, links, false)
+	}
+	r.hold(one("first"))
+	add("http://a.test/1", nil)
+	r.hold(one("second"))
+	add("http://a.test/2", many)
+	r.hold(one("third"))
+	add("http://a.test/3", nil)
+	r.hold(one("alone"))
+	seen := make(map[string]int)
+	for n := 1; ; n++ {
+		var p crawler.Part
+		r.take(&p)
+		for _, c := range p.State.Cookies {
+			seen[c.Name] = n
+		}
+		for _, l := range p.Links {
+			if seen["second"] == 0 {
+				t.Fatalf("part %d has links of %s before its cookie", n, l.Page)
+			}
+		}
+		for _, res := range p.Results {
+			if name := map[string]string{"/1": "first", "/2": "second", "/3": "third"}[res.URL.Path()]; seen[name] == 0 {
+				t.Errorf("part %d has the result of %s before its cookie", n, res.URL)
+			}
+		}
+		if r.empty() {
+			break
+		}
+	}
+	if seen["second"] != 1 || seen["third"] == 1 || seen["alone"] == 0 {
+		t.Errorf("sent in parts %v", seen)
+	}
+}
+
+func TestLinksWithoutAResultGoIntoParts(t *testing.T) {
+	r := newReport()
+	page, next := mustURL(t, "http://a.test/"), mustURL(t, "http://a.test/next")
+	var links []crawler.Link
+	for i := range 12_000 {
+		links = append(links, crawler.Link{URL: mustURL(t, fmt.Sprintf("http://a.test/%s%d", strings.Repeat("x", 60), i))})
+	}
+	r.addLinks(page, 0, links[:11_000])
+	r.add(&crawler.Result{URL: page, Outcome: crawler.Fetched, Status: http.StatusOK}, 0, links[11_000:], false)
+	r.add(&crawler.Result{URL: next, Outcome: crawler.Fetched}, 0, nil, false)
+	got, parts, ended := 0, 0, false
+	for !r.empty() {
+		var p crawler.Part
+		r.take(&p)
+		r.stored()
+		parts++
+		size := 0
+		for _, l := range p.Links {
+			got += len(l.Links)
+			size += sizeLinks(l.Page, l.Links)
+			if l.Page != page || ended {
+				t.Errorf("part %d: links of %s, after its result: %v", parts, l.Page, ended)
+			}
+		}
+		for _, res := range p.Results {
+			ended = ended || res.URL == page
+		}
+		if size > crawler.MaxPartBytes {
+			t.Errorf("part %d has %d bytes of links", parts, size)
+		}
+	}
+	if got != len(links) || parts < 2 || !ended || r.all.bytes != 0 || r.bytes != 0 {
+		t.Errorf("%d links in %d parts, result %v, %d and %d bytes left", got, parts, ended, r.all.bytes, r.bytes)
+	}
 }

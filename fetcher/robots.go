@@ -40,7 +40,7 @@ func (rs *rules) read(files []crawler.RobotsFile, token string, received time.Ti
 			rs.set(&f, token, received)
 		case crawler.RobotsUnreachable: // it was asked for often enough, while the host's other pages could be had
 			why := "robots.txt could not be read: " + f.Detail
-			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: oneLine(why, maxDetail)})
+			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: Detail(why)})
 		}
 	}
 }

@@ -57,7 +57,12 @@ func NewShipper(outbox Outbox, depot Depot, logger *slog.Logger) *Shipper {
 }
 
 // Poke makes Run look at the outbox now.
-func (s *Shipper) Poke() { poke(s.poke) }
+func (s *Shipper) Poke() {
+	select {
+	case s.poke <- struct{}{}:
+	default:
+	}
+}
 
 // Run ships what is pending, every few seconds and when it is poked, until the context ends. Errors are
 // logged, once in a row, and tried again.
@@ -74,19 +79,17 @@ func (s *Shipper) Run(ctx context.Context) error {
 			s.log.Warn("files cannot be shipped yet", "error", err)
 		}
 		if err != nil {
-			if pause(ctx, wait) != nil {
+			if !sleep(ctx, wait) {
 				return ctx.Err()
 			}
 			wait = min(2*wait, shipAgainMax)
 			continue
 		}
-		timer := time.NewTimer(shipInterval)
 		select {
 		case <-ctx.Done():
 		case <-s.poke:
-		case <-timer.C:
+		case <-time.After(shipInterval):
 		}
-		timer.Stop()
 	}
 }
 
@@ -109,11 +112,20 @@ func (s *Shipper) Drain(ctx context.Context) error {
 		if tries >= drainTries {
 			return fmt.Errorf("ship what is left: %w", err)
 		}
-		if pause(ctx, wait) != nil {
+		if !sleep(ctx, wait) {
 			return fmt.Errorf("ship what is left: %w", errors.Join(ctx.Err(), err))
 		}
 		wait = min(2*wait, shipAgainMax)
 	}
+}
+
+// sleep waits for d, and reports whether ctx goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // ship goes through the outbox once. left counts the files that stay pending; one that fails does not

@@ -197,7 +197,7 @@ func TestRunLooksAtTheOutboxByItself(t *testing.T) {
 		m.mu.Lock()
 		m.here = map[string][]byte{"a": []byte("one")}
 		m.mu.Unlock()
-		pause(ctx, shipInterval)
+		<-time.After(shipInterval)
 		synctest.Wait()
 		if m.finished() != 1 {
 			t.Error("not shipped")

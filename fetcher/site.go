@@ -62,7 +62,7 @@ type SiteOptions struct {
 	Host        weburl.Host
 	Guard       weburl.AddressGuard
 	TLS         *tls.Config // nil = the system's roots
-	Lease       Lease
+	Lease       *lease
 	Lanes       int
 	Addresses   []string // known of the host
 	Cookies     []session.CookieChange
@@ -108,14 +108,14 @@ func (d *Downloader) Site(o SiteOptions) *Site {
 var plainHeaders = [...]string{"Accept", "Accept-Language", "Cache-Control", "From", "Pragma", "Referer"}
 
 // Lapse closes all connections at once: the lease ended. When it is extended, new ones may be opened.
-func (s *Site) Lapse() { s.transport.lapse() }
+func (s *Site) Lapse() { s.transport.dialer.lapse() }
 
 // Rest closes the connections that no exchange uses.
 func (s *Site) Rest() { s.transport.inner.CloseIdleConnections() }
 
 // Learned is the host's addresses, nil when they are not new since the last call. It is called by one goroutine.
 func (s *Site) Learned() (addresses []string) {
-	if found := s.transport.addresses(); len(found) != s.reported {
+	if found := s.transport.dialer.resolved(); len(found) != s.reported {
 		s.reported, addresses = len(found), found
 	}
 	return addresses
@@ -217,7 +217,7 @@ var errAborted = errors.New("a callback aborted the request, or the engine refus
 func (x *exchange) notExtracted(failed error) {
 	x.begin() // for the result's URL and time, when the transport was not reached
 	if x.verdict == counts {
-		x.fail(crawler.ReasonExtraction, oneLine(failed.Error(), maxDetail))
+		x.fail(crawler.ReasonExtraction, Detail(failed.Error()))
 		x.result.Unsent = x.requests == 0
 		x.found, x.result.Links = nil, 0
 	}

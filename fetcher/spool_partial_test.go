@@ -2,12 +2,14 @@ package fetcher
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -45,19 +47,6 @@ func foundBytes(t testing.TB, ps *partials, url string) int64 {
 	p.load(t.Context(), make([]byte, 100))
 	defer p.release(true)
 	return p.size
-}
-
-func names(t testing.TB, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
 }
 
 func TestBodiesPutAsideAreFoundByALaterProcess(t *testing.T) {
@@ -213,5 +202,21 @@ func TestABodyIsSyncedAsItComes(t *testing.T) {
 		if got := p.due(p.synced.Add(c.after)); got != c.want {
 			t.Errorf("%d bytes, %v: %v", c.fresh, c.after, got)
 		}
+	}
+}
+
+func TestWithoutFilesTheBeginningOfABodyIsKept(t *testing.T) {
+	const url = "http://a.test/big"
+	ps := testPartials(t, t.TempDir())
+	keepBody(t, ps, url, make([]byte, 1000), 5000)
+	p := ps.lend(mustURL(t, url))
+	withoutFiles(t, func() {
+		if short := p.load(t.Context(), make([]byte, 100)); !errors.Is(short, syscall.EMFILE) {
+			t.Errorf("load: %v", short)
+		}
+	})
+	p.release(true)
+	if n := foundBytes(t, ps, url); n != 1000 {
+		t.Errorf("%d bytes are left", n)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -41,13 +40,13 @@ const maxClosedIdle = 8
 
 // transportOptions of one turn. Fields without a remark must be set.
 type transportOptions struct {
-	Lease     Lease
+	Lease     *lease
 	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
 	Guard     weburl.AddressGuard
 	Lanes     int // connections at once
 	Kit       *bodyKit
 	Name      string                           // whose addresses Addresses are: the host's name without port
-	Addresses []string                         // from the grant; resolved anew when none of them answers
+	Addresses []string                         // known; resolved again when none of them answers
 	Bandwidth *rate.Limiter                    // of the node, bytes; nil = no limit
 	Resolver  resolver                         // nil = net.DefaultResolver
 	TLS       *tls.Config                      // copied; nil = the system's roots
@@ -66,68 +65,38 @@ type transport struct {
 	kit    *bodyKit
 	band   *rate.Limiter
 	proxy  func(*url.URL) (*url.URL, error)
-	stop   context.CancelFunc // of dials under way
-	closed atomic.Int32       // requests since the last answer that met a connection closed while it was idle
+	closed atomic.Int32 // requests since the last answer that met a connection closed while it was idle
 }
 
 func newTransport(o transportOptions) *transport {
-	over, stop := context.WithCancel(context.Background())
-	d := &dialer{
-		resolver: o.Resolver, guard: o.Guard, lease: o.Lease, limit: o.Limits.Connect, head: cmp.Or(o.Limits.HeaderBytes, crawler.MiB),
-		tls: o.TLS.Clone(), now: o.Now, over: over, heard: o.Heard,
-		name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{}),
+	d := newDialer(dialerOptions{
+		Lease: o.Lease, Guard: o.Guard, Limit: o.Limits.Connect, Name: o.Name, Addresses: o.Addresses,
+		Resolver: o.Resolver, TLS: o.TLS, Heard: o.Heard, Now: o.Now,
+	})
+	head := cmp.Or(o.Limits.HeaderBytes, crawler.MiB)
+	tapped := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil || multiplexed(conn) {
+				return conn, err
+			}
+			return newHeadTap(conn, head), nil
+		}
 	}
-	if d.resolver == nil {
-		d.resolver = net.DefaultResolver
-	}
-	if d.tls == nil {
-		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	d.tls.NextProtos = []string{"h2", "http/1.1"}
-	if d.now == nil {
-		d.now = time.Now
-	}
-	if d.heard == nil {
-		d.heard = func() {}
-	}
-	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, stop: stop, inner: &http.Transport{
-		Proxy: func(r *http.Request) (*url.URL, error) { return viaOf(r.Context()), nil }, TLSClientConfig: d.tls.Clone(),
+	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, inner: &http.Transport{
+		Proxy: func(r *http.Request) (*url.URL, error) { return viaOf(r.Context()), nil }, TLSClientConfig: d.TLS.Clone(),
 		ProxyConnectHeader: http.Header{"User-Agent": {o.Agent}}, OnProxyConnectResponse: connected,
-		DialContext: d.dial, DialTLSContext: d.dialTLS, ForceAttemptHTTP2: true,
+		DialContext: tapped(d.dial), DialTLSContext: tapped(d.dialTLS), ForceAttemptHTTP2: true,
 		DisableCompression: true, MaxResponseHeaderBytes: o.Limits.HeaderBytes,
 		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: h2StreamBuffer, MaxReceiveBufferPerConnection: h2ConnectionBuffer},
 	}}
 }
 
-func parseAddresses(texts []string) []netip.Addr {
-	var out []netip.Addr
-	for _, t := range texts {
-		if a, err := netip.ParseAddr(t); err == nil {
-			out = append(out, a.Unmap())
-		}
-	}
-	return out
-}
-
-// addresses are those of the host that were resolved in this turn.
-func (t *transport) addresses() []string { return t.dialer.resolved() }
-
-// lapse closes every connection at once: the lease ended. Exchanges under way have no result. When the
-// lease is extended, new connections may be opened.
-func (t *transport) lapse() {
-	for _, c := range t.dialer.take(false) {
-		c.lapse()
-	}
-}
-
-// close ends the turn's connections, and dials that nobody waits for. No exchange may be under way.
+// close ends all connections. No exchange may be under way.
 func (t *transport) close() {
-	t.stop()
 	t.inner.CloseIdleConnections()
-	for _, c := range t.dialer.take(true) {
-		c.Close()
-	}
+	t.dialer.close()
 }
 
 // carry carries out an exchange that has begun, see its RoundTrip.
@@ -280,7 +249,7 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 		tap.expect(&c.x.head, c.inFront)
 	}
 	if conn != nil {
-		c.conn, c.written = conn, conn.sent.Load()
+		c.conn, c.written = conn, conn.bytesSent()
 		if !c.proxied {
 			c.x.result.IP = conn.ip()
 		}
@@ -299,11 +268,10 @@ func (c *call) refuse(conn *leasedConn, below net.Conn, why error) {
 // lost says why the exchange was given up by us: the caller's context, the lease, the permit or the turn ended. nil
 // otherwise.
 func (c *call) lost() error {
-	d := c.t.dialer
 	switch {
 	case c.parent.Err() != nil:
 		return context.Cause(c.parent)
-	case c.conn != nil && c.conn.lapsed.Load(), d.lease.Over(d.now()), d.over.Err() != nil:
+	case c.conn != nil && c.conn.hasLapsed(), c.t.dialer.ended():
 		return errLeaseOver
 	case c.revoked:
 		return errRevoked
@@ -342,17 +310,10 @@ func (c *call) closedIdle(err error) bool {
 	if c.t.closed.Add(1) > maxClosedIdle {
 		return false
 	}
-	if c.conn != nil && c.conn.sent.Load() == c.written {
+	if c.conn != nil && c.conn.bytesSent() == c.written {
 		c.x.requests = 0
 	}
 	return true
-}
-
-func leaseError(err error) error {
-	if errors.Is(err, errLeaseOver) {
-		return errLeaseOver
-	}
-	return nil
 }
 
 // read streams the body. A body that we give up is closed unread, which closes its connection.
@@ -398,4 +359,24 @@ func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Respons
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 	}
 	return &out
+}
+
+// leasedBelow finds the leased connection below what net/http uses, nil when there is none.
+func leasedBelow(conn net.Conn) *leasedConn {
+	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
+		conn = withoutTap(conn)
+		t, ok := conn.(*tls.Conn)
+		if !ok {
+			break
+		}
+		conn = t.NetConn()
+	}
+	c, _ := conn.(*leasedConn)
+	return c
+}
+
+// multiplexed reports whether several requests share the connection (HTTP/2).
+func multiplexed(conn net.Conn) bool {
+	t := secure(conn)
+	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
 }

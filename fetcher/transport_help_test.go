@@ -1,18 +1,11 @@
 package fetcher
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +18,7 @@ func testLimits() crawler.FetchLimits { return crawler.NewJob(crawler.Crawl).Fet
 
 func testKit(t testing.TB) *bodyKit {
 	t.Helper()
-	kit, err := newBodyKit(t.TempDir(), new(backlog))
+	kit, err := newBodyKit(t.TempDir(), new(testBacklog))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +38,6 @@ func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 	tr := newTransport(o)
 	t.Cleanup(tr.close)
 	return tr
-}
-
-func mustURL(t testing.TB, s string) weburl.URL {
-	t.Helper()
-	u, err := weburl.Parse(s)
-	if err != nil {
-		t.Fatalf("%s: %v", s, err)
-	}
-	return u
 }
 
 func testExchange(t testing.TB, url string) *exchange {
@@ -118,96 +102,6 @@ func kept(t testing.TB, x *exchange) []byte {
 	return content
 }
 
-func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s
-}
-
-// rawServer answers each connection with handle, which is given its number from 1 on. It counts requests.
-type rawServer struct {
-	url      string
-	addr     string
-	requests atomic.Int64
-	conns    atomic.Int64
-}
-
-func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *rawServer {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &rawServer{url: "http://" + l.Addr().String() + "/", addr: l.Addr().String()}
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	running.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, c)
-			mu.Unlock()
-			n := s.conns.Add(1)
-			running.Go(func() {
-				defer c.Close()
-				handle(s, n, c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		l.Close()
-		mu.Lock()
-		for _, c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		running.Wait()
-	})
-	return s
-}
-
-// request reads one request head, "" when the connection ends before.
-func (s *rawServer) request(r *bufio.Reader) string {
-	var head strings.Builder
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return ""
-		}
-		head.WriteString(line)
-		if line == "\r\n" {
-			s.requests.Add(1)
-			return head.String()
-		}
-	}
-}
-
-// answerRaw serves one request a connection with a fixed text, and then waits for the client to hang up.
-func answerRaw(text string) func(*rawServer, int64, net.Conn) {
-	return func(s *rawServer, _ int64, c net.Conn) {
-		r := bufio.NewReader(c)
-		if s.request(r) == "" {
-			return
-		}
-		io.WriteString(c, text)
-		io.Copy(io.Discard, r)
-	}
-}
-
-// hangUpAfter serves one request a connection with a fixed text, and closes it.
-func hangUpAfter(text string) func(*rawServer, int64, net.Conn) {
-	return func(s *rawServer, _ int64, c net.Conn) {
-		if s.request(bufio.NewReader(c)) != "" {
-			io.WriteString(c, text)
-		}
-	}
-}
-
 // fakeArchive keeps what was put.
 type fakeArchive struct {
 	err error
@@ -246,5 +140,3 @@ func (l *testPermit) Heard(r *crawler.Result) {
 		l.onHeard(*r)
 	}
 }
-
-var errTest = errors.New("made by the test")

@@ -4,91 +4,21 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/pem"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
-
-// testProxy is an HTTP proxy that leads every name to one server.
-type testProxy struct {
-	url *url.URL
-
-	mu     sync.Mutex
-	to     string // host:port of the server
-	refuse int    // status for CONNECT, 0 = 200
-	heads  []string
-}
-
-func newTestProxy(t *testing.T, to *httptest.Server, secure bool) *testProxy {
-	p := &testProxy{}
-	if to != nil {
-		p.to = to.Listener.Addr().String()
-	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
-	if secure {
-		s.StartTLS()
-	} else {
-		s.Start()
-	}
-	t.Cleanup(s.Close)
-	var err error
-	if p.url, err = url.Parse(s.URL); err != nil {
-		t.Fatal(err)
-	}
-	p.url.User = url.UserPassword("me", "secret")
-	return p
-}
-
-func (p *testProxy) serve(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	to, refuse := p.to, p.refuse
-	p.heads = append(p.heads, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization")+" "+r.UserAgent())
-	p.mu.Unlock()
-	if r.Method == http.MethodConnect && refuse != 0 {
-		http.Error(w, "no", refuse)
-		return
-	}
-	c, err := net.Dial("tcp", to)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	defer c.Close()
-	client, buffered, err := w.(http.Hijacker).Hijack()
-	if err != nil {
-		return
-	}
-	defer client.Close()
-	if r.Method == http.MethodConnect {
-		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
-		go io.Copy(c, buffered)
-		io.Copy(client, c)
-		return
-	}
-	path := r.RequestURI[strings.Index(r.RequestURI[8:], "/")+8:]
-	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, r.Host)
-	io.Copy(client, c)
-}
-
-func (p *testProxy) saw() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Join(p.heads, ", ")
-}
 
 // noResolver fails what asks for a name.
 type noResolver struct{ t testing.TB }
@@ -134,7 +64,7 @@ func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
 	if !strings.HasPrefix(p.saw(), "GET "+mustURL(t, "http://name.test/a|b^c?x=%zz&y='").String()+" Basic bWU6c2VjcmV0") {
 		t.Errorf("the proxy saw %s", p.saw())
 	}
-	if a := tr.addresses(); a != nil {
+	if a := tr.dialer.resolved(); a != nil {
 		t.Errorf("addresses of the host: %v", a)
 	}
 }
@@ -163,17 +93,12 @@ func TestSecureRequestsGoThroughAProxyByConnect(t *testing.T) {
 	}
 }
 
-// trusting is the TLS configuration of a job with the server's certificate in its file.
+// trusting is a TLS configuration that knows the server's certificate.
 func trusting(t *testing.T, s *httptest.Server) *tls.Config {
-	v, err := newView(crawler.JobNotice{Job: crawler.Job{CA: certificatePEM(s)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v.tls
-}
-
-func certificatePEM(s *httptest.Server) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
 func TestAProxyThatDoesNotConnectIsToldAsSuch(t *testing.T) {
@@ -301,38 +226,4 @@ func serveSOCKS(l net.Listener, to string) (name string, err error) {
 	go io.Copy(c, server)
 	io.Copy(server, r)
 	return string(text[:head[4]]), nil
-}
-
-func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that is to fail
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	for name, ca := range map[string]string{"with it": certificatePEM(s), "without it": ""} {
-		t.Run(name, func(t *testing.T) {
-			r := newRealWorld(t, s.URL)
-			r.job.CA = ca
-			got := r.fetch("/")["/"]
-			if want := ca != ""; (got.Outcome == crawler.Fetched) != want || (got.Reason == crawler.ReasonTLS) == want {
-				t.Errorf("%+v", got)
-			}
-		})
-	}
-	if _, err := newView(crawler.JobNotice{Job: crawler.Job{CA: "nonsense"}}); err == nil {
-		t.Error("certificates that are none are taken")
-	}
-}
-
-func TestAFetcherUsesItsProxy(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
-	p := newTestProxy(t, s, false)
-	r := newRealWorld(t, "http://name.test")
-	r.job.AllowPrivate, r.job.IgnoreRobots = nil, false
-	r.set = func(o *Options) { o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil } }
-	if got := r.fetch("/a")["/a"]; got.Outcome != crawler.Fetched || got.Bytes != int64(len("name.test")) {
-		t.Errorf("%+v", got)
-	}
-	if asked := strings.Fields(p.saw()); !slices.Contains(asked, "http://name.test/robots.txt") {
-		t.Errorf("the proxy saw %s", p.saw())
-	}
 }

@@ -34,7 +34,7 @@ func (t *turn) away(r *crawler.Result) bool {
 func (t *turn) unreached(u weburl.URL, f *crawler.RobotsFile) {
 	t.end()
 	t.report.add(&crawler.Result{
-		URL: u, Outcome: crawler.Failed, Reason: f.Fault, Detail: oneLine("asking for robots.txt: "+f.Detail, maxDetail),
+		URL: u, Outcome: crawler.Failed, Reason: f.Fault, Detail: Detail("asking for robots.txt: " + f.Detail),
 		FetchedAt: time.Now().Round(0).UTC(), Unsent: true,
 	}, 0, nil, true)
 }

@@ -204,7 +204,7 @@ func (w *world) Sync(context.Context) error {
 // fakeSite answers without any network.
 type fakeSite struct {
 	w     *world
-	lease Lease
+	lease *lease
 }
 
 func (s *fakeSite) lane() lanePages   { return fakeLane{s} }

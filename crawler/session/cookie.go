@@ -259,3 +259,20 @@ func parseMaxAge(s string) (age time.Duration, ok bool) {
 	}
 	return age, true
 }
+
+// NewestChanges keeps the last change of each cookie, and as many of the last ones as a host may set.
+func NewestChanges(all []CookieChange) (kept []CookieChange, over int) {
+	for i := range all {
+		later := func(o CookieChange) bool { return o.Same(&all[i].Cookie) }
+		if !slices.ContainsFunc(all[i+1:], later) {
+			kept = append(kept, all[i])
+		}
+	}
+	size := 0
+	for i := len(kept) - 1; i >= 0; i-- {
+		if size += kept[i].Size(); size > MaxHostCookieBytes || len(kept)-i > MaxHostCookies {
+			return kept[i+1:], i + 1
+		}
+	}
+	return kept, 0
+}

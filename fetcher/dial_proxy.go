@@ -1,0 +1,94 @@
+package fetcher
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
+
+// viaKey is the key of a proxy's URL in the context of a request, and so in that of the dial for it.
+type viaKey struct{}
+
+// withVia has a dial go through a proxy.
+func withVia(ctx context.Context, via *url.URL) context.Context {
+	return context.WithValue(ctx, viaKey{}, via)
+}
+
+// viaOf is the proxy that a request goes through, nil for none.
+func viaOf(ctx context.Context) *url.URL {
+	via, _ := ctx.Value(viaKey{}).(*url.URL)
+	return via
+}
+
+// checkSpelled refuses a URL that itself spells an address that is not open.
+func (d *dialer) checkSpelled(u weburl.URL) error {
+	name := u.Hostname()
+	private := weburl.SpelledAddresses(u)
+	if strings.HasSuffix(name, ".localhost") { // loopback by RFC 6761 section 6.3
+		private = []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), u.Port())}
+	}
+	for _, a := range private {
+		if d.Guard.Allows(a, true) {
+			return nil
+		}
+	}
+	if len(private) > 0 {
+		return privateError(name, private[0].Addr())
+	}
+	return nil
+}
+
+// proxyError is a proxy that cannot be reached: this machine has no way out.
+type proxyError struct {
+	name string
+	err  error
+}
+
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.name, e.err) }
+func (e *proxyError) Unwrap() error { return e.err }
+
+// openProxy opens a connection to a proxy. The proxy's addresses are not the host's, so they are not kept.
+func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, error) {
+	name, port, err := splitAddress(address)
+	if err != nil {
+		return nil, &dialError{crawler.ReasonConnect, fmt.Errorf("proxy: %w", err)}
+	}
+	addrs, err := d.lookup(ctx, name)
+	if err == nil {
+		var conn *leasedConn
+		if conn, err = d.connectAny(ctx, weburl.AddressGuard{All: true}, name, addrs, port, true); err == nil {
+			return conn, nil
+		}
+	}
+	if leaseError(err) != nil {
+		return nil, err
+	}
+	return nil, &dialError{crawler.ReasonConnect, &proxyError{name, err}}
+}
+
+// tlsFor is the configuration of a handshake with the server, or with an https proxy, which speaks HTTP/1.1.
+func (d *dialer) tlsFor(ctx context.Context, address string) *tls.Config {
+	config := d.TLS.Clone()
+	if viaOf(ctx) != nil {
+		config.NextProtos = []string{"http/1.1"}
+	}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(address)
+	}
+	return config
+}
+
+func leaseError(err error) error {
+	if errors.Is(err, errLeaseOver) {
+		return errLeaseOver
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package fetcher
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
+)
+
+func mustURL(t testing.TB, s string) weburl.URL {
+	t.Helper()
+	u, err := weburl.Parse(s)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return u
+}
+
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// rawServer answers each connection with handle, which is given its number from 1 on. It counts requests.
+type rawServer struct {
+	url      string
+	addr     string
+	requests atomic.Int64
+	conns    atomic.Int64
+}
+
+func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *rawServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &rawServer{url: "http://" + l.Addr().String() + "/", addr: l.Addr().String()}
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			n := s.conns.Add(1)
+			running.Go(func() {
+				defer c.Close()
+				handle(s, n, c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		running.Wait()
+	})
+	return s
+}
+
+// request reads one request head, "" when the connection ends before.
+func (s *rawServer) request(r *bufio.Reader) string {
+	var head strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return ""
+		}
+		head.WriteString(line)
+		if line == "\r\n" {
+			s.requests.Add(1)
+			return head.String()
+		}
+	}
+}
+
+// answerRaw serves one request a connection with a fixed text, and then waits for the client to hang up.
+func answerRaw(text string) func(*rawServer, int64, net.Conn) {
+	return func(s *rawServer, _ int64, c net.Conn) {
+		r := bufio.NewReader(c)
+		if s.request(r) == "" {
+			return
+		}
+		io.WriteString(c, text)
+		io.Copy(io.Discard, r)
+	}
+}
+
+// hangUpAfter serves one request a connection with a fixed text, and closes it.
+func hangUpAfter(text string) func(*rawServer, int64, net.Conn) {
+	return func(s *rawServer, _ int64, c net.Conn) {
+		if s.request(bufio.NewReader(c)) != "" {
+			io.WriteString(c, text)
+		}
+	}
+}
+
+func gzipped(b []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(b)
+	w.Close()
+	return out.Bytes()
+}
+
+// noise is content that cannot be compressed, the same each time.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
+
+// granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
+func granted(host weburl.Host, pairs ...string) []session.CookieChange {
+	var cookies []session.CookieChange
+	for _, p := range pairs {
+		name, value, _ := strings.Cut(p, "=")
+		cookies = append(cookies, session.CookieChange{Cookie: session.Cookie{Name: name, Value: value, Domain: string(host), Path: "/", By: host}})
+	}
+	return cookies
+}
+
+func names(t testing.TB, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+// withoutFiles lets this process open nothing while do runs.
+func withoutFiles(t *testing.T, do func()) {
+	t.Helper()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Skip("no limit of open files here:", err)
+	}
+	none := before
+	none.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Skip("the limit of open files cannot be set here:", err)
+	}
+	defer func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	do()
+}
+
+var errTest = errors.New("made by the test")
