@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"trawl/crawler"
@@ -154,4 +155,29 @@ func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
 			t.Errorf("%d faults were sent, %d pages", n, x.f.Pages())
 		}
 	})
+}
+
+// faults counts the failed results that were sent.
+func (x *wires) faults() (n int) {
+	for _, p := range x.sentParts() {
+		for _, r := range p.Results {
+			if r.Outcome == crawler.Failed {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (x *wires) live(t *testing.T, play func()) {
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- x.f.Run(ctx) }()
+	play()
+	stop()
+	<-ended
+	synctest.Wait()
+	for len(x.tasks) > 0 {
+		<-x.tasks
+	}
 }

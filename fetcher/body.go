@@ -202,7 +202,7 @@ func (p *bodyPass) run() {
 		p.x.remark(r)
 	}
 	for _, s := range p.sinks[:p.taking] {
-		s.close()
+		s.Close()
 	}
 }
 
@@ -232,7 +232,7 @@ func (p *bodyPass) take(b []byte) error {
 		p.open(b)
 	}
 	for _, s := range p.sinks[:p.taking] {
-		if err := s.write(b); err != nil {
+		if err := s.Write(b); err != nil {
 			return err
 		}
 	}
@@ -266,7 +266,7 @@ func (p *bodyPass) open(first []byte) {
 	nosniff := strings.EqualFold(strings.TrimSpace(x.header.Get("X-Content-Type-Options")), "nosniff")
 	h.kind = media.TypeOf(x.header.Values("Content-Type"), nosniff, first)
 	for _, s := range [...]sink{&p.digest, &p.text, &p.links, &p.store} {
-		if s.open(&h) {
+		if s.Open(&h) {
 			p.sinks[p.taking] = s
 			p.taking++
 		}

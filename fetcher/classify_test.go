@@ -122,7 +122,7 @@ func slowHead(s *rawServer, _ int64, c net.Conn) {
 
 func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
 	dial := func(e error) error {
-		return &dialError{crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)}}
+		return newDialError(crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)})
 	}
 	for _, c := range []struct {
 		err  error
@@ -134,13 +134,13 @@ func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
 		{dial(syscall.EHOSTUNREACH), signLocal},
 		{dial(syscall.ETIMEDOUT), signSilence},
 		{&limitError{timeLimit{"no connection within", time.Second}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}}, signNone},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}}, signSilence},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}}, signLocal},
-		{&dialError{crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}}, signLocal},
-		{&dialError{crawler.ReasonConnect, &proxyError{"p", dial(syscall.ECONNREFUSED)}}, signLocal},
-		{&dialError{crawler.ReasonTLS, errors.New("TLS handshake: alert")}, signNone},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), signNone},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), signSilence},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), signSilence},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), signLocal},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), signLocal},
+		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dial(syscall.ECONNREFUSED)}), signLocal},
+		{newDialError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), signNone},
 		{errResent, signNone},
 	} {
 		if got := signOf(c.err); got != c.want {

@@ -36,6 +36,8 @@ type dialError struct {
 	err    error
 }
 
+func newDialError(reason crawler.Reason, err error) *dialError { return &dialError{reason, err} }
+
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
@@ -141,9 +143,9 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		if ctx.Err() != nil || timedOut(err) {
-			return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.Limit, err)}
+			return nil, newDialError(crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.Limit, err))
 		}
-		return nil, &dialError{crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err)}
+		return nil, newDialError(crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err))
 	}
 	return t, nil
 }
@@ -175,7 +177,7 @@ func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) 
 	}
 	name, port, err := splitAddress(address)
 	if err != nil {
-		return nil, &dialError{crawler.ReasonConnect, err}
+		return nil, newDialError(crawler.ReasonConnect, err)
 	}
 	if literal, err := netip.ParseAddr(name); err == nil {
 		return d.connectAny(ctx, d.Guard, name, []netip.Addr{literal.Unmap()}, port, true)
@@ -225,7 +227,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 			d.Heard()
 		}
-		return nil, &dialError{crawler.ReasonDNS, err}
+		return nil, newDialError(crawler.ReasonDNS, err)
 	}
 	own := make([]netip.Addr, len(addrs))
 	for i, a := range addrs {
@@ -282,14 +284,13 @@ func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 	case errors.As(failed, &typed) || errors.Is(failed, errLeaseOver):
 		return nil, failed
 	case ctx.Err() != nil || timedOut(failed):
-		return nil, &dialError{crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed)}
+		return nil, newDialError(crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed))
 	}
-	return nil, &dialError{crawler.ReasonConnect, failed}
+	return nil, newDialError(crawler.ReasonConnect, failed)
 }
 
 func privateError(name string, a netip.Addr) error {
-	return &dialError{crawler.ReasonPrivateAddress,
-		fmt.Errorf("%s is at the private address %v, which allow-private would open", name, a)}
+	return newDialError(crawler.ReasonPrivateAddress, fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a))
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.

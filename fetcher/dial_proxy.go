@@ -48,18 +48,18 @@ func (d *dialer) checkSpelled(u weburl.URL) error {
 
 // proxyError is a proxy that cannot be reached: this machine has no way out.
 type proxyError struct {
-	name string
-	err  error
+	Name string
+	Err  error
 }
 
-func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.name, e.err) }
-func (e *proxyError) Unwrap() error { return e.err }
+func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.Name, e.Err) }
+func (e *proxyError) Unwrap() error { return e.Err }
 
 // openProxy opens a connection to a proxy. The proxy's addresses are not the host's, so they are not kept.
 func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, error) {
 	name, port, err := splitAddress(address)
 	if err != nil {
-		return nil, &dialError{crawler.ReasonConnect, fmt.Errorf("proxy: %w", err)}
+		return nil, newDialError(crawler.ReasonConnect, fmt.Errorf("proxy: %w", err))
 	}
 	addrs, err := d.lookup(ctx, name)
 	if err == nil {
@@ -71,7 +71,7 @@ func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, er
 	if leaseError(err) != nil {
 		return nil, err
 	}
-	return nil, &dialError{crawler.ReasonConnect, &proxyError{name, err}}
+	return nil, newDialError(crawler.ReasonConnect, &proxyError{Name: name, Err: err})
 }
 
 // tlsFor is the configuration of a handshake with the server, or with an https proxy, which speaks HTTP/1.1.

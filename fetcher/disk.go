@@ -29,6 +29,8 @@ type disk struct {
 	bad bool
 }
 
+func newDisk(dir string, log *slog.Logger) *disk { return &disk{dir: dir, log: log} }
+
 // diskTrouble reports whether an error is the disk's and not the body's: full, over quota, read-only or broken.
 func diskTrouble(err error) bool {
 	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {

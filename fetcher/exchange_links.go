@@ -38,7 +38,7 @@ type linkSink struct {
 	scan  *pageScan
 }
 
-func (s *linkSink) open(h *bodyHead) bool {
+func (s *linkSink) Open(h *bodyHead) bool {
 	status := s.x.result.Status
 	if h.resumed || h.opaque || status < 200 || status > 299 {
 		return false
@@ -51,9 +51,9 @@ func (s *linkSink) open(h *bodyHead) bool {
 	return true
 }
 
-func (s *linkSink) write(b []byte) error { s.scan.write(b); return nil }
+func (s *linkSink) Write(b []byte) error { s.scan.write(b); return nil }
 
-func (s *linkSink) close() { s.scan.finish(s.kit, s.x) }
+func (s *linkSink) Close() { s.scan.finish(s.kit, s.x) }
 
 // newScan starts the scan of an answer's body, nil when nothing of it is wanted.
 func (k *bodyKit) newScan(x *exchange, h *bodyHead) *pageScan {

@@ -99,7 +99,7 @@ func (r *resumer) wantWhole(x *exchange, want []byte) {
 // partBytes is the size of the one body in the directory of unfinished ones.
 func (r *resumer) partBytes() (n int64) {
 	for _, name := range names(r.t, r.dir) {
-		if info, err := os.Stat(filepath.Join(r.dir, name)); err == nil && strings.HasSuffix(name, partSuffix) {
+		if info, err := os.Stat(filepath.Join(r.dir, name)); err == nil && strings.HasSuffix(name, ".part") {
 			n += info.Size()
 		}
 	}
@@ -329,7 +329,7 @@ func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
 	page := append([]byte(`<title>x</title><a href="/a">`), noise(bigSize)...)
 	for name, set := range map[string]func(*exchange){
 		"a page whose links are looked for": func(x *exchange) { x.links = true },
-		"a text that a callback wants":      func(x *exchange) { x.textLimit = extractLimit },
+		"a text that a callback wants":      func(x *exchange) { x.textLimit = 8 * crawler.MiB },
 		"a body for a WARC record":          func(x *exchange) { x.keep = keepWire },
 	} {
 		t.Run(name, func(t *testing.T) {

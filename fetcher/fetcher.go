@@ -108,7 +108,7 @@ type Fetcher struct {
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
 	unsent backlog // of the reports of all turns
-	disk   disk    // that bodies go to
+	disk   *disk   // that bodies go to
 
 	network *network // ours
 
@@ -144,10 +144,9 @@ func New(o Options) (*Fetcher, error) {
 	}
 	f := &Fetcher{
 		Options: o, margin: maxMargin,
-		slots: newSlots(o.Workers, o.Logger),
-		look:  make(chan struct{}, 1), done: make(chan struct{}, 1), drained: make(chan struct{}), reading: make(chan struct{}, 1),
+		slots: newSlots(o.Workers, o.Logger), disk: newDisk(o.SpoolDir, o.Logger),
+		look: make(chan struct{}, 1), done: make(chan struct{}, 1), drained: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
-	f.disk.dir, f.disk.log = o.SpoolDir, o.Logger
 	f.network = newNetwork(o.Logger, f.patience, f.slots.one)
 	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
 	d, err := NewDownloader(DownloadOptions{

@@ -33,8 +33,8 @@ func newLease(t0 time.Time, d time.Duration) *lease {
 	return &lease{t0: t0, length: d, changed: make(chan struct{}, 1), offset: func() time.Duration { return 0 }}
 }
 
-// moved lets the wall clock differ from the machine's.
-func (l *lease) moved(offset func() time.Duration) *lease {
+// withOffset lets the wall clock differ from the machine's.
+func (l *lease) withOffset(offset func() time.Duration) *lease {
 	if offset != nil {
 		l.offset, l.offset0 = offset, offset()
 	}

@@ -1,15 +1,12 @@
 package fetcher
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
 
@@ -69,31 +66,6 @@ func TestHostsThatAnsweredAreRememberedUpToALimit(t *testing.T) {
 	}
 	if !j.knows(weburl.Host(fmt.Sprint(3*networkHosts-1))) || !j.knows("often") || j.knows("0") {
 		t.Error("those that answered last are not those that are remembered")
-	}
-}
-
-// faults counts the failed results that were sent.
-func (x *wires) faults() (n int) {
-	for _, p := range x.sentParts() {
-		for _, r := range p.Results {
-			if r.Outcome == crawler.Failed {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-func (x *wires) live(t *testing.T, play func()) {
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- x.f.Run(ctx) }()
-	play()
-	stop()
-	<-ended
-	synctest.Wait()
-	for len(x.tasks) > 0 {
-		<-x.tasks
 	}
 }
 

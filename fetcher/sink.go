@@ -10,12 +10,12 @@ import (
 // sink is a reader of bodies: it sees each decoded byte of a body once, in order. A new one (a fingerprint, an extraction)
 // is a type with these methods and a line in newBodyPass.
 type sink interface {
-	// open is called once, before the first byte. A sink that returns false takes no part in this body.
-	open(h *bodyHead) bool
-	// write takes the next bytes, which are valid until it returns. Its error ends the body.
-	write(b []byte) error
-	// close is called when no more comes, however the body ended.
-	close()
+	// Open is called once, before the first byte. A sink that returns false takes no part in this body.
+	Open(h *bodyHead) bool
+	// Write takes the next bytes, which are valid until it returns. Its error ends the body.
+	Write(b []byte) error
+	// Close is called when no more comes, however the body ended.
+	Close()
 }
 
 // bodyHead is what is known of a body before its first byte is handed to the sinks.
@@ -34,20 +34,20 @@ type digestSink struct {
 	sum  hash.Hash
 }
 
-func (s *digestSink) open(h *bodyHead) bool {
+func (s *digestSink) Open(h *bodyHead) bool {
 	if s.sum = sha256.New(); h.resumed {
 		s.size, s.sum = s.x.part.size, s.x.part.sum
 	}
 	return true
 }
 
-func (s *digestSink) write(b []byte) error {
+func (s *digestSink) Write(b []byte) error {
 	s.size += int64(len(b))
 	s.sum.Write(b)
 	return nil
 }
 
-func (s *digestSink) close() {
+func (s *digestSink) Close() {
 	s.x.result.Bytes = s.size
 	s.sum.Sum(s.x.result.Digest[:0])
 }
@@ -55,7 +55,7 @@ func (s *digestSink) close() {
 // textSink keeps the beginning of a text for the caller.
 type textSink struct{ x *exchange }
 
-func (s *textSink) open(h *bodyHead) bool {
+func (s *textSink) Open(h *bodyHead) bool {
 	took := s.x.textLimit > 0 && !h.resumed && !h.opaque && (s.x.robots || textual(h.kind.Kind))
 	if took {
 		h.readers++
@@ -63,13 +63,13 @@ func (s *textSink) open(h *bodyHead) bool {
 	return took
 }
 
-func (s *textSink) write(b []byte) error {
+func (s *textSink) Write(b []byte) error {
 	room := max(s.x.textLimit-int64(len(s.x.text)), 0)
 	s.x.text = append(s.x.text, b[:min(int64(len(b)), room)]...)
 	return nil
 }
 
-func (s *textSink) close() {}
+func (s *textSink) Close() {}
 
 // storeSink spools a body for the archive, unless the archive wants the bytes as they are coded: those are kept where they are
 // read, see wireBody.
@@ -78,7 +78,7 @@ type storeSink struct {
 	wire *wireBody
 }
 
-func (s *storeSink) open(h *bodyHead) bool {
+func (s *storeSink) Open(h *bodyHead) bool {
 	if s.x.spool == nil || s.wire.copy != nil {
 		return false
 	}
@@ -88,6 +88,6 @@ func (s *storeSink) open(h *bodyHead) bool {
 	return true
 }
 
-func (s *storeSink) write(b []byte) error { return s.wire.store(s.x.spool, b) }
+func (s *storeSink) Write(b []byte) error { return s.wire.store(s.x.spool, b) }
 
-func (s *storeSink) close() {}
+func (s *storeSink) Close() {}

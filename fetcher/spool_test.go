@@ -15,7 +15,7 @@ func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, size := range []int{0, 1, spoolSmall, spoolSmall + 1, spoolMemory, spoolMemory + 1, crawler.MiB} {
-		for _, piece := range []int{1000, bodyChunk, crawler.MiB} {
+		for _, piece := range []int{1000, 32 * crawler.KiB, crawler.MiB} {
 			want := noise(size)
 			sp := s.open()
 			for rest := want; len(rest) > 0; {

@@ -28,7 +28,7 @@ func (t *transport) via(u weburl.URL) (*url.URL, error) {
 	}
 	via, err := t.proxy(requestURL(u))
 	if err != nil {
-		return nil, &dialError{crawler.ReasonConnect, fmt.Errorf("choose a proxy: %w", err)}
+		return nil, newDialError(crawler.ReasonConnect, fmt.Errorf("choose a proxy: %w", err))
 	}
 	if via == nil {
 		return nil, nil
@@ -58,5 +58,5 @@ func connected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Resp
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &dialError{crawler.ReasonConnect, fmt.Errorf("the proxy refused to connect: %s", Detail(answer.Status))}
+	return newDialError(crawler.ReasonConnect, fmt.Errorf("the proxy refused to connect: %s", Detail(answer.Status)))
 }

@@ -134,7 +134,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	own := v.Job.For(task.Host)
 	t := &turn{
 		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token, scope: v.scope,
-		lease:  newLease(t0, a.Lease).moved(f.ClockOffset),
+		lease:  newLease(t0, a.Lease).withOffset(f.ClockOffset),
 		pace:   newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
 		report: newReport(),
 		stop:   make(chan struct{}), worked: make(chan struct{}), again: make(chan struct{}),
