@@ -15,6 +15,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 const (
@@ -43,7 +44,7 @@ func (e *dialError) Unwrap() error { return e.err }
 
 // dialerOptions of a dialer. Fields without a remark must be set.
 type dialerOptions struct {
-	Lease     *lease
+	Lease     *lease.Lease
 	Guard     weburl.AddressGuard
 	Limit     time.Duration    // to connect and shake hands, FetchLimits.Connect; 0 = none
 	Name      string           // whose addresses Addresses are: the host's name without port
@@ -281,7 +282,7 @@ func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 	}
 	var typed *dialError
 	switch {
-	case errors.As(failed, &typed) || errors.Is(failed, errLeaseOver):
+	case errors.As(failed, &typed) || errors.Is(failed, lease.ErrOver):
 		return nil, failed
 	case ctx.Err() != nil || timedOut(failed):
 		return nil, newDialError(crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed))
@@ -296,7 +297,7 @@ func privateError(name string, a netip.Addr) error {
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
 func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
 	if d.leaseOver() {
-		return nil, errLeaseOver
+		return nil, lease.ErrOver
 	}
 	nd := net.Dialer{KeepAlive: -1, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -331,7 +332,7 @@ func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
 	defer d.mu.Unlock()
 	if d.closed || d.leaseOver() {
 		c.reset()
-		return nil, errLeaseOver
+		return nil, lease.ErrOver
 	}
 	d.conns[c] = struct{}{}
 	return c, nil

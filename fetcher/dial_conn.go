@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
+
+	"trawl/fetcher/lease"
 )
 
 // leasedConn is a connection that sends nothing once the right to ask its host is over, and nothing after
@@ -32,7 +34,7 @@ func (c *leasedConn) Read(p []byte) (int, error) {
 func (c *leasedConn) Write(p []byte) (int, error) {
 	if c.dialer.leaseOver() {
 		c.lapse()
-		return 0, errLeaseOver
+		return 0, lease.ErrOver
 	}
 	if c.refused.Load() {
 		return 0, net.ErrClosed

@@ -12,6 +12,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 // viaKey is the key of a proxy's URL in the context of a request, and so in that of the dial for it.
@@ -87,8 +88,8 @@ func (d *dialer) tlsFor(ctx context.Context, address string) *tls.Config {
 }
 
 func leaseError(err error) error {
-	if errors.Is(err, errLeaseOver) {
-		return errLeaseOver
+	if errors.Is(err, lease.ErrOver) {
+		return lease.ErrOver
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"trawl/fetcher/lease"
 )
 
 // An address that does not answer holds no other up, and a broken one costs nothing.
@@ -33,7 +35,7 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDialer(dialerOptions{Lease: newLease(time.Now(), time.Hour)})
+				d := newDialer(dialerOptions{Lease: lease.New(time.Now(), time.Hour)})
 				defer d.close()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/lease"
 )
 
 func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
@@ -47,7 +48,7 @@ func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
 	if heard(t, "http://gone.test/", fails(&net.DNSError{Err: "i/o timeout", IsTimeout: true})) {
 		t.Error("a resolver that does not answer is one")
 	}
-	if heard(t, answering.url, func(o *transportOptions) { o.Lease = newLease(time.Now(), 0) }) {
+	if heard(t, answering.url, func(o *transportOptions) { o.Lease = lease.New(time.Now(), 0) }) {
 		t.Error("an exchange that was never begun is one")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 // robotsTotal bounds the exchange of a robots.txt when the job has no limit in all.
@@ -62,7 +63,7 @@ type SiteOptions struct {
 	Host        weburl.Host
 	Guard       weburl.AddressGuard
 	TLS         *tls.Config // nil = the system's roots
-	Lease       *lease
+	Lease       *lease.Lease
 	Lanes       int
 	Addresses   []string // known of the host
 	Cookies     []session.CookieChange

@@ -20,6 +20,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 // Flow control of HTTP/2: what a server may send ahead of our reading, in bytes.
@@ -40,7 +41,7 @@ const maxClosedIdle = 8
 
 // transportOptions of one turn. Fields without a remark must be set.
 type transportOptions struct {
-	Lease     *lease
+	Lease     *lease.Lease
 	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
 	Guard     weburl.AddressGuard
 	Lanes     int // connections at once
@@ -272,7 +273,7 @@ func (c *call) lost() error {
 	case c.parent.Err() != nil:
 		return context.Cause(c.parent)
 	case c.conn != nil && c.conn.hasLapsed(), c.t.dialer.ended():
-		return errLeaseOver
+		return lease.ErrOver
 	case c.revoked:
 		return errRevoked
 	}

@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 // testLimits are short where a test waits for them to be hit, and the real ones elsewhere.
@@ -29,7 +30,7 @@ func testKit(t testing.TB) *bodyKit {
 func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 	t.Helper()
 	o := transportOptions{
-		Lease: newLease(time.Now(), time.Hour), Limits: testLimits(), Lanes: 2,
+		Lease: lease.New(time.Now(), time.Hour), Limits: testLimits(), Lanes: 2,
 		Guard: weburl.AddressGuard{All: true}, Kit: testKit(t),
 	}
 	if set != nil {

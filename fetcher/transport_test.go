@@ -23,6 +23,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"trawl/crawler"
+	"trawl/fetcher/lease"
 )
 
 func TestExchangeFillsInTheFacts(t *testing.T) {
@@ -198,17 +199,17 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 		<-r.Context().Done() // the connection was closed
 		gone <- struct{}{}
 	})
-	right := newLease(time.Now(), time.Hour)
+	right := lease.New(time.Now(), time.Hour)
 	tr := testTransport(t, func(o *transportOptions) { o.Lease = right })
 	var running sync.WaitGroup
-	running.Go(func() { right.watch(t.Context(), time.Now, tr.dialer.lapse) })
+	running.Go(func() { right.Watch(t.Context(), time.Now, tr.dialer.lapse) })
 	go func() {
 		<-started
-		right.end()
+		right.End()
 	}()
 	x := testExchange(t, s.URL+"/slow")
 	ask(t, tr, x)
-	if x.why != errLeaseOver {
+	if x.why != lease.ErrOver {
 		t.Errorf("dropped: %v, outcome %v %v", x.why, x.result.Outcome, x.result.Reason)
 	}
 	<-gone
@@ -216,7 +217,7 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 
 	later := testExchange(t, s.URL+"/later")
 	ask(t, tr, later)
-	if later.why != errLeaseOver || later.requests != 0 {
+	if later.why != lease.ErrOver || later.requests != 0 {
 		t.Errorf("after the end: dropped %v, %d requests", later.why, later.requests)
 	}
 	if requests.Load() != 1 {
@@ -232,7 +233,7 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 		}
 	})
 	t0 := time.Now()
-	right := newLease(t0, 15*time.Second)
+	right := lease.New(t0, 15*time.Second)
 	var ahead atomic.Int64
 	now := func() time.Time { return t0.Add(time.Duration(ahead.Load())) }
 	tr := testTransport(t, func(o *transportOptions) { o.Lease, o.Now = right, now })
@@ -243,11 +244,11 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	ahead.Store(int64(15 * time.Second))
 	x = testExchange(t, s.url)
 	ask(t, tr, x)
-	if x.why != errLeaseOver || s.requests.Load() != 1 {
+	if x.why != lease.ErrOver || s.requests.Load() != 1 {
 		t.Errorf("after the end: dropped %v; the server saw %d requests", x.why, s.requests.Load())
 	}
 
-	right.extend(now(), 15*time.Second)
+	right.Extend(now(), 15*time.Second)
 	x = testExchange(t, s.url)
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Fetched, "")
@@ -327,7 +328,7 @@ func TestConnectionsOfATurnAreKeptAndBounded(t *testing.T) {
 	}
 	x := testExchange(t, s.URL)
 	ask(t, tr, x)
-	if x.why != errLeaseOver {
+	if x.why != lease.ErrOver {
 		t.Errorf("an exchange after close: %v %v", x.why, x.result)
 	}
 }

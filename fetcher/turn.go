@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 // Why a turn was dropped.
@@ -31,7 +32,7 @@ type turn struct {
 	job    *crawler.Job         // as of the grant
 	own    crawler.HostSettings // of the job for this host
 	token  string               // of its User-Agent
-	lease  *lease
+	lease  *lease.Lease
 	pace   *pace
 	report *report
 	rules  rules
@@ -134,7 +135,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	own := v.Job.For(task.Host)
 	t := &turn{
 		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token, scope: v.scope,
-		lease:  newLease(t0, a.Lease).withOffset(f.ClockOffset),
+		lease:  lease.New(t0, a.Lease).WithOffset(f.ClockOffset),
 		pace:   newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
 		report: newReport(),
 		stop:   make(chan struct{}), worked: make(chan struct{}), again: make(chan struct{}),
@@ -179,7 +180,7 @@ func validators(vs []crawler.Validator) map[weburl.URL]crawler.Validator {
 func (t *turn) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(t.renew)
-	wg.Go(func() { t.lease.watch(t.hard, time.Now, t.site.Lapse) })
+	wg.Go(func() { t.lease.Watch(t.hard, time.Now, t.site.Lapse) })
 	wg.Go(func() { t.watch(ctx) })
 	wg.Go(func() {
 		defer close(t.worked)
@@ -238,7 +239,7 @@ func (t *turn) renew() {
 		case err != nil:
 			wait = min(interval, askAgain)
 		case a.Verdict == crawler.Granted && a.Life == t.life:
-			t.lease.extend(t0, a.Lease)
+			t.lease.Extend(t0, a.Lease)
 			t.answered()
 			t.accept(&a)
 			t.refreshScope(&a)

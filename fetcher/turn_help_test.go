@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/lease"
 )
 
 var (
@@ -204,7 +205,7 @@ func (w *world) Sync(context.Context) error {
 // fakeSite answers without any network.
 type fakeSite struct {
 	w     *world
-	lease *lease
+	lease *lease.Lease
 }
 
 func (s *fakeSite) lane() lanePages   { return fakeLane{s} }

@@ -1,4 +1,4 @@
-package fetcher
+package lease
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// errLeaseOver: the right to ask the host ended before the exchange did. What was under way has no
+// ErrOver: the right to ask the host ended before the exchange did. What was under way has no
 // result; the URL stays leased to its turn.
-var errLeaseOver = errors.New("the right to ask the host ended")
+var ErrOver = errors.New("the right to ask the host ended")
 
 // leaseLook is how often a watched lease looks at the wall clock, so that a jump of it is noticed before
 // the timer, which runs on the monotonic clock, would say so.
@@ -18,7 +18,7 @@ const leaseLook = time.Second
 // lease is the right to ask a host. It counts from the asking and ends by itself, at the latest when
 // either clock, monotonic or wall, says that its time has passed: the monotonic clock stands still while
 // a machine sleeps, the wall clock may be set back. Its methods are safe for concurrent use.
-type lease struct {
+type Lease struct {
 	mu      sync.Mutex
 	t0      time.Time // the asking
 	length  time.Duration
@@ -28,22 +28,22 @@ type lease struct {
 	changed chan struct{}        // of one slot: watch should look
 }
 
-// newLease starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
-func newLease(t0 time.Time, d time.Duration) *lease {
-	return &lease{t0: t0, length: d, changed: make(chan struct{}, 1), offset: func() time.Duration { return 0 }}
+// New starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
+func New(t0 time.Time, d time.Duration) *Lease {
+	return &Lease{t0: t0, length: d, changed: make(chan struct{}, 1), offset: func() time.Duration { return 0 }}
 }
 
-// withOffset lets the wall clock differ from the machine's.
-func (l *lease) withOffset(offset func() time.Duration) *lease {
+// WithOffset lets the wall clock differ from the machine's.
+func (l *Lease) WithOffset(offset func() time.Duration) *Lease {
 	if offset != nil {
 		l.offset, l.offset0 = offset, offset()
 	}
 	return l
 }
 
-// extend moves the end to d after t0, never back. A right that had lapsed is in force again: the scheduler
+// Extend moves the end to d after t0, never back. A right that had lapsed is in force again: the scheduler
 // only grants what nobody else holds. After end it does nothing.
-func (l *lease) extend(t0 time.Time, d time.Duration) {
+func (l *Lease) Extend(t0 time.Time, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t0.Sub(l.t0)+d > l.length {
@@ -53,14 +53,14 @@ func (l *lease) extend(t0 time.Time, d time.Duration) {
 }
 
 // end gives the right up for good.
-func (l *lease) end() {
+func (l *Lease) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.early = true
 	l.wake()
 }
 
-func (l *lease) wake() {
+func (l *Lease) wake() {
 	select {
 	case l.changed <- struct{}{}:
 	default:
@@ -68,10 +68,10 @@ func (l *lease) wake() {
 }
 
 // Over reports whether the right has ended at now.
-func (l *lease) Over(now time.Time) bool { return l.left(now) <= 0 }
+func (l *Lease) Over(now time.Time) bool { return l.left(now) <= 0 }
 
 // left is how long the right lasts from now, by the clock that went further; 0 or less when it is over.
-func (l *lease) left(now time.Time) time.Duration {
+func (l *Lease) left(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.early {
@@ -81,13 +81,13 @@ func (l *lease) left(now time.Time) time.Duration {
 }
 
 // elapsed is the time from the asking to now by the clock that went further, monotonic or wall.
-func (l *lease) elapsed(now time.Time) time.Duration {
+func (l *Lease) elapsed(now time.Time) time.Duration {
 	return max(now.Sub(l.t0), now.Round(0).Sub(l.t0.Round(0))+l.offset()-l.offset0)
 }
 
 // watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or
 // after end. The turn's Run calls it, once, and waits for it.
-func (l *lease) watch(ctx context.Context, now func() time.Time, ended func()) {
+func (l *Lease) Watch(ctx context.Context, now func() time.Time, ended func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	told := false
@@ -114,7 +114,7 @@ func (l *lease) watch(ctx context.Context, now func() time.Time, ended func()) {
 }
 
 // given reports whether the right was given up.
-func (l *lease) given() bool {
+func (l *Lease) given() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.early

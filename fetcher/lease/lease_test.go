@@ -1,4 +1,4 @@
-package fetcher
+package lease
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func TestLeaseEndsByTheClockThatWentFurther(t *testing.T) {
 		{"over by the wall clock when there is no monotonic reading", t0.Add(15 * time.Second).Round(0), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := newLease(t0, 15*time.Second).Over(c.now); got != c.over {
+			if got := New(t0, 15*time.Second).Over(c.now); got != c.over {
 				t.Errorf("over = %v, want %v", got, c.over)
 			}
 		})
@@ -42,21 +42,21 @@ func TestLeaseEndsByTheClockThatWentFurther(t *testing.T) {
 
 func TestLeaseExtendMovesTheEndNeverBack(t *testing.T) {
 	t0 := time.Now()
-	l := newLease(t0, 15*time.Second)
-	l.extend(t0.Add(5*time.Second), 15*time.Second)
+	l := New(t0, 15*time.Second)
+	l.Extend(t0.Add(5*time.Second), 15*time.Second)
 	if l.Over(t0.Add(19 * time.Second)) {
 		t.Error("a later asking did not move the end")
 	}
-	l.extend(t0.Add(6*time.Second), 2*time.Second)
+	l.Extend(t0.Add(6*time.Second), 2*time.Second)
 	if l.Over(t0.Add(19 * time.Second)) {
 		t.Error("a shorter right moved the end back")
 	}
-	l.extend(t0.Add(30*time.Second), 15*time.Second)
+	l.Extend(t0.Add(30*time.Second), 15*time.Second)
 	if l.Over(t0.Add(31 * time.Second)) {
 		t.Error("a lapsed right that was granted again is not in force")
 	}
-	l.end()
-	l.extend(t0.Add(40*time.Second), 15*time.Second)
+	l.End()
+	l.Extend(t0.Add(40*time.Second), 15*time.Second)
 	if !l.Over(t0.Add(41 * time.Second)) {
 		t.Error("a right that was given up came back")
 	}
@@ -65,21 +65,21 @@ func TestLeaseExtendMovesTheEndNeverBack(t *testing.T) {
 func TestLeaseWatchTellsEachEndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t0 := time.Now()
-		l := newLease(t0, 15*time.Second)
+		l := New(t0, 15*time.Second)
 		ends := make(chan time.Duration, 10)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { l.watch(ctx, time.Now, func() { ends <- time.Since(t0) }) })
+		running.Go(func() { l.Watch(ctx, time.Now, func() { ends <- time.Since(t0) }) })
 
 		timer := time.NewTimer(10 * time.Second)
 		<-timer.C
-		l.extend(time.Now(), 15*time.Second)
+		l.Extend(time.Now(), 15*time.Second)
 		if at := <-ends; at != 25*time.Second {
 			t.Errorf("told after %v, want 25s", at)
 		}
 		timer.Reset(5 * time.Second)
 		<-timer.C
-		l.extend(time.Now(), 15*time.Second)
+		l.Extend(time.Now(), 15*time.Second)
 		if at := <-ends; at != 45*time.Second {
 			t.Errorf("told of the second end after %v, want 45s", at)
 		}
@@ -96,7 +96,7 @@ func TestLeaseWatchTellsEachEndOnce(t *testing.T) {
 func TestLeaseWatchNoticesAJumpOfTheWallClockWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t0 := time.Now()
-		l := newLease(t0, time.Hour)
+		l := New(t0, time.Hour)
 		jumped := t0.Add(10*time.Second + 1)
 		now := func() time.Time {
 			n := time.Now()
@@ -106,7 +106,7 @@ func TestLeaseWatchNoticesAJumpOfTheWallClockWithinASecond(t *testing.T) {
 			return n.Add(2 * time.Hour) // times of a bubble are wall times, which its timers do not follow
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		l.watch(ctx, now, cancel)
+		l.Watch(ctx, now, cancel)
 		if d := time.Since(jumped); d > leaseLook {
 			t.Errorf("noticed after %v", d)
 		}
@@ -115,12 +115,12 @@ func TestLeaseWatchNoticesAJumpOfTheWallClockWithinASecond(t *testing.T) {
 
 func TestLeaseWatchReturnsAfterEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLease(time.Now(), time.Hour)
+		l := New(time.Now(), time.Hour)
 		told := 0
 		var running sync.WaitGroup
-		running.Go(func() { l.watch(t.Context(), time.Now, func() { told++ }) })
+		running.Go(func() { l.Watch(t.Context(), time.Now, func() { told++ }) })
 		synctest.Wait()
-		l.end()
+		l.End()
 		running.Wait()
 		if told != 1 {
 			t.Errorf("told %d times, want 1", told)
