@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestBodiesOfOtherTypesAreNotRead(t *testing.T) {
 	const large = 64 * crawler.MiB
 	var wrote, conns atomic.Int64
 	var remote atomic.Value
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if remote.Swap(r.RemoteAddr) != r.RemoteAddr {
 			conns.Add(1)
 		}
@@ -25,10 +26,10 @@ func TestBodiesOfOtherTypesAreNotRead(t *testing.T) {
 			w.Header().Set("Content-Type", "Text/HTML; charset=utf-8")
 			io.WriteString(w, `<a href="/a">a</a>`)
 		case "/small":
-			w.Write(noise(1000))
+			w.Write(fetchertest.Noise(1000))
 		case "/none":
 			w.Header()["Content-Type"] = nil
-			w.Write(noise(1000))
+			w.Write(fetchertest.Noise(1000))
 		case "/large":
 			w.Header().Set("Content-Length", fmt.Sprint(large))
 			for range large / crawler.MiB {

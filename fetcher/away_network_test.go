@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 // wires is a world with several hosts and a network that can be pulled.
@@ -31,7 +32,7 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 	offer := func(h weburl.Host) {
 		task := crawler.Task{Host: h}
 		for i := range 5 {
-			task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(t, fmt.Sprintf("http://%s/%d", h, i))})
+			task.URLs = append(task.URLs, crawler.TaskURL{URL: fetchertest.MustURL(t, fmt.Sprintf("http://%s/%d", h, i))})
 		}
 		w.offer(task)
 	}

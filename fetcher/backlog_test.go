@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // fullBacklog adds links to a report until the fetcher's backlog is full.
@@ -18,7 +19,7 @@ func fullBacklog(t *testing.T, all *backlog) *report {
 			t.Fatal("a backlog that is never full")
 		}
 		r.sent = map[sentLink]int32{} // the same links again
-		r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
+		r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
 	}
 	return r
 }
@@ -70,7 +71,7 @@ func TestABacklogIsEmptyWhenEverythingWasStoredOrDropped(t *testing.T) {
 	all := &backlog{}
 	r := newReport()
 	r.all = all
-	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 3000, 300), true)
+	r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/")}, 0, testLinks(t, 3000, 300), true)
 	var p crawler.Part
 	r.take(&p)
 	r.stored()
@@ -84,7 +85,7 @@ func TestABacklogIsEmptyWhenEverythingWasStoredOrDropped(t *testing.T) {
 	if all.bytes != 0 {
 		t.Errorf("%d bytes are left", all.bytes)
 	}
-	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/2")}, 0, testLinks(t, 30, 300), true)
+	r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/2")}, 0, testLinks(t, 30, 300), true)
 	r.take(&p)
 	r.drop()
 	if all.bytes != 0 {

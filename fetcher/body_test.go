@@ -17,11 +17,12 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func serveBody(t testing.TB, body []byte, header ...string) string {
 	t.Helper()
-	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	return fetchertest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(header); i += 2 {
 			w.Header().Set(header[i], header[i+1])
 		}
@@ -43,7 +44,7 @@ func wantBody(t testing.TB, x *exchange, decoded, want []byte, truncated bool) {
 
 func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
 	body := []byte(strings.Repeat("<p>text and text</p>\n", 5000))
-	coded := gzipped(body)
+	coded := fetchertest.Gzipped(body)
 	for _, c := range []struct {
 		name    string
 		sent    []byte
@@ -58,7 +59,7 @@ func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
 		{"a .tar.gz is not touched", coded, []string{"Content-Type", "application/gzip"}, keepDecoded, coded, coded},
 		{"a .tar.gz that is sent with its own gzip as a coding is not touched", coded, []string{"Content-Type", "application/x-gzip", "Content-Encoding", "x-gzip"}, keepDecoded, coded, coded},
 		{"neither is it in an archive", coded, []string{"Content-Type", "application/gzip", "Content-Encoding", "gzip"}, keepWire, coded, coded},
-		{"another coding of it is undone", gzipped(coded), []string{"Content-Type", "application/gzip", "Content-Encoding", "gzip, gzip"}, keepDecoded, coded, coded},
+		{"another coding of it is undone", fetchertest.Gzipped(coded), []string{"Content-Type", "application/gzip", "Content-Encoding", "gzip, gzip"}, keepDecoded, coded, coded},
 		{"an unknown coding is not touched", body, []string{"Content-Encoding", "sdch"}, keepDecoded, body, body},
 		{"an empty body with a coding is empty", nil, []string{"Content-Encoding", "gzip"}, keepWire, nil, nil},
 	} {
@@ -74,7 +75,7 @@ func TestBodyIsKeptAsItCameOrDecoded(t *testing.T) {
 
 func TestAFileWhoseNameSaysGzipIsNotUnpacked(t *testing.T) {
 	body := []byte(strings.Repeat("text and text\n", 500))
-	coded := gzipped(body)
+	coded := fetchertest.Gzipped(body)
 	for _, c := range []struct {
 		name, path, file, kind string
 		keep                   keepMode
@@ -114,12 +115,12 @@ func TestBodyForACallerIsDecodedAndBounded(t *testing.T) {
 		plain  bool
 		want   string
 	}{
-		{"nothing when nobody reads", gzipped(page), html, 0, false, ""},
-		{"the decoded text", gzipped(page), html, 1 << 20, false, string(page)},
-		{"cut at its limit", gzipped(page), html, 15, false, "012345678901234"},
+		{"nothing when nobody reads", fetchertest.Gzipped(page), html, 0, false, ""},
+		{"the decoded text", fetchertest.Gzipped(page), html, 1 << 20, false, string(page)},
+		{"cut at its limit", fetchertest.Gzipped(page), html, 15, false, "012345678901234"},
 		{"nothing of a type that is no text", page, []string{"Content-Type", "image/png"}, 1 << 20, false, ""},
 		{"any type as text when that is asked for", page, []string{"Content-Type", "application/octet-stream"}, 10, true, "0123456789"},
-		{"colly would gunzip this type", gzipped(page), []string{"Content-Type", "application/gzip"}, 1 << 20, true, string(gzipped(page))},
+		{"colly would gunzip this type", fetchertest.Gzipped(page), []string{"Content-Type", "application/gzip"}, 1 << 20, true, string(fetchertest.Gzipped(page))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, c.sent, c.header...))
@@ -133,7 +134,7 @@ func TestBodyForACallerIsDecodedAndBounded(t *testing.T) {
 }
 
 func TestBodyBeyondMaxBodyIsCutAndItsConnectionClosed(t *testing.T) {
-	body := noise(11 * crawler.MiB)
+	body := fetchertest.Noise(11 * crawler.MiB)
 	closed := make(chan struct{})
 	for _, c := range []struct {
 		name   string
@@ -142,7 +143,7 @@ func TestBodyBeyondMaxBodyIsCutAndItsConnectionClosed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			sent := body
 			if c.coding != "" {
-				sent = gzipped(body)
+				sent = fetchertest.Gzipped(body)
 			}
 			x := testExchange(t, serveBody(t, sent, "Content-Encoding", c.coding))
 			x.limits.MaxBody, x.keep = 10*crawler.MiB, keepDecoded
@@ -156,9 +157,9 @@ func TestBodyBeyondMaxBodyIsCutAndItsConnectionClosed(t *testing.T) {
 		})
 	}
 	t.Run("an endless one does not hold the worker", func(t *testing.T) {
-		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 			defer close(closed)
-			for b := noise(1 << 16); r.Context().Err() == nil; {
+			for b := fetchertest.Noise(1 << 16); r.Context().Err() == nil; {
 				w.Write(b)
 			}
 		})
@@ -178,8 +179,8 @@ func TestBodyBeyondMaxBodyIsCutAndItsConnectionClosed(t *testing.T) {
 
 // A gzip body of empty members goes on for ever and decodes to nothing.
 func TestBodyThatDecodesToNothingIsCutOnTheWire(t *testing.T) {
-	empty := gzipped(nil)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	empty := fetchertest.Gzipped(nil)
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		for b := bytes.Repeat(empty, 1000); r.Context().Err() == nil; {
 			w.Write(b)
@@ -195,7 +196,7 @@ func TestBodyThatDecodesToNothingIsCutOnTheWire(t *testing.T) {
 }
 
 func TestBombStopsAtTheRatio(t *testing.T) {
-	bomb := gzipped(make([]byte, 50_000_000))
+	bomb := fetchertest.Gzipped(make([]byte, 50_000_000))
 	x := testExchange(t, serveBody(t, bomb, "Content-Encoding", "gzip"))
 	x.limits.MaxBody = 0
 	ask(t, testTransport(t, nil), x)
@@ -207,7 +208,7 @@ func TestBombStopsAtTheRatio(t *testing.T) {
 
 func TestBrokenCodingKeepsWhatCame(t *testing.T) {
 	body := []byte(strings.Repeat("text ", 20_000))
-	coded := gzipped(body)
+	coded := fetchertest.Gzipped(body)
 	half := coded[:len(coded)-10]
 	for _, c := range []struct {
 		name    string
@@ -233,7 +234,7 @@ func TestBrokenCodingKeepsWhatCame(t *testing.T) {
 
 func TestLabelsThatTheBytesDoNotBearOut(t *testing.T) {
 	body := []byte(strings.Repeat("text ", 20_000))
-	coded := gzipped(body)
+	coded := fetchertest.Gzipped(body)
 	wrong := bytes.Clone(coded)
 	wrong[len(wrong)-6] ^= 0xff // checksum
 	for _, c := range []struct {
@@ -249,7 +250,7 @@ func TestLabelsThatTheBytesDoNotBearOut(t *testing.T) {
 		{"no trailer", "gzip", coded[:len(coded)-8], body, "trailer is missing", false},
 		{"a word that is no coding", "UTF-8", body, body, `unknown content coding utf-8, read as it came`, false},
 		{"a word beside a coding", "gzip, none", coded, body, `unknown content coding none, read as it came`, false},
-		{"a coding that is not known", "compress", noise(5000), noise(5000), "unknown content coding compress, kept as it came", true},
+		{"a coding that is not known", "compress", fetchertest.Noise(5000), fetchertest.Noise(5000), "unknown content coding compress, kept as it came", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testExchange(t, serveBody(t, c.sent, "Content-Encoding", c.label, "Content-Type", "text/html"))
@@ -270,11 +271,11 @@ func TestCutBodyKeepsStatusHeaderAndPart(t *testing.T) {
 		{"in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: \"e\"\r\nContent-Type: text/html\r\n\r\nb\r\n<a href=/x>\r\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serveRaw(t, func(s *rawServer, _ int64, conn net.Conn) {
-				s.request(bufio.NewReader(conn))
+			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, conn net.Conn) {
+				s.Request(bufio.NewReader(conn))
 				io.WriteString(conn, c.answer)
 			})
-			x := testExchange(t, s.url)
+			x := testExchange(t, s.URL)
 			x.textLimit = 100
 			text := ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
@@ -313,7 +314,7 @@ func TestLimitsOfTimeInABody(t *testing.T) {
 		{"bytes for too long", flood, time.Minute, 100 * time.Millisecond, "not done within 100ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := testExchange(t, serve(t, c.serve).URL)
+			x := testExchange(t, fetchertest.Serve(t, c.serve).URL)
 			x.limits.Idle, x.limits.Total = c.idle, c.total
 			ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonTimeout)
@@ -326,7 +327,7 @@ func TestLimitsOfTimeInABody(t *testing.T) {
 
 // The server is quick, our own bandwidth is not: that is no idle server.
 func TestWaitingForBandwidthIsNotIdle(t *testing.T) {
-	x := testExchange(t, serveBody(t, noise(300)))
+	x := testExchange(t, serveBody(t, fetchertest.Noise(300)))
 	x.limits.Idle, x.limits.Total = 200*time.Millisecond, 300*time.Millisecond
 	ask(t, testTransport(t, func(o *transportOptions) { o.Bandwidth = rate.NewLimiter(400, 100) }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
@@ -337,7 +338,7 @@ func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
 	if testing.Short() {
 		size = 64 * crawler.MiB
 	}
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(size))
 		chunk := make([]byte, 1<<20)
 		for range size / (1 << 20) {
@@ -374,7 +375,7 @@ func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
 func TestFullDiskFailsTheResult(t *testing.T) {
 	kit := testKit(t)
 	kit.spools.dir += "/gone"
-	x := testExchange(t, serveBody(t, noise(crawler.MiB)))
+	x := testExchange(t, serveBody(t, fetchertest.Noise(crawler.MiB)))
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = kit }), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonArchive)
 }

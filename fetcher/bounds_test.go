@@ -10,10 +10,11 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestLimitsThatAreHitAreTold(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		switch r.URL.Path {
 		case "/robots.txt":
@@ -29,7 +30,7 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 		case "/bomb":
 			w.Header().Set("Content-Type", "image/png")
 			w.Header().Set("Content-Encoding", "gzip")
-			w.Write(gzipped(make([]byte, 90_000)))
+			w.Write(fetchertest.Gzipped(make([]byte, 90_000)))
 		case "/header":
 			w.Header().Set("X-Large", strings.Repeat("x", 100_000))
 		}

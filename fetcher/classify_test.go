@@ -15,18 +15,19 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // Each case is a real failure on loopback.
 func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
-	hangUp := func(*rawServer, int64, net.Conn) {}
-	reset := func(s *rawServer, _ int64, c net.Conn) {
-		s.request(bufio.NewReader(c))
+	hangUp := func(*fetchertest.RawServer, int64, net.Conn) {}
+	reset := func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+		s.Request(bufio.NewReader(c))
 		c.(*net.TCPConn).SetLinger(0)
 	}
-	silent := func(_ *rawServer, _ int64, c net.Conn) { io.Copy(io.Discard, c) }
-	endless := func(s *rawServer, _ int64, c net.Conn) {
-		s.request(bufio.NewReader(c))
+	silent := func(_ *fetchertest.RawServer, _ int64, c net.Conn) { io.Copy(io.Discard, c) }
+	endless := func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+		s.Request(bufio.NewReader(c))
 		io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 		for line := "X-A: " + strings.Repeat("a", 1000) + "\r\n"; ; {
 			if _, err := io.WriteString(c, line); err != nil {
@@ -34,15 +35,15 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 			}
 		}
 	}
-	continues := func(s *rawServer, _ int64, c net.Conn) {
-		s.request(bufio.NewReader(c))
+	continues := func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+		s.Request(bufio.NewReader(c))
 		for {
 			if _, err := io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"); err != nil {
 				return
 			}
 		}
 	}
-	at := func(h func(*rawServer, int64, net.Conn)) string { return serveRaw(t, h).url }
+	at := func(h func(*fetchertest.RawServer, int64, net.Conn)) string { return fetchertest.ServeRaw(t, h).URL }
 	secure := func(u string) string { return "https" + strings.TrimPrefix(u, "http") }
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -66,10 +67,10 @@ func TestReasonsOfExchangesWithoutAnAnswer(t *testing.T) {
 		{"all in all too slow", at(silent), func(l *crawler.FetchLimits) { l.Total = 50 * time.Millisecond }, crawler.ReasonTimeout, "not done within 50ms"},
 		{"an endless head", at(endless), nil, crawler.ReasonProtocol, "headers exceeded"},
 		{"endless interim answers", at(continues), nil, crawler.ReasonProtocol, ""},
-		{"something that is not HTTP", at(answerRaw("SSH-2.0-OpenSSH_9.9\r\n")), nil, crawler.ReasonProtocol, "malformed"},
-		{"a status that is a word", at(answerRaw("HTTP/1.1 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
-		{"two lengths", at(answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")), nil, crawler.ReasonProtocol, ""},
-		{"no TLS where TLS is asked for", secure(serve(t, http.NotFound).URL), nil, crawler.ReasonTLS, "handshake"},
+		{"something that is not HTTP", at(fetchertest.AnswerRaw("SSH-2.0-OpenSSH_9.9\r\n")), nil, crawler.ReasonProtocol, "malformed"},
+		{"a status that is a word", at(fetchertest.AnswerRaw("HTTP/1.1 OK\r\n: x\r\n\r\n")), nil, crawler.ReasonProtocol, "malformed"},
+		{"two lengths", at(fetchertest.AnswerRaw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")), nil, crawler.ReasonProtocol, ""},
+		{"no TLS where TLS is asked for", secure(fetchertest.Serve(t, http.NotFound).URL), nil, crawler.ReasonTLS, "handshake"},
 		{"a server that hangs up in the handshake", secure(at(hangUp)), nil, crawler.ReasonTLS, "handshake"},
 		{"a handshake that never ends", secure(at(silent)), func(l *crawler.FetchLimits) { l.Connect = 50 * time.Millisecond }, crawler.ReasonTimeout, "within 50ms"},
 		{"a certificate that nobody vouches for", untrusted.URL, nil, crawler.ReasonTLS, "certificate"},
@@ -102,13 +103,13 @@ func refusedURL(t *testing.T) string {
 	return "http://" + l.Addr().String() + "/"
 }
 
-func cutHead(s *rawServer, _ int64, c net.Conn) {
-	s.request(bufio.NewReader(c))
+func cutHead(s *fetchertest.RawServer, _ int64, c net.Conn) {
+	s.Request(bufio.NewReader(c))
 	io.WriteString(c, "HTTP/1.1 200 OK\r\nDate: x\r\n")
 }
 
-func slowHead(s *rawServer, _ int64, c net.Conn) {
-	s.request(bufio.NewReader(c))
+func slowHead(s *fetchertest.RawServer, _ int64, c net.Conn) {
+	s.Request(bufio.NewReader(c))
 	io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler/session"
+	"trawl/fetcher/fetchertest"
 )
 
 // told writes changes as texts that a test compares.
@@ -24,8 +25,8 @@ func told(changes []session.CookieChange) string {
 }
 
 func TestOnlyWhatChangesOfCookiesIsReported(t *testing.T) {
-	at, now := mustURL(t, "http://www.a.test/dir/page?q"), time.Now()
-	j := newJar("www.a.test", granted("www.a.test", "old=1", "last=1"), now)
+	at, now := fetchertest.MustURL(t, "http://www.a.test/dir/page?q"), time.Now()
+	j := newJar("www.a.test", fetchertest.Granted("www.a.test", "old=1", "last=1"), now)
 	for _, c := range []struct{ set, want string }{
 		{"c=1", "c=1 at www.a.test/dir"},
 		{"c=1", ""},
@@ -55,7 +56,7 @@ func TestOnlyWhatChangesOfCookiesIsReported(t *testing.T) {
 			t.Errorf("%.60s: limits %v", c.set, bounds)
 		}
 	}
-	if field, _, _ := j.field(mustURL(t, "http://www.a.test/dir/x"), now); field != "c=2; life=1; d=1" {
+	if field, _, _ := j.field(fetchertest.MustURL(t, "http://www.a.test/dir/x"), now); field != "c=2; life=1; d=1" {
 		t.Errorf("sent %q", field)
 	}
 }
@@ -66,7 +67,7 @@ func TestCookiesOfAnAnswerAreBounded(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("c%d=%s", i, strings.Repeat("x", i)))
 	}
 	j := newJar("a.test", nil, time.Now())
-	changes, bounds := j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": lines}, time.Now())
+	changes, bounds := j.take(fetchertest.MustURL(t, "http://a.test/"), http.Header{"Set-Cookie": lines}, time.Now())
 	size := 0
 	for i := range changes {
 		size += changes[i].Size()
@@ -83,9 +84,9 @@ func TestCookiesOfAnAnswerAreBounded(t *testing.T) {
 func TestCookiesOfManyAnswersAreBounded(t *testing.T) {
 	j := newJar("a.test", nil, time.Now())
 	for i := range 200 {
-		j.take(mustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {fmt.Sprintf("c%d=1", i)}}, time.Now())
+		j.take(fetchertest.MustURL(t, "http://a.test/"), http.Header{"Set-Cookie": {fmt.Sprintf("c%d=1", i)}}, time.Now())
 	}
-	if field, _, _ := j.field(mustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != session.MaxHostCookies {
+	if field, _, _ := j.field(fetchertest.MustURL(t, "http://a.test/"), time.Now()); strings.Count(field, "=") != session.MaxHostCookies {
 		t.Errorf("sent %q", field)
 	}
 }

@@ -10,12 +10,13 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/codingtest"
+	"trawl/fetcher/fetchertest"
 )
 
 // empties are empty gzip members, size bytes of them, which decode to nothing; coded once more, they take a thousandth.
 func empties(t testing.TB, size int) []byte {
 	t.Helper()
-	member := gzipped(nil)
+	member := fetchertest.Gzipped(nil)
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	for chunk := bytes.Repeat(member, 1<<12); size > 0; size -= len(chunk) {
@@ -75,8 +76,8 @@ func TestACodedBodyThatTheConnectionCutsIsAReset(t *testing.T) {
 			{"cut before its length", fmt.Sprintf("Content-Length: %d\r\n", len(coded)), coded[:len(coded)/2], crawler.Failed, crawler.ReasonReset},
 		} {
 			t.Run(name+" "+c.name, func(t *testing.T) {
-				s := serveRaw(t, hangUpAfter("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: "+label+"\r\n"+c.head+"\r\n"+string(c.body)))
-				x := testExchange(t, s.url)
+				s := fetchertest.ServeRaw(t, fetchertest.HangUpAfter("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: "+label+"\r\n"+c.head+"\r\n"+string(c.body)))
+				x := testExchange(t, s.URL)
 				ask(t, testTransport(t, nil), x)
 				wantOutcome(t, x, c.outcome, c.reason)
 			})

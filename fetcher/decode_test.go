@@ -12,6 +12,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/codingtest"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
@@ -87,7 +88,7 @@ func TestZstdWindowIsBounded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
 			w, _ := zstd.NewWriter(&out, zstd.WithWindowSize(c.window), zstd.WithSingleSegment(false))
-			w.Write(noise(c.window + 1)) // or the encoder would choose a smaller window
+			w.Write(fetchertest.Noise(c.window + 1)) // or the encoder would choose a smaller window
 			w.Close()
 			var d decoders
 			dec := d.open([]string{"zstd"}, &out, nil)

@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 func tlsServer(c net.Conn, config *tls.Config) net.Conn { return tls.Server(c, config) }
@@ -38,7 +39,7 @@ func (r *fakeResolver) LookupNetIP(_ context.Context, _, name string) ([]netip.A
 
 func TestGuardDecidesAtConnectTime(t *testing.T) {
 	var requests atomic.Int64
-	s := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+	s := fetchertest.Serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	at := netip.MustParseAddrPort(s.Listener.Addr().String())
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
 	spelled := weburl.AddressGuard{Spelled: map[netip.AddrPort]bool{at: true}}
@@ -81,7 +82,7 @@ func TestGuardDecidesAtConnectTime(t *testing.T) {
 }
 
 func TestAddressesOfTheGrantAreTriedFirstAndReplacedWhenStale(t *testing.T) {
-	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	s := fetchertest.Serve(t, func(http.ResponseWriter, *http.Request) {})
 	port := s.URL[strings.LastIndexByte(s.URL, ':'):]
 	for _, c := range []struct {
 		name     string

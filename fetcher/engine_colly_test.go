@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+
+	"trawl/fetcher/fetchertest"
 )
 
 func TestACollectorThatVisitsNothingReachesNobody(t *testing.T) {
 	var requests atomic.Int64
-	s := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+	s := fetchertest.Serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	e := NewColly(nil, slog.New(slog.DiscardHandler))
 	v := e.Visitor()
 	if err := v.Visit(t.Context(), http.DefaultTransport, s.URL, nil); err != nil || requests.Load() != 1 {

@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestArchivedExchange(t *testing.T) {
-	coded := gzipped([]byte("<p>hello"))
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	coded := fetchertest.Gzipped([]byte("<p>hello"))
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Set-Cookie", "a=b")
 		w.Header()["Date"] = nil
@@ -49,9 +50,9 @@ func TestArchivedExchange(t *testing.T) {
 func TestArchiveThatFailsFailsTheResult(t *testing.T) {
 	x := testExchange(t, serveBody(t, []byte("<a href=/x>"), "Content-Type", "text/html"))
 	ask(t, testTransport(t, nil), x)
-	x.archive(t.Context(), &fakeArchive{err: errTest}, nil)
+	x.archive(t.Context(), &fakeArchive{err: fetchertest.ErrTest}, nil)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonArchive)
-	if !x.result.Archive.IsZero() || x.found != nil || x.result.Links != 0 || x.result.Detail != errTest.Error() {
+	if !x.result.Archive.IsZero() || x.found != nil || x.result.Links != 0 || x.result.Detail != fetchertest.ErrTest.Error() {
 		t.Errorf("%+v, links %v", x.result, x.found)
 	}
 }
@@ -61,14 +62,14 @@ func TestArchiveLeavesNoResultWhenTheCallerEnds(t *testing.T) {
 	ask(t, testTransport(t, nil), x)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	x.archive(ctx, &fakeArchive{err: errTest}, nil)
+	x.archive(ctx, &fakeArchive{err: fetchertest.ErrTest}, nil)
 	if x.why != context.Canceled {
 		t.Errorf("dropped %v, %v", x.why, x.result.Outcome)
 	}
 }
 
 func TestWhatIsArchived(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/cut":
 			w.Header().Set("Content-Length", "100")

@@ -7,6 +7,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestJudge(t *testing.T) {
@@ -82,8 +83,8 @@ func TestRedirectThatTheClientCannotRead(t *testing.T) {
 		{"/100%zz", crawler.Redirected, ""},
 		{"http://a b/", crawler.Failed, crawler.ReasonBadRedirect},
 	} {
-		s := serveRaw(t, answerRaw("HTTP/1.1 302 Found\r\nLocation: "+c.location+"\r\nContent-Length: 0\r\n\r\n"))
-		x := testExchange(t, s.url)
+		s := fetchertest.ServeRaw(t, fetchertest.AnswerRaw("HTTP/1.1 302 Found\r\nLocation: "+c.location+"\r\nContent-Length: 0\r\n\r\n"))
+		x := testExchange(t, s.URL)
 		ask(t, testTransport(t, nil), x)
 		wantOutcome(t, x, c.outcome, c.reason)
 		if x.result.Status != 302 {
@@ -93,7 +94,7 @@ func TestRedirectThatTheClientCannotRead(t *testing.T) {
 }
 
 func TestValidatorsAreNoticed(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") == `"v1"` {
 			w.WriteHeader(http.StatusNotModified)
 		}
@@ -108,7 +109,7 @@ func TestValidatorsAreNoticed(t *testing.T) {
 }
 
 func TestSwitchedProtocolIsNotListenedTo(t *testing.T) {
-	x := testExchange(t, serveRaw(t, answerRaw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nand so on")).url)
+	x := testExchange(t, fetchertest.ServeRaw(t, fetchertest.AnswerRaw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nand so on")).URL)
 	ask(t, testTransport(t, nil), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonProtocol)
 }
@@ -128,7 +129,7 @@ func TestAPartThatNobodyAskedForIsNotTheFile(t *testing.T) {
 		{"a part that the user asked for", "bytes 0-9/100", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			s := fetchertest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/html")
 				if c.span != "" {
 					w.Header().Set("Content-Range", c.span)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestLinksAndTitle(t *testing.T) {
@@ -26,7 +27,7 @@ func TestLinksAndTitle(t *testing.T) {
 	}{
 		{"of a page", page, []string{"Content-Type", "text/html"}, nil, "/a /i", "T&T"},
 		{"of a page without a type", "<!doctype html>" + page, []string{"Content-Type", ""}, nil, "/a /i", "T&T"},
-		{"of a compressed page", string(gzipped([]byte(page))), []string{"Content-Type", "text/html", "Content-Encoding", "gzip"}, nil, "/a /i", "T&T"},
+		{"of a compressed page", string(fetchertest.Gzipped([]byte(page))), []string{"Content-Type", "text/html", "Content-Encoding", "gzip"}, nil, "/a /i", "T&T"},
 		{"of a page with a word for its coding that says nothing", page, []string{"Content-Type", "text/html", "Content-Encoding", "compress"}, nil, "/a /i", "T&T"},
 		{"of bytes in an unknown coding", "\x1f\x9d\x90<title>" + page, []string{"Content-Type", "text/html", "Content-Encoding", "compress"}, nil, "", ""},
 		{"of a page that is labelled as compressed", page, []string{"Content-Type", "text/html", "Content-Encoding", "gzip"}, nil, "/a /i", "T&T"},
@@ -74,7 +75,7 @@ func TestLinksBeyondTheLimitLeaveAMark(t *testing.T) {
 }
 
 func TestErrorPagesAreNotLookedAtForLinks(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
 		w.Write([]byte("<a href=/x>"))
@@ -89,7 +90,7 @@ func TestErrorPagesAreNotLookedAtForLinks(t *testing.T) {
 // askInPieces serves a body in pieces, each flushed, and asks for it.
 func askInPieces(t *testing.T, contentType string, pieces ...string) *exchange {
 	t.Helper()
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = nil
 		if contentType != "" {
 			w.Header().Set("Content-Type", contentType)

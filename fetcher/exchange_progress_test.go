@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // tries fetches a body that is cut at the places, and reports which tries made progress.
-func (r *resumer) tries(s *bigServer, cuts ...int64) (progress []bool) {
+func (r *resumer) tries(s *fetchertest.BigServer, cuts ...int64) (progress []bool) {
 	r.t.Helper()
 	for _, cut := range cuts {
-		s.cutAt = cut
-		x := r.fetch(r.t.Context(), s.url)
+		s.CutAt = cut
+		x := r.fetch(r.t.Context(), s.URL)
 		x.noteProgress()
 		wantOutcome(r.t, x, crawler.Failed, crawler.ReasonReset)
 		x.release()
@@ -36,20 +37,20 @@ func TestATryThatBringsTheBodyOnIsProgress(t *testing.T) {
 		{"nothing new", []int64{2 * least, 2*least + 1}, []bool{true, false}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
 			if got := r.tries(s, c.cuts...); fmt.Sprint(got) != fmt.Sprint(c.want) {
 				t.Errorf("progress %v, want %v", got, c.want)
 			}
-			r.wantWhole(r.done(s.url), s.body)
+			r.wantWhole(r.done(s.URL), s.Body)
 		})
 	}
 }
 
 // A server that changes what it sends each time, and never sends all of it, makes no progress for ever.
 func TestAnotherVersionIsNoProgress(t *testing.T) {
-	s, r := newBigServer(t), newResumer(t)
+	s, r := fetchertest.NewBigServer(t), newResumer(t)
 	r.tries(s, 1<<20)
-	s.etag = `"v2"`
+	s.Etag = `"v2"`
 	if got := r.tries(s, 1<<20); got[0] {
 		t.Error("as much of another version is progress")
 	}
@@ -58,29 +59,29 @@ func TestAnotherVersionIsNoProgress(t *testing.T) {
 // Without Accept-Ranges a range is asked for all the same: If-Range makes it safe.
 func TestWhatCameIsKeptFromTheFirstByte(t *testing.T) {
 	for _, silent := range []bool{false, true} {
-		s, r := newBigServer(t), newResumer(t)
-		s.silent = silent
+		s, r := fetchertest.NewBigServer(t), newResumer(t)
+		s.Silent = silent
 		r.tries(s, 1, 200_000, 300_000)
 		r.restart()
-		r.wantWhole(r.done(s.url), s.body)
-		if want := "- bytes=1- bytes=200000- bytes=300000-"; s.ranges() != want {
-			t.Errorf("asked for %s, want %s", s.ranges(), want)
+		r.wantWhole(r.done(s.URL), s.Body)
+		if want := "- bytes=1- bytes=200000- bytes=300000-"; s.Ranges() != want {
+			t.Errorf("asked for %s, want %s", s.Ranges(), want)
 		}
 	}
 }
 
 func TestAServerThatTakesNoRangesIsNotAskedForOne(t *testing.T) {
-	s, r := newBigServer(t), newResumer(t)
-	body := s.body
-	s.url = serve(t, func(w http.ResponseWriter, q *http.Request) {
+	s, r := fetchertest.NewBigServer(t), newResumer(t)
+	body := s.Body
+	s.URL = fetchertest.Serve(t, func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Accept-Ranges", "none")
-		s.silent = true
-		s.serve(w, q)
+		s.Silent = true
+		s.Serve(w, q)
 	}).URL
 	r.tries(s, 200_000)
-	r.wantWhole(r.done(s.url), body)
-	if want := "- -"; s.ranges() != want {
-		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	r.wantWhole(r.done(s.URL), body)
+	if want := "- -"; s.Ranges() != want {
+		t.Errorf("asked for %s, want %s", s.Ranges(), want)
 	}
 }
 
@@ -98,26 +99,26 @@ func TestARangeThatBeginsEarlierIsCutAtTheOverlap(t *testing.T) {
 		{"with other bytes", had - 1, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
 			r.tries(s, had)
-			s.answer = func(w http.ResponseWriter, _ *http.Request) {
-				rest := bytes.Clone(s.body[c.first:])
+			s.Answer = func(w http.ResponseWriter, _ *http.Request) {
+				rest := bytes.Clone(s.Body[c.first:])
 				if c.other {
 					rest[0]++
 				}
-				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", c.first, bigSize-1, bigSize))
-				w.Header().Set("ETag", s.etag)
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", c.first, fetchertest.BigSize-1, fetchertest.BigSize))
+				w.Header().Set("ETag", s.Etag)
 				w.WriteHeader(http.StatusPartialContent)
 				w.Write(rest)
 			}
-			x := r.done(s.url)
+			x := r.done(s.URL)
 			if c.other {
-				if x.verdict != restart || len(names(t, r.dir)) != 0 {
-					t.Errorf("%+v, left %v", x.result, names(t, r.dir))
+				if x.verdict != restart || len(fetchertest.Names(t, r.dir)) != 0 {
+					t.Errorf("%+v, left %v", x.result, fetchertest.Names(t, r.dir))
 				}
-				x = r.done(s.url)
+				x = r.done(s.URL)
 			}
-			r.wantWhole(x, s.body)
+			r.wantWhole(x, s.Body)
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // resumer fetches one URL again and again, as lanes do, over a directory of unfinished bodies.
@@ -91,14 +92,14 @@ func (r *resumer) wantWhole(x *exchange, want []byte) {
 	if res.Status != 200 || res.Bytes != int64(len(want)) || res.Digest != sha256.Sum256(want) || res.Truncated || !bytes.Equal(r.archive.got, want) {
 		r.t.Errorf("result %+v, %d bytes in the archive; want %d", res, len(r.archive.got), len(want))
 	}
-	if left := names(r.t, r.dir); len(left) != 0 {
+	if left := fetchertest.Names(r.t, r.dir); len(left) != 0 {
 		r.t.Errorf("left: %v", left)
 	}
 }
 
 // partBytes is the size of the one body in the directory of unfinished ones.
 func (r *resumer) partBytes() (n int64) {
-	for _, name := range names(r.t, r.dir) {
+	for _, name := range fetchertest.Names(r.t, r.dir) {
 		if info, err := os.Stat(filepath.Join(r.dir, name)); err == nil && strings.HasSuffix(name, ".part") {
 			n += info.Size()
 		}
@@ -107,23 +108,23 @@ func (r *resumer) partBytes() (n int64) {
 }
 
 func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
-	const cut = bigSize * 4 / 10
-	for name, interrupt := range map[string]func(*testing.T, *resumer, *bigServer){
-		"by the server": func(t *testing.T, r *resumer, s *bigServer) {
-			wantOutcome(t, r.done(s.url), crawler.Failed, crawler.ReasonReset)
+	const cut = fetchertest.BigSize * 4 / 10
+	for name, interrupt := range map[string]func(*testing.T, *resumer, *fetchertest.BigServer){
+		"by the server": func(t *testing.T, r *resumer, s *fetchertest.BigServer) {
+			wantOutcome(t, r.done(s.URL), crawler.Failed, crawler.ReasonReset)
 		},
-		"by the server, and the process ended": func(t *testing.T, r *resumer, s *bigServer) {
-			r.done(s.url)
+		"by the server, and the process ended": func(t *testing.T, r *resumer, s *fetchertest.BigServer) {
+			r.done(s.URL)
 			r.restart()
 		},
-		"by the end of the process at once": func(t *testing.T, r *resumer, s *bigServer) {
-			x := r.fetch(t.Context(), s.url)
+		"by the end of the process at once": func(t *testing.T, r *resumer, s *fetchertest.BigServer) {
+			x := r.fetch(t.Context(), s.URL)
 			x.part = nil // nothing is put in order
 			r.restart()
 		},
-		"by the end of the lease": func(t *testing.T, r *resumer, s *bigServer) {
+		"by the end of the lease": func(t *testing.T, r *resumer, s *fetchertest.BigServer) {
 			ctx, end := context.WithCancel(t.Context())
-			s.stall = func() {
+			s.Stall = func() {
 				ticker := time.NewTicker(time.Millisecond)
 				defer ticker.Stop()
 				for r.partBytes() < cut && t.Context().Err() == nil {
@@ -131,7 +132,7 @@ func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
 				}
 				end()
 			}
-			x := r.fetch(ctx, s.url)
+			x := r.fetch(ctx, s.URL)
 			if x.verdict == counts {
 				t.Errorf("result %+v", x.result)
 			}
@@ -139,19 +140,19 @@ func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
-			s.cutAt = cut
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
+			s.CutAt = cut
 			interrupt(t, r, s)
-			x := r.done(s.url)
-			r.wantWhole(x, s.body)
+			x := r.done(s.URL)
+			r.wantWhole(x, s.Body)
 			if x.result.ContentType != "video/mp4" || x.result.ETag != `"v1"` {
 				t.Errorf("result %+v", x.result)
 			}
 			var first int64
-			if n, _ := fmt.Sscanf(s.ranges(), "- bytes=%d-", &first); n != 1 || first < cut-crawler.MiB-bodyChunk || first > cut || len(s.requests) != 2 {
-				t.Errorf("ranges asked for: %s", s.ranges())
+			if n, _ := fmt.Sscanf(s.Ranges(), "- bytes=%d-", &first); n != 1 || first < cut-crawler.MiB-bodyChunk || first > cut || len(s.Requests) != 2 {
+				t.Errorf("ranges asked for: %s", s.Ranges())
 			}
-			for i, h := range s.requests {
+			for i, h := range s.Requests {
 				if h.Get("Accept-Encoding") != "identity" {
 					t.Errorf("request %d asks for %q", i+1, h.Get("Accept-Encoding"))
 				}
@@ -161,36 +162,36 @@ func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
 }
 
 func TestABodyGoesOnMoreThanOnce(t *testing.T) {
-	s, r := newBigServer(t), newResumer(t)
-	for _, cut := range []int64{bigSize / 4, bigSize / 2, bigSize - 10} {
-		s.cutAt = cut
-		x := r.done(s.url)
+	s, r := fetchertest.NewBigServer(t), newResumer(t)
+	for _, cut := range []int64{fetchertest.BigSize / 4, fetchertest.BigSize / 2, fetchertest.BigSize - 10} {
+		s.CutAt = cut
+		x := r.done(s.URL)
 		wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
-		if x.result.Bytes != cut || !x.result.Truncated || x.result.Digest != sha256.Sum256(s.body[:cut]) {
+		if x.result.Bytes != cut || !x.result.Truncated || x.result.Digest != sha256.Sum256(s.Body[:cut]) {
 			t.Errorf("cut at %d: %+v", cut, x.result)
 		}
 	}
-	r.wantWhole(r.done(s.url), s.body)
-	want := fmt.Sprintf("- bytes=%d- bytes=%d- bytes=%d-", bigSize/4, bigSize/2, bigSize-10)
-	if s.ranges() != want {
-		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	r.wantWhole(r.done(s.URL), s.Body)
+	want := fmt.Sprintf("- bytes=%d- bytes=%d- bytes=%d-", fetchertest.BigSize/4, fetchertest.BigSize/2, fetchertest.BigSize-10)
+	if s.Ranges() != want {
+		t.Errorf("asked for %s, want %s", s.Ranges(), want)
 	}
 }
 
 func TestABodyThatWasWholeNeedsItsLastByteOnly(t *testing.T) {
-	s, r := newBigServer(t), newResumer(t)
-	r.archive.err = errTest // the disk is full, or the process ends before the archive has it
-	wantOutcome(t, r.done(s.url), crawler.Failed, crawler.ReasonArchive)
+	s, r := fetchertest.NewBigServer(t), newResumer(t)
+	r.archive.err = fetchertest.ErrTest // the disk is full, or the process ends before the archive has it
+	wantOutcome(t, r.done(s.URL), crawler.Failed, crawler.ReasonArchive)
 	r.archive.err = nil
 	r.restart()
-	r.wantWhole(r.done(s.url), s.body)
-	if want := fmt.Sprintf("- bytes=%d-", bigSize-1); s.ranges() != want {
-		t.Errorf("asked for %s, want %s", s.ranges(), want)
+	r.wantWhole(r.done(s.URL), s.Body)
+	if want := fmt.Sprintf("- bytes=%d-", fetchertest.BigSize-1); s.Ranges() != want {
+		t.Errorf("asked for %s, want %s", s.Ranges(), want)
 	}
 }
 
 func TestTheAnswerToARangeDecides(t *testing.T) {
-	const cut = bigSize / 2
+	const cut = fetchertest.BigSize / 2
 	partial := func(contentRange string, more ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", contentRange)
@@ -198,13 +199,13 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 				w.Header().Set(more[i], more[i+1])
 			}
 			w.WriteHeader(http.StatusPartialContent)
-			w.Write(make([]byte, bigSize-cut))
+			w.Write(make([]byte, fetchertest.BigSize-cut))
 		}
 	}
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) }
 	}
-	fits := fmt.Sprintf("bytes %d-%d/%d", cut, bigSize-1, bigSize)
+	fits := fmt.Sprintf("bytes %d-%d/%d", cut, fetchertest.BigSize-1, fetchertest.BigSize)
 	const fromZero, whole, kept, gone = "is asked for again", "is replaced", "stays", "is dropped"
 	for _, c := range []struct {
 		name   string
@@ -213,12 +214,12 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 	}{
 		{"416", status(416), fromZero},
 		{"206 without a range", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, fromZero},
-		{"206 that begins elsewhere", partial(fmt.Sprintf("bytes %d-%d/%d", cut+1, bigSize-1, bigSize)), fromZero},
-		{"206 of a body of another length", partial(fmt.Sprintf("bytes %d-%d/%d", cut, bigSize, bigSize+1)), fromZero},
+		{"206 that begins elsewhere", partial(fmt.Sprintf("bytes %d-%d/%d", cut+1, fetchertest.BigSize-1, fetchertest.BigSize)), fromZero},
+		{"206 of a body of another length", partial(fmt.Sprintf("bytes %d-%d/%d", cut, fetchertest.BigSize, fetchertest.BigSize+1)), fromZero},
 		{"206 of another version", partial(fits, "ETag", `"v2"`), fromZero},
 		{"206 with a content coding", partial(fits, "Content-Encoding", "gzip"), fromZero},
 		{"206 in several parts", partial("", "Content-Type", "multipart/byteranges; boundary=x"), fromZero},
-		{"206 in another unit", partial(fmt.Sprintf("lines %d-%d/%d", cut, bigSize-1, bigSize)), fromZero},
+		{"206 in another unit", partial(fmt.Sprintf("lines %d-%d/%d", cut, fetchertest.BigSize-1, fetchertest.BigSize)), fromZero},
 		{"200 with another version", nil, whole},
 		{"503", status(503), kept},
 		{"500", status(500), kept},
@@ -227,29 +228,29 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, gone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
-			s.cutAt = cut
-			r.done(s.url)
-			s.answer = c.answer
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
+			s.CutAt = cut
+			r.done(s.URL)
+			s.Answer = c.answer
 			if c.answer == nil {
-				s.etag, s.body = `"v2"`, append([]byte("other"), s.body...)
+				s.Etag, s.Body = `"v2"`, append([]byte("other"), s.Body...)
 			}
-			x := r.done(s.url)
-			left := names(t, r.dir)
+			x := r.done(s.URL)
+			left := fetchertest.Names(t, r.dir)
 			switch c.want {
 			case fromZero:
 				if x.verdict != restart || len(left) != 0 {
 					t.Errorf("%+v, left %v", x.result, left)
 				}
-				r.wantWhole(r.done(s.url), s.body)
+				r.wantWhole(r.done(s.URL), s.Body)
 			case whole:
-				r.wantWhole(x, s.body)
+				r.wantWhole(x, s.Body)
 			case kept:
 				if x.verdict == restart || len(left) != 2 || x.result.Outcome != crawler.Failed {
 					t.Errorf("%+v, left %v", x.result, left)
 				}
-				s.answer = nil
-				r.wantWhole(r.done(s.url), s.body)
+				s.Answer = nil
+				r.wantWhole(r.done(s.URL), s.Body)
 			case gone:
 				if x.verdict == restart || len(left) != 0 {
 					t.Errorf("%+v, left %v", x.result, left)
@@ -260,30 +261,30 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 }
 
 func TestA206ThatIsNotTheWholeRestGoesOnOrStartsAnew(t *testing.T) {
-	const cut = bigSize / 2
+	const cut = fetchertest.BigSize / 2
 	for name, c := range map[string]struct {
 		send   int64 // bytes from cut on
 		reason crawler.Reason
 		left   int
 	}{
 		"less than the rest": {1000, crawler.ReasonReset, 2},
-		"more than the rest": {bigSize - cut + 1, crawler.ReasonProtocol, 0},
+		"more than the rest": {fetchertest.BigSize - cut + 1, crawler.ReasonProtocol, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
-			s.cutAt = cut
-			r.done(s.url)
-			s.answer = func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", cut, min(cut+c.send, bigSize)-1, bigSize))
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
+			s.CutAt = cut
+			r.done(s.URL)
+			s.Answer = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", cut, min(cut+c.send, fetchertest.BigSize)-1, fetchertest.BigSize))
 				w.WriteHeader(http.StatusPartialContent)
-				w.Write(append(s.body, 0)[cut : cut+c.send])
+				w.Write(append(s.Body, 0)[cut : cut+c.send])
 			}
-			wantOutcome(t, r.done(s.url), crawler.Failed, c.reason)
-			if left := names(t, r.dir); len(left) != c.left {
+			wantOutcome(t, r.done(s.URL), crawler.Failed, c.reason)
+			if left := fetchertest.Names(t, r.dir); len(left) != c.left {
 				t.Errorf("left %v", left)
 			}
-			s.answer = nil
-			r.wantWhole(r.done(s.url), s.body)
+			s.Answer = nil
+			r.wantWhole(r.done(s.URL), s.Body)
 		})
 	}
 }
@@ -326,23 +327,23 @@ func TestWhatABodyMustHaveToBeGoneOnWith(t *testing.T) {
 }
 
 func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
-	page := append([]byte(`<title>x</title><a href="/a">`), noise(bigSize)...)
+	page := append([]byte(`<title>x</title><a href="/a">`), fetchertest.Noise(fetchertest.BigSize)...)
 	for name, set := range map[string]func(*exchange){
 		"a page whose links are looked for": func(x *exchange) { x.links = true },
 		"a text that a callback wants":      func(x *exchange) { x.textLimit = 8 * crawler.MiB },
 		"a body for a WARC record":          func(x *exchange) { x.keep = keepWire },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := newBigServer(t), newResumer(t)
-			s.body, s.kind, s.cutAt = page, "text/html", bigSize/2
-			x := testExchange(t, s.url)
+			s, r := fetchertest.NewBigServer(t), newResumer(t)
+			s.Body, s.Kind, s.CutAt = page, "text/html", fetchertest.BigSize/2
+			x := testExchange(t, s.URL)
 			x.limits.MaxBody, x.keep, x.links = 0, keepDecoded, false
 			set(x)
 			r.kit.lendPart(t.Context(), x)
 			ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
 			x.release()
-			if left := names(t, r.dir); len(left) != 0 {
+			if left := fetchertest.Names(t, r.dir); len(left) != 0 {
 				t.Errorf("left %v", left)
 			}
 		})
@@ -350,16 +351,16 @@ func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
 }
 
 func TestALimitThatWasLoweredCutsABodyThatWasInterrupted(t *testing.T) {
-	s, r := newBigServer(t), newResumer(t)
-	s.cutAt = bigSize / 2
-	r.done(s.url)
-	x := testExchange(t, s.url)
+	s, r := fetchertest.NewBigServer(t), newResumer(t)
+	s.CutAt = fetchertest.BigSize / 2
+	r.done(s.URL)
+	x := testExchange(t, s.URL)
 	x.limits.MaxBody, x.keep, x.links = crawler.MiB, keepDecoded, false
 	r.kit.lendPart(t.Context(), x)
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = r.kit }), x)
 	wantOutcome(t, x, crawler.Fetched, "")
-	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.cut.bound != crawler.BoundBody || s.ranges() != "- -" {
-		t.Errorf("%+v, asked for %s", x.result, s.ranges())
+	if x.result.Bytes != crawler.MiB || !x.result.Truncated || x.cut.bound != crawler.BoundBody || s.Ranges() != "- -" {
+		t.Errorf("%+v, asked for %s", x.result, s.Ranges())
 	}
 	x.release()
 }

@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestOptionsSayEverythingThatIsMissing(t *testing.T) {
@@ -24,7 +25,7 @@ func TestRunWaitsForASchedulerThatAnswers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.notice = func() (crawler.JobNotice, error) {
 			if time.Since(w.began) < 20*time.Second {
-				return crawler.JobNotice{}, errTest
+				return crawler.JobNotice{}, fetchertest.ErrTest
 			}
 			return crawler.JobNotice{Job: w.job, Life: testLife}, nil
 		}
@@ -138,7 +139,7 @@ func TestTaskIsTakenOnlyIntoAFreeSlot(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.Delay, w.took = 0, 5*time.Second
 		for i := range 10 {
-			w.offer(crawler.Task{Turn: crawler.TurnID{byte(i + 1)}, Host: "a.test", URLs: []crawler.TaskURL{{URL: mustURL(t, pages(10)[i])}}})
+			w.offer(crawler.Task{Turn: crawler.TurnID{byte(i + 1)}, Host: "a.test", URLs: []crawler.TaskURL{{URL: fetchertest.MustURL(t, pages(10)[i])}}})
 		}
 		f := w.fetcher(func(o *Options) { o.Workers = 3 })
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
@@ -170,9 +171,9 @@ func (w *world) sentLinks() string {
 }
 
 func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
-	seed := mustURL(t, "http://a.test/")
+	seed := fetchertest.MustURL(t, "http://a.test/")
 	found := func(_ context.Context, u Page) Finding {
-		return Finding{Links: []crawler.Link{{URL: mustURL(t, u.URL.String()+"x")}, {URL: mustURL(t, "http://b.test"+u.URL.Path())}}}
+		return Finding{Links: []crawler.Link{{URL: fetchertest.MustURL(t, u.URL.String()+"x")}, {URL: fetchertest.MustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
 	scoped := func(w *world, epoch uint64, seeds ...weburl.URL) crawler.JobNotice {
 		n := crawler.JobNotice{Job: w.job, Life: testLife, ScopeEpoch: epoch, ScopeWhole: true}
@@ -223,7 +224,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 			opened := func() bool { return time.Since(w.began) >= 5*time.Second }
 			w.notice = func() (crawler.JobNotice, error) {
 				if opened() {
-					return scoped(w, 2, seed, mustURL(t, "http://b.test/")), nil
+					return scoped(w, 2, seed, fetchertest.MustURL(t, "http://b.test/")), nil
 				}
 				return scoped(w, 1, seed), nil
 			}
@@ -240,7 +241,7 @@ func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 			w.page = found
 			w.notice = func() (crawler.JobNotice, error) {
 				if time.Since(w.began) > 0 {
-					return crawler.JobNotice{}, errTest
+					return crawler.JobNotice{}, fetchertest.ErrTest
 				}
 				return scoped(w, 1, seed), nil
 			}
@@ -269,7 +270,7 @@ func TestTargetOfARedirectIsSentWithThePageWhateverTheScope(t *testing.T) {
 			}
 			w.page = func(context.Context, Page) Finding {
 				f := moved(t, "http://b.test/there")
-				f.Links = []crawler.Link{{URL: mustURL(t, "http://a.test/link")}}
+				f.Links = []crawler.Link{{URL: fetchertest.MustURL(t, "http://a.test/link")}}
 				return f
 			}
 			w.task(pages(1)...)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // inPieces is a connection from which a text is read, size bytes at a time.
@@ -62,14 +63,14 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 					t.Fatalf("%d bytes at a time: head %q, body %q", size+1, head.raw, body)
 				}
 			}
-			s := serveRaw(t, func(s *rawServer, _ int64, c2 net.Conn) {
-				for r := bufio.NewReader(c2); s.request(r) != ""; {
+			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c2 net.Conn) {
+				for r := bufio.NewReader(c2); s.Request(r) != ""; {
 					io.WriteString(c2, c.text)
 				}
 			})
 			tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
 			for range 2 { // on one connection
-				x, archive := testExchange(t, s.url), &fakeArchive{}
+				x, archive := testExchange(t, s.URL), &fakeArchive{}
 				ask(t, tr, x)
 				x.archive(t.Context(), archive, nil)
 				wantOutcome(t, x, crawler.Fetched, "")
@@ -80,7 +81,7 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 					t.Errorf("header %v, detail %q", x.header, x.result.Detail)
 				}
 			}
-			if n := s.conns.Load(); n != 1 && !strings.HasPrefix(c.text, "ICY") {
+			if n := s.Conns.Load(); n != 1 && !strings.HasPrefix(c.text, "ICY") {
 				t.Errorf("%d connections", n)
 			}
 		})
@@ -91,8 +92,8 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 func TestAHeadWithoutEndIsCutAtItsLimit(t *testing.T) {
 	for name, line := range map[string]string{"fields": "X-A: " + strings.Repeat("a", 100) + "\r\n", "no fields": strings.Repeat("a", 100) + "\r\n", "empty lines": "\r\n"} {
 		t.Run(name, func(t *testing.T) {
-			s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
-				s.request(bufio.NewReader(c))
+			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+				s.Request(bufio.NewReader(c))
 				if name != "empty lines" {
 					io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 				}
@@ -102,7 +103,7 @@ func TestAHeadWithoutEndIsCutAtItsLimit(t *testing.T) {
 					}
 				}
 			})
-			x := testExchange(t, s.url)
+			x := testExchange(t, s.URL)
 			ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Failed, crawler.ReasonProtocol)
 		})
@@ -113,10 +114,10 @@ func TestAHeadWithoutEndIsCutAtItsLimit(t *testing.T) {
 func TestOddPathsAreAskedForAsTheyAre(t *testing.T) {
 	paths := []string{"//a|b", "//100%", "//", "/a|b", "/100%", "//a?b|c", "/%zz?", "///x", "//" + strings.Repeat("x|", 1500)}
 	var got []string
-	s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
+	s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c net.Conn) {
 		r := bufio.NewReader(c)
 		for {
-			line, _, _ := strings.Cut(s.request(r), "\r\n")
+			line, _, _ := strings.Cut(s.Request(r), "\r\n")
 			if line == "" {
 				return
 			}
@@ -126,7 +127,7 @@ func TestOddPathsAreAskedForAsTheyAre(t *testing.T) {
 	})
 	tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
 	for _, p := range paths {
-		x, archive := testExchange(t, strings.TrimSuffix(s.url, "/")+p), &fakeArchive{}
+		x, archive := testExchange(t, strings.TrimSuffix(s.URL, "/")+p), &fakeArchive{}
 		ask(t, tr, x)
 		wantOutcome(t, x, crawler.Fetched, "")
 		x.archive(t.Context(), archive, nil)

@@ -6,6 +6,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
@@ -28,7 +29,7 @@ func TestSecretHeadersGoOnlyToTheHostsThatSeedsSpell(t *testing.T) {
 		{"a host that the user named for it", 0, []crawler.Header{{Name: "Cookie", Value: "host=2"}}, "http://a.test/", false, "host=2"},
 	} {
 		s := &Site{job: &crawler.Job{UserAgent: "t"}, headers: job, own: c.own, seeds: c.seeds, jar: newJar("a.test", nil, time.Now())}
-		h, _, _ := s.header(mustURL(t, c.url))
+		h, _, _ := s.header(fetchertest.MustURL(t, c.url))
 		if got := h.Get("Authorization") != ""; got != c.secret || (h.Get("Proxy-Authorization") != "") != c.secret {
 			t.Errorf("%s: %v", c.name, h)
 		}
@@ -54,7 +55,7 @@ func TestCredentialsKeepTheSchemeOfTheirSeed(t *testing.T) {
 		if c.want != "" {
 			want = basicAuth(c.want)
 		}
-		if h, _, _ := s.header(mustURL(t, c.url)); h.Get("Authorization") != want {
+		if h, _, _ := s.header(fetchertest.MustURL(t, c.url)); h.Get("Authorization") != want {
 			t.Errorf("%+v to %s: %q, want %q", c.given, c.url, h.Get("Authorization"), want)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/fetcher/fetchertest"
 )
 
 // archived is an archive that remembers what was put, and that it was synced before a part named it.
@@ -79,9 +80,9 @@ func newRealWorld(t *testing.T, base string) *realWorld {
 // fetch runs one turn with the paths and returns the results by path.
 func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 	r.t.Helper()
-	task := crawler.Task{Turn: testTurn, Host: mustURL(r.t, r.base).Host()}
+	task := crawler.Task{Turn: testTurn, Host: fetchertest.MustURL(r.t, r.base).Host()}
 	for _, p := range paths {
-		task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(r.t, r.base+p)})
+		task.URLs = append(task.URLs, crawler.TaskURL{URL: fetchertest.MustURL(r.t, r.base+p)})
 	}
 	r.offer(task)
 	o := Options{
@@ -119,7 +120,7 @@ func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 }
 
 func TestPagesGoThroughCollyToTheArchiveAndTheReport(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, req *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/robots.txt":
 			io.WriteString(w, "User-agent: trawl\nDisallow: /private\n")
@@ -169,10 +170,10 @@ func TestURLsGoOnTheWireByteForByte(t *testing.T) {
 	paths := []string{"/a|b^c", "/%41%2f%e3", "/a[b];c='d'", "/q?x=%zz&y='|^`{}", "/q?", "/q??a=b#", "//double//slash", "/~a/b:c@d", "/%C3%BC"}
 	var mu sync.Mutex
 	var got []string
-	s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
+	s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c net.Conn) {
 		b := bufio.NewReader(c)
 		for {
-			head := s.request(b)
+			head := s.Request(b)
 			if head == "" {
 				return
 			}
@@ -182,11 +183,11 @@ func TestURLsGoOnTheWireByteForByte(t *testing.T) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		}
 	})
-	r := newRealWorld(t, strings.TrimSuffix(s.url, "/"))
+	r := newRealWorld(t, strings.TrimSuffix(s.URL, "/"))
 	r.fetch(paths...)
 	want := make([]string, len(paths))
 	for i, p := range paths {
-		want[i] = mustURL(t, r.base+p).RequestURI()
+		want[i] = fetchertest.MustURL(t, r.base+p).RequestURI()
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -206,7 +207,7 @@ func TestEnvironmentDoesNotChangeACollector(t *testing.T) {
 	}
 	var mu sync.Mutex
 	agents := make(map[string]int)
-	s := serve(t, func(w http.ResponseWriter, req *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, req *http.Request) {
 		mu.Lock()
 		agents[req.URL.Path+" "+req.UserAgent()]++
 		mu.Unlock()
@@ -232,7 +233,7 @@ func TestEnvironmentDoesNotChangeACollector(t *testing.T) {
 }
 
 func TestUsersOwnSettingsCannotGoRoundTheTransport(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "<a href=/a>a</a>") })
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, req *http.Request) { io.WriteString(w, "<a href=/a>a</a>") })
 	r := newRealWorld(t, s.URL)
 	r.prepare = func(c *colly.Collector) {
 		c.Async, c.IgnoreRobotsTxt, c.AllowedDomains = true, false, []string{"other.test"}
@@ -245,7 +246,7 @@ func TestUsersOwnSettingsCannotGoRoundTheTransport(t *testing.T) {
 }
 
 func TestPanicInACallbackFailsItsPageAlone(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, req *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<p>%s</p><a href=/a>a</a>", req.URL.Path)
 	})
@@ -347,7 +348,7 @@ func TestLanesWithoutDelayUseAllConnectionsAndNoMore(t *testing.T) {
 }
 
 func TestHostStateOfTheGrantGoesOnTheWire(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, req *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case req.URL.Path == "/0":
 			http.SetCookie(w, &http.Cookie{Name: "new", Value: "1", MaxAge: 100})
@@ -365,8 +366,8 @@ func TestHostStateOfTheGrantGoesOnTheWire(t *testing.T) {
 	r.job.Bandwidth = crawler.MinBandwidth
 	r.answer = func(int, crawler.Ask) (crawler.Answer, error) {
 		a := r.grant()
-		a.Cookies, a.Credentials = granted("127.0.0.1", "old=1"), session.Credentials{HTTP: "me:secret"}
-		a.Validators = []crawler.Validator{{URL: mustURL(t, r.base+"/2"), ETag: `"v"`}}
+		a.Cookies, a.Credentials = fetchertest.Granted("127.0.0.1", "old=1"), session.Credentials{HTTP: "me:secret"}
+		a.Validators = []crawler.Validator{{URL: fetchertest.MustURL(t, r.base+"/2"), ETag: `"v"`}}
 		return a, nil
 	}
 	got := r.fetch("/0", "/1", "/2")

@@ -13,12 +13,13 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestHeadersOfTheUserGoWithEachRequestAndNotIntoTheArchive(t *testing.T) {
 	var mu sync.Mutex
 	seen := make(map[string]http.Header)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen[r.URL.Path] = r.Header.Clone()
@@ -39,7 +40,7 @@ func TestHeadersOfTheUserGoWithEachRequestAndNotIntoTheArchive(t *testing.T) {
 	}
 	r.answer = func(int, crawler.Ask) (crawler.Answer, error) {
 		a := r.grant()
-		a.Cookies, a.Credentials, a.Seeds = granted("127.0.0.1", "jar=2"), session.Credentials{HTTP: "me:secret"}, session.SpelledHTTP
+		a.Cookies, a.Credentials, a.Seeds = fetchertest.Granted("127.0.0.1", "jar=2"), session.Credentials{HTTP: "me:secret"}, session.SpelledHTTP
 		return a, nil
 	}
 	r.fetch("/page")
@@ -95,7 +96,7 @@ func TestBandwidthFollowsTheJob(t *testing.T) {
 
 func TestBodiesComeNoFasterThanTheBandwidth(t *testing.T) {
 	const limit, pages, size = 4 * crawler.MiB, 3, 2 * crawler.MiB
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, size)) })
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(make([]byte, size)) })
 	r := newRealWorld(t, s.URL)
 	r.job.Bandwidth = limit
 	begin := time.Now()

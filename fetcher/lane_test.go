@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestAnswerMayAddURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		add := func(u string) []crawler.TaskURL { return []crawler.TaskURL{{URL: mustURL(t, u)}} }
+		add := func(u string) []crawler.TaskURL { return []crawler.TaskURL{{URL: fetchertest.MustURL(t, u)}} }
 		w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
 			a := w.grant()
 			switch n {
@@ -35,7 +36,7 @@ func TestURLThatWasSettledMayBeLeasedAgain(t *testing.T) {
 		w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
 			a := w.grant()
 			if n == 2 {
-				a.Settled, a.More = 1, []crawler.TaskURL{{URL: mustURL(t, "http://a.test/0")}}
+				a.Settled, a.More = 1, []crawler.TaskURL{{URL: fetchertest.MustURL(t, "http://a.test/0")}}
 			}
 			return a, nil
 		}
@@ -117,7 +118,7 @@ func TestMoreURLsMayStartMoreLanes(t *testing.T) {
 			a := w.grant()
 			if n == 2 {
 				for _, u := range pages(9)[1:] {
-					a.More = append(a.More, crawler.TaskURL{URL: mustURL(t, u)})
+					a.More = append(a.More, crawler.TaskURL{URL: fetchertest.MustURL(t, u)})
 				}
 			}
 			return a, nil

@@ -7,6 +7,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 // testBacklog is a backlog that is full from the beginning, or never.
@@ -104,7 +105,7 @@ func TestWaitingForTheQueueIsNotTheServersTime(t *testing.T) {
 	clock, stood := &exchangeClock{}, false
 	s := &pageScan{clock: clock, all: &testBacklog{}, held: maxPageLinks}
 	s.early = func([]crawler.Link) { stood = !clock.paused.IsZero() }
-	s.take(crawler.Link{URL: mustURL(t, "http://a.test/")})
+	s.take(crawler.Link{URL: fetchertest.MustURL(t, "http://a.test/")})
 	if !stood || !clock.paused.IsZero() {
 		t.Errorf("the clock stood: %v, since %v", stood, clock.paused)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
@@ -18,7 +19,7 @@ func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that is to fail
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	for name, ca := range map[string]string{"with it": certificatePEM(s), "without it": ""} {
+	for name, ca := range map[string]string{"with it": fetchertest.CertificatePEM(s), "without it": ""} {
 		t.Run(name, func(t *testing.T) {
 			r := newRealWorld(t, s.URL)
 			r.job.CA = ca
@@ -34,15 +35,15 @@ func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
 }
 
 func TestAFetcherUsesItsProxy(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
-	p := newTestProxy(t, s, false)
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })
+	p := fetchertest.NewProxy(t, s, false)
 	r := newRealWorld(t, "http://name.test")
 	r.job.AllowPrivate, r.job.IgnoreRobots = nil, false
-	r.set = func(o *Options) { o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil } }
+	r.set = func(o *Options) { o.Proxy = func(*url.URL) (*url.URL, error) { return p.URL, nil } }
 	if got := r.fetch("/a")["/a"]; got.Outcome != crawler.Fetched || got.Bytes != int64(len("name.test")) {
 		t.Errorf("%+v", got)
 	}
-	if asked := strings.Fields(p.saw()); !slices.Contains(asked, "http://name.test/robots.txt") {
-		t.Errorf("the proxy saw %s", p.saw())
+	if asked := strings.Fields(p.Saw()); !slices.Contains(asked, "http://name.test/robots.txt") {
+		t.Errorf("the proxy saw %s", p.Saw())
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/fetcher/fetchertest"
 )
 
 func takeAll(t *testing.T, r *report) []crawler.Part {
@@ -29,7 +30,7 @@ func testLinks(t *testing.T, n, size int) []crawler.Link {
 	links := make([]crawler.Link, n)
 	for i := range links {
 		u := fmt.Sprintf("http://a.test/%d/", i)
-		links[i].URL = mustURL(t, u+strings.Repeat("x", max(0, size-len(u))))
+		links[i].URL = fetchertest.MustURL(t, u+strings.Repeat("x", max(0, size-len(u))))
 	}
 	return links
 }
@@ -46,8 +47,8 @@ func linkTexts(p *crawler.Part) (n int) {
 
 func TestPageWithManyLinksIsSplitWithItsResultLast(t *testing.T) {
 	r := newReport()
-	page := mustURL(t, "http://a.test/page")
-	first := &crawler.Result{URL: mustURL(t, "http://a.test/first")}
+	page := fetchertest.MustURL(t, "http://a.test/page")
+	first := &crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/first")}
 	r.add(first, 0, nil, false)
 	links := testLinks(t, 10_000, 300)
 	r.add(&crawler.Result{URL: page}, 0, links, false)
@@ -83,7 +84,7 @@ func TestPageWithManyLinksIsSplitWithItsResultLast(t *testing.T) {
 
 func TestShortLinksFillAPartByTheirOverheadToo(t *testing.T) {
 	r := newReport()
-	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 10_000, 0), false)
+	r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/")}, 0, testLinks(t, 10_000, 0), false)
 	for i, p := range takeAll(t, r) {
 		links := 0
 		for _, l := range p.Links {
@@ -99,7 +100,7 @@ func TestLargestResultAndRobotsFileFitAPart(t *testing.T) {
 	r := newReport()
 	r.addRobots(crawler.RobotsFile{Body: make([]byte, 500*crawler.KiB)})
 	r.addRobots(crawler.RobotsFile{Body: make([]byte, 500*crawler.KiB)})
-	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/"), Detail: strings.Repeat("x", crawler.MaxPartBytes)}, 0, nil, false)
+	r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/"), Detail: strings.Repeat("x", crawler.MaxPartBytes)}, 0, nil, false)
 	if parts := takeAll(t, r); len(parts) != 3 {
 		t.Errorf("%d parts", len(parts))
 	}
@@ -108,9 +109,9 @@ func TestLargestResultAndRobotsFileFitAPart(t *testing.T) {
 func TestLinksAreSentOnceATurnUnlessThePageIsNearerToTheSeeds(t *testing.T) {
 	r := newReport()
 	page := func(s string, depth int, links ...crawler.Link) {
-		r.add(&crawler.Result{URL: mustURL(t, "http://a.test/"+s)}, depth, links, false)
+		r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/"+s)}, depth, links, false)
 	}
-	a := crawler.Link{URL: mustURL(t, "http://a.test/a")}
+	a := crawler.Link{URL: fetchertest.MustURL(t, "http://a.test/a")}
 	asRequisite := crawler.Link{URL: a.URL, Kind: crawler.LinkRequisite}
 	redirect := crawler.Link{URL: a.URL, Kind: crawler.LinkRedirect}
 	page("1", 3, a)
@@ -151,7 +152,7 @@ func TestCountsOfAReportAreSentOnce(t *testing.T) {
 func TestFullReportHoldsLanesBackUntilItIsTaken(t *testing.T) {
 	r := newReport()
 	r.room(nil)
-	r.add(&crawler.Result{URL: mustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
+	r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
 	if at, ok := r.due(); !ok || !at.IsZero() {
 		t.Errorf("a full part is due %v %v", at, ok)
 	}
@@ -180,13 +181,13 @@ func TestFullReportHoldsLanesBackUntilItIsTaken(t *testing.T) {
 
 func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
 	r := newReport()
-	one := func(name string) []session.CookieChange { return granted("a.test", name+"=1") }
+	one := func(name string) []session.CookieChange { return fetchertest.Granted("a.test", name+"=1") }
 	many := make([]crawler.Link, 20_000)
 	for i := range many {
-		many[i].URL = mustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))
+		many[i].URL = fetchertest.MustURL(t, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 50)))
 	}
 	add := func(page string, links []crawler.Link) {
-		r.add(&crawler.Result{URL: mustURL(t, page)}, 0, links, false)
+		r.add(&crawler.Result{URL: fetchertest.MustURL(t, page)}, 0, links, false)
 	}
 	r.hold(one("first"))
 	add("http://a.test/1", nil)
@@ -223,10 +224,10 @@ func TestCookiesTravelWithTheFirstThatIsSentOfTheirPage(t *testing.T) {
 
 func TestLinksWithoutAResultGoIntoParts(t *testing.T) {
 	r := newReport()
-	page, next := mustURL(t, "http://a.test/"), mustURL(t, "http://a.test/next")
+	page, next := fetchertest.MustURL(t, "http://a.test/"), fetchertest.MustURL(t, "http://a.test/next")
 	var links []crawler.Link
 	for i := range 12_000 {
-		links = append(links, crawler.Link{URL: mustURL(t, fmt.Sprintf("http://a.test/%s%d", strings.Repeat("x", 60), i))})
+		links = append(links, crawler.Link{URL: fetchertest.MustURL(t, fmt.Sprintf("http://a.test/%s%d", strings.Repeat("x", 60), i))})
 	}
 	r.addLinks(page, 0, links[:11_000])
 	r.add(&crawler.Result{URL: page, Outcome: crawler.Fetched, Status: http.StatusOK}, 0, links[11_000:], false)

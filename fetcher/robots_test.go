@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 // inRobotsWorld runs a test of a job that obeys robots.txt, which is served from files by path.
@@ -205,7 +206,7 @@ func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
 	opaque.Opaque = true
 	for name, f := range map[string]Finding{
 		"500": answered(500, ""), "429": answered(429, ""), "no answer": reset, "cut off by the net": cut, "broken in its coding": broken,
-		"in a coding that is not known": opaque, "compressed without a word": answered(200, string(gzipped([]byte("User-agent: *")))),
+		"in a coding that is not known": opaque, "compressed without a word": answered(200, string(fetchertest.Gzipped([]byte("User-agent: *")))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
@@ -306,7 +307,7 @@ func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 		w.robots = func(_ context.Context, u weburl.URL) Finding { return files[u.String()] }
 		w.task("http://a.test/0", "https://a.test/1")
 		w.turn(time.Minute)
-		want := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: mustURL(t, "http://b.test/robots.txt"), Count: 2}
+		want := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: fetchertest.MustURL(t, "http://b.test/robots.txt"), Count: 2}
 		if fs := w.robotsFiles(); w.paths() != "/robots.txt /r" || fs[0].Status != crawler.RobotsElsewhere || fs[0].Hop != want {
 			t.Errorf("asked for %s, reported %+v", w.paths(), fs)
 		}
@@ -326,9 +327,9 @@ func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 			}
 			return answered(404, "")
 		}
-		task := crawler.Task{Turn: testTurn, Host: "a.test", URLs: []crawler.TaskURL{{URL: mustURL(t, "http://a.test/0")}}}
+		task := crawler.Task{Turn: testTurn, Host: "a.test", URLs: []crawler.TaskURL{{URL: fetchertest.MustURL(t, "http://a.test/0")}}}
 		for i, p := range []string{"x", "y", "z"} {
-			task.Errands = append(task.Errands, crawler.RobotsHop{For: "b.test", Scheme: "https", URL: mustURL(t, "http://a.test/"+p), Count: 1 + 2*i})
+			task.Errands = append(task.Errands, crawler.RobotsHop{For: "b.test", Scheme: "https", URL: fetchertest.MustURL(t, "http://a.test/"+p), Count: 1 + 2*i})
 		}
 		w.offer(task)
 		w.turn(time.Minute)
@@ -345,7 +346,7 @@ func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 		if f := parts[0].State.Hops[0].File; f.Status != crawler.RobotsRules || f.Scheme != "https" {
 			t.Errorf("first errand: %+v", f)
 		}
-		if a := parts[1].State.Hops[0]; a.Next != mustURL(t, "http://c.test/robots.txt") || a.File.Status != crawler.RobotsNone {
+		if a := parts[1].State.Hops[0]; a.Next != fetchertest.MustURL(t, "http://c.test/robots.txt") || a.File.Status != crawler.RobotsNone {
 			t.Errorf("second errand: %+v", a)
 		}
 		if f := parts[2].State.Hops[0].File; f.Status != crawler.RobotsUnavailable {
@@ -356,7 +357,7 @@ func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 
 func TestErrandAloneNeedsNoRobots(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		w.offer(crawler.Task{Turn: testTurn, Host: "a.test", Errands: []crawler.RobotsHop{{For: "b.test", Scheme: "http", URL: mustURL(t, "http://a.test/x"), Count: 1}}})
+		w.offer(crawler.Task{Turn: testTurn, Host: "a.test", Errands: []crawler.RobotsHop{{For: "b.test", Scheme: "http", URL: fetchertest.MustURL(t, "http://a.test/x"), Count: 1}}})
 		w.turn(time.Minute)
 		if parts := w.sentParts(); w.paths() != "/x" || !parts[len(parts)-1].End {
 			t.Errorf("asked for %s, parts %+v", w.paths(), parts)

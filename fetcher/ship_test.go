@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // memoryShips is an outbox and a depot in memory. fail, when set, is asked before each call.
@@ -131,7 +132,7 @@ func TestDrainGoesOnAfterErrorsAtEachStep(t *testing.T) {
 			m.fail = func(call string) error {
 				if call == step && left > 0 {
 					left--
-					return errTest
+					return fetchertest.ErrTest
 				}
 				return nil
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
 
@@ -24,8 +25,8 @@ func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
 		return came.Load()
 	}
 	none := func(*transportOptions) {}
-	answering := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
-	if !heard(t, answering.url, none) {
+	answering := fetchertest.ServeRaw(t, fetchertest.AnswerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	if !heard(t, answering.URL, none) {
 		t.Error("an answer is none")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +49,7 @@ func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
 	if heard(t, "http://gone.test/", fails(&net.DNSError{Err: "i/o timeout", IsTimeout: true})) {
 		t.Error("a resolver that does not answer is one")
 	}
-	if heard(t, answering.url, func(o *transportOptions) { o.Lease = lease.New(time.Now(), 0) }) {
+	if heard(t, answering.URL, func(o *transportOptions) { o.Lease = lease.New(time.Now(), 0) }) {
 		t.Error("an exchange that was never begun is one")
 	}
 }
@@ -60,13 +61,13 @@ func (f resolverFunc) LookupNetIP(ctx context.Context, network, name string) ([]
 }
 
 func TestWithoutFilesAnExchangeHasNoResult(t *testing.T) {
-	server := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	server := fetchertest.ServeRaw(t, fetchertest.AnswerRaw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
 	gone := resolverFunc(func(context.Context, string, string) ([]netip.Addr, error) {
 		return nil, &net.DNSError{Err: "no such host", IsNotFound: true} // what some say without files
 	})
-	for name, url := range map[string]string{"a connection": server.url, "a name": "http://gone.test/"} {
+	for name, url := range map[string]string{"a connection": server.URL, "a name": "http://gone.test/"} {
 		tr, x := testTransport(t, func(o *transportOptions) { o.Resolver = gone }), testExchange(t, url)
-		withoutFiles(t, func() { ask(t, tr, x) })
+		fetchertest.WithoutFiles(t, func() { ask(t, tr, x) })
 		if x.verdict != machineShort || !ownTrouble(x.why) {
 			t.Errorf("%s: %v %s (%s), verdict %v, %v", name, x.result.Outcome, x.result.Reason, x.result.Detail, x.verdict, x.why)
 		}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"trawl/fetcher/fetchertest"
 )
 
 func testPartials(t testing.TB, dir string) *partials {
@@ -26,7 +28,7 @@ func testPartials(t testing.TB, dir string) *partials {
 // keepBody puts a beginning of a body of total bytes aside, as an interrupted exchange does.
 func keepBody(t testing.TB, ps *partials, url string, body []byte, total int64) {
 	t.Helper()
-	p := ps.lend(mustURL(t, url))
+	p := ps.lend(fetchertest.MustURL(t, url))
 	p.begin(partialInfo{ETag: `"v1"`, Total: total})
 	f, err := p.create()
 	if err != nil {
@@ -43,7 +45,7 @@ func keepBody(t testing.TB, ps *partials, url string, body []byte, total int64) 
 // found is how many bytes are there to go on with.
 func foundBytes(t testing.TB, ps *partials, url string) int64 {
 	t.Helper()
-	p := ps.lend(mustURL(t, url))
+	p := ps.lend(fetchertest.MustURL(t, url))
 	p.load(t.Context(), make([]byte, 100))
 	defer p.release(true)
 	return p.size
@@ -53,7 +55,7 @@ func TestBodiesPutAsideAreFoundByALaterProcess(t *testing.T) {
 	dir := t.TempDir()
 	ps := testPartials(t, dir)
 	for n := range 3 {
-		keepBody(t, ps, fmt.Sprintf("http://a.test/%d", n), noise(1000*(n+1)), 9000)
+		keepBody(t, ps, fmt.Sprintf("http://a.test/%d", n), fetchertest.Noise(1000*(n+1)), 9000)
 	}
 	later := testPartials(t, dir)
 	for n := range 3 {
@@ -68,7 +70,7 @@ func TestBodiesPutAsideAreFoundByALaterProcess(t *testing.T) {
 
 func TestOfABodyThatIsWholeTheLastByteIsAskedForAgain(t *testing.T) {
 	ps := testPartials(t, t.TempDir())
-	keepBody(t, ps, "http://a.test/", noise(1000), 1000)
+	keepBody(t, ps, "http://a.test/", fetchertest.Noise(1000), 1000)
 	for range 2 { // nothing is lost by looking
 		if got := foundBytes(t, ps, "http://a.test/"); got != 999 {
 			t.Errorf("found %d bytes", got)
@@ -79,7 +81,7 @@ func TestOfABodyThatIsWholeTheLastByteIsAskedForAgain(t *testing.T) {
 func TestBytesThatAreNotDurableAreCutOff(t *testing.T) {
 	dir := t.TempDir()
 	ps := testPartials(t, dir)
-	keepBody(t, ps, "http://a.test/", noise(1000), 9000)
+	keepBody(t, ps, "http://a.test/", fetchertest.Noise(1000), 9000)
 	file := filepath.Join(dir, ps.idle[partialKey("http://a.test/")].File)
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -98,9 +100,9 @@ func TestBytesThatAreNotDurableAreCutOff(t *testing.T) {
 
 func TestABodyHasOnePlaceAtATime(t *testing.T) {
 	ps := testPartials(t, t.TempDir())
-	keepBody(t, ps, "http://a.test/", noise(1000), 9000)
-	p := ps.lend(mustURL(t, "http://a.test/"))
-	if ps.lend(mustURL(t, "http://a.test/")) != nil {
+	keepBody(t, ps, "http://a.test/", fetchertest.Noise(1000), 9000)
+	p := ps.lend(fetchertest.MustURL(t, "http://a.test/"))
+	if ps.lend(fetchertest.MustURL(t, "http://a.test/")) != nil {
 		t.Error("lent twice")
 	}
 	p.release(true)
@@ -133,9 +135,9 @@ func TestASidecarThatMakesNoSenseIsRemovedWithItsBody(t *testing.T) {
 				}
 			}
 			write(key+".json", text)
-			write(good.File, noise(1000))
+			write(good.File, fetchertest.Noise(1000))
 			ps := testPartials(t, dir)
-			if left := names(t, dir); len(left) != 0 {
+			if left := fetchertest.Names(t, dir); len(left) != 0 {
 				t.Errorf("left: %v", left)
 			}
 			if got := foundBytes(t, ps, "http://a.test/"); got != 0 {
@@ -148,15 +150,15 @@ func TestASidecarThatMakesNoSenseIsRemovedWithItsBody(t *testing.T) {
 func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	ps := testPartials(t, dir)
-	keepBody(t, ps, "http://a.test/", noise(1000), 9000)
-	kept := names(t, dir)
+	keepBody(t, ps, "http://a.test/", fetchertest.Noise(1000), 9000)
+	kept := fetchertest.Names(t, dir)
 	for _, name := range []string{"1-x.part", partialKey("http://a.test/") + ".json.tmp", "2.json"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	testPartials(t, dir)
-	if left := names(t, dir); !slices.Equal(left, kept) || len(kept) != 2 {
+	if left := fetchertest.Names(t, dir); !slices.Equal(left, kept) || len(kept) != 2 {
 		t.Errorf("left %v, want %v", left, kept)
 	}
 }
@@ -170,14 +172,14 @@ func TestTheOldestBodiesGoWhenThereAreTooMany(t *testing.T) {
 	}
 	ps.bytes = 2500
 	for n := range 4 {
-		keepBody(t, ps, fmt.Sprintf("http://a.test/%d", n), noise(1000), 9000)
+		keepBody(t, ps, fmt.Sprintf("http://a.test/%d", n), fetchertest.Noise(1000), 9000)
 	}
 	for n, want := range []int64{0, 0, 1000, 1000} {
 		if got := foundBytes(t, ps, fmt.Sprintf("http://a.test/%d", n)); got != want {
 			t.Errorf("%d: found %d bytes, want %d", n, got, want)
 		}
 	}
-	if left := names(t, dir); len(left) != 4 {
+	if left := fetchertest.Names(t, dir); len(left) != 4 {
 		t.Errorf("left: %v", left)
 	}
 	if !strings.Contains(log.String(), "http://a.test/0") || !strings.Contains(log.String(), "http://a.test/1") {
@@ -209,8 +211,8 @@ func TestWithoutFilesTheBeginningOfABodyIsKept(t *testing.T) {
 	const url = "http://a.test/big"
 	ps := testPartials(t, t.TempDir())
 	keepBody(t, ps, url, make([]byte, 1000), 5000)
-	p := ps.lend(mustURL(t, url))
-	withoutFiles(t, func() {
+	p := ps.lend(fetchertest.MustURL(t, url))
+	fetchertest.WithoutFiles(t, func() {
 		if short := p.load(t.Context(), make([]byte, 100)); !errors.Is(short, syscall.EMFILE) {
 			t.Errorf("load: %v", short)
 		}

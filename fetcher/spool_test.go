@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
@@ -16,7 +17,7 @@ func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
 	}
 	for _, size := range []int{0, 1, spoolSmall, spoolSmall + 1, spoolMemory, spoolMemory + 1, crawler.MiB} {
 		for _, piece := range []int{1000, 32 * crawler.KiB, crawler.MiB} {
-			want := noise(size)
+			want := fetchertest.Noise(size)
 			sp := s.open()
 			for rest := want; len(rest) > 0; {
 				n, err := sp.Write(rest[:min(piece, len(rest))])
@@ -52,7 +53,7 @@ func TestSpoolLeavesAFileThatTheArchiveTookOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp := s.open()
-	sp.Write(noise(crawler.MiB))
+	sp.Write(fetchertest.Noise(crawler.MiB))
 	b, err := sp.body()
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +92,7 @@ func TestSpoolKeepsItsFirstError(t *testing.T) {
 	s.dir = filepath.Join(s.dir, "gone")
 	sp := s.open()
 	defer sp.discard()
-	if _, err := sp.Write(noise(crawler.MiB)); err == nil {
+	if _, err := sp.Write(fetchertest.Noise(crawler.MiB)); err == nil {
 		t.Error("a write without a place succeeded")
 	}
 	if _, err := sp.Write([]byte("x")); err == nil {

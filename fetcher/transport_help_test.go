@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
 
@@ -42,7 +43,7 @@ func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 }
 
 func testExchange(t testing.TB, url string) *exchange {
-	return &exchange{request: request{url: mustURL(t, url), limits: testLimits(), keep: keepWire, links: true}}
+	return &exchange{request: request{url: fetchertest.MustURL(t, url), limits: testLimits(), keep: keepWire, links: true}}
 }
 
 // ask carries out an exchange as a lane does, with a client that does not follow redirects, and returns

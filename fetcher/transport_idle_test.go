@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 const twoBytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -19,21 +20,21 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 	}{{"before the request", false}, {"as the request comes", true}} {
 		t.Run(c.name, func(t *testing.T) {
 			answered := make(chan net.Conn, 1)
-			s := serveRaw(t, func(s *rawServer, n int64, conn net.Conn) {
+			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, n int64, conn net.Conn) {
 				r := bufio.NewReader(conn)
-				if s.request(r) == "" {
+				if s.Request(r) == "" {
 					return
 				}
 				io.WriteString(conn, twoBytes)
 				if n > 1 || c.reads {
-					s.request(r)
+					s.Request(r)
 					return
 				}
 				answered <- conn
 				io.Copy(io.Discard, r)
 			})
 			tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
-			first := testExchange(t, s.url)
+			first := testExchange(t, s.URL)
 			ask(t, tr, first)
 			wantOutcome(t, first, crawler.Fetched, "")
 			permit := &testPermit{}
@@ -46,13 +47,13 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 					return true
 				}
 			}
-			second := testExchange(t, s.url)
+			second := testExchange(t, s.URL)
 			second.permit = permit
 			ask(t, tr, second)
 			if second.why != errClosedIdle {
 				t.Fatalf("dropped %v, %+v", second.why, second.result)
 			}
-			again := testExchange(t, s.url)
+			again := testExchange(t, s.URL)
 			ask(t, tr, again)
 			wantOutcome(t, again, crawler.Fetched, "")
 		})
@@ -61,21 +62,21 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 
 // A server that never answers on a new connection, or that hangs up within an answer, is told as it is.
 func TestAServerThatHangsUpIsATry(t *testing.T) {
-	s := serveRaw(t, func(s *rawServer, n int64, c net.Conn) {
+	s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, n int64, c net.Conn) {
 		r := bufio.NewReader(c)
-		s.request(r)
+		s.Request(r)
 		if n == 1 {
 			io.WriteString(c, twoBytes)
-			s.request(r)
+			s.Request(r)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A: b")
 		}
 	})
 	tr := testTransport(t, func(o *transportOptions) { o.Lanes = 1 })
-	x := testExchange(t, s.url)
+	x := testExchange(t, s.URL)
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Fetched, "")
 	for range 2 {
-		x := testExchange(t, s.url)
+		x := testExchange(t, s.URL)
 		ask(t, tr, x)
 		wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
 	}

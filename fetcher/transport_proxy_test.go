@@ -18,6 +18,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 // noResolver fails what asks for a name.
@@ -25,14 +26,14 @@ type noResolver struct{ t testing.TB }
 
 func (r noResolver) LookupNetIP(_ context.Context, _, name string) ([]netip.Addr, error) {
 	r.t.Errorf("%s was looked up here", name)
-	return nil, errTest
+	return nil, fetchertest.ErrTest
 }
 
 // throughProxy is a transport that opens no private address, with a proxy on loopback.
-func throughProxy(t *testing.T, p *testProxy, set func(*transportOptions)) *transport {
+func throughProxy(t *testing.T, p *fetchertest.Proxy, set func(*transportOptions)) *transport {
 	return testTransport(t, func(o *transportOptions) {
 		o.Guard, o.Resolver, o.Agent = weburl.AddressGuard{}, noResolver{t}, "trawl/test"
-		o.Proxy = func(*url.URL) (*url.URL, error) { return p.url, nil }
+		o.Proxy = func(*url.URL) (*url.URL, error) { return p.URL, nil }
 		if set != nil {
 			set(o)
 		}
@@ -41,11 +42,11 @@ func throughProxy(t *testing.T, p *testProxy, set func(*transportOptions)) *tran
 
 func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
 	var got []string
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = append(got, r.Host+r.RequestURI)
 		io.WriteString(w, "hello")
 	})
-	p := newTestProxy(t, s, false)
+	p := fetchertest.NewProxy(t, s, false)
 	tr := throughProxy(t, p, nil)
 	for _, path := range []string{"/a|b^c?x=%zz&y='", "/q?", "//double//slash", "/%41"} {
 		x := testExchange(t, "http://name.test"+path)
@@ -61,8 +62,8 @@ func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
 			t.Errorf("asked for %s, want %s", got[len(got)-1], want)
 		}
 	}
-	if !strings.HasPrefix(p.saw(), "GET "+mustURL(t, "http://name.test/a|b^c?x=%zz&y='").String()+" Basic bWU6c2VjcmV0") {
-		t.Errorf("the proxy saw %s", p.saw())
+	if !strings.HasPrefix(p.Saw(), "GET "+fetchertest.MustURL(t, "http://name.test/a|b^c?x=%zz&y='").String()+" Basic bWU6c2VjcmV0") {
+		t.Errorf("the proxy saw %s", p.Saw())
 	}
 	if a := tr.dialer.resolved(); a != nil {
 		t.Errorf("addresses of the host: %v", a)
@@ -77,7 +78,7 @@ func TestSecureRequestsGoThroughAProxyByConnect(t *testing.T) {
 				s.EnableHTTP2 = h2
 				s.StartTLS()
 				t.Cleanup(s.Close)
-				p := newTestProxy(t, s, secureProxy)
+				p := fetchertest.NewProxy(t, s, secureProxy)
 				tr := throughProxy(t, p, func(o *transportOptions) { o.TLS = trusting(t, s) })
 				x := testExchange(t, "https://example.com/a?b") // the name in the certificate
 				ask(t, tr, x)
@@ -85,8 +86,8 @@ func TestSecureRequestsGoThroughAProxyByConnect(t *testing.T) {
 				if want := map[bool]string{false: "http/1.1", true: "h2"}[h2]; x.proto != want || x.result.IP != "" {
 					t.Errorf("%s, address %q", x.proto, x.result.IP)
 				}
-				if p.saw() != "CONNECT example.com:443 Basic bWU6c2VjcmV0 trawl/test" {
-					t.Errorf("the proxy saw %s", p.saw())
+				if p.Saw() != "CONNECT example.com:443 Basic bWU6c2VjcmV0 trawl/test" {
+					t.Errorf("the proxy saw %s", p.Saw())
 				}
 			})
 		}
@@ -102,15 +103,15 @@ func trusting(t *testing.T, s *httptest.Server) *tls.Config {
 }
 
 func TestAProxyThatDoesNotConnectIsToldAsSuch(t *testing.T) {
-	p := newTestProxy(t, nil, false)
-	p.refuse = http.StatusForbidden
+	p := fetchertest.NewProxy(t, nil, false)
+	p.Refuse = http.StatusForbidden
 	x := testExchange(t, "https://name.test/")
 	ask(t, throughProxy(t, p, nil), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
 	if !strings.Contains(x.result.Detail, "the proxy refused to connect: 403 Forbidden") || strings.Contains(x.result.Detail, "secret") {
 		t.Errorf("detail %q", x.result.Detail)
 	}
-	p.url.Host = "127.0.0.1:1"
+	p.URL.Host = "127.0.0.1:1"
 	x = testExchange(t, "http://name.test/")
 	ask(t, throughProxy(t, p, nil), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
@@ -120,7 +121,7 @@ func TestAProxyThatDoesNotConnectIsToldAsSuch(t *testing.T) {
 }
 
 func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
-	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	s := fetchertest.Serve(t, func(http.ResponseWriter, *http.Request) {})
 	for target, c := range map[string]struct {
 		open string // AllowPrivate; "seed" = spelled by a seed
 		want crawler.Reason
@@ -138,7 +139,7 @@ func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
 		"http://93.184.216.34/":    {"", ""},
 	} {
 		t.Run(target+" "+c.open, func(t *testing.T) {
-			p := newTestProxy(t, s, false)
+			p := fetchertest.NewProxy(t, s, false)
 			job := crawler.Job{}
 			if c.open == "seed" {
 				job.SeedPrivate = []string{"10.1.2.4:80"}
@@ -147,16 +148,16 @@ func TestAProxyIsNotAskedForPrivateAddresses(t *testing.T) {
 			}
 			x := testExchange(t, target)
 			ask(t, throughProxy(t, p, func(o *transportOptions) { o.Guard = weburl.NewAddressGuard(job.AllowPrivate, job.SeedPrivate) }), x)
-			if x.result.Reason != c.want || (p.saw() == "") != (c.want != "") {
-				t.Errorf("%v %s, the proxy saw %q", x.result.Reason, x.result.Detail, p.saw())
+			if x.result.Reason != c.want || (p.Saw() == "") != (c.want != "") {
+				t.Errorf("%v %s, the proxy saw %q", x.result.Reason, x.result.Detail, p.Saw())
 			}
 		})
 	}
 }
 
 func TestTheProxysAddressIsOpenAsAProxyOnly(t *testing.T) {
-	p := newTestProxy(t, nil, false)
-	x := testExchange(t, "http://"+p.url.Host+"/")
+	p := fetchertest.NewProxy(t, nil, false)
+	x := testExchange(t, "http://"+p.URL.Host+"/")
 	tr := throughProxy(t, p, func(o *transportOptions) {
 		o.Proxy = func(*url.URL) (*url.URL, error) { return nil, nil } // as for loopback addresses by the environment's rules
 	})
@@ -164,7 +165,7 @@ func TestTheProxysAddressIsOpenAsAProxyOnly(t *testing.T) {
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonPrivateAddress)
 	x = testExchange(t, "http://name.test/")
 	tr = throughProxy(t, p, func(o *transportOptions) {
-		o.Proxy = func(*url.URL) (*url.URL, error) { return nil, errTest }
+		o.Proxy = func(*url.URL) (*url.URL, error) { return nil, fetchertest.ErrTest }
 	})
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonConnect)
@@ -172,7 +173,7 @@ func TestTheProxysAddressIsOpenAsAProxyOnly(t *testing.T) {
 
 func TestRequestsGoThroughSOCKS(t *testing.T) {
 	var got string
-	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Host + r.RequestURI })
+	s := fetchertest.Serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Host + r.RequestURI })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

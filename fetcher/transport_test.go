@@ -23,12 +23,13 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
 
 func TestExchangeFillsInTheFacts(t *testing.T) {
 	var got http.Header
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r.Header.Clone()
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("ETag", `"v1"`)
@@ -48,7 +49,7 @@ func TestExchangeFillsInTheFacts(t *testing.T) {
 		r.IP != "127.0.0.1" || r.Title != "A page" || r.Links != 1 || r.Bytes != 43 || r.Truncated || r.URL != x.url || r.FetchedAt.IsZero() {
 		t.Errorf("facts: %+v", r)
 	}
-	if want := (crawler.Link{URL: mustURL(t, s.URL+"/next"), Kind: crawler.LinkPage}); !slices.Equal(x.found, []crawler.Link{want}) {
+	if want := (crawler.Link{URL: fetchertest.MustURL(t, s.URL+"/next"), Kind: crawler.LinkPage}); !slices.Equal(x.found, []crawler.Link{want}) {
 		t.Errorf("links: %v", x.found)
 	}
 	if got.Get("Accept-Encoding") != "gzip, deflate, br, zstd" || got.Get("User-Agent") != "trawl/1" {
@@ -63,12 +64,12 @@ func TestRequestGoesOutAsTheURLStands(t *testing.T) {
 	for _, uri := range []string{"/a|b", "/100%", "/a%2fb", "//two//slashes", "/q?", "/q?a=|&b=%zz", "/%7Euser/", "/a;b=c"} {
 		t.Run(uri, func(t *testing.T) {
 			line := make(chan string, 1)
-			s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
-				head := s.request(bufio.NewReader(c))
+			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+				head := s.Request(bufio.NewReader(c))
 				line <- strings.SplitN(head, "\r\n", 2)[0]
 				io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
 			})
-			x := testExchange(t, "http://"+s.addr+uri)
+			x := testExchange(t, "http://"+s.Addr+uri)
 			ask(t, testTransport(t, nil), x)
 			wantOutcome(t, x, crawler.Fetched, "")
 			if got, want := <-line, "GET "+x.url.RequestURI()+" HTTP/1.1"; got != want {
@@ -80,7 +81,7 @@ func TestRequestGoesOutAsTheURLStands(t *testing.T) {
 
 func TestExchangeIsForOneRequest(t *testing.T) {
 	var requests atomic.Int64
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		http.Redirect(w, r, "/again", http.StatusFound)
 	})
@@ -100,9 +101,9 @@ func TestExchangeIsForOneRequest(t *testing.T) {
 // The server answers one request, reads the next one, and hangs up without an answer, as one does whose
 // patience with a kept connection ends at that moment. net/http would ask again by itself.
 func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
-	s := serveRaw(t, func(s *rawServer, n int64, c net.Conn) {
+	s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, n int64, c net.Conn) {
 		r := bufio.NewReader(c)
-		for i := 0; s.request(r) != ""; i++ {
+		for i := 0; s.Request(r) != ""; i++ {
 			if n == 1 && i == 1 {
 				return
 			}
@@ -110,7 +111,7 @@ func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
 		}
 	})
 	tr := testTransport(t, nil)
-	first, second, third := testExchange(t, s.url), testExchange(t, s.url), testExchange(t, s.url)
+	first, second, third := testExchange(t, s.URL), testExchange(t, s.URL), testExchange(t, s.URL)
 	ask(t, tr, first)
 	wantOutcome(t, first, crawler.Fetched, "")
 	ask(t, tr, second)
@@ -119,7 +120,7 @@ func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
 	}
 	ask(t, tr, third)
 	wantOutcome(t, third, crawler.Fetched, "")
-	if n := s.requests.Load(); n != 3 {
+	if n := s.Requests.Load(); n != 3 {
 		t.Errorf("the server saw %d requests for 3 exchanges", n)
 	}
 }
@@ -131,13 +132,13 @@ func TestRefusedStreamIsNotAskedForAgain(t *testing.T) {
 	config := plain.TLS.Clone()
 	config.NextProtos = []string{"h2"}
 	var requests atomic.Int64
-	s := serveRaw(t, func(_ *rawServer, _ int64, c net.Conn) {
+	s := fetchertest.ServeRaw(t, func(_ *fetchertest.RawServer, _ int64, c net.Conn) {
 		refuseStreams(tlsServer(c, config), &requests)
 	})
 	tr := testTransport(t, func(o *transportOptions) {
 		o.TLS = plain.Client().Transport.(*http.Transport).TLSClientConfig
 	})
-	x := testExchange(t, "https://"+s.addr+"/")
+	x := testExchange(t, "https://"+s.Addr+"/")
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonReset)
 	if requests.Load() != 1 {
@@ -191,7 +192,7 @@ func TestExchangeOverHTTP2(t *testing.T) {
 func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 	var requests atomic.Int64
 	started, gone := make(chan struct{}, 1), make(chan struct{}, 1)
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		io.WriteString(w, "part")
 		w.(http.Flusher).Flush()
@@ -227,8 +228,8 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 
 // Nobody watches this lease: only the connection itself compares the clock, right before it writes.
 func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
-	s := serveRaw(t, func(s *rawServer, _ int64, c net.Conn) {
-		for r := bufio.NewReader(c); s.request(r) != ""; {
+	s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c net.Conn) {
+		for r := bufio.NewReader(c); s.Request(r) != ""; {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		}
 	})
@@ -237,19 +238,19 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	var ahead atomic.Int64
 	now := func() time.Time { return t0.Add(time.Duration(ahead.Load())) }
 	tr := testTransport(t, func(o *transportOptions) { o.Lease, o.Now = right, now })
-	x := testExchange(t, s.url)
+	x := testExchange(t, s.URL)
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Fetched, "")
 
 	ahead.Store(int64(15 * time.Second))
-	x = testExchange(t, s.url)
+	x = testExchange(t, s.URL)
 	ask(t, tr, x)
-	if x.why != lease.ErrOver || s.requests.Load() != 1 {
-		t.Errorf("after the end: dropped %v; the server saw %d requests", x.why, s.requests.Load())
+	if x.why != lease.ErrOver || s.Requests.Load() != 1 {
+		t.Errorf("after the end: dropped %v; the server saw %d requests", x.why, s.Requests.Load())
 	}
 
 	right.Extend(now(), 15*time.Second)
-	x = testExchange(t, s.url)
+	x = testExchange(t, s.URL)
 	ask(t, tr, x)
 	wantOutcome(t, x, crawler.Fetched, "")
 }
@@ -283,12 +284,12 @@ func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
 }
 
 func TestCallersEndLeavesNoResult(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	x := testExchange(t, s.URL)
-	x.permit = &testPermit{onWrote: func() { cancel(errTest) }}
+	x.permit = &testPermit{onWrote: func() { cancel(fetchertest.ErrTest) }}
 	askWith(t, ctx, testTransport(t, nil), x, nil)
-	if x.why != errTest || x.requests != 1 {
+	if x.why != fetchertest.ErrTest || x.requests != 1 {
 		t.Errorf("dropped %v, %d requests", x.why, x.requests)
 	}
 }
@@ -367,7 +368,7 @@ func TestConnectionOfASecondTryRefusesToWrite(t *testing.T) {
 
 // colly would gunzip by content type and by name, if the answer did not say that it is not compressed.
 func TestCollyLeavesABodyAsItIs(t *testing.T) {
-	want := gzipped([]byte("an archive"))
+	want := fetchertest.Gzipped([]byte("an archive"))
 	s := serveBody(t, want, "Content-Type", "application/gzip")
 	var got []byte
 	c := colly.NewCollector()

@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 )
 
 // unconnected is what comes of a host that takes no connection.
@@ -107,7 +108,7 @@ func TestNoConnectionForAnErrandEndsTheTurn(t *testing.T) {
 		w := newWorld(t)
 		w.robots = func(context.Context, weburl.URL) Finding { return unconnected() }
 		hop := func(path string) crawler.RobotsHop {
-			return crawler.RobotsHop{For: "b.test", Scheme: "http", URL: mustURL(t, "http://a.test/"+path), Count: 1}
+			return crawler.RobotsHop{For: "b.test", Scheme: "http", URL: fetchertest.MustURL(t, "http://a.test/"+path), Count: 1}
 		}
 		w.offer(crawler.Task{Turn: testTurn, Host: "a.test", Errands: []crawler.RobotsHop{hop("1"), hop("2")}})
 		w.turn(time.Minute)

@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
 
@@ -95,7 +96,7 @@ func answered(status int, body string) Finding {
 
 func moved(t testing.TB, to string) Finding {
 	f := Finding{}
-	f.Result.Status, f.Result.Outcome, f.Result.RedirectTo = 301, crawler.Redirected, mustURL(t, to)
+	f.Result.Status, f.Result.Outcome, f.Result.RedirectTo = 301, crawler.Redirected, fetchertest.MustURL(t, to)
 	return f
 }
 
@@ -287,7 +288,7 @@ func (w *world) task(urls ...string) crawler.Task {
 	w.t.Helper()
 	task := crawler.Task{Turn: testTurn, Host: "a.test"}
 	for _, u := range urls {
-		task.URLs = append(task.URLs, crawler.TaskURL{URL: mustURL(w.t, u)})
+		task.URLs = append(task.URLs, crawler.TaskURL{URL: fetchertest.MustURL(w.t, u)})
 	}
 	w.offer(task)
 	return task

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 func TestPartsAreSentInOrderEachAfterTheOneBeforeAndAfterItsBodies(t *testing.T) {
@@ -15,7 +16,7 @@ func TestPartsAreSentInOrderEachAfterTheOneBeforeAndAfterItsBodies(t *testing.T)
 		w.send = func(p *crawler.Part) error {
 			if p.Number == 2 && fails > 0 {
 				fails--
-				return errTest
+				return fetchertest.ErrTest
 			}
 			return nil
 		}
@@ -49,7 +50,7 @@ func TestNothingIsSentWhileTheArchiveIsNotDurable(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sync = func() error {
 			if time.Since(w.began) < 9*time.Second {
-				return errTest
+				return fetchertest.ErrTest
 			}
 			return nil
 		}
@@ -65,7 +66,7 @@ func TestRenewalGoesOnUntilTheLastPartIsStored(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.send = func(*crawler.Part) error {
 			if time.Since(w.began) < 21*time.Second {
-				return errTest
+				return fetchertest.ErrTest
 			}
 			return nil
 		}

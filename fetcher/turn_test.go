@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/fetchertest"
 )
 
 // inWorld runs a test in its own time.
@@ -39,7 +40,7 @@ func TestTurnIsAckedAfterTheAnswerWhateverItIs(t *testing.T) {
 
 func TestTurnWithoutAnAnswerIsAskedForAgainByTheSameHolderAndNotAcked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.answer = func(int, crawler.Ask) (crawler.Answer, error) { return crawler.Answer{}, errTest }
+		w.answer = func(int, crawler.Ask) (crawler.Answer, error) { return crawler.Answer{}, fetchertest.ErrTest }
 		w.task(pages(1)...)
 		w.run(time.Minute, func() bool { return false })
 		if len(w.happened("ack")) > 0 || len(w.asked()) > 0 {
@@ -60,7 +61,7 @@ func TestRightCountsFromTheAskingThatWasAnswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
 			if n > 1 {
-				return crawler.Answer{}, errTest
+				return crawler.Answer{}, fetchertest.ErrTest
 			}
 			pause(t.Context(), 3*time.Second)
 			return w.grant(), nil
@@ -78,7 +79,7 @@ func TestTurnIsSilentAfterTheLeaseAndGoesOnWhenItIsRenewed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
 			if at := time.Since(w.began); at > time.Second && at < 30*time.Second {
-				return crawler.Answer{}, errTest
+				return crawler.Answer{}, fetchertest.ErrTest
 			}
 			return w.grant(), nil
 		}
@@ -130,7 +131,7 @@ func TestRefusedRenewalDropsTheTurnAndItsParts(t *testing.T) {
 	for _, refusal := range []crawler.Answer{{Verdict: crawler.Refused}, {Verdict: crawler.Granted, Life: crawler.Life{9}, Lease: time.Hour}} {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.took = 3 * time.Second
-			w.send = func(*crawler.Part) error { return errTest }
+			w.send = func(*crawler.Part) error { return fetchertest.ErrTest }
 			w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
 				if n > 1 {
 					return refusal, nil
@@ -228,7 +229,7 @@ func TestEndOfTheContextFinishesTheExchangeAndSendsTheLastPart(t *testing.T) {
 
 func TestRunReturnsThoughTheLastPartCannotBeStored(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.send = func(*crawler.Part) error { return errTest }
+		w.send = func(*crawler.Part) error { return fetchertest.ErrTest }
 		w.task(pages(10)...)
 		w.run(4*time.Second, func() bool { return false })
 		if after := time.Since(w.began) - 4*time.Second; after > stopGrace+lastGrace {

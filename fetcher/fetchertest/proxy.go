@@ -1,4 +1,4 @@
-package fetcher
+package fetchertest
 
 import (
 	"encoding/pem"
@@ -13,18 +13,18 @@ import (
 	"testing"
 )
 
-// testProxy is an HTTP proxy that leads every name to one server.
-type testProxy struct {
-	url *url.URL
+// Proxy is an HTTP proxy that leads every name to one server.
+type Proxy struct {
+	URL *url.URL
 
 	mu     sync.Mutex
 	to     string // host:port of the server
-	refuse int    // status for CONNECT, 0 = 200
+	Refuse int    // status for CONNECT, 0 = 200
 	heads  []string
 }
 
-func newTestProxy(t *testing.T, to *httptest.Server, secure bool) *testProxy {
-	p := &testProxy{}
+func NewProxy(t *testing.T, to *httptest.Server, secure bool) *Proxy {
+	p := &Proxy{}
 	if to != nil {
 		p.to = to.Listener.Addr().String()
 	}
@@ -36,16 +36,16 @@ func newTestProxy(t *testing.T, to *httptest.Server, secure bool) *testProxy {
 	}
 	t.Cleanup(s.Close)
 	var err error
-	if p.url, err = url.Parse(s.URL); err != nil {
+	if p.URL, err = url.Parse(s.URL); err != nil {
 		t.Fatal(err)
 	}
-	p.url.User = url.UserPassword("me", "secret")
+	p.URL.User = url.UserPassword("me", "secret")
 	return p
 }
 
-func (p *testProxy) serve(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	to, refuse := p.to, p.refuse
+	to, refuse := p.to, p.Refuse
 	p.heads = append(p.heads, r.Method+" "+r.RequestURI+" "+r.Header.Get("Proxy-Authorization")+" "+r.UserAgent())
 	p.mu.Unlock()
 	if r.Method == http.MethodConnect && refuse != 0 {
@@ -74,12 +74,12 @@ func (p *testProxy) serve(w http.ResponseWriter, r *http.Request) {
 	io.Copy(client, c)
 }
 
-func (p *testProxy) saw() string {
+func (p *Proxy) Saw() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.heads, ", ")
 }
 
-func certificatePEM(s *httptest.Server) string {
+func CertificatePEM(s *httptest.Server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }

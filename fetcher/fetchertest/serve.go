@@ -1,4 +1,4 @@
-package fetcher
+package fetchertest
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 	"trawl/crawler/weburl"
 )
 
-func mustURL(t testing.TB, s string) weburl.URL {
+func MustURL(t testing.TB, s string) weburl.URL {
 	t.Helper()
 	u, err := weburl.Parse(s)
 	if err != nil {
@@ -30,28 +30,28 @@ func mustURL(t testing.TB, s string) weburl.URL {
 	return u
 }
 
-func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
+func Serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s
 }
 
-// rawServer answers each connection with handle, which is given its number from 1 on. It counts requests.
-type rawServer struct {
-	url      string
-	addr     string
-	requests atomic.Int64
-	conns    atomic.Int64
+// RawServer answers each connection with handle, which is given its number from 1 on. It counts requests.
+type RawServer struct {
+	URL      string
+	Addr     string
+	Requests atomic.Int64
+	Conns    atomic.Int64
 }
 
-func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *rawServer {
+func ServeRaw(t testing.TB, handle func(s *RawServer, n int64, c net.Conn)) *RawServer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &rawServer{url: "http://" + l.Addr().String() + "/", addr: l.Addr().String()}
+	s := &RawServer{URL: "http://" + l.Addr().String() + "/", Addr: l.Addr().String()}
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
@@ -64,7 +64,7 @@ func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *raw
 			mu.Lock()
 			open = append(open, c)
 			mu.Unlock()
-			n := s.conns.Add(1)
+			n := s.Conns.Add(1)
 			running.Go(func() {
 				defer c.Close()
 				handle(s, n, c)
@@ -84,7 +84,7 @@ func serveRaw(t testing.TB, handle func(s *rawServer, n int64, c net.Conn)) *raw
 }
 
 // request reads one request head, "" when the connection ends before.
-func (s *rawServer) request(r *bufio.Reader) string {
+func (s *RawServer) Request(r *bufio.Reader) string {
 	var head strings.Builder
 	for {
 		line, err := r.ReadString('\n')
@@ -93,17 +93,17 @@ func (s *rawServer) request(r *bufio.Reader) string {
 		}
 		head.WriteString(line)
 		if line == "\r\n" {
-			s.requests.Add(1)
+			s.Requests.Add(1)
 			return head.String()
 		}
 	}
 }
 
-// answerRaw serves one request a connection with a fixed text, and then waits for the client to hang up.
-func answerRaw(text string) func(*rawServer, int64, net.Conn) {
-	return func(s *rawServer, _ int64, c net.Conn) {
+// AnswerRaw serves one request a connection with a fixed text, and then waits for the client to hang up.
+func AnswerRaw(text string) func(*RawServer, int64, net.Conn) {
+	return func(s *RawServer, _ int64, c net.Conn) {
 		r := bufio.NewReader(c)
-		if s.request(r) == "" {
+		if s.Request(r) == "" {
 			return
 		}
 		io.WriteString(c, text)
@@ -111,16 +111,16 @@ func answerRaw(text string) func(*rawServer, int64, net.Conn) {
 	}
 }
 
-// hangUpAfter serves one request a connection with a fixed text, and closes it.
-func hangUpAfter(text string) func(*rawServer, int64, net.Conn) {
-	return func(s *rawServer, _ int64, c net.Conn) {
-		if s.request(bufio.NewReader(c)) != "" {
+// HangUpAfter serves one request a connection with a fixed text, and closes it.
+func HangUpAfter(text string) func(*RawServer, int64, net.Conn) {
+	return func(s *RawServer, _ int64, c net.Conn) {
+		if s.Request(bufio.NewReader(c)) != "" {
 			io.WriteString(c, text)
 		}
 	}
 }
 
-func gzipped(b []byte) []byte {
+func Gzipped(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	w.Write(b)
@@ -128,15 +128,15 @@ func gzipped(b []byte) []byte {
 	return out.Bytes()
 }
 
-// noise is content that cannot be compressed, the same each time.
-func noise(n int) []byte {
+// Noise is content that cannot be compressed, the same each time.
+func Noise(n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{1}).Read(b)
 	return b
 }
 
-// granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
-func granted(host weburl.Host, pairs ...string) []session.CookieChange {
+// Granted are cookies as a grant brings them, each NAME=VALUE, set by the host for all its paths.
+func Granted(host weburl.Host, pairs ...string) []session.CookieChange {
 	var cookies []session.CookieChange
 	for _, p := range pairs {
 		name, value, _ := strings.Cut(p, "=")
@@ -145,7 +145,7 @@ func granted(host weburl.Host, pairs ...string) []session.CookieChange {
 	return cookies
 }
 
-func names(t testing.TB, dir string) []string {
+func Names(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -158,8 +158,8 @@ func names(t testing.TB, dir string) []string {
 	return out
 }
 
-// withoutFiles lets this process open nothing while do runs.
-func withoutFiles(t *testing.T, do func()) {
+// WithoutFiles lets this process open nothing while do runs.
+func WithoutFiles(t *testing.T, do func()) {
 	t.Helper()
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
@@ -178,4 +178,4 @@ func withoutFiles(t *testing.T, do func()) {
 	do()
 }
 
-var errTest = errors.New("made by the test")
+var ErrTest = errors.New("made by the test")
