@@ -32,7 +32,7 @@
 // A turn whose fetcher died lapses and its URLs wait again; bodies that no part named are orphans in the
 // archive. One thing is read back after a start: the beginnings of large bodies that were to become files and
 // that their servers can go on with (exchange_resume.go). They save time only; any of them may be lost. Files
-// that were not shipped yet stay in the outbox, and [Shipper] goes on with them.
+// that were not shipped yet stay in the outbox, and [ship.Shipper] goes on with them.
 //
 // # What is not here
 //

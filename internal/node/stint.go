@@ -15,6 +15,7 @@ import (
 	"trawl/cluster/trust"
 	"trawl/crawler"
 	"trawl/fetcher"
+	"trawl/fetcher/ship"
 	"trawl/storage/archive"
 	"trawl/storage/crawldir"
 )
@@ -121,7 +122,7 @@ func (n *Fetcher) fare(ctx context.Context, f *fetcher.Fetcher) {
 type wayHome struct {
 	outbox  *archive.Outbox
 	client  *control.Client
-	shipper *fetcher.Shipper
+	shipper *ship.Shipper
 	log     *slog.Logger
 }
 
@@ -136,7 +137,7 @@ func openWayHome(dir *crawldir.Dir, a bodyArchive, address func() string, keys *
 	if err != nil {
 		return nil, err
 	}
-	return &wayHome{outbox: outbox, client: client, shipper: fetcher.NewShipper(outbox, client, log), log: log}, nil
+	return &wayHome{outbox: outbox, client: client, shipper: ship.NewShipper(outbox, client, log), log: log}, nil
 }
 
 // start ships in the background; the returned function ends that and waits.
