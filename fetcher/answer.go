@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/trouble"
 )
 
 const (
@@ -34,8 +35,8 @@ type answer struct {
 	proto  string      // "http/1.0", "http/1.1", "h2"
 
 	cut  cutting
-	sign sign   // what a fault says about our own network
-	note string // for Detail, when nothing more important is to be said
+	sign trouble.Sign // what a fault says about our own network
+	note string       // for Detail, when nothing more important is to be said
 }
 
 // cutting is why an answer is not whole, or not right. The zero value: it is both.

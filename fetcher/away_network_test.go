@@ -12,6 +12,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/fetchertest"
+	"trawl/fetcher/trouble"
 )
 
 // wires is a world with several hosts and a network that can be pulled.
@@ -47,14 +48,14 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 	}
 	w.page = func(ctx context.Context, u Page) Finding {
 		if !x.cut.Load() {
-			x.f.network.heard()
+			x.f.network.Heard()
 			return Finding{}
 		}
 		x.tried.Add(1)
 		x.most.Store(max(x.most.Load(), x.many.Add(1)))
 		defer x.many.Add(-1)
 		pause(ctx, 4*time.Second)
-		return Finding{Sign: signSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
+		return Finding{Sign: trouble.SignSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
 	}
 	return x
 }
@@ -102,7 +103,7 @@ func TestTheFaultsOfAFewHostsAreTheirs(t *testing.T) {
 					return page(ctx, u)
 				}
 			}
-			x.f.network.heard()
+			x.f.network.Heard()
 			return Finding{}
 		}
 		x.live(t, func() {

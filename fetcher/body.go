@@ -14,6 +14,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/links"
 	"trawl/crawler/media"
+	"trawl/fetcher/trouble"
 	"trawl/internal/coding"
 )
 
@@ -328,7 +329,7 @@ func (p *bodyPass) cutting(err error) (c cutting) {
 }
 
 // cutWire says why a body stopped coming, and what that says about our own network.
-func cutWire(w *wireBody) (cutting, sign) {
+func cutWire(w *wireBody) (cutting, trouble.Sign) {
 	err := w.err
 	if cause := context.Cause(w.ctx); cause != nil {
 		err = cause

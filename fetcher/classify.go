@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"trawl/crawler"
+	"trawl/fetcher/trouble"
 )
 
 // errResent: net/http was about to send a request for the second time, because the server had closed the
@@ -123,33 +124,33 @@ func asStream(err error, to **streamError) bool {
 
 // signOf reads an exchange's error. Signs of life are not among its answers: bytes, new connections, refusals and names that
 // do not exist are noted where they come.
-func signOf(err error) sign {
+func signOf(err error) trouble.Sign {
 	var limit *limitError
 	var dns *net.DNSError
 	var proxy *proxyError
 	switch {
 	case errors.As(err, &proxy):
-		return signLocal
+		return trouble.SignLocal
 	case errors.As(err, &dns):
 		return signOfResolver(dns)
 	case noWayOut(err):
-		return signLocal
+		return trouble.SignLocal
 	case errors.As(err, &limit), timedOut(err):
-		return signSilence
+		return trouble.SignSilence
 	}
-	return signNone
+	return trouble.SignNone
 }
 
 // signOfResolver: net.DNSError keeps the text of its cause only. A resolver on this machine answers "server misbehaving" when
 // its own servers do not answer.
-func signOfResolver(err *net.DNSError) sign {
+func signOfResolver(err *net.DNSError) trouble.Sign {
 	if err.IsNotFound {
-		return signNone
+		return trouble.SignNone
 	}
 	for _, text := range []string{"connection refused", "network is unreachable", "no route to host", "network is down", "operation not permitted"} {
 		if strings.Contains(err.Err, text) {
-			return signLocal
+			return trouble.SignLocal
 		}
 	}
-	return signSilence
+	return trouble.SignSilence
 }

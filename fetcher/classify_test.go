@@ -16,6 +16,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/fetcher/fetchertest"
+	"trawl/fetcher/trouble"
 )
 
 // Each case is a real failure on loopback.
@@ -127,22 +128,22 @@ func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
 	}
 	for _, c := range []struct {
 		err  error
-		want sign
+		want trouble.Sign
 	}{
-		{dial(syscall.ECONNREFUSED), signNone},
-		{dial(syscall.ECONNRESET), signNone},
-		{dial(syscall.ENETUNREACH), signLocal},
-		{dial(syscall.EHOSTUNREACH), signLocal},
-		{dial(syscall.ETIMEDOUT), signSilence},
-		{&limitError{timeLimit{"no connection within", time.Second}}, signSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), signNone},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), signSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), signSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), signLocal},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), signLocal},
-		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dial(syscall.ECONNREFUSED)}), signLocal},
-		{newDialError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), signNone},
-		{errResent, signNone},
+		{dial(syscall.ECONNREFUSED), trouble.SignNone},
+		{dial(syscall.ECONNRESET), trouble.SignNone},
+		{dial(syscall.ENETUNREACH), trouble.SignLocal},
+		{dial(syscall.EHOSTUNREACH), trouble.SignLocal},
+		{dial(syscall.ETIMEDOUT), trouble.SignSilence},
+		{&limitError{timeLimit{"no connection within", time.Second}}, trouble.SignSilence},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), trouble.SignNone},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), trouble.SignSilence},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), trouble.SignSilence},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), trouble.SignLocal},
+		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), trouble.SignLocal},
+		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dial(syscall.ECONNREFUSED)}), trouble.SignLocal},
+		{newDialError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), trouble.SignNone},
+		{errResent, trouble.SignNone},
 	} {
 		if got := signOf(c.err); got != c.want {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)

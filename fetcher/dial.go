@@ -16,6 +16,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/lease"
+	"trawl/fetcher/trouble"
 )
 
 const (
@@ -377,7 +378,7 @@ func outOfFiles() error {
 	if err == nil {
 		return f.Close()
 	}
-	if ownTrouble(err) {
+	if trouble.IsShortage(err) {
 		return fmt.Errorf("look up a name: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/fetcher/trouble"
 )
 
 const (
@@ -99,7 +100,7 @@ type Fetcher struct {
 
 	open    func(SiteOptions) site // how a turn reaches its host; replaced in tests
 	margin  time.Duration          // maxMargin; none in tests of exact gaps
-	slots   *slots                 // one for each turn
+	slots   *trouble.Slots         // one for each turn
 	look    chan struct{}          // one slot: the notice should be read
 	done    chan struct{}          // one slot: an answer said that the job is over
 	drained chan struct{}          // closed by Drain
@@ -107,10 +108,10 @@ type Fetcher struct {
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
-	unsent backlog // of the reports of all turns
-	disk   *disk   // that bodies go to
+	unsent backlog       // of the reports of all turns
+	disk   *trouble.Disk // that bodies go to
 
-	network *network // ours
+	network *trouble.Network // ours
 
 	busy  atomic.Int64
 	pages atomic.Int64
@@ -144,14 +145,14 @@ func New(o Options) (*Fetcher, error) {
 	}
 	f := &Fetcher{
 		Options: o, margin: maxMargin,
-		slots: newSlots(o.Workers, o.Logger), disk: newDisk(o.SpoolDir, o.Logger),
+		slots: trouble.NewSlots(o.Workers, o.Logger), disk: trouble.NewDisk(o.SpoolDir, o.Logger),
 		look: make(chan struct{}, 1), done: make(chan struct{}, 1), drained: make(chan struct{}), reading: make(chan struct{}, 1),
 	}
-	f.network = newNetwork(o.Logger, f.patience, f.slots.one)
+	f.network = trouble.NewNetwork(o.Logger, f.patience, f.slots.Single)
 	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
 	d, err := NewDownloader(DownloadOptions{
 		Archive: o.Archive, Engine: o.Engine, SpoolDir: o.SpoolDir, PartialDir: o.PartialDir, Backlog: &f.unsent,
-		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.heard, Logger: o.Logger,
+		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.Heard, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
@@ -174,14 +175,14 @@ type Condition struct {
 
 // Condition is how the fetcher fares, and a channel that is closed when that changes.
 func (f *Fetcher) Condition() (Condition, <-chan struct{}) {
-	slots, moved := f.slots.now()
-	return Condition{Slots: slots, Silent: f.network.silence()}, moved
+	slots, moved := f.slots.Now()
+	return Condition{Slots: slots, Silent: f.network.Silence()}, moved
 }
 
 // patience is how long the network may be away by mere silence: as long as a host may.
 func (f *Fetcher) patience() time.Duration {
 	if v := f.view.Load(); v != nil {
-		return max(v.Job.HostPatience, networkPatience)
+		return max(v.Job.HostPatience, trouble.NetworkPatience)
 	}
 	return crawler.DefaultHostPatience
 }
@@ -335,14 +336,14 @@ func (f *Fetcher) watch(ctx context.Context, failed <-chan error) error {
 // the context ends.
 func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup) error {
 	for {
-		f.disk.wait(taking)
-		if !f.slots.take(taking) {
+		f.disk.Wait(taking)
+		if !f.slots.Take(taking) {
 			return nil
 		}
-		f.network.wait(taking)
+		f.network.Wait(taking)
 		d, err := f.Tasks.Next(taking)
 		if err != nil {
-			f.slots.give()
+			f.slots.Give()
 			if taking.Err() != nil {
 				return nil
 			}
@@ -353,7 +354,7 @@ func (f *Fetcher) take(taking, ctx, hard context.Context, turns *sync.WaitGroup)
 		turns.Go(func() {
 			defer func() {
 				f.busy.Add(-1)
-				f.slots.give()
+				f.slots.Give()
 			}()
 			f.work(ctx, hard, d)
 		})

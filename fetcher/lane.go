@@ -9,6 +9,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/trouble"
 )
 
 // site is a turn's way to its host, see [Site].
@@ -164,10 +165,10 @@ func (t *turn) ended(s *start, found *Finding) (longer, ok bool) {
 	t.report.addExchange(took, found.Sent, changed)
 	switch found.Verdict {
 	case diskFailed:
-		t.f.disk.failed(found.Why)
+		t.f.disk.Failed(found.Why)
 		t.end()
 	case machineShort:
-		t.f.slots.ran(found.Why)
+		t.f.slots.Short(found.Why)
 		t.end()
 	case counts, restart:
 		t.report.addTallies(found.Dropped, found.Bounds)
@@ -183,9 +184,9 @@ func (t *turn) ended(s *start, found *Finding) (longer, ok bool) {
 func (t *turn) network(found *Finding) {
 	switch {
 	case found.Verdict.noResult():
-	case found.Result.Status != 0 && found.Sign == signNone:
-		t.f.network.answered(t.task.Host)
-	case found.Sign != signNone && t.f.network.faulted(t.going, t.task.Host, found.Result.Duration, found.Sign):
+	case found.Result.Status != 0 && found.Sign == trouble.SignNone:
+		t.f.network.Answered(t.task.Host)
+	case found.Sign != trouble.SignNone && t.f.network.Faulted(t.going, t.task.Host, found.Result.Duration, found.Sign):
 		found.Verdict = cutOff
 		t.end()
 	}

@@ -11,6 +11,7 @@ import (
 	"trawl/crawler"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
+	"trawl/fetcher/trouble"
 )
 
 func TestSignsOfLifeAreNotedWhereTheyCome(t *testing.T) {
@@ -68,7 +69,7 @@ func TestWithoutFilesAnExchangeHasNoResult(t *testing.T) {
 	for name, url := range map[string]string{"a connection": server.URL, "a name": "http://gone.test/"} {
 		tr, x := testTransport(t, func(o *transportOptions) { o.Resolver = gone }), testExchange(t, url)
 		fetchertest.WithoutFiles(t, func() { ask(t, tr, x) })
-		if x.verdict != machineShort || !ownTrouble(x.why) {
+		if x.verdict != machineShort || !trouble.IsShortage(x.why) {
 			t.Errorf("%s: %v %s (%s), verdict %v, %v", name, x.result.Outcome, x.result.Reason, x.result.Detail, x.verdict, x.why)
 		}
 	}

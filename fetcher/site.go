@@ -18,6 +18,7 @@ import (
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/lease"
+	"trawl/fetcher/trouble"
 )
 
 // robotsTotal bounds the exchange of a robots.txt when the job has no limit in all.
@@ -159,10 +160,10 @@ type Finding struct {
 	Dropped Tally          // references on the page that are not among links, by reason
 	Bounds  Tally          // limits that were hit
 	Cookies []session.CookieChange
-	Text    []byte // of a robots.txt
-	Opaque  bool   // it is in a coding that is not known
-	Sent    bool   // a request went out
-	Sign    sign   // what a fault says about our own network
+	Text    []byte       // of a robots.txt
+	Opaque  bool         // it is in a coding that is not known
+	Sent    bool         // a request went out
+	Sign    trouble.Sign // what a fault says about our own network
 }
 
 // Page fetches a page through the engine and stores the exchange.

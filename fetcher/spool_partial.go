@@ -22,6 +22,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/trouble"
 )
 
 // Limits of bodies that wait to be gone on with. One that is dropped for them is logged, and its URL is
@@ -212,7 +213,7 @@ func (p *partial) load(ctx context.Context, buf []byte) (short error) {
 	}
 	if err := p.reopen(ctx, buf); err != nil {
 		p.closeFile()
-		if ownTrouble(err) {
+		if trouble.IsShortage(err) {
 			short = err
 		} else if ctx.Err() == nil {
 			p.from.log.Warn("the beginning of a body cannot be read", "url", p.url, "error", err)

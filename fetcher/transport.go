@@ -21,6 +21,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/lease"
+	"trawl/fetcher/trouble"
 )
 
 // Flow control of HTTP/2: what a server may send ahead of our reading, in bytes.
@@ -289,7 +290,7 @@ func (c *call) failed(err error) error {
 	if cause := context.Cause(c.ctx); cause != nil {
 		err = cause
 	}
-	if ownTrouble(err) {
+	if trouble.IsShortage(err) {
 		c.x.end(machineShort, err)
 		return err
 	}

@@ -79,9 +79,9 @@ func (f *Fetcher) work(ctx, hard context.Context, d crawler.Delivery) {
 	case crawler.Granted:
 		f.Step(StepGrant)
 		t := f.newTurn(hard, d.Task, holder, &answer, t0, received, f.current(ctx, &answer))
-		gone, ok := f.network.enter(d.Task.Host)
+		gone, ok := f.network.Enter(d.Task.Host)
 		if ok {
-			defer f.network.exit(d.Task.Host)
+			defer f.network.Exit(d.Task.Host)
 		} else {
 			t.end() // its URLs go back untried
 		}

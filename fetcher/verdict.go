@@ -1,5 +1,7 @@
 package fetcher
 
+import "trawl/fetcher/trouble"
+
 // verdict is what an exchange comes to.
 type verdict uint8
 
@@ -8,7 +10,7 @@ const (
 	cutOff                      // we ended it, or its connection was closed before it was used: it says nothing about the URL
 	restart                     // the body could not be resumed, and its beginning was discarded: fetch it from byte 0
 	diskFailed                  // the disk did not take the body
-	machineShort                // this machine is short of something, see ownTrouble
+	machineShort                // this machine is short of something, see IsShortage
 )
 
 // noResult reports whether there is nothing to be known from the exchange, not even that the host answered.
@@ -17,9 +19,9 @@ func (v verdict) noResult() bool { return v == cutOff || v == diskFailed || v ==
 // verdictOf tells whether an error of storing is trouble of this machine; otherwise the result counts.
 func verdictOf(err error) verdict {
 	switch {
-	case diskTrouble(err):
+	case trouble.IsDisk(err):
 		return diskFailed
-	case ownTrouble(err):
+	case trouble.IsShortage(err):
 		return machineShort
 	}
 	return counts

@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 
 // disk knows whether the fetcher's disk takes bodies. While it does not, that is no fate of the URLs: their exchanges
 // have no result, the turns under way end, and no more are taken, until there is room. Safe for concurrent use.
-type disk struct {
+type Disk struct {
 	dir string // on the disk; something is written there to try it
 	log *slog.Logger
 
@@ -29,10 +29,10 @@ type disk struct {
 	bad bool
 }
 
-func newDisk(dir string, log *slog.Logger) *disk { return &disk{dir: dir, log: log} }
+func NewDisk(dir string, log *slog.Logger) *Disk { return &Disk{dir: dir, log: log} }
 
-// diskTrouble reports whether an error is the disk's and not the body's: full, over quota, read-only or broken.
-func diskTrouble(err error) bool {
+// IsDisk reports whether an error is the disk's and not the body's: full, over quota, read-only or broken.
+func IsDisk(err error) bool {
 	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, e) {
 			return true
@@ -42,7 +42,7 @@ func diskTrouble(err error) bool {
 }
 
 // failed notes that the disk did not take a body.
-func (d *disk) failed(err error) {
+func (d *Disk) Failed(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.bad {
@@ -52,7 +52,7 @@ func (d *disk) failed(err error) {
 }
 
 // wait waits until the disk takes bodies, or ctx ends.
-func (d *disk) wait(ctx context.Context) {
+func (d *Disk) Wait(ctx context.Context) {
 	for again := diskAgain; !d.good(); again = min(2*again, diskAgainMax) {
 		if waitChange(ctx, nil, again) {
 			return
@@ -61,13 +61,13 @@ func (d *disk) wait(ctx context.Context) {
 	}
 }
 
-func (d *disk) good() bool {
+func (d *Disk) good() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return !d.bad
 }
 
-func (d *disk) try() {
+func (d *Disk) try() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.bad && d.probe() == nil {
@@ -76,7 +76,7 @@ func (d *disk) try() {
 	}
 }
 
-func (d *disk) probe() (err error) {
+func (d *Disk) probe() (err error) {
 	f, err := os.CreateTemp(d.dir, "probe-*")
 	if err != nil {
 		return fmt.Errorf("try the disk: %w", err)

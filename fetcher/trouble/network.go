@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"context"
@@ -16,9 +16,9 @@ const (
 	networkSilence = 10 * time.Second
 	// networkWitnesses is how many hosts must have met silence meanwhile that had answered this process before.
 	networkWitnesses = 3
-	// networkPatience is the least time that the network may be away by mere silence, without evidence of the machine itself,
+	// NetworkPatience is the least time that the network may be away by mere silence, without evidence of the machine itself,
 	// where the patience with hosts is shorter.
-	networkPatience = time.Minute
+	NetworkPatience = time.Minute
 	// networkHosts is how many hosts are remembered as having answered; those that answered last stay. A host beyond
 	// it is no witness until it answers again.
 	networkHosts = 4096
@@ -30,12 +30,12 @@ const (
 )
 
 // sign is what the end of an exchange says about the network of this fetcher.
-type sign uint8
+type Sign uint8
 
 const (
-	signNone    sign = iota // nothing, or life, which was noted when it came
-	signSilence             // nothing came: a time-out, a resolver that does not answer
-	signLocal               // this machine itself has no way out: no route, no resolver
+	SignNone    Sign = iota // nothing, or life, which was noted when it came
+	SignSilence             // nothing came: a time-out, a resolver that does not answer
+	SignLocal               // this machine itself has no way out: no route, no resolver
 )
 
 // judgement is the judge of the network: a value that takes times and events, and knows no clock. Times are since the
@@ -126,7 +126,7 @@ func (j *judgement) doubt(others int) bool {
 }
 
 // network is the judgement with its clock and those who wait for it. Safe for concurrent use.
-type network struct {
+type Network struct {
 	start    time.Time
 	log      *slog.Logger
 	patience func() time.Duration // longest time away without evidence of the machine itself
@@ -146,17 +146,17 @@ type network struct {
 	next    time.Duration // when the next probe may begin
 }
 
-func newNetwork(log *slog.Logger, patience func() time.Duration, shrink func(bool)) *network {
-	return &network{
+func NewNetwork(log *slog.Logger, patience func() time.Duration, shrink func(bool)) *Network {
+	return &Network{
 		start: time.Now(), log: log, patience: patience, shrink: shrink, judge: newJudgement(),
 		asked: make(map[weburl.Host]int), changed: make(chan struct{}), gone: make(chan struct{}),
 	}
 }
 
-func (n *network) now() time.Duration { return time.Since(n.start) }
+func (n *Network) now() time.Duration { return time.Since(n.start) }
 
 // heard notes that something came from outside: a byte, a connection, a refusal. It costs next to nothing.
-func (n *network) heard() {
+func (n *Network) Heard() {
 	now := n.now()
 	n.last.Store(int64(now))
 	if !n.watched.Load() {
@@ -169,7 +169,7 @@ func (n *network) heard() {
 }
 
 // hear takes a sign of life. Called with mu held.
-func (n *network) hear(at time.Duration) {
+func (n *Network) hear(at time.Duration) {
 	from := n.judge.from
 	if !n.judge.heard(at) {
 		n.tell()
@@ -181,13 +181,13 @@ func (n *network) hear(at time.Duration) {
 }
 
 // tell wakes those who wait. Called with mu held.
-func (n *network) tell() {
+func (n *Network) tell() {
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
 
 // answered notes that the host answered.
-func (n *network) answered(h weburl.Host) {
+func (n *Network) Answered(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.judge.answered(h)
@@ -196,7 +196,7 @@ func (n *network) answered(h weburl.Host) {
 // enter says that a turn of the host begins. When the network is away only one turn works at a time, the probe, if it can be
 // of a host that answered: ok is false for a turn that is to be given back. gone is closed when the network is found to be
 // away from now on.
-func (n *network) enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
+func (n *Network) Enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.judge.away {
@@ -210,8 +210,8 @@ func (n *network) enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
 	return n.gone, true
 }
 
-// exit says that a turn that was let in is over.
-func (n *network) exit(h weburl.Host) {
+// Exit says that a turn that was let in is over.
+func (n *Network) Exit(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.asked[h]--; n.asked[h] <= 0 {
@@ -226,10 +226,10 @@ func (n *network) exit(h weburl.Host) {
 	n.tell()
 }
 
-// faulted decides about an exchange with the host that took so long and met silence: it reports true when that is the
+// Faulted decides about an exchange with the host that took so long and met silence: it reports true when that is the
 // network's doing and says nothing about the host. As long as both may be so, it waits, for networkSilence at most; the end
 // of ctx counts as the network's doing.
-func (n *network) faulted(ctx context.Context, h weburl.Host, took time.Duration, s sign) (ours bool) {
+func (n *Network) Faulted(ctx context.Context, h weburl.Host, took time.Duration, s Sign) (ours bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.watched.Store(true)
@@ -237,7 +237,7 @@ func (n *network) faulted(ctx context.Context, h weburl.Host, took time.Duration
 		n.hear(last)
 	}
 	at := n.now()
-	if n.judge.met(h, at-took, s == signLocal) {
+	if n.judge.met(h, at-took, s == SignLocal) {
 		n.tell()
 	}
 	for {
@@ -276,7 +276,7 @@ func waitChange(ctx context.Context, changed <-chan struct{}, d time.Duration) (
 }
 
 // others is how many hosts that answered are being asked and are no witnesses yet. Called with mu held.
-func (n *network) others() int {
+func (n *Network) others() int {
 	count := 0
 	for h := range n.asked {
 		if count >= networkWitnesses {
@@ -290,7 +290,7 @@ func (n *network) others() int {
 }
 
 // look judges. Called with mu held.
-func (n *network) look(now time.Duration) {
+func (n *Network) look(now time.Duration) {
 	if !n.judge.look(now, n.patience()) {
 		return
 	}
@@ -308,7 +308,7 @@ func (n *network) look(now time.Duration) {
 }
 
 // wait waits, while the network is away, until the next probe may begin, or ctx ends.
-func (n *network) wait(ctx context.Context) {
+func (n *Network) Wait(ctx context.Context) {
 	for ctx.Err() == nil {
 		n.mu.Lock()
 		away, next, changed := n.judge.away, n.next, n.changed
@@ -321,8 +321,8 @@ func (n *network) wait(ctx context.Context) {
 	}
 }
 
-// silence is for how long nothing has come while the network is away; 0 when it is not.
-func (n *network) silence() time.Duration {
+// Silence is for how long nothing has come while the network is away; 0 when it is not.
+func (n *Network) Silence() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.judge.away {

@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"fmt"
@@ -70,30 +70,30 @@ func TestHostsThatAnsweredAreRememberedUpToALimit(t *testing.T) {
 }
 
 func TestAProbeIsOfAHostThatAnswered(t *testing.T) {
-	n := newNetwork(slog.New(slog.DiscardHandler), func() time.Duration { return time.Hour }, func(bool) {})
+	n := NewNetwork(slog.New(slog.DiscardHandler), func() time.Duration { return time.Hour }, func(bool) {})
 	n.judge.life = -networkSilence
 	for _, h := range []weburl.Host{"a", "b", "c"} {
-		n.answered(h)
+		n.Answered(h)
 		n.judge.met(h, -networkSilence, false)
 	}
 	n.look(n.now())
 	for range probePasses {
-		if _, ok := n.enter("stranger"); ok {
+		if _, ok := n.Enter("stranger"); ok {
 			t.Fatal("a host that never answered is the probe")
 		}
 	}
-	if _, ok := n.enter("a"); !ok {
+	if _, ok := n.Enter("a"); !ok {
 		t.Fatal("a host that answered is not the probe")
 	}
-	if _, ok := n.enter("b"); ok {
+	if _, ok := n.Enter("b"); ok {
 		t.Fatal("two probes at once")
 	}
-	n.exit("a")
+	n.Exit("a")
 	n.next, n.passed = 0, 0
 	for range probePasses {
-		n.enter("stranger")
+		n.Enter("stranger")
 	}
-	if _, ok := n.enter("stranger"); !ok {
+	if _, ok := n.Enter("stranger"); !ok {
 		t.Error("without another the probe is never of a host that did not answer")
 	}
 }

@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func TestWhatTheMachineIsShortOf(t *testing.T) {
 		syscall.ECONNREFUSED: false,
 		syscall.ENOSPC:       false,
 	} {
-		if ownTrouble(err) != want {
+		if IsShortage(err) != want {
 			t.Errorf("%v: %v", err, !want)
 		}
 	}

@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"context"
@@ -20,9 +20,9 @@ const (
 	shortCalm = 30 * time.Second
 )
 
-// ownTrouble reports whether an error says that this machine is short of something: file descriptors, ports, buffers. It
+// IsShortage reports whether an error says that this machine is short of something: file descriptors, ports, buffers. It
 // says nothing about the host that was to be asked.
-func ownTrouble(err error) bool {
+func IsShortage(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, e) {
 			return true
@@ -37,7 +37,7 @@ func ownTrouble(err error) bool {
 
 // slots is the room for turns. Its limit may be lowered below what is taken; then nothing is given out until enough came
 // back. Safe for concurrent use.
-type slots struct {
+type Slots struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
@@ -52,12 +52,12 @@ type slots struct {
 	moved   chan struct{} // closed when the limit changed
 }
 
-func newSlots(most int, log *slog.Logger) *slots {
-	return &slots{log: log, most: most, fitting: most, room: make(chan struct{}), moved: make(chan struct{})}
+func NewSlots(most int, log *slog.Logger) *Slots {
+	return &Slots{log: log, most: most, fitting: most, room: make(chan struct{}), moved: make(chan struct{})}
 }
 
 // limit is how many may be taken. Called with mu held.
-func (s *slots) limit() int {
+func (s *Slots) limit() int {
 	if s.single {
 		return 1
 	}
@@ -65,14 +65,14 @@ func (s *slots) limit() int {
 }
 
 // now is the limit, and a channel that is closed when it changes.
-func (s *slots) now() (limit int, moved <-chan struct{}) {
+func (s *Slots) Now() (limit int, moved <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.limit(), s.moved
 }
 
 // take takes a slot, and waits for one. It reports false when ctx ends before.
-func (s *slots) take(ctx context.Context) bool {
+func (s *Slots) Take(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		now := time.Now()
@@ -94,7 +94,7 @@ func (s *slots) take(ctx context.Context) bool {
 }
 
 // give gives a slot back.
-func (s *slots) give() {
+func (s *Slots) Give() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken--
@@ -102,29 +102,29 @@ func (s *slots) give() {
 }
 
 // wake lets those look again who wait for a slot. Called with mu held.
-func (s *slots) wake() {
+func (s *Slots) wake() {
 	close(s.room)
 	s.room = make(chan struct{})
 }
 
 // change says that the limit changed. Called with mu held.
-func (s *slots) change() {
+func (s *Slots) change() {
 	close(s.moved)
 	s.moved = make(chan struct{})
 	s.wake()
 }
 
-// one lowers the limit to one slot, or lifts that.
-func (s *slots) one(single bool) {
+// Single lowers the limit to Single slot, or lifts that.
+func (s *Slots) Single(single bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.single = single
 	s.change()
 }
 
-// ran says that the machine was short of something with as many turns as are under way: half of them is tried from now on,
+// Short says that the machine was short of something with as many turns as are under way: half of them is tried from now on,
 // and more again when it has been calm.
-func (s *slots) ran(short error) {
+func (s *Slots) Short(short error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -142,7 +142,7 @@ func (s *slots) ran(short error) {
 }
 
 // recover gives more out when it has been calm. Called with mu held.
-func (s *slots) recover(now time.Time) {
+func (s *Slots) recover(now time.Time) {
 	if s.fitting >= s.most || now.Sub(s.grown) < shortCalm {
 		return
 	}

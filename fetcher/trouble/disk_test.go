@@ -1,4 +1,4 @@
-package fetcher
+package trouble
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 func TestADiskIsTriedUntilItTakesBodies(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{dir: dir, log: slog.New(slog.DiscardHandler)}
-		d.wait(t.Context()) // at once: nothing failed yet
-		d.failed(syscall.ENOSPC)
+		d := &Disk{dir: dir, log: slog.New(slog.DiscardHandler)}
+		d.Wait(t.Context()) // at once: nothing failed yet
+		d.Failed(syscall.ENOSPC)
 		begin := time.Now()
 		waited := make(chan time.Duration, 1)
 		go func() {
-			d.wait(t.Context())
+			d.Wait(t.Context())
 			waited <- time.Since(begin)
 		}()
 		time.AfterFunc(10*time.Second, func() {
@@ -45,7 +45,7 @@ func TestWhatIsTheDisksTrouble(t *testing.T) {
 		syscall.ENAMETOOLONG: false,
 		context.Canceled:     false,
 	} {
-		if diskTrouble(err) != want {
+		if IsDisk(err) != want {
 			t.Errorf("%v: %v", err, !want)
 		}
 	}
