@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/head"
 	"trawl/fetcher/trouble"
 )
 
@@ -29,7 +30,7 @@ type answer struct {
 	conditional bool // the request carried validators
 	asksPart    bool // the user's own header fields ask for a part of the body
 
-	head   wireHead
+	head   head.Head
 	header http.Header // as received
 	status string      // status line without protocol: "200 OK"
 	proto  string      // "http/1.0", "http/1.1", "h2"

@@ -74,12 +74,12 @@ func (x *exchange) requestHead(private []string) []byte {
 	return b.Bytes()
 }
 
-// responseHead is the head of the answer as it was on the wire, see headTap. Where no tap saw it (HTTP/2, a tunnel
+// responseHead is the head of the answer as it was on the wire, see Tap. Where no tap saw it (HTTP/2, a tunnel
 // through a proxy), and of a body that was resumed, it is made from status line and fields, sorted by name;
 // Transfer-Encoding is not among them then, as the body is stored without it.
 func (x *exchange) responseHead() []byte {
-	if x.head.raw != nil && !x.resumed {
-		return x.head.raw
+	if x.head.Raw != nil && !x.resumed {
+		return x.head.Raw
 	}
 	var b bytes.Buffer
 	version := "HTTP/1.1 "

@@ -17,8 +17,8 @@ func (a *answer) answered(resp *http.Response) {
 	a.header = resp.Header.Clone()
 	a.status = resp.Status
 	a.proto = protocolName(resp)
-	if len(a.head.odd) > 0 {
-		a.remark("its header was read although it has " + strings.Join(a.head.odd, ", "))
+	if len(a.head.Odd) > 0 {
+		a.remark("its header was read although it has " + strings.Join(a.head.Odd, ", "))
 	}
 	a.noteHead(resp.StatusCode)
 }

@@ -20,6 +20,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	downloadhead "trawl/fetcher/download/head"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
 )
@@ -82,7 +83,7 @@ func newTransport(o transportOptions) *transport {
 			if err != nil || multiplexed(conn) {
 				return conn, err
 			}
-			return newHeadTap(conn, head), nil
+			return downloadhead.NewTap(conn, head), nil
 		}
 	}
 	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, inner: &http.Transport{
@@ -247,8 +248,8 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 	}
 	c.x.requests = 1
 	c.reused = info.Reused
-	if tap := tapOf(info.Conn); tap != nil {
-		tap.expect(&c.x.head, c.inFront)
+	if tap := downloadhead.TapOf(info.Conn); tap != nil {
+		tap.Expect(&c.x.head, c.inFront)
 	}
 	if conn != nil {
 		c.conn, c.written = conn, conn.bytesSent()
@@ -306,7 +307,7 @@ func (c *call) failed(err error) error {
 // server had most likely closed it while nobody used it, and never saw the request (RFC 9112 section 9.5).
 func (c *call) closedIdle(err error) bool {
 	var stream *streamError
-	if !c.reused || c.x.result.Reason != crawler.ReasonReset || c.x.head.came.Load() || asStream(err, &stream) {
+	if !c.reused || c.x.result.Reason != crawler.ReasonReset || c.x.head.Came.Load() || asStream(err, &stream) {
 		return false
 	}
 	if c.t.closed.Add(1) > maxClosedIdle {
@@ -366,7 +367,7 @@ func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Respons
 // leasedBelow finds the leased connection below what net/http uses, nil when there is none.
 func leasedBelow(conn net.Conn) *leasedConn {
 	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
-		conn = withoutTap(conn)
+		conn = downloadhead.Below(conn)
 		t, ok := conn.(*tls.Conn)
 		if !ok {
 			break
@@ -379,6 +380,6 @@ func leasedBelow(conn net.Conn) *leasedConn {
 
 // multiplexed reports whether several requests share the connection (HTTP/2).
 func multiplexed(conn net.Conn) bool {
-	t := secure(conn)
+	t := downloadhead.TLS(conn)
 	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
 }

@@ -1,4 +1,4 @@
-package fetcher
+package head
 
 import (
 	"bytes"
@@ -8,18 +8,18 @@ import (
 	"sync/atomic"
 )
 
-// headTap is a connection between net/http and the wire, above TLS. It sees the head of each answer before net/http
+// Tap is a connection between net/http and the wire, above TLS. It sees the head of each answer before net/http
 // does: it keeps the bytes for the archive as they came, and mends what net/http would refuse and browsers read
 // (head_mend.go). Bodies pass through it untouched. It belongs to HTTP/1: connections of HTTP/2 and those through a
 // proxy's tunnel have none.
 //
 // The reads are net/http's, one at a time; expect is called by the exchange whose request is about to be written.
-type headTap struct {
+type Tap struct {
 	net.Conn
 	limit int64 // bytes of a head; a longer one is left to net/http, which refuses it
 
-	expected atomic.Pointer[wireHead] // whose answer is to come; nil once its head is whole
-	absolute atomic.Pointer[string]   // what is cut out of the next request line, see expect
+	expected atomic.Pointer[Head]   // whose answer is to come; nil once its head is whole
+	absolute atomic.Pointer[string] // what is cut out of the next request line, see expect
 
 	held  []byte // read and not handed over
 	ready int    // of held: may be handed over
@@ -27,39 +27,39 @@ type headTap struct {
 	err   error  // what ended reading, after held
 }
 
-// wireHead is the head of an exchange's answer as it was on the wire. raw and odd may be read once net/http has
+// Head is the head of an exchange's answer as it was on the wire. raw and odd may be read once net/http has
 // handed the answer over.
-type wireHead struct {
-	came atomic.Bool // a byte of the answer
-	raw  []byte      // status line and fields with the empty line; nil = it did not pass through a tap
-	odd  []string    // what was mended, in words for people
+type Head struct {
+	Came atomic.Bool // a byte of the answer
+	Raw  []byte      // status line and fields with the empty line; nil = it did not pass through a tap
+	Odd  []string    // what was mended, in words for people
 }
 
-func newHeadTap(conn net.Conn, limit int64) *headTap { return &headTap{Conn: conn, limit: limit} }
+func NewTap(conn net.Conn, limit int64) *Tap { return &Tap{Conn: conn, limit: limit} }
 
-// tapOf is the tap of a connection that net/http uses, nil when it has none.
-func tapOf(conn net.Conn) *headTap {
-	t, _ := conn.(*headTap)
+// TapOf is the tap of a connection that net/http uses, nil when it has none.
+func TapOf(conn net.Conn) *Tap {
+	t, _ := conn.(*Tap)
 	return t
 }
 
-// withoutTap is the connection below a tap, or the connection itself.
-func withoutTap(conn net.Conn) net.Conn {
-	if t := tapOf(conn); t != nil {
+// Below is the connection below a tap, or the connection itself.
+func Below(conn net.Conn) net.Conn {
+	if t := TapOf(conn); t != nil {
 		return t.Conn
 	}
 	return conn
 }
 
-// secure is the TLS connection that net/http uses, with or without a tap; nil when it is a plain one.
-func secure(conn net.Conn) *tls.Conn {
-	t, _ := withoutTap(conn).(*tls.Conn)
+// TLS is the TLS connection that net/http uses, with or without a tap; nil when it is a plain one.
+func TLS(conn net.Conn) *tls.Conn {
+	t, _ := Below(conn).(*tls.Conn)
 	return t
 }
 
-// expect says whose answer comes next. absolute is the scheme and authority that stands in front of the path in the
+// Expect says whose answer comes next. absolute is the scheme and authority that stands in front of the path in the
 // request line that net/http will write, and is not to be sent; "" = nothing.
-func (t *headTap) expect(h *wireHead, absolute string) {
+func (t *Tap) Expect(h *Head, absolute string) {
 	t.absolute.Store(nil)
 	if absolute != "" {
 		t.absolute.Store(&absolute)
@@ -68,7 +68,7 @@ func (t *headTap) expect(h *wireHead, absolute string) {
 }
 
 // Write cuts the request line as expect was told. net/http writes a request's line at once.
-func (t *headTap) Write(p []byte) (int, error) {
+func (t *Tap) Write(p []byte) (int, error) {
 	cut := t.absolute.Swap(nil)
 	if cut == nil {
 		return t.Conn.Write(p)
@@ -86,14 +86,14 @@ func (t *headTap) Write(p []byte) (int, error) {
 }
 
 // Read hands over what comes. A head that is as it should be, and in one piece, costs one look at it.
-func (t *headTap) Read(p []byte) (int, error) {
+func (t *Tap) Read(p []byte) (int, error) {
 	if len(t.held) == 0 && t.err == nil {
 		n, err := t.Conn.Read(p)
 		h := t.expected.Load() // not before: this read may have begun when no request was under way
 		if n == 0 || h == nil {
 			return n, err
 		}
-		h.came.Store(true)
+		h.Came.Store(true)
 		if t.plain(h, p[:n]) {
 			return n, err
 		}
@@ -114,19 +114,19 @@ func (t *headTap) Read(p []byte) (int, error) {
 }
 
 // plain takes the head that b begins with, if it is whole and nothing is to be mended.
-func (t *headTap) plain(h *wireHead, b []byte) bool {
+func (t *Tap) plain(h *Head, b []byte) bool {
 	end := headEnd(b, 0)
 	if end < 0 || !plainHead(b[:end]) || interim(b) {
 		return false
 	}
-	h.raw = bytes.Clone(b[:end])
+	h.Raw = bytes.Clone(b[:end])
 	t.expected.Store(nil)
 	return true
 }
 
 // look makes some of what is held ready: a head that is whole, or everything when none is expected. Until then it
 // reads more.
-func (t *headTap) look() {
+func (t *Tap) look() {
 	h := t.expected.Load()
 	if h == nil {
 		t.ready = len(t.held)
@@ -150,10 +150,10 @@ func (t *headTap) look() {
 }
 
 // take mends the head that ends at end. After the head of an interim answer (1xx) another one is expected.
-func (t *headTap) take(h *wireHead, end int) {
+func (t *Tap) take(h *Head, end int) {
 	m := mendHead(t.held[:end])
 	body := t.held[end:]
-	if h.raw, h.odd = m.raw, m.odd; !interim(m.head) {
+	if h.Raw, h.Odd = m.raw, m.odd; !interim(m.head) {
 		t.expected.Store(nil)
 	}
 	t.seen, t.ready = 0, len(m.head)
