@@ -14,6 +14,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/links"
 	"trawl/crawler/media"
+	"trawl/fetcher/download/decode"
 	"trawl/fetcher/trouble"
 	"trawl/internal/coding"
 )
@@ -36,7 +37,7 @@ var errWireLimit = errors.New("the coded body is longer than its limit")
 type bodyKit struct {
 	spools   *spools
 	partials *partials // nil = a body that was interrupted starts from byte 0
-	decoders decoders
+	decoders decode.Decoders
 	backlog  Backlog // for links that wait to be taken
 	memory   linkMemory
 	chunks   sync.Pool // of *[]byte
@@ -133,7 +134,7 @@ type bodyPass struct {
 	wire    *wireBody
 	codings []string
 	unknown []string // words for codings that cannot be undone; most of them name none
-	bounds  stageBounds
+	bounds  decode.Bounds
 	opened  bool
 
 	digest digestSink
@@ -167,7 +168,7 @@ func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	if x.limits.MaxBody > 0 {
 		wire.limit = x.limits.MaxBody + x.limits.MaxBody/8 + wireSlack
 	}
-	p.bounds = stageBounds{ctx: wire.ctx, wire: &wire.n, most: wire.limit, ratio: x.limits.Ratio, after: x.limits.RatioAfter}
+	p.bounds = decode.Bounds{Ctx: wire.ctx, Wire: &wire.n, Most: wire.limit, Ratio: x.limits.Ratio, After: x.limits.RatioAfter}
 	return p
 }
 
@@ -177,8 +178,8 @@ func (p *bodyPass) coded() bool { return len(p.codings) > 0 }
 // run reads the body to its end or to the first limit, and leaves in the exchange what came and why no
 // more did.
 func (p *bodyPass) run() {
-	dec := p.kit.decoders.open(p.codings, p.wire, &p.bounds)
-	defer dec.close()
+	dec := p.kit.decoders.Open(p.codings, p.wire, &p.bounds)
+	defer dec.Close()
 	chunk := p.kit.chunks.Get().(*[]byte)
 	defer p.kit.chunks.Put(chunk)
 	var err error
@@ -199,7 +200,7 @@ func (p *bodyPass) run() {
 		p.open(nil)
 	}
 	p.end(err)
-	for _, r := range dec.remarks() {
+	for _, r := range dec.Remarks() {
 		p.x.remark(r)
 	}
 	for _, s := range p.sinks[:p.taking] {
@@ -238,7 +239,7 @@ func (p *bodyPass) take(b []byte) error {
 		}
 	}
 	if over == nil && p.bomb() {
-		over = errRatio
+		over = decode.ErrRatio
 	}
 	return over
 }
@@ -278,14 +279,14 @@ func (p *bodyPass) open(first []byte) {
 // must end as it should, and a broken body is kept as it came.
 func (p *bodyPass) end(err error) {
 	x := p.x
-	if p.bounds.hit != nil {
-		err = p.bounds.hit
+	if p.bounds.Hit != nil {
+		err = p.bounds.Hit
 	}
 	mine := p.wire.err == nil || p.wire.err == io.EOF
-	if mine && p.bounds.hit == nil && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
+	if mine && p.bounds.Hit == nil && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, decode.ErrRatio) {
 		io.Copy(io.Discard, p.wire) // its error stays in the wire
 	}
-	if x.spool != nil && x.spool.err != nil && !errors.Is(err, errMaxBody) && !errors.Is(err, errRatio) {
+	if x.spool != nil && x.spool.err != nil && !errors.Is(err, errMaxBody) && !errors.Is(err, decode.ErrRatio) {
 		if v := verdictOf(x.spool.err); v != counts {
 			x.end(v, x.spool.err)
 			return
@@ -300,16 +301,16 @@ func (p *bodyPass) cutting(err error) (c cutting) {
 	switch wire := p.wire.err; {
 	case errors.Is(err, errMaxBody):
 		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut at the limit of %d bytes", x.limits.MaxBody)}
-	case errors.Is(err, errRatio):
+	case errors.Is(err, decode.ErrRatio):
 		c = cutting{reason: crawler.ReasonBadEncoding, mark: "length", bound: crawler.BoundRatio}
 		c.detail = fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.digest.size)
 	case x.spool != nil && x.spool.err != nil:
 		c = cutting{reason: crawler.ReasonArchive, mark: "unspecified", detail: x.spool.err.Error()}
 	case errors.Is(err, errOtherBytes):
 		c = cutting{reason: crawler.ReasonProtocol, detail: err.Error()}
-	case p.bounds.hit == errStageLimit:
-		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.most)}
-	case p.bounds.hit != nil: // the time is over, or nobody waits any more
+	case p.bounds.Hit == decode.ErrStageLimit:
+		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut: one of its codings gives more than %d bytes", p.bounds.Most)}
+	case p.bounds.Hit != nil: // the time is over, or nobody waits any more
 		c, x.sign = cutWire(p.wire)
 	case wire == errWireLimit && (errors.Is(err, wire) || err == io.EOF):
 		c = cutting{mark: "length", bound: x.bodyBound(), detail: fmt.Sprintf("cut after %d coded bytes", p.wire.n)}

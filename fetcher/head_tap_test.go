@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
-	downloadhead "trawl/fetcher/download/head"
+	"trawl/fetcher/download/head"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -48,8 +48,8 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for size := range 40 {
-				tap, head := downloadhead.NewTap(&inPieces{text: c.text, size: size + 1}, 64*crawler.KiB), downloadhead.Head{}
-				tap.Expect(&head, "")
+				tap, seen := head.NewTap(&inPieces{text: c.text, size: size + 1}, 64*crawler.KiB), head.Head{}
+				tap.Expect(&seen, "")
 				var status int
 				var body []byte
 				for r := bufio.NewReader(tap); status/100 < 2; { // net/http reads interim answers so
@@ -60,8 +60,8 @@ func TestTheHeadIsArchivedAsItWasSent(t *testing.T) {
 					status = resp.StatusCode
 					body, _ = io.ReadAll(resp.Body)
 				}
-				if string(head.Raw) != c.want || string(body) != "ok" {
-					t.Fatalf("%d bytes at a time: head %q, body %q", size+1, head.Raw, body)
+				if string(seen.Raw) != c.want || string(body) != "ok" {
+					t.Fatalf("%d bytes at a time: head %q, body %q", size+1, seen.Raw, body)
 				}
 			}
 			s := fetchertest.ServeRaw(t, func(s *fetchertest.RawServer, _ int64, c2 net.Conn) {
@@ -151,10 +151,10 @@ func TestBodiesPassThroughTheTap(t *testing.T) {
 			theirs.Write(chunk)
 		}
 	}()
-	tap, head := downloadhead.NewTap(ours, crawler.MiB), downloadhead.Head{}
-	tap.Expect(&head, "")
+	tap, seen := head.NewTap(ours, crawler.MiB), head.Head{}
+	tap.Expect(&seen, "")
 	p := make([]byte, 8192)
-	if n, err := tap.Read(p); err != nil || !bytes.Equal(p[:n], head.Raw) {
+	if n, err := tap.Read(p); err != nil || !bytes.Equal(p[:n], seen.Raw) {
 		t.Fatalf("%q, %v", p[:n], err)
 	}
 	if n := testing.AllocsPerRun(100, func() { tap.Read(p) }); n > 0 {

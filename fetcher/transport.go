@@ -20,7 +20,8 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
-	downloadhead "trawl/fetcher/download/head"
+	"trawl/fetcher/download/decode"
+	"trawl/fetcher/download/head"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
 )
@@ -76,14 +77,14 @@ func newTransport(o transportOptions) *transport {
 		Lease: o.Lease, Guard: o.Guard, Limit: o.Limits.Connect, Name: o.Name, Addresses: o.Addresses,
 		Resolver: o.Resolver, TLS: o.TLS, Heard: o.Heard, Now: o.Now,
 	})
-	head := cmp.Or(o.Limits.HeaderBytes, crawler.MiB)
+	limit := cmp.Or(o.Limits.HeaderBytes, crawler.MiB)
 	tapped := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dial(ctx, network, address)
 			if err != nil || multiplexed(conn) {
 				return conn, err
 			}
-			return downloadhead.NewTap(conn, head), nil
+			return head.NewTap(conn, limit), nil
 		}
 	}
 	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, inner: &http.Transport{
@@ -192,7 +193,7 @@ func (c *call) request(header http.Header) *http.Request {
 	if h == nil {
 		h = make(http.Header)
 	}
-	h.Set("Accept-Encoding", acceptEncoding)
+	h.Set("Accept-Encoding", decode.AcceptEncoding)
 	if c.x.identity || c.x.ranged() {
 		h.Set("Accept-Encoding", "identity")
 	}
@@ -248,7 +249,7 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 	}
 	c.x.requests = 1
 	c.reused = info.Reused
-	if tap := downloadhead.TapOf(info.Conn); tap != nil {
+	if tap := head.TapOf(info.Conn); tap != nil {
 		tap.Expect(&c.x.head, c.inFront)
 	}
 	if conn != nil {
@@ -367,7 +368,7 @@ func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Respons
 // leasedBelow finds the leased connection below what net/http uses, nil when there is none.
 func leasedBelow(conn net.Conn) *leasedConn {
 	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
-		conn = downloadhead.Below(conn)
+		conn = head.Below(conn)
 		t, ok := conn.(*tls.Conn)
 		if !ok {
 			break
@@ -380,6 +381,6 @@ func leasedBelow(conn net.Conn) *leasedConn {
 
 // multiplexed reports whether several requests share the connection (HTTP/2).
 func multiplexed(conn net.Conn) bool {
-	t := downloadhead.TLS(conn)
+	t := head.TLS(conn)
 	return t != nil && t.ConnectionState().NegotiatedProtocol == "h2"
 }

@@ -1,4 +1,4 @@
-package fetcher
+package decode
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 	body := []byte(strings.Repeat("some text, some more text. ", 10_000))
-	var d decoders
+	var d Decoders
 	for _, coding := range []string{"gzip", "deflate", "raw", "br", "zstd"} {
 		coded := codingtest.Encode(t, coding, body)
 		name := coding
@@ -26,17 +26,17 @@ func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 		}
 		for round := range 4 {
 			// A decoder that met a cut body serves the next one too.
-			cut := d.open([]string{name}, bytes.NewReader(coded[:len(coded)/2]), nil)
+			cut := d.Open([]string{name}, bytes.NewReader(coded[:len(coded)/2]), nil)
 			if _, err := io.ReadAll(cut); err == nil {
 				t.Errorf("%s, round %d: a cut body is no error", coding, round)
 			}
-			cut.close()
-			whole := d.open([]string{name}, iotest.OneByteReader(bytes.NewReader(coded)), nil)
+			cut.Close()
+			whole := d.Open([]string{name}, iotest.OneByteReader(bytes.NewReader(coded)), nil)
 			got, err := io.ReadAll(whole)
 			if err != nil || !bytes.Equal(got, body) {
 				t.Errorf("%s, round %d: %d bytes, %v", coding, round, len(got), err)
 			}
-			whole.close()
+			whole.Close()
 		}
 	}
 }
@@ -44,9 +44,9 @@ func TestDecodersUndoEachCodingAgainAndAgain(t *testing.T) {
 func TestDecodersUndoCodingsInTheOrderApplied(t *testing.T) {
 	body := []byte(strings.Repeat("layers ", 1000))
 	coded := codingtest.Encode(t, "zstd", codingtest.Encode(t, "br", codingtest.Encode(t, "gzip", body)))
-	var d decoders
-	dec := d.open([]string{"gzip", "br", "zstd"}, bytes.NewReader(coded), nil)
-	defer dec.close()
+	var d Decoders
+	dec := d.Open([]string{"gzip", "br", "zstd"}, bytes.NewReader(coded), nil)
+	defer dec.Close()
 	if got, err := io.ReadAll(dec); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
@@ -54,7 +54,7 @@ func TestDecodersUndoCodingsInTheOrderApplied(t *testing.T) {
 
 func TestACodingThatTheBytesAreNotInIsPassedOver(t *testing.T) {
 	text := strings.Repeat("<p>plain text", 1000)
-	var d decoders
+	var d Decoders
 	for _, c := range []struct {
 		codings []string
 		sent    []byte
@@ -70,12 +70,12 @@ func TestACodingThatTheBytesAreNotInIsPassedOver(t *testing.T) {
 		{[]string{"gzip"}, codingtest.Encode(t, "gzip", []byte(text)), 0},
 		{[]string{"gzip"}, nil, 0},
 	} {
-		dec := d.open(c.codings, iotest.OneByteReader(bytes.NewReader(c.sent)), nil)
+		dec := d.Open(c.codings, iotest.OneByteReader(bytes.NewReader(c.sent)), nil)
 		got, err := io.ReadAll(dec)
-		if want := text[:min(len(text), len(text)*len(c.sent))]; err != nil || string(got) != want || len(dec.remarks()) != c.remarks {
-			t.Errorf("%v: %d bytes, %v, remarks %q", c.codings, len(got), err, dec.remarks())
+		if want := text[:min(len(text), len(text)*len(c.sent))]; err != nil || string(got) != want || len(dec.Remarks()) != c.remarks {
+			t.Errorf("%v: %d bytes, %v, remarks %q", c.codings, len(got), err, dec.Remarks())
 		}
-		dec.close()
+		dec.Close()
 	}
 }
 
@@ -90,9 +90,9 @@ func TestZstdWindowIsBounded(t *testing.T) {
 			w, _ := zstd.NewWriter(&out, zstd.WithWindowSize(c.window), zstd.WithSingleSegment(false))
 			w.Write(fetchertest.Noise(c.window + 1)) // or the encoder would choose a smaller window
 			w.Close()
-			var d decoders
-			dec := d.open([]string{"zstd"}, &out, nil)
-			defer dec.close()
+			var d Decoders
+			dec := d.Open([]string{"zstd"}, &out, nil)
+			defer dec.Close()
 			if _, err := io.Copy(io.Discard, dec); (err == nil) != c.ok {
 				t.Errorf("error %v", err)
 			}
@@ -101,7 +101,7 @@ func TestZstdWindowIsBounded(t *testing.T) {
 }
 
 func TestBreakingDecoderIsAnErrorAndNotTheEnd(t *testing.T) {
-	var d decoders
+	var d Decoders
 	s := &decodingStage{from: &d, coding: "br", in: d.input(strings.NewReader("x")), r: panicReader{}}
 	if _, err := s.Read(make([]byte, 10)); !errors.Is(err, errDecoder) {
 		t.Errorf("error %v", err)
@@ -125,12 +125,12 @@ func FuzzDecoders(f *testing.F) {
 		f.Add(byte(i), coded[:len(coded)-3])
 	}
 	names := []string{"gzip", "deflate", "deflate", "br", "zstd"}
-	var d decoders
+	var d Decoders
 	f.Fuzz(func(t *testing.T, which byte, b []byte) {
 		name := names[int(which)%len(names)]
 		read := func() (string, error) {
-			dec := d.open([]string{name}, bytes.NewReader(b), nil)
-			defer dec.close()
+			dec := d.Open([]string{name}, bytes.NewReader(b), nil)
+			defer dec.Close()
 			var out bytes.Buffer
 			_, err := io.Copy(&out, io.LimitReader(dec, 1<<20))
 			return out.String(), err

@@ -1,4 +1,4 @@
-package fetcher
+package decode
 
 import (
 	"bufio"
@@ -18,63 +18,63 @@ import (
 )
 
 const (
-	// acceptEncoding is what every request asks for.
-	acceptEncoding = "gzip, deflate, br, zstd"
+	// AcceptEncoding is what every request asks for.
+	AcceptEncoding = "gzip, deflate, br, zstd"
 	// zstdWindow is the largest window a zstd body may ask for, in bytes (RFC 9659 section 3).
 	zstdWindow = 8 * crawler.MiB
 )
 
 // Errors of bounds that were hit.
 var (
-	errRatio      = errors.New("the body decodes to too much")
-	errStageLimit = errors.New("one of the codings of the body gives more than the limit")
+	ErrRatio      = errors.New("the body decodes to too much")
+	ErrStageLimit = errors.New("one of the codings of the body gives more than the limit")
 )
 
 // errDecoder: a decoder broke on what a server sent.
 var errDecoder = errors.New("the decoder gave up")
 
 // decoders lends decoders, which are costly to make. Safe for concurrent use; the zero value is ready.
-type decoders struct {
+type Decoders struct {
 	inputs, gzip, flate, zlib, brotli, zstd sync.Pool
 }
 
-// decoding undoes the codings of one body. Its first error stays. Owned by one goroutine.
-type decoding struct {
+// Decoding undoes the codings of one body. Its first error stays. Owned by one goroutine.
+type Decoding struct {
 	io.Reader
 	stages []*decodingStage
 }
 
-// stageBounds holds for each coding of a body: what comes out of one may go into the next and vanish there, so it is
+// Bounds holds for each coding of a body: what comes out of one may go into the next and vanish there, so it is
 // not enough to look at what comes out of the last.
-type stageBounds struct {
-	ctx   context.Context // of the exchange; ends with its limits of time
-	wire  *int64          // bytes that were read for the first coding
-	most  int64           // bytes out of a stage, 0 = no limit
-	ratio int64           // bytes out of a stage for each on the wire, beyond after; 0 = no limit
-	after int64
-	hit   error // the bound that ended it. Decoders may hand errors on as other ones
+type Bounds struct {
+	Ctx   context.Context // of the exchange; ends with its limits of time
+	Wire  *int64          // bytes that were read for the first coding
+	Most  int64           // bytes out of a stage, 0 = no limit
+	Ratio int64           // bytes out of a stage for each on the wire, beyond after; 0 = no limit
+	After int64
+	Hit   error // the bound that ended it. Decoders may hand errors on as other ones
 }
 
 // check is called before a stage is read, out of which so many bytes came.
-func (b *stageBounds) check(out int64) error {
+func (b *Bounds) check(out int64) error {
 	switch {
-	case b == nil || b.hit != nil:
-	case b.ctx.Err() != nil:
-		b.hit = b.ctx.Err()
-	case b.ratio > 0 && out > b.after && out > b.ratio*(*b.wire):
-		b.hit = errRatio
-	case b.most > 0 && out > b.most:
-		b.hit = errStageLimit
+	case b == nil || b.Hit != nil:
+	case b.Ctx.Err() != nil:
+		b.Hit = b.Ctx.Err()
+	case b.Ratio > 0 && out > b.After && out > b.Ratio*(*b.Wire):
+		b.Hit = ErrRatio
+	case b.Most > 0 && out > b.Most:
+		b.Hit = ErrStageLimit
 	}
 	if b == nil {
 		return nil
 	}
-	return b.hit
+	return b.Hit
 }
 
 // open reads wire through the codings, the last applied first. bounds may be nil.
-func (d *decoders) open(codings []string, wire io.Reader, bounds *stageBounds) *decoding {
-	dec := &decoding{Reader: wire}
+func (d *Decoders) Open(codings []string, wire io.Reader, bounds *Bounds) *Decoding {
+	dec := &Decoding{Reader: wire}
 	for i := len(codings) - 1; i >= 0; i-- {
 		s := &decodingStage{from: d, coding: codings[i], in: d.input(dec.Reader), bounds: bounds}
 		dec.stages = append(dec.stages, s)
@@ -84,13 +84,13 @@ func (d *decoders) open(codings []string, wire io.Reader, bounds *stageBounds) *
 }
 
 // close gives the decoders back.
-func (d *decoding) close() {
+func (d *Decoding) Close() {
 	for _, s := range d.stages {
 		s.close()
 	}
 }
 
-func (d *decoders) input(r io.Reader) *bufio.Reader {
+func (d *Decoders) input(r io.Reader) *bufio.Reader {
 	if b, ok := d.inputs.Get().(*bufio.Reader); ok {
 		b.Reset(r)
 		return b
@@ -99,7 +99,7 @@ func (d *decoders) input(r io.Reader) *bufio.Reader {
 }
 
 // remarks lists what was odd about the codings, in the order in which they are undone.
-func (d *decoding) remarks() (list []string) {
+func (d *Decoding) Remarks() (list []string) {
 	for _, s := range d.stages {
 		if s.remark != "" {
 			list = append(list, s.remark)
@@ -114,10 +114,10 @@ func (d *decoding) remarks() (list []string) {
 // decodingStage undoes one coding. It starts with the first byte: a body without any is empty and not
 // broken. Bytes that are plainly not in the coding pass through it.
 type decodingStage struct {
-	from   *decoders
+	from   *Decoders
 	coding string
-	bounds *stageBounds // nil = none
-	out    int64        // bytes that came out
+	bounds *Bounds // nil = none
+	out    int64   // bytes that came out
 	in     *bufio.Reader
 	r      io.Reader
 	back   func() // gives r back to its pool
