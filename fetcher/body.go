@@ -15,6 +15,7 @@ import (
 	"trawl/crawler/links"
 	"trawl/crawler/media"
 	"trawl/fetcher/download/decode"
+	"trawl/fetcher/download/spool"
 	"trawl/fetcher/trouble"
 	"trawl/internal/coding"
 )
@@ -35,8 +36,8 @@ var errWireLimit = errors.New("the coded body is longer than its limit")
 
 // bodyKit is what bodies need and fetchers share: spools, decoders, buffers. Safe for concurrent use.
 type bodyKit struct {
-	spools   *spools
-	partials *partials // nil = a body that was interrupted starts from byte 0
+	spools   *spool.Spools
+	partials *spool.Partials // nil = a body that was interrupted starts from byte 0
 	decoders decode.Decoders
 	backlog  Backlog // for links that wait to be taken
 	memory   linkMemory
@@ -46,7 +47,7 @@ type bodyKit struct {
 
 // newBodyKit spools in dir, which it makes if need be and empties of what an earlier process left.
 func newBodyKit(dir string, backlog Backlog) (*bodyKit, error) {
-	s, err := newSpools(dir)
+	s, err := spool.NewSpools(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ type wireBody struct {
 	clock     *exchangeClock
 	idle      timeLimit
 	bandwidth *rate.Limiter // nil = no limit
-	copy      *spool        // of what was read, nil = none
+	copy      *spool.Spool  // of what was read, nil = none
 	limit     int64         // bytes, 0 = none
 	before    int64         // bytes of the body that came in earlier exchanges
 	toClose   bool          // the end of the connection is the end of the body
@@ -97,8 +98,8 @@ func (w *wireBody) Read(p []byte) (int, error) {
 }
 
 // store writes to a spool. A disk that is slow is not the server's fault, so the clock does not run meanwhile.
-func (w *wireBody) store(s *spool, p []byte) error {
-	if s.inMemory(len(p)) {
+func (w *wireBody) store(s *spool.Spool, p []byte) error {
+	if s.InMemory(len(p)) {
 		_, err := s.Write(p)
 		return err
 	}
@@ -107,8 +108,8 @@ func (w *wireBody) store(s *spool, p []byte) error {
 	if _, err := s.Write(p); err != nil {
 		return err
 	}
-	if s.due(time.Now()) {
-		return s.sync()
+	if s.Due(time.Now()) {
+		return s.Sync()
 	}
 	return nil
 }
@@ -151,13 +152,13 @@ func newBodyPass(x *exchange, kit *bodyKit, wire *wireBody) *bodyPass {
 	p.digest, p.text, p.links, p.store = digestSink{x: x}, textSink{x}, linkSink{x: x, kit: kit, clock: wire.clock}, storeSink{x, wire}
 	p.codings, p.unknown = x.bodyCodings()
 	if x.resumed {
-		x.spool = kit.spools.resume(x.part)
-		wire.before = x.part.size - x.overlap
+		x.spool = kit.spools.Resume(x.part)
+		wire.before = x.part.Size - x.overlap
 		p.open(nil)
 		return p
 	}
 	if x.keep != keepNothing {
-		x.spool = kit.spools.open()
+		x.spool = kit.spools.Open()
 	}
 	if !p.coded() {
 		return p
@@ -286,9 +287,9 @@ func (p *bodyPass) end(err error) {
 	if mine && p.bounds.Hit == nil && p.coded() && !errors.Is(err, errMaxBody) && !errors.Is(err, decode.ErrRatio) {
 		io.Copy(io.Discard, p.wire) // its error stays in the wire
 	}
-	if x.spool != nil && x.spool.err != nil && !errors.Is(err, errMaxBody) && !errors.Is(err, decode.ErrRatio) {
-		if v := verdictOf(x.spool.err); v != counts {
-			x.end(v, x.spool.err)
+	if x.spool != nil && x.spool.Err != nil && !errors.Is(err, errMaxBody) && !errors.Is(err, decode.ErrRatio) {
+		if v := verdictOf(x.spool.Err); v != counts {
+			x.end(v, x.spool.Err)
 			return
 		}
 	}
@@ -304,8 +305,8 @@ func (p *bodyPass) cutting(err error) (c cutting) {
 	case errors.Is(err, decode.ErrRatio):
 		c = cutting{reason: crawler.ReasonBadEncoding, mark: "length", bound: crawler.BoundRatio}
 		c.detail = fmt.Sprintf("decodes to more than %d times its size; cut after %d bytes", x.limits.Ratio, p.digest.size)
-	case x.spool != nil && x.spool.err != nil:
-		c = cutting{reason: crawler.ReasonArchive, mark: "unspecified", detail: x.spool.err.Error()}
+	case x.spool != nil && x.spool.Err != nil:
+		c = cutting{reason: crawler.ReasonArchive, mark: "unspecified", detail: x.spool.Err.Error()}
 	case errors.Is(err, errOtherBytes):
 		c = cutting{reason: crawler.ReasonProtocol, detail: err.Error()}
 	case p.bounds.Hit == decode.ErrStageLimit:

@@ -358,7 +358,7 @@ func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 16*crawler.MiB {
 		t.Errorf("%d bytes were allocated", grown)
 	}
-	b, err := x.spool.body()
+	b, err := x.spool.Body()
 	if err != nil || b.Size != size || b.File == "" || len(text) != 1000 {
 		t.Fatalf("body %+v, error %v, text of %d bytes", b, err, len(text))
 	}
@@ -374,7 +374,7 @@ func TestLargeBodyIsStreamedToTheSpool(t *testing.T) {
 
 func TestFullDiskFailsTheResult(t *testing.T) {
 	kit := testKit(t)
-	kit.spools.dir += "/gone"
+	kit.spools.Dir += "/gone"
 	x := testExchange(t, serveBody(t, fetchertest.Noise(crawler.MiB)))
 	ask(t, testTransport(t, func(o *transportOptions) { o.Kit = kit }), x)
 	wantOutcome(t, x, crawler.Failed, crawler.ReasonArchive)

@@ -7,6 +7,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/links"
+	"trawl/fetcher/download/spool"
 )
 
 // errUsed: a client sends a second request for one exchange, as one that follows redirects would.
@@ -23,7 +24,7 @@ type exchange struct {
 	why     error // of a verdict other than counts
 
 	over  *transport
-	spool *spool // nil = nothing kept
+	spool *spool.Spool // nil = nothing kept
 	used  bool
 }
 
@@ -67,7 +68,7 @@ func (x *exchange) end(v verdict, why error) {
 func (x *exchange) release() {
 	x.releasePart()
 	if x.spool != nil {
-		x.spool.discard()
+		x.spool.Discard()
 		x.spool = nil
 	}
 	x.text = nil

@@ -23,7 +23,7 @@ func (x *exchange) archive(ctx context.Context, to Store, private []string) {
 	if x.keep == keepDecoded && x.result.Outcome != crawler.Fetched {
 		return
 	}
-	body, err := x.spool.body()
+	body, err := x.spool.Body()
 	if err == nil {
 		x.result.Archive, err = to.Put(ctx, &crawler.Exchange{
 			URL: x.url, Name: x.name, FetchedAt: x.result.FetchedAt, IP: x.result.IP, Protocol: x.proto,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/spool"
 	"trawl/internal/coding"
 )
 
@@ -49,12 +50,12 @@ var (
 
 // continuation is how a body continues that an earlier try left unfinished.
 type continuation struct {
-	part     *partial // where the body lies; nil = it cannot be resumed. The exchange releases it
-	had      int64    // bytes of the body that earlier tries brought
-	resumed  bool     // the answer continues the body where part ends
-	overlap  int64    // then: bytes to come that part has already
-	total    int64    // then: length of the whole body, -1 = not known
-	noResume bool     // the partial body must not be resumed by a later try
+	part     *spool.Partial // where the body lies; nil = it cannot be resumed. The exchange releases it
+	had      int64          // bytes of the body that earlier tries brought
+	resumed  bool           // the answer continues the body where part ends
+	overlap  int64          // then: bytes to come that part has already
+	total    int64          // then: length of the whole body, -1 = not known
+	noResume bool           // the partial body must not be resumed by a later try
 }
 
 // lendPart finds the partial body of a URL that is to become a file. Its error is that the machine is short of something.
@@ -62,29 +63,29 @@ func (k *bodyKit) lendPart(ctx context.Context, x *exchange) error {
 	if k.partials == nil || x.keep != keepDecoded {
 		return nil
 	}
-	if x.part = k.partials.lend(x.url); x.part == nil {
+	if x.part = k.partials.Lend(x.url); x.part == nil {
 		return nil
 	}
-	x.had = x.part.info.Size
+	x.had = x.part.Info.Size
 	chunk := k.chunks.Get().(*[]byte)
 	defer k.chunks.Put(chunk)
-	if short := x.part.load(ctx, *chunk); short != nil {
+	if short := x.part.Load(ctx, *chunk); short != nil {
 		return fmt.Errorf("read the beginning of a body: %w", short)
 	}
-	if most := x.limits.MaxBody; most > 0 && x.part.size >= most {
-		x.part.forget() // the limit was lowered: it is fetched from byte 0 and cut
+	if most := x.limits.MaxBody; most > 0 && x.part.Size >= most {
+		x.part.Forget() // the limit was lowered: it is fetched from byte 0 and cut
 	}
 	return nil
 }
 
 // ranged reports whether the request asks for the rest of a body.
-func (c *continuation) ranged() bool { return c.part != nil && c.part.size > 0 }
+func (c *continuation) ranged() bool { return c.part != nil && c.part.Size > 0 }
 
 // askForRest puts the range into a request, if there is a partial body.
 func (c *continuation) askForRest(h http.Header) {
 	if c.ranged() {
-		h.Set("Range", "bytes="+strconv.FormatInt(c.part.size, 10)+"-")
-		h.Set("If-Range", c.part.info.validator())
+		h.Set("Range", "bytes="+strconv.FormatInt(c.part.Size, 10)+"-")
+		h.Set("If-Range", c.part.Info.Validator())
 	}
 }
 
@@ -103,18 +104,18 @@ func (x *exchange) continues(resp *http.Response) bool {
 	default:
 		return true
 	}
-	x.part.forget()
+	x.part.Forget()
 	x.end(restart, errNoContinuation)
 	return false
 }
 
 // fits reports whether a 206 carries what is missing, of the same version.
 func (c *continuation) fits(h http.Header) bool {
-	info := &c.part.info
+	info := &c.part.Info
 	span, ok := contentRange(h)
 	codings, unknown := coding.All(h.Values("Content-Encoding"))
 	etag, modified := h.Get("ETag"), h.Get("Last-Modified")
-	return ok && len(unknown)+len(codings) == 0 && span.first <= c.part.size && span.last >= c.part.size &&
+	return ok && len(unknown)+len(codings) == 0 && span.first <= c.part.Size && span.last >= c.part.Size &&
 		(span.total < 0 || info.Total < 0 || span.total == info.Total) &&
 		(etag == "" || info.ETag == "" || etag == info.ETag) &&
 		(modified == "" || info.ETag != "" || modified == info.LastModified)
@@ -145,11 +146,11 @@ func contentRange(h http.Header) (s byteSpan, ok bool) {
 // resume makes the rest of a body the whole (RFC 9110 section 15.3.7.3): the answer counts as the 200 that was
 // interrupted, with those of its fields that a 206 may leave out.
 func (x *exchange) resume(resp *http.Response) {
-	info := &x.part.info
+	info := &x.part.Info
 	span, _ := contentRange(resp.Header)
 	x.total = max(span.total, info.Total)
-	x.resumed, x.overlap = true, x.part.size-span.first
-	x.remark(fmt.Sprintf("continued at byte %d", x.part.size))
+	x.resumed, x.overlap = true, x.part.Size-span.first
+	x.remark(fmt.Sprintf("continued at byte %d", x.part.Size))
 	x.status = "200 OK"
 	x.header.Del("Content-Range")
 	x.header.Del("Content-Length")
@@ -173,8 +174,8 @@ func (x *exchange) keepPart() {
 	}
 	if info, ok := resumable(x.header); ok {
 		info.ContentType = x.result.ContentType
-		x.part.begin(info)
-		x.spool.part = x.part
+		x.part.Begin(info)
+		x.spool.Part = x.part
 	}
 }
 
@@ -184,9 +185,9 @@ func (x *exchange) skipOverlap(b []byte) ([]byte, error) {
 		return b, nil
 	}
 	old := b[:min(int64(len(b)), x.overlap)]
-	same, err := x.part.holds(old, x.part.size-x.overlap)
+	same, err := x.part.Holds(old, x.part.Size-x.overlap)
 	if err != nil {
-		x.spool.err = err
+		x.spool.Err = err
 		return nil, err
 	}
 	if !same {
@@ -199,7 +200,7 @@ func (x *exchange) skipOverlap(b []byte) ([]byte, error) {
 }
 
 // resumable returns what must be known of a 200 to resume its body, false when that cannot be done.
-func resumable(h http.Header) (info partialInfo, ok bool) {
+func resumable(h http.Header) (info spool.Info, ok bool) {
 	codings, unknown := coding.All(h.Values("Content-Encoding"))
 	if refusesRanges(h) || len(unknown)+len(codings) > 0 {
 		return info, false
@@ -241,10 +242,10 @@ func (x *exchange) keepsPart() bool {
 // noteProgress says in the result whether the try brought the body further than any before, so that the count of tries
 // begins again: a connection that breaks every few megabytes must not end a large download.
 func (x *exchange) noteProgress() {
-	if x.result.Outcome != crawler.Failed || !x.keepsPart() || x.spool == nil || x.spool.part != x.part || x.spool.err != nil {
+	if x.result.Outcome != crawler.Failed || !x.keepsPart() || x.spool == nil || x.spool.Part != x.part || x.spool.Err != nil {
 		return
 	}
-	size, total := x.spool.size, x.part.info.Total
+	size, total := x.spool.Size, x.part.Info.Total
 	x.result.Progress = size >= x.had+progressLeast || size > x.had && size == total
 }
 
@@ -255,13 +256,13 @@ func (x *exchange) releasePart() {
 		return
 	}
 	keep := x.keepsPart()
-	if keep && x.spool != nil && x.spool.part == x.part {
-		x.spool.toFile()
+	if keep && x.spool != nil && x.spool.Part == x.part {
+		x.spool.ToFile()
 	}
 	if x.spool != nil {
-		x.spool.discard()
+		x.spool.Discard()
 		x.spool = nil
 	}
-	x.part.release(keep)
+	x.part.Release(keep)
 	x.part = nil
 }

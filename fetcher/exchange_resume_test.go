@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/spool"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -35,10 +36,10 @@ func newResumer(t testing.TB) *resumer {
 // restart is another process over the same directory.
 func (r *resumer) restart() {
 	var err error
-	if r.kit.partials, err = newPartials(r.dir, slog.New(slog.DiscardHandler), (*os.File).Sync); err != nil {
+	if r.kit.partials, err = spool.NewPartials(r.dir, slog.New(slog.DiscardHandler), (*os.File).Sync); err != nil {
 		r.t.Fatal(err)
 	}
-	r.kit.partials.every = crawler.MiB
+	r.kit.partials.Every = crawler.MiB
 }
 
 // fetch carries out an exchange but for its release.
@@ -319,8 +320,8 @@ func TestWhatABodyMustHaveToBeGoneOnWith(t *testing.T) {
 				h.Set(name, value)
 			}
 			info, ok := resumable(h)
-			if ok != (c.want != "") || ok && info.validator() != c.want {
-				t.Errorf("%v, validator %q", ok, info.validator())
+			if ok != (c.want != "") || ok && info.Validator() != c.want {
+				t.Errorf("%v, validator %q", ok, info.Validator())
 			}
 		})
 	}

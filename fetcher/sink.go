@@ -36,7 +36,7 @@ type digestSink struct {
 
 func (s *digestSink) Open(h *bodyHead) bool {
 	if s.sum = sha256.New(); h.resumed {
-		s.size, s.sum = s.x.part.size, s.x.part.sum
+		s.size, s.sum = s.x.part.Size, s.x.part.Sum
 	}
 	return true
 }

@@ -17,6 +17,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download/spool"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
 )
@@ -51,7 +52,7 @@ func NewDownloader(o DownloadOptions) (*Downloader, error) {
 		return nil, err
 	}
 	if o.PartialDir != "" {
-		if kit.partials, err = newPartials(o.PartialDir, o.Logger, (*os.File).Sync); err != nil {
+		if kit.partials, err = spool.NewPartials(o.PartialDir, o.Logger, (*os.File).Sync); err != nil {
 			return nil, err
 		}
 	}

@@ -90,7 +90,7 @@ func wantOutcome(t testing.TB, x *exchange, o crawler.Outcome, r crawler.Reason)
 // kept reads what was spooled.
 func kept(t testing.TB, x *exchange) []byte {
 	t.Helper()
-	b, err := x.spool.body()
+	b, err := x.spool.Body()
 	if err != nil {
 		t.Fatal(err)
 	}

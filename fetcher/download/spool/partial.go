@@ -1,4 +1,4 @@
-package fetcher
+package spool
 
 import (
 	"bytes"
@@ -59,20 +59,20 @@ const (
 // many of its bytes are durable. The sidecar is replaced whole, after those bytes were synced; bytes beyond
 // are cut off before the body is gone on with. Each start of a body takes a new name, so that a
 // sidecar never speaks of another body's bytes. What has no sidecar is removed at the start.
-type partials struct {
+type Partials struct {
 	dir   string
 	log   *slog.Logger
 	bytes int64 // kept at most; partialBytes but in tests
-	every int64 // bytes between syncs; partialSync but in tests
+	Every int64 // bytes between syncs; partialSync but in tests
 	fsync func(*os.File) error
 
 	mu   sync.Mutex
-	idle map[string]partialInfo // by key: kept, and not lent
+	idle map[string]Info // by key: kept, and not lent
 	lent map[string]bool
 }
 
-// partialInfo is what a sidecar says.
-type partialInfo struct {
+// Info is what a sidecar says.
+type Info struct {
 	URL          string    `json:"url"`
 	File         string    `json:"file"`
 	ETag         string    `json:"etag,omitempty"` // a strong one; without it LastModified is the validator
@@ -83,12 +83,12 @@ type partialInfo struct {
 	Saved        time.Time `json:"saved"`
 }
 
-// newPartials makes the directory (0700) if need be and reads what an earlier process left. A sidecar that
+// NewPartials makes the directory (0700) if need be and reads what an earlier process left. A sidecar that
 // makes no sense is removed with its body.
 //
 // fsync makes a file durable, or the names in a directory; it is (*os.File).Sync but in tests.
-func newPartials(dir string, log *slog.Logger, fsync func(*os.File) error) (*partials, error) {
-	ps := &partials{dir: dir, log: log, bytes: partialBytes, every: partialSync, fsync: fsync, idle: make(map[string]partialInfo), lent: make(map[string]bool)}
+func NewPartials(dir string, log *slog.Logger, fsync func(*os.File) error) (*Partials, error) {
+	ps := &Partials{dir: dir, log: log, bytes: partialBytes, Every: partialSync, fsync: fsync, idle: make(map[string]Info), lent: make(map[string]bool)}
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = ps.syncNames(filepath.Dir(dir))
@@ -122,7 +122,7 @@ func newPartials(dir string, log *slog.Logger, fsync func(*os.File) error) (*par
 }
 
 // read reads a sidecar; false when it or its body is of no use.
-func (ps *partials) read(key string) (info partialInfo, ok bool) {
+func (ps *Partials) read(key string) (info Info, ok bool) {
 	f, err := os.Open(filepath.Join(ps.dir, key+sidecarSuffix))
 	if err != nil {
 		return info, false
@@ -145,7 +145,7 @@ func partialKey(url string) string {
 }
 
 // prune drops what is beyond the limits. Called with mu held.
-func (ps *partials) prune(now time.Time) {
+func (ps *Partials) prune(now time.Time) {
 	keys := make([]string, 0, len(ps.idle))
 	var bytes int64
 	for k, info := range ps.idle {
@@ -166,7 +166,7 @@ func (ps *partials) prune(now time.Time) {
 }
 
 // remove removes a body and what is said of it. What cannot be removed now is removed at the next start.
-func (ps *partials) remove(key string, info partialInfo) {
+func (ps *Partials) remove(key string, info Info) {
 	if info.Size > 0 {
 		os.Remove(filepath.Join(ps.dir, key+sidecarSuffix))
 	}
@@ -175,9 +175,9 @@ func (ps *partials) remove(key string, info partialInfo) {
 	}
 }
 
-// lend gives the place for a URL's body to one exchange, with what is there already. nil when another exchange
+// Lend gives the place for a URL's body to one exchange, with what is there already. nil when another exchange
 // has it. It must be released.
-func (ps *partials) lend(u weburl.URL) *partial {
+func (ps *Partials) Lend(u weburl.URL) *Partial {
 	key := partialKey(u.String())
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -185,30 +185,30 @@ func (ps *partials) lend(u weburl.URL) *partial {
 		return nil
 	}
 	ps.lent[key] = true
-	p := &partial{from: ps, key: key, url: u.String(), info: ps.idle[key]}
+	p := &Partial{from: ps, key: key, url: u.String(), Info: ps.idle[key]}
 	delete(ps.idle, key)
 	return p
 }
 
-// partial is the place of one body while an exchange has it. Owned by one goroutine.
-type partial struct {
-	from *partials
+// Partial is the place of one body while an exchange has it. Owned by one goroutine.
+type Partial struct {
+	from *Partials
 	key  string
 	url  string
-	info partialInfo // of what is durable; info.Size is 0 when nothing is
+	Info Info // of what is durable; info.Size is 0 when nothing is
 
 	file   *os.File  // open once load found something, or create was called
-	size   int64     // bytes in it
-	sum    hash.Hash // over them, set by load
+	Size   int64     // bytes in it
+	Sum    hash.Hash // over them, set by load
 	synced time.Time // when the body was begun or last synced
 }
 
-// load opens what is there and digests it, so that a body can be gone on with after size bytes. Of a body
+// Load opens what is there and digests it, so that a body can be gone on with after size bytes. Of a body
 // that is whole already the last byte is asked for again, since a server can only be asked for something.
 // What cannot be read is dropped; it is left alone when ctx ends, or when this machine is short of what reading takes, which
 // is the only error.
-func (p *partial) load(ctx context.Context, buf []byte) (short error) {
-	if p.info.Size == 0 {
+func (p *Partial) Load(ctx context.Context, buf []byte) (short error) {
+	if p.Info.Size == 0 {
 		return nil
 	}
 	if err := p.reopen(ctx, buf); err != nil {
@@ -217,27 +217,27 @@ func (p *partial) load(ctx context.Context, buf []byte) (short error) {
 			short = err
 		} else if ctx.Err() == nil {
 			p.from.log.Warn("the beginning of a body cannot be read", "url", p.url, "error", err)
-			p.forget()
+			p.Forget()
 		}
-		p.size, p.sum = 0, nil
+		p.Size, p.Sum = 0, nil
 	}
 	return short
 }
 
-func (p *partial) reopen(ctx context.Context, buf []byte) error {
-	f, err := os.OpenFile(filepath.Join(p.from.dir, p.info.File), os.O_RDWR, 0)
+func (p *Partial) reopen(ctx context.Context, buf []byte) error {
+	f, err := os.OpenFile(filepath.Join(p.from.dir, p.Info.File), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	p.file, p.size, p.sum, p.synced = f, p.info.Size, sha256.New(), time.Now()
-	if err := f.Truncate(p.size); err != nil {
+	p.file, p.Size, p.Sum, p.synced = f, p.Info.Size, sha256.New(), time.Now()
+	if err := f.Truncate(p.Size); err != nil {
 		return err
 	}
-	if p.size == p.info.Total {
-		p.size--
+	if p.Size == p.Info.Total {
+		p.Size--
 	}
-	n, err := io.CopyBuffer(p.sum, io.LimitReader(&untilDone{ctx, f}, p.size), buf)
-	if err == nil && n != p.size {
+	n, err := io.CopyBuffer(p.Sum, io.LimitReader(&untilDone{ctx, f}, p.Size), buf)
+	if err == nil && n != p.Size {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
@@ -256,8 +256,8 @@ func (u *untilDone) Read(b []byte) (int, error) {
 	return u.r.Read(b)
 }
 
-// holds reports whether the body has b at an offset.
-func (p *partial) holds(b []byte, offset int64) (bool, error) {
+// Holds reports whether the body has b at an offset.
+func (p *Partial) Holds(b []byte, offset int64) (bool, error) {
 	there := make([]byte, len(b))
 	if _, err := p.file.ReadAt(there, offset); err != nil {
 		return false, fmt.Errorf("read an unfinished body: %w", err)
@@ -266,36 +266,36 @@ func (p *partial) holds(b []byte, offset int64) (bool, error) {
 }
 
 // begin says that another body starts, of which info tells. What was there is dropped.
-func (p *partial) begin(info partialInfo) {
-	p.forget()
-	p.info = info
-	p.info.URL, p.info.File, p.info.Size = p.url, p.key+"-"+rand.Text()+partSuffix, 0
+func (p *Partial) Begin(info Info) {
+	p.Forget()
+	p.Info = info
+	p.Info.URL, p.Info.File, p.Info.Size = p.url, p.key+"-"+rand.Text()+partSuffix, 0
 }
 
 // create makes the file of a body that was begun.
-func (p *partial) create() (*os.File, error) {
+func (p *Partial) create() (*os.File, error) {
 	// The directory is private; the file gets the usual permissions, as it will have another name.
 	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666) // it may become a file of the user's; until then its directory is private
-	p.file, p.size, p.synced = f, 0, time.Now()
+	p.file, p.Size, p.synced = f, 0, time.Now()
 	return f, err
 }
 
-func (p *partial) path() string { return filepath.Join(p.from.dir, p.info.File) }
+func (p *Partial) path() string { return filepath.Join(p.from.dir, p.Info.File) }
 
 // due reports whether so much came since the last sync that it should be made durable.
-func (p *partial) due(now time.Time) bool {
-	fresh := p.size - p.info.Size
-	return fresh >= p.from.every || fresh >= partialSyncLeast && now.Sub(p.synced) >= partialSyncTime
+func (p *Partial) due(now time.Time) bool {
+	fresh := p.Size - p.Info.Size
+	return fresh >= p.from.Every || fresh >= partialSyncLeast && now.Sub(p.synced) >= partialSyncTime
 }
 
 // sync makes what came durable, and then says so in the sidecar.
-func (p *partial) sync() error {
+func (p *Partial) sync() error {
 	if err := p.from.fsync(p.file); err != nil {
 		return fmt.Errorf("sync an unfinished body: %w", err)
 	}
 	p.synced = time.Now()
-	info := p.info
-	info.Size, info.Saved = p.size, p.synced.UTC()
+	info := p.Info
+	info.Size, info.Saved = p.Size, p.synced.UTC()
 	text, err := json.Marshal(info)
 	if err == nil {
 		err = p.from.replaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), text)
@@ -303,13 +303,13 @@ func (p *partial) sync() error {
 	if err != nil {
 		return fmt.Errorf("note an unfinished body: %w", err)
 	}
-	p.info = info
+	p.Info = info
 	return nil
 }
 
 // replaceFile gives a file a new content: all of it or, after a crash, the old one. It is durable then, with all names in the
 // directory.
-func (ps *partials) replaceFile(name string, text []byte) error {
+func (ps *Partials) replaceFile(name string, text []byte) error {
 	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -324,7 +324,7 @@ func (ps *partials) replaceFile(name string, text []byte) error {
 	return ps.syncNames(ps.dir)
 }
 
-func (ps *partials) syncNames(dir string) error {
+func (ps *Partials) syncNames(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -333,13 +333,13 @@ func (ps *partials) syncNames(dir string) error {
 }
 
 // forget drops what is there.
-func (p *partial) forget() {
+func (p *Partial) Forget() {
 	p.closeFile()
-	p.from.remove(p.key, p.info)
-	p.info, p.size, p.sum = partialInfo{}, 0, nil
+	p.from.remove(p.key, p.Info)
+	p.Info, p.Size, p.Sum = Info{}, 0, nil
 }
 
-func (p *partial) closeFile() {
+func (p *Partial) closeFile() {
 	if p.file != nil {
 		p.file.Close() // synced before, or of no use
 		p.file = nil
@@ -348,26 +348,26 @@ func (p *partial) closeFile() {
 
 // release gives the place back: what is there is kept for the next fetch, or dropped. It must not be used
 // afterwards.
-func (p *partial) release(keep bool) {
-	if keep && p.file != nil && p.size > p.info.Size {
+func (p *Partial) Release(keep bool) {
+	if keep && p.file != nil && p.Size > p.Info.Size {
 		if err := p.sync(); err != nil {
 			p.from.log.Warn("the beginning of a body cannot be kept whole", "url", p.url, "error", err)
 		}
 	}
-	if keep && p.info.Size > 0 {
+	if keep && p.Info.Size > 0 {
 		p.closeFile()
 	} else {
-		p.forget()
+		p.Forget()
 	}
 	ps := p.from
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	delete(ps.lent, p.key)
-	if p.info.Size > 0 {
-		ps.idle[p.key] = p.info
+	if p.Info.Size > 0 {
+		ps.idle[p.key] = p.Info
 		ps.prune(time.Now())
 	}
 }
 
 // validator is what If-Range can carry.
-func (i *partialInfo) validator() string { return cmp.Or(i.ETag, i.LastModified) }
+func (i *Info) Validator() string { return cmp.Or(i.ETag, i.LastModified) }

@@ -1,4 +1,4 @@
-package fetcher
+package spool
 
 import (
 	"bytes"
@@ -11,14 +11,14 @@ import (
 )
 
 func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
-	s, err := newSpools(t.TempDir())
+	s, err := NewSpools(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, size := range []int{0, 1, spoolSmall, spoolSmall + 1, spoolMemory, spoolMemory + 1, crawler.MiB} {
 		for _, piece := range []int{1000, 32 * crawler.KiB, crawler.MiB} {
 			want := fetchertest.Noise(size)
-			sp := s.open()
+			sp := s.Open()
 			for rest := want; len(rest) > 0; {
 				n, err := sp.Write(rest[:min(piece, len(rest))])
 				if err != nil {
@@ -26,7 +26,7 @@ func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
 				}
 				rest = rest[n:]
 			}
-			b, err := sp.body()
+			b, err := sp.Body()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,24 +37,24 @@ func TestSpoolHoldsBodiesOfAnySizeInPiecesOfAnySize(t *testing.T) {
 			if !bytes.Equal(got, want) || b.Size != int64(size) || (b.File != "") != (size > spoolMemory) {
 				t.Errorf("size %d in pieces of %d: %d bytes, size %d, file %q", size, piece, len(got), b.Size, b.File)
 			}
-			sp.discard()
-			sp.discard()
+			sp.Discard()
+			sp.Discard()
 		}
 	}
-	left, _ := os.ReadDir(s.dir)
+	left, _ := os.ReadDir(s.Dir)
 	if len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
 func TestSpoolLeavesAFileThatTheArchiveTookOver(t *testing.T) {
-	s, err := newSpools(filepath.Join(t.TempDir(), "spool"))
+	s, err := NewSpools(filepath.Join(t.TempDir(), "spool"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sp := s.open()
+	sp := s.Open()
 	sp.Write(fetchertest.Noise(crawler.MiB))
-	b, err := sp.body()
+	b, err := sp.Body()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestSpoolLeavesAFileThatTheArchiveTookOver(t *testing.T) {
 	if err := os.Rename(b.File, taken); err != nil {
 		t.Fatal(err)
 	}
-	sp.discard()
+	sp.Discard()
 	if _, err := os.Stat(taken); err != nil {
 		t.Error(err)
 	}
@@ -75,7 +75,7 @@ func TestSpoolsRemoveWhatAnEarlierProcessLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := newSpools(dir); err != nil {
+	if _, err := NewSpools(dir); err != nil {
 		t.Fatal(err)
 	}
 	left, _ := os.ReadDir(dir)
@@ -85,20 +85,20 @@ func TestSpoolsRemoveWhatAnEarlierProcessLeft(t *testing.T) {
 }
 
 func TestSpoolKeepsItsFirstError(t *testing.T) {
-	s, err := newSpools(t.TempDir())
+	s, err := NewSpools(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.dir = filepath.Join(s.dir, "gone")
-	sp := s.open()
-	defer sp.discard()
+	s.Dir = filepath.Join(s.Dir, "gone")
+	sp := s.Open()
+	defer sp.Discard()
 	if _, err := sp.Write(fetchertest.Noise(crawler.MiB)); err == nil {
 		t.Error("a write without a place succeeded")
 	}
 	if _, err := sp.Write([]byte("x")); err == nil {
 		t.Error("a write after an error succeeded")
 	}
-	if _, err := sp.body(); err == nil {
+	if _, err := sp.Body(); err == nil {
 		t.Error("a body with a hole was handed out")
 	}
 }

@@ -1,4 +1,4 @@
-package fetcher
+package spool
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ import (
 	"trawl/fetcher/fetchertest"
 )
 
-func testPartials(t testing.TB, dir string) *partials {
+func testPartials(t testing.TB, dir string) *Partials {
 	t.Helper()
-	ps, err := newPartials(dir, slog.New(slog.DiscardHandler), (*os.File).Sync)
+	ps, err := NewPartials(dir, slog.New(slog.DiscardHandler), (*os.File).Sync)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,10 +26,10 @@ func testPartials(t testing.TB, dir string) *partials {
 }
 
 // keepBody puts a beginning of a body of total bytes aside, as an interrupted exchange does.
-func keepBody(t testing.TB, ps *partials, url string, body []byte, total int64) {
+func keepBody(t testing.TB, ps *Partials, url string, body []byte, total int64) {
 	t.Helper()
-	p := ps.lend(fetchertest.MustURL(t, url))
-	p.begin(partialInfo{ETag: `"v1"`, Total: total})
+	p := ps.Lend(fetchertest.MustURL(t, url))
+	p.Begin(Info{ETag: `"v1"`, Total: total})
 	f, err := p.create()
 	if err != nil {
 		t.Fatal(err)
@@ -38,17 +38,17 @@ func keepBody(t testing.TB, ps *partials, url string, body []byte, total int64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.size += int64(n)
-	p.release(true)
+	p.Size += int64(n)
+	p.Release(true)
 }
 
 // found is how many bytes are there to go on with.
-func foundBytes(t testing.TB, ps *partials, url string) int64 {
+func foundBytes(t testing.TB, ps *Partials, url string) int64 {
 	t.Helper()
-	p := ps.lend(fetchertest.MustURL(t, url))
-	p.load(t.Context(), make([]byte, 100))
-	defer p.release(true)
-	return p.size
+	p := ps.Lend(fetchertest.MustURL(t, url))
+	p.Load(t.Context(), make([]byte, 100))
+	defer p.Release(true)
+	return p.Size
 }
 
 func TestBodiesPutAsideAreFoundByALaterProcess(t *testing.T) {
@@ -101,11 +101,11 @@ func TestBytesThatAreNotDurableAreCutOff(t *testing.T) {
 func TestABodyHasOnePlaceAtATime(t *testing.T) {
 	ps := testPartials(t, t.TempDir())
 	keepBody(t, ps, "http://a.test/", fetchertest.Noise(1000), 9000)
-	p := ps.lend(fetchertest.MustURL(t, "http://a.test/"))
-	if ps.lend(fetchertest.MustURL(t, "http://a.test/")) != nil {
+	p := ps.Lend(fetchertest.MustURL(t, "http://a.test/"))
+	if ps.Lend(fetchertest.MustURL(t, "http://a.test/")) != nil {
 		t.Error("lent twice")
 	}
-	p.release(true)
+	p.Release(true)
 	if got := foundBytes(t, ps, "http://a.test/"); got != 1000 {
 		t.Errorf("found %d bytes after it was given back", got)
 	}
@@ -113,16 +113,16 @@ func TestABodyHasOnePlaceAtATime(t *testing.T) {
 
 func TestASidecarThatMakesNoSenseIsRemovedWithItsBody(t *testing.T) {
 	key := partialKey("http://a.test/")
-	good := partialInfo{URL: "http://a.test/", File: key + "-x.part", ETag: `"v"`, Total: 9000, Size: 1000, Saved: time.Now()}
-	for name, spoil := range map[string]func(*partialInfo){
-		"it says more than there is":    func(i *partialInfo) { i.Size = 1001 },
-		"it says that there is nothing": func(i *partialInfo) { i.Size = 0 },
-		"it names no body":              func(i *partialInfo) { i.File = "" },
-		"it names a body of another":    func(i *partialInfo) { i.File = "0-x.part" },
-		"it names a file elsewhere":     func(i *partialInfo) { i.File = key + "-/../../x.part" },
-		"it is of another URL":          func(i *partialInfo) { i.URL = "http://a.test/2" },
-		"it is too old":                 func(i *partialInfo) { i.Saved = time.Now().Add(-partialAge - time.Minute) },
-		"its body is gone":              func(i *partialInfo) { i.File = key + "-y.part" },
+	good := Info{URL: "http://a.test/", File: key + "-x.part", ETag: `"v"`, Total: 9000, Size: 1000, Saved: time.Now()}
+	for name, spoil := range map[string]func(*Info){
+		"it says more than there is":    func(i *Info) { i.Size = 1001 },
+		"it says that there is nothing": func(i *Info) { i.Size = 0 },
+		"it names no body":              func(i *Info) { i.File = "" },
+		"it names a body of another":    func(i *Info) { i.File = "0-x.part" },
+		"it names a file elsewhere":     func(i *Info) { i.File = key + "-/../../x.part" },
+		"it is of another URL":          func(i *Info) { i.URL = "http://a.test/2" },
+		"it is too old":                 func(i *Info) { i.Saved = time.Now().Add(-partialAge - time.Minute) },
+		"its body is gone":              func(i *Info) { i.File = key + "-y.part" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -166,7 +166,7 @@ func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 func TestTheOldestBodiesGoWhenThereAreTooMany(t *testing.T) {
 	var log strings.Builder
 	dir := t.TempDir()
-	ps, err := newPartials(dir, slog.New(slog.NewTextHandler(&log, nil)), (*os.File).Sync)
+	ps, err := NewPartials(dir, slog.New(slog.NewTextHandler(&log, nil)), (*os.File).Sync)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestTheOldestBodiesGoWhenThereAreTooMany(t *testing.T) {
 }
 
 func TestABodyIsSyncedAsItComes(t *testing.T) {
-	p := &partial{from: &partials{every: partialSync}, info: partialInfo{Size: 100}, synced: time.Unix(1000, 0)}
+	p := &Partial{from: &Partials{Every: partialSync}, Info: Info{Size: 100}, synced: time.Unix(1000, 0)}
 	for _, c := range []struct {
 		fresh int64
 		after time.Duration
@@ -200,7 +200,7 @@ func TestABodyIsSyncedAsItComes(t *testing.T) {
 		{partialSyncLeast, partialSyncTime - 1, false},
 		{partialSyncLeast - 1, time.Hour, false},
 	} {
-		p.size = p.info.Size + c.fresh
+		p.Size = p.Info.Size + c.fresh
 		if got := p.due(p.synced.Add(c.after)); got != c.want {
 			t.Errorf("%d bytes, %v: %v", c.fresh, c.after, got)
 		}
@@ -211,13 +211,13 @@ func TestWithoutFilesTheBeginningOfABodyIsKept(t *testing.T) {
 	const url = "http://a.test/big"
 	ps := testPartials(t, t.TempDir())
 	keepBody(t, ps, url, make([]byte, 1000), 5000)
-	p := ps.lend(fetchertest.MustURL(t, url))
+	p := ps.Lend(fetchertest.MustURL(t, url))
 	fetchertest.WithoutFiles(t, func() {
-		if short := p.load(t.Context(), make([]byte, 100)); !errors.Is(short, syscall.EMFILE) {
+		if short := p.Load(t.Context(), make([]byte, 100)); !errors.Is(short, syscall.EMFILE) {
 			t.Errorf("load: %v", short)
 		}
 	})
-	p.release(true)
+	p.Release(true)
 	if n := foundBytes(t, ps, url); n != 1000 {
 		t.Errorf("%d bytes are left", n)
 	}

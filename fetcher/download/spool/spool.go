@@ -1,4 +1,4 @@
-package fetcher
+package spool
 
 import (
 	"crypto/rand"
@@ -25,13 +25,13 @@ const (
 // process: what an earlier one left there is removed, since a body that was not archived has no record and
 // its URL is fetched again. (Bodies that can be gone on with lie elsewhere, see partials.) Safe for
 // concurrent use.
-type spools struct {
-	dir          string
+type Spools struct {
+	Dir          string
 	small, large sync.Pool // of *[]byte
 }
 
-// newSpools makes the directory (0700) if need be and empties it of spool files.
-func newSpools(dir string) (*spools, error) {
+// NewSpools makes the directory (0700) if need be and empties it of spool files.
+func NewSpools(dir string) (*Spools, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the spool directory: %w", err)
 	}
@@ -46,7 +46,7 @@ func newSpools(dir string) (*spools, error) {
 			}
 		}
 	}
-	s := &spools{dir: dir}
+	s := &Spools{Dir: dir}
 	s.small.New = func() any { b := make([]byte, 0, spoolSmall); return &b }
 	s.large.New = func() any { b := make([]byte, 0, spoolMemory); return &b }
 	return s, nil
@@ -54,40 +54,40 @@ func newSpools(dir string) (*spools, error) {
 
 // spool holds one body: in memory up to spoolMemory, then in a file. The first error stays. Owned by one
 // goroutine.
-type spool struct {
-	from *spools
-	part *partial // whose file it is, so that it outlives an interruption; nil = a file of its own
+type Spool struct {
+	from *Spools
+	Part *Partial // whose file it is, so that it outlives an interruption; nil = a file of its own
 	buf  *[]byte
 	file *os.File
 	path string
-	size int64
-	err  error
+	Size int64
+	Err  error
 }
 
-func (s *spools) open() *spool { return &spool{from: s, buf: s.small.Get().(*[]byte)} }
+func (s *Spools) Open() *Spool { return &Spool{from: s, buf: s.small.Get().(*[]byte)} }
 
 // resume goes on with a body that was loaded.
-func (s *spools) resume(p *partial) *spool {
-	return &spool{from: s, part: p, file: p.file, path: p.path(), size: p.size}
+func (s *Spools) Resume(p *Partial) *Spool {
+	return &Spool{from: s, Part: p, file: p.file, path: p.path(), Size: p.Size}
 }
 
 // Write appends p whole, or keeps the error for body.
-func (s *spool) Write(p []byte) (int, error) {
-	if s.err == nil {
-		s.err = s.add(p)
+func (s *Spool) Write(p []byte) (int, error) {
+	if s.Err == nil {
+		s.Err = s.add(p)
 	}
-	if s.err != nil {
-		return 0, s.err
+	if s.Err != nil {
+		return 0, s.Err
 	}
-	s.size += int64(len(p))
+	s.Size += int64(len(p))
 	return len(p), nil
 }
 
-// inMemory reports whether n more bytes touch no disk.
-func (s *spool) inMemory(n int) bool { return s.file == nil && len(*s.buf)+n <= spoolMemory }
+// InMemory reports whether n more bytes touch no disk.
+func (s *Spool) InMemory(n int) bool { return s.file == nil && len(*s.buf)+n <= spoolMemory }
 
-func (s *spool) add(p []byte) error {
-	if s.inMemory(len(p)) {
+func (s *Spool) add(p []byte) error {
+	if s.InMemory(len(p)) {
 		s.grow(len(p))
 		*s.buf = append(*s.buf, p...)
 		return nil
@@ -100,7 +100,7 @@ func (s *spool) add(p []byte) error {
 	return s.write(p)
 }
 
-func (s *spool) leaveMemory() error {
+func (s *Spool) leaveMemory() error {
 	if err := s.create(); err != nil {
 		return fmt.Errorf("open a spool file: %w", err)
 	}
@@ -111,20 +111,20 @@ func (s *spool) leaveMemory() error {
 	return nil
 }
 
-// toFile moves a body that is in memory into its file, so that its partial has it.
-func (s *spool) toFile() {
-	if s.err == nil && s.file == nil && s.buf != nil && len(*s.buf) > 0 {
-		s.err = s.leaveMemory()
+// ToFile moves a body that is in memory into its file, so that its partial has it.
+func (s *Spool) ToFile() {
+	if s.Err == nil && s.file == nil && s.buf != nil && len(*s.buf) > 0 {
+		s.Err = s.leaveMemory()
 	}
 }
 
 // create makes the file. Its permissions follow the umask, as the archive may give it a name among the
 // user's files; until then it lies in a directory that is private.
-func (s *spool) create() (err error) {
-	if s.part != nil {
-		s.file, err = s.part.create()
+func (s *Spool) create() (err error) {
+	if s.Part != nil {
+		s.file, err = s.Part.create()
 	} else {
-		name := filepath.Join(s.from.dir, spoolPrefix+rand.Text())
+		name := filepath.Join(s.from.Dir, spoolPrefix+rand.Text())
 		s.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	}
 	if err != nil {
@@ -135,10 +135,10 @@ func (s *spool) create() (err error) {
 	return nil
 }
 
-func (s *spool) write(p []byte) error {
+func (s *Spool) write(p []byte) error {
 	n, err := s.file.Write(p)
-	if s.part != nil {
-		s.part.size += int64(n)
+	if s.Part != nil {
+		s.Part.Size += int64(n)
 	}
 	if err != nil {
 		return fmt.Errorf("spool a body: %w", err)
@@ -147,20 +147,20 @@ func (s *spool) write(p []byte) error {
 }
 
 // due reports whether sync should be called: so much came that it should outlive the process.
-func (s *spool) due(now time.Time) bool {
-	return s.part != nil && s.file != nil && s.err == nil && s.part.due(now)
+func (s *Spool) Due(now time.Time) bool {
+	return s.Part != nil && s.file != nil && s.Err == nil && s.Part.due(now)
 }
 
 // sync makes the body durable as far as it came.
-func (s *spool) sync() error {
-	if err := s.part.sync(); err != nil {
-		s.err = err
+func (s *Spool) Sync() error {
+	if err := s.Part.sync(); err != nil {
+		s.Err = err
 	}
-	return s.err
+	return s.Err
 }
 
 // grow moves a small buffer's content to a large one when p does not fit.
-func (s *spool) grow(n int) {
+func (s *Spool) grow(n int) {
 	if len(*s.buf)+n <= cap(*s.buf) {
 		return
 	}
@@ -170,7 +170,7 @@ func (s *spool) grow(n int) {
 	s.buf = large
 }
 
-func (s *spool) giveBack() {
+func (s *Spool) giveBack() {
 	if s.buf == nil {
 		return
 	}
@@ -186,25 +186,25 @@ func (s *spool) giveBack() {
 
 // body is what was written. Its bytes are valid until discard, its file until then or until its partial is
 // released.
-func (s *spool) body() (crawler.Body, error) {
-	if s.file != nil && s.part == nil {
-		if err := s.file.Close(); err != nil && s.err == nil {
-			s.err = fmt.Errorf("close a spool file: %w", err)
+func (s *Spool) Body() (crawler.Body, error) {
+	if s.file != nil && s.Part == nil {
+		if err := s.file.Close(); err != nil && s.Err == nil {
+			s.Err = fmt.Errorf("close a spool file: %w", err)
 		}
 		s.file = nil
 	}
-	if s.err != nil {
-		return crawler.Body{}, s.err
+	if s.Err != nil {
+		return crawler.Body{}, s.Err
 	}
 	if s.path != "" {
-		return crawler.Body{File: s.path, Size: s.size}, nil
+		return crawler.Body{File: s.path, Size: s.Size}, nil
 	}
-	return crawler.Body{Bytes: *s.buf, Size: s.size}, nil
+	return crawler.Body{Bytes: *s.buf, Size: s.Size}, nil
 }
 
-// discard gives memory back and removes the file, unless the archive took it over or it is a partial's.
-func (s *spool) discard() {
-	if s.part != nil {
+// Discard gives memory back and removes the file, unless the archive took it over or it is a partial's.
+func (s *Spool) Discard() {
+	if s.Part != nil {
 		s.file, s.path = nil, ""
 	}
 	if s.file != nil {
