@@ -22,7 +22,7 @@ var errResent = errors.New("the server closed the connection before it answered"
 func classify(err error) (crawler.Reason, string) {
 	text := err.Error()
 	var limit *limitError
-	var dial *dialError
+	var failed *dialError
 	var dns *net.DNSError
 	var stream *streamError
 	switch {
@@ -30,8 +30,8 @@ func classify(err error) (crawler.Reason, string) {
 		return crawler.ReasonTimeout, limit.Error()
 	case errors.Is(err, errResent):
 		return crawler.ReasonReset, text
-	case errors.As(err, &dial):
-		return dial.reason, text
+	case errors.As(err, &failed):
+		return failed.reason, text
 	case errors.As(err, &dns):
 		return crawler.ReasonDNS, text
 	case isTLS(err):

@@ -123,25 +123,25 @@ func slowHead(s *fetchertest.RawServer, _ int64, c net.Conn) {
 }
 
 func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
-	dial := func(e error) error {
+	dialing := func(e error) error {
 		return newDialError(crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)})
 	}
 	for _, c := range []struct {
 		err  error
 		want trouble.Sign
 	}{
-		{dial(syscall.ECONNREFUSED), trouble.SignNone},
-		{dial(syscall.ECONNRESET), trouble.SignNone},
-		{dial(syscall.ENETUNREACH), trouble.SignLocal},
-		{dial(syscall.EHOSTUNREACH), trouble.SignLocal},
-		{dial(syscall.ETIMEDOUT), trouble.SignSilence},
+		{dialing(syscall.ECONNREFUSED), trouble.SignNone},
+		{dialing(syscall.ECONNRESET), trouble.SignNone},
+		{dialing(syscall.ENETUNREACH), trouble.SignLocal},
+		{dialing(syscall.EHOSTUNREACH), trouble.SignLocal},
+		{dialing(syscall.ETIMEDOUT), trouble.SignSilence},
 		{&limitError{timeLimit{"no connection within", time.Second}}, trouble.SignSilence},
 		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), trouble.SignNone},
 		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), trouble.SignSilence},
 		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), trouble.SignSilence},
 		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), trouble.SignLocal},
 		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), trouble.SignLocal},
-		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dial(syscall.ECONNREFUSED)}), trouble.SignLocal},
+		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dialing(syscall.ECONNREFUSED)}), trouble.SignLocal},
 		{newDialError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), trouble.SignNone},
 		{errResent, trouble.SignNone},
 	} {

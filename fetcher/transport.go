@@ -78,9 +78,9 @@ func newTransport(o transportOptions) *transport {
 		Resolver: o.Resolver, TLS: o.TLS, Heard: o.Heard, Now: o.Now,
 	})
 	limit := cmp.Or(o.Limits.HeaderBytes, crawler.MiB)
-	tapped := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	tapped := func(open func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dial(ctx, network, address)
+			conn, err := open(ctx, network, address)
 			if err != nil || multiplexed(conn) {
 				return conn, err
 			}

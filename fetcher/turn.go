@@ -296,16 +296,16 @@ func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawl
 	t.mu.Lock()
 	scope := t.scope
 	t.mu.Unlock()
-	download := t.job.Kind == crawler.Download
+	follows := t.job.Kind != crawler.Download
 	ends := page.Depth == 0 && page.Redirects > 0 // a seed's redirects may end here, and then its links are in scope
-	if (scope == nil || ends) && !download {
+	if (scope == nil || ends) && follows {
 		return links, nil
 	}
 	keep = links[:0]
 	for _, l := range links {
 		if l.Kind == crawler.LinkRedirect {
 			keep = append(keep, l)
-		} else if !download {
+		} else if follows {
 			if d := scope.Decide(l.URL, l.Kind); d.In {
 				keep = append(keep, l)
 			} else {
