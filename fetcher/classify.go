@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/trouble"
 )
 
@@ -22,7 +23,7 @@ var errResent = errors.New("the server closed the connection before it answered"
 func classify(err error) (crawler.Reason, string) {
 	text := err.Error()
 	var limit *limitError
-	var failed *dialError
+	var failed *dial.Error
 	var dns *net.DNSError
 	var stream *streamError
 	switch {
@@ -31,12 +32,12 @@ func classify(err error) (crawler.Reason, string) {
 	case errors.Is(err, errResent):
 		return crawler.ReasonReset, text
 	case errors.As(err, &failed):
-		return failed.reason, text
+		return failed.Reason, text
 	case errors.As(err, &dns):
 		return crawler.ReasonDNS, text
 	case isTLS(err):
 		return crawler.ReasonTLS, text
-	case timedOut(err):
+	case dial.TimedOut(err):
 		return crawler.ReasonTimeout, text
 	case isReset(err):
 		return crawler.ReasonReset, text
@@ -127,15 +128,15 @@ func asStream(err error, to **streamError) bool {
 func signOf(err error) trouble.Sign {
 	var limit *limitError
 	var dns *net.DNSError
-	var proxy *proxyError
+	var proxy *dial.ProxyError
 	switch {
 	case errors.As(err, &proxy):
 		return trouble.SignLocal
 	case errors.As(err, &dns):
 		return signOfResolver(dns)
-	case noWayOut(err):
+	case dial.NoWayOut(err):
 		return trouble.SignLocal
-	case errors.As(err, &limit), timedOut(err):
+	case errors.As(err, &limit), dial.TimedOut(err):
 		return trouble.SignSilence
 	}
 	return trouble.SignNone

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/trouble"
 )
@@ -124,7 +125,7 @@ func slowHead(s *fetchertest.RawServer, _ int64, c net.Conn) {
 
 func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
 	dialing := func(e error) error {
-		return newDialError(crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)})
+		return dial.NewError(crawler.ReasonConnect, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", e)})
 	}
 	for _, c := range []struct {
 		err  error
@@ -136,13 +137,13 @@ func TestWhatAFaultSaysAboutTheNetwork(t *testing.T) {
 		{dialing(syscall.EHOSTUNREACH), trouble.SignLocal},
 		{dialing(syscall.ETIMEDOUT), trouble.SignSilence},
 		{&limitError{timeLimit{"no connection within", time.Second}}, trouble.SignSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), trouble.SignNone},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), trouble.SignSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), trouble.SignSilence},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), trouble.SignLocal},
-		{newDialError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), trouble.SignLocal},
-		{newDialError(crawler.ReasonConnect, &proxyError{Name: "p", Err: dialing(syscall.ECONNREFUSED)}), trouble.SignLocal},
-		{newDialError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), trouble.SignNone},
+		{dial.NewError(crawler.ReasonDNS, &net.DNSError{Err: "no such host", IsNotFound: true}), trouble.SignNone},
+		{dial.NewError(crawler.ReasonDNS, &net.DNSError{Err: "i/o timeout", IsTimeout: true}), trouble.SignSilence},
+		{dial.NewError(crawler.ReasonDNS, &net.DNSError{Err: "server misbehaving", IsTemporary: true}), trouble.SignSilence},
+		{dial.NewError(crawler.ReasonDNS, &net.DNSError{Err: "read udp 127.0.0.1:53: read: connection refused"}), trouble.SignLocal},
+		{dial.NewError(crawler.ReasonDNS, &net.DNSError{Err: "dial udp 9.9.9.9:53: connect: network is unreachable"}), trouble.SignLocal},
+		{dial.NewError(crawler.ReasonConnect, &dial.ProxyError{Name: "p", Err: dialing(syscall.ECONNREFUSED)}), trouble.SignLocal},
+		{dial.NewError(crawler.ReasonTLS, errors.New("TLS handshake: alert")), trouble.SignNone},
 		{errResent, trouble.SignNone},
 	} {
 		if got := signOf(c.err); got != c.want {

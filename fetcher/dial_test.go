@@ -105,8 +105,8 @@ func TestAddressesOfTheGrantAreTriedFirstAndReplacedWhenStale(t *testing.T) {
 				ask(t, tr, x)
 				wantOutcome(t, x, crawler.Fetched, "")
 			}
-			if n := resolver.asked.Load(); n != c.asked || !slices.Equal(tr.dialer.resolved(), c.resolved) {
-				t.Errorf("asked %d times, resolved %v", n, tr.dialer.resolved())
+			if n := resolver.asked.Load(); n != c.asked || !slices.Equal(tr.dialer.Resolved(), c.resolved) {
+				t.Errorf("asked %d times, resolved %v", n, tr.dialer.Resolved())
 			}
 		})
 	}
@@ -117,7 +117,7 @@ func TestDialStopsWithTheTurn(t *testing.T) {
 	tr := testTransport(t, func(o *transportOptions) { o.Resolver = stuckResolver(waiting) })
 	ended := make(chan error, 1)
 	go func() {
-		_, err := tr.dialer.dial(context.Background(), "tcp", "stuck.test:80")
+		_, err := tr.dialer.Dial(context.Background(), "tcp", "stuck.test:80")
 		ended <- err
 	}()
 	<-waiting

@@ -111,14 +111,14 @@ func (d *Downloader) Site(o SiteOptions) *Site {
 var plainHeaders = [...]string{"Accept", "Accept-Language", "Cache-Control", "From", "Pragma", "Referer"}
 
 // Lapse closes all connections at once: the lease ended. When it is extended, new ones may be opened.
-func (s *Site) Lapse() { s.transport.dialer.lapse() }
+func (s *Site) Lapse() { s.transport.dialer.Lapse() }
 
 // Rest closes the connections that no exchange uses.
 func (s *Site) Rest() { s.transport.inner.CloseIdleConnections() }
 
 // Learned is the host's addresses, nil when they are not new since the last call. It is called by one goroutine.
 func (s *Site) Learned() (addresses []string) {
-	if found := s.transport.dialer.resolved(); len(found) != s.reported {
+	if found := s.transport.dialer.Resolved(); len(found) != s.reported {
 		s.reported, addresses = len(found), found
 	}
 	return addresses

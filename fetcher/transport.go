@@ -21,6 +21,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/download/decode"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/download/head"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
@@ -52,7 +53,7 @@ type transportOptions struct {
 	Name      string                           // whose addresses Addresses are: the host's name without port
 	Addresses []string                         // known; resolved again when none of them answers
 	Bandwidth *rate.Limiter                    // of the node, bytes; nil = no limit
-	Resolver  resolver                         // nil = net.DefaultResolver
+	Resolver  dial.Resolver                    // nil = net.DefaultResolver
 	TLS       *tls.Config                      // copied; nil = the system's roots
 	Proxy     func(*url.URL) (*url.URL, error) // the proxy for a URL, nil for none; nil = none at all
 	Agent     string                           // User-Agent towards a proxy
@@ -65,7 +66,7 @@ type transportOptions struct {
 // under the limits, and fills in the exchange. Safe for concurrent use by the turn's lanes; close must be called.
 type transport struct {
 	inner  *http.Transport
-	dialer *dialer
+	dialer *dial.Dialer
 	kit    *bodyKit
 	band   *rate.Limiter
 	proxy  func(*url.URL) (*url.URL, error)
@@ -73,7 +74,7 @@ type transport struct {
 }
 
 func newTransport(o transportOptions) *transport {
-	d := newDialer(dialerOptions{
+	d := dial.New(dial.Options{
 		Lease: o.Lease, Guard: o.Guard, Limit: o.Limits.Connect, Name: o.Name, Addresses: o.Addresses,
 		Resolver: o.Resolver, TLS: o.TLS, Heard: o.Heard, Now: o.Now,
 	})
@@ -88,9 +89,9 @@ func newTransport(o transportOptions) *transport {
 		}
 	}
 	return &transport{dialer: d, kit: o.Kit, band: o.Bandwidth, proxy: o.Proxy, inner: &http.Transport{
-		Proxy: func(r *http.Request) (*url.URL, error) { return viaOf(r.Context()), nil }, TLSClientConfig: d.TLS.Clone(),
+		Proxy: func(r *http.Request) (*url.URL, error) { return dial.ProxyOf(r.Context()), nil }, TLSClientConfig: d.TLS.Clone(),
 		ProxyConnectHeader: http.Header{"User-Agent": {o.Agent}}, OnProxyConnectResponse: connected,
-		DialContext: tapped(d.dial), DialTLSContext: tapped(d.dialTLS), ForceAttemptHTTP2: true,
+		DialContext: tapped(d.Dial), DialTLSContext: tapped(d.DialTLS), ForceAttemptHTTP2: true,
 		DisableCompression: true, MaxResponseHeaderBytes: o.Limits.HeaderBytes,
 		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: h2StreamBuffer, MaxReceiveBufferPerConnection: h2ConnectionBuffer},
@@ -100,7 +101,7 @@ func newTransport(o transportOptions) *transport {
 // close ends all connections. No exchange may be under way.
 func (t *transport) close() {
 	t.inner.CloseIdleConnections()
-	t.dialer.close()
+	t.dialer.Close()
 }
 
 // carry carries out an exchange that has begun, see its RoundTrip.
@@ -155,12 +156,12 @@ type call struct {
 	clock   *exchangeClock
 	wrote   sync.Once
 	proxied bool
-	inFront string      // of the path in the request line, and not to be sent
-	conn    *leasedConn // nil before there is one
-	reused  bool        // it carried a request before
-	written int64       // bytes sent on it before this request
-	conns   int         // times net/http chose a connection
-	revoked bool        // the permit was revoked before a connection was ready
+	inFront string     // of the path in the request line, and not to be sent
+	conn    *dial.Conn // nil before there is one
+	reused  bool       // it carried a request before
+	written int64      // bytes sent on it before this request
+	conns   int        // times net/http chose a connection
+	revoked bool       // the permit was revoked before a connection was ready
 }
 
 func (t *transport) newCall(parent context.Context, x *exchange) *call {
@@ -253,19 +254,19 @@ func (c *call) gotConn(info httptrace.GotConnInfo) {
 		tap.Expect(&c.x.head, c.inFront)
 	}
 	if conn != nil {
-		c.conn, c.written = conn, conn.bytesSent()
+		c.conn, c.written = conn, conn.BytesSent()
 		if !c.proxied {
-			c.x.result.IP = conn.ip()
+			c.x.result.IP = conn.IP()
 		}
 	}
 	c.clock.enter(timeLimit{"no answer within", c.x.limits.FirstByte})
 }
 
 // refuse keeps the request from being written.
-func (c *call) refuse(conn *leasedConn, below net.Conn, why error) {
+func (c *call) refuse(conn *dial.Conn, below net.Conn, why error) {
 	c.cancel(why)
 	if conn != nil && !multiplexed(below) {
-		conn.refuse()
+		conn.Refuse()
 	}
 }
 
@@ -275,7 +276,7 @@ func (c *call) lost() error {
 	switch {
 	case c.parent.Err() != nil:
 		return context.Cause(c.parent)
-	case c.conn != nil && c.conn.hasLapsed(), c.t.dialer.ended():
+	case c.conn != nil && c.conn.HasLapsed(), c.t.dialer.Ended():
 		return lease.ErrOver
 	case c.revoked:
 		return errRevoked
@@ -285,7 +286,7 @@ func (c *call) lost() error {
 
 // failed notes why there is no answer.
 func (c *call) failed(err error) error {
-	if why := cmp.Or(c.lost(), leaseError(err)); why != nil {
+	if why := cmp.Or(c.lost(), dial.EndOfLease(err)); why != nil {
 		c.x.end(cutOff, why)
 		return why
 	}
@@ -314,7 +315,7 @@ func (c *call) closedIdle(err error) bool {
 	if c.t.closed.Add(1) > maxClosedIdle {
 		return false
 	}
-	if c.conn != nil && c.conn.bytesSent() == c.written {
+	if c.conn != nil && c.conn.BytesSent() == c.written {
 		c.x.requests = 0
 	}
 	return true
@@ -366,7 +367,7 @@ func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Respons
 }
 
 // leasedBelow finds the leased connection below what net/http uses, nil when there is none.
-func leasedBelow(conn net.Conn) *leasedConn {
+func leasedBelow(conn net.Conn) *dial.Conn {
 	for { // TLS to a server through TLS to a proxy has two layers, each perhaps with a tap
 		conn = head.Below(conn)
 		t, ok := conn.(*tls.Conn)
@@ -375,7 +376,7 @@ func leasedBelow(conn net.Conn) *leasedConn {
 		}
 		conn = t.NetConn()
 	}
-	c, _ := conn.(*leasedConn)
+	c, _ := conn.(*dial.Conn)
 	return c
 }
 

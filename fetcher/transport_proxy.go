@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download/dial"
 )
 
 // A proxy (http, https, socks5, socks5h; https targets by CONNECT) is the operator's setting: its own address is
@@ -28,12 +29,12 @@ func (t *transport) via(u weburl.URL) (*url.URL, error) {
 	}
 	via, err := t.proxy(requestURL(u))
 	if err != nil {
-		return nil, newDialError(crawler.ReasonConnect, fmt.Errorf("choose a proxy: %w", err))
+		return nil, dial.NewError(crawler.ReasonConnect, fmt.Errorf("choose a proxy: %w", err))
 	}
 	if via == nil {
 		return nil, nil
 	}
-	return via, t.dialer.checkSpelled(u)
+	return via, t.dialer.CheckSpelled(u)
 }
 
 // overProxy makes a request one for a proxy. A plain one names its URL whole, byte for byte (RFC 9112 section 3.2.2).
@@ -45,7 +46,7 @@ func overProxy(r *http.Request, via *url.URL, u weburl.URL) *http.Request {
 		path, _, _ := strings.Cut(u.RequestURI(), "?")
 		r.URL.Opaque = "//" + r.URL.Host + path
 	}
-	return r.WithContext(withVia(r.Context(), via))
+	return r.WithContext(dial.WithProxy(r.Context(), via))
 }
 
 // wantsWhole reports whether the request line for a proxy names the URL whole.
@@ -58,5 +59,5 @@ func connected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Resp
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return newDialError(crawler.ReasonConnect, fmt.Errorf("the proxy refused to connect: %s", Detail(answer.Status)))
+	return dial.NewError(crawler.ReasonConnect, fmt.Errorf("the proxy refused to connect: %s", Detail(answer.Status)))
 }

@@ -65,7 +65,7 @@ func TestPlainRequestsGoThroughAProxyByteForByte(t *testing.T) {
 	if !strings.HasPrefix(p.Saw(), "GET "+fetchertest.MustURL(t, "http://name.test/a|b^c?x=%zz&y='").String()+" Basic bWU6c2VjcmV0") {
 		t.Errorf("the proxy saw %s", p.Saw())
 	}
-	if a := tr.dialer.resolved(); a != nil {
+	if a := tr.dialer.Resolved(); a != nil {
 		t.Errorf("addresses of the host: %v", a)
 	}
 }

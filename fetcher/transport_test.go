@@ -23,6 +23,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"trawl/crawler"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
@@ -203,7 +204,7 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 	right := lease.New(time.Now(), time.Hour)
 	tr := testTransport(t, func(o *transportOptions) { o.Lease = right })
 	var running sync.WaitGroup
-	running.Go(func() { right.Watch(t.Context(), time.Now, tr.dialer.lapse) })
+	running.Go(func() { right.Watch(t.Context(), time.Now, tr.dialer.Lapse) })
 	go func() {
 		<-started
 		right.End()
@@ -339,13 +340,13 @@ func TestConnectionOfASecondTryRefusesToWrite(t *testing.T) {
 	tr := testTransport(t, nil)
 	c := tr.newCall(t.Context(), testExchange(t, "http://a.test/"))
 	defer c.end()
-	var ours [2]*leasedConn
+	var ours [2]*dial.Conn
 	var theirs [2]net.Conn
 	var err error
 	for i := range ours {
 		var client net.Conn
 		client, theirs[i] = net.Pipe()
-		if ours[i], err = tr.dialer.adopt(client); err != nil {
+		if ours[i], err = tr.dialer.Adopt(client); err != nil {
 			t.Fatal(err)
 		}
 		c.gotConn(httptrace.GotConnInfo{Conn: ours[i]})

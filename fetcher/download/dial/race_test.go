@@ -1,4 +1,4 @@
-package fetcher
+package dial
 
 import (
 	"context"
@@ -35,8 +35,8 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDialer(dialerOptions{Lease: lease.New(time.Now(), time.Hour)})
-				defer d.close()
+				d := New(Options{Lease: lease.New(time.Now(), time.Hour)})
+				defer d.Close()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				var addrs, tried []netip.Addr
@@ -46,7 +46,7 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 				var mu sync.Mutex // guards tried and open
 				open := 0
 				t0 := time.Now()
-				conn, at, err := race(ctx, addrs, func(ctx context.Context, a netip.Addr) (*leasedConn, error) {
+				conn, at, err := race(ctx, addrs, func(ctx context.Context, a netip.Addr) (*Conn, error) {
 					mu.Lock()
 					tried = append(tried, a)
 					mu.Unlock()
@@ -68,7 +68,7 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 					mu.Lock()
 					open++
 					mu.Unlock()
-					return d.adopt(ours)
+					return d.Adopt(ours)
 				})
 				switch {
 				case c.won < 0 && (err == nil || conn != nil):
@@ -91,7 +91,7 @@ func TestAddressesRaceForAConnection(t *testing.T) {
 
 func TestThatThereIsNoWaySaysLessThanAnythingElse(t *testing.T) {
 	addrs := []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::2")}
-	_, _, err := race(t.Context(), addrs, func(_ context.Context, a netip.Addr) (*leasedConn, error) {
+	_, _, err := race(t.Context(), addrs, func(_ context.Context, a netip.Addr) (*Conn, error) {
 		if a.Is6() {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETUNREACH}
 		}
@@ -113,7 +113,7 @@ func TestFamiliesTakeTurns(t *testing.T) {
 			t.Errorf("%v became %v, want %v", c.addrs, got, c.want)
 		}
 	}
-	d := &dialer{name: "a.test", known: parse("2001:db8::1", "10.0.0.1")}
+	d := &Dialer{name: "a.test", known: parse("2001:db8::1", "10.0.0.1")}
 	d.prefer("a.test", netip.MustParseAddr("10.0.0.1"))
 	d.prefer("b.test", netip.MustParseAddr("2001:db8::1"))
 	if want := parse("10.0.0.1", "2001:db8::1"); !slices.Equal(d.known, want) {

@@ -1,4 +1,4 @@
-package fetcher
+package dial
 
 import (
 	"context"
@@ -18,19 +18,19 @@ import (
 // viaKey is the key of a proxy's URL in the context of a request, and so in that of the dial for it.
 type viaKey struct{}
 
-// withVia has a dial go through a proxy.
-func withVia(ctx context.Context, via *url.URL) context.Context {
+// WithProxy has a dial go through a proxy.
+func WithProxy(ctx context.Context, via *url.URL) context.Context {
 	return context.WithValue(ctx, viaKey{}, via)
 }
 
-// viaOf is the proxy that a request goes through, nil for none.
-func viaOf(ctx context.Context) *url.URL {
+// ProxyOf is the proxy that a request goes through, nil for none.
+func ProxyOf(ctx context.Context) *url.URL {
 	via, _ := ctx.Value(viaKey{}).(*url.URL)
 	return via
 }
 
-// checkSpelled refuses a URL that itself spells an address that is not open.
-func (d *dialer) checkSpelled(u weburl.URL) error {
+// CheckSpelled refuses a URL that itself spells an address that is not open.
+func (d *Dialer) CheckSpelled(u weburl.URL) error {
 	name := u.Hostname()
 	private := weburl.SpelledAddresses(u)
 	if strings.HasSuffix(name, ".localhost") { // loopback by RFC 6761 section 6.3
@@ -47,38 +47,38 @@ func (d *dialer) checkSpelled(u weburl.URL) error {
 	return nil
 }
 
-// proxyError is a proxy that cannot be reached: this machine has no way out.
-type proxyError struct {
+// ProxyError is a proxy that cannot be reached: this machine has no way out.
+type ProxyError struct {
 	Name string
 	Err  error
 }
 
-func (e *proxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.Name, e.Err) }
-func (e *proxyError) Unwrap() error { return e.Err }
+func (e *ProxyError) Error() string { return fmt.Sprintf("proxy %s: %v", e.Name, e.Err) }
+func (e *ProxyError) Unwrap() error { return e.Err }
 
 // openProxy opens a connection to a proxy. The proxy's addresses are not the host's, so they are not kept.
-func (d *dialer) openProxy(ctx context.Context, address string) (*leasedConn, error) {
+func (d *Dialer) openProxy(ctx context.Context, address string) (*Conn, error) {
 	name, port, err := splitAddress(address)
 	if err != nil {
-		return nil, newDialError(crawler.ReasonConnect, fmt.Errorf("proxy: %w", err))
+		return nil, NewError(crawler.ReasonConnect, fmt.Errorf("proxy: %w", err))
 	}
 	addrs, err := d.lookup(ctx, name)
 	if err == nil {
-		var conn *leasedConn
+		var conn *Conn
 		if conn, err = d.connectAny(ctx, weburl.AddressGuard{All: true}, name, addrs, port, true); err == nil {
 			return conn, nil
 		}
 	}
-	if leaseError(err) != nil {
+	if EndOfLease(err) != nil {
 		return nil, err
 	}
-	return nil, newDialError(crawler.ReasonConnect, &proxyError{Name: name, Err: err})
+	return nil, NewError(crawler.ReasonConnect, &ProxyError{Name: name, Err: err})
 }
 
 // tlsFor is the configuration of a handshake with the server, or with an https proxy, which speaks HTTP/1.1.
-func (d *dialer) tlsFor(ctx context.Context, address string) *tls.Config {
+func (d *Dialer) tlsFor(ctx context.Context, address string) *tls.Config {
 	config := d.TLS.Clone()
-	if viaOf(ctx) != nil {
+	if ProxyOf(ctx) != nil {
 		config.NextProtos = []string{"http/1.1"}
 	}
 	if config.ServerName == "" {
@@ -87,7 +87,7 @@ func (d *dialer) tlsFor(ctx context.Context, address string) *tls.Config {
 	return config
 }
 
-func leaseError(err error) error {
+func EndOfLease(err error) error {
 	if errors.Is(err, lease.ErrOver) {
 		return lease.ErrOver
 	}

@@ -1,4 +1,4 @@
-package fetcher
+package dial
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 	"trawl/fetcher/lease"
 )
 
-// leasedConn is a connection that sends nothing once the right to ask its host is over, and nothing after
+// Conn is a connection that sends nothing once the right to ask its host is over, and nothing after
 // it was refused. It counts the bytes that it sends.
-type leasedConn struct {
+type Conn struct {
 	net.Conn
-	dialer  *dialer
+	dialer  *Dialer
 	refused atomic.Bool  // no write may pass any more
 	lapsed  atomic.Bool  // closed because the lease ended
 	sent    atomic.Int64 // bytes
 }
 
 // Read reports what it hears.
-func (c *leasedConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 || err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
 		c.dialer.Heard()
@@ -31,7 +31,7 @@ func (c *leasedConn) Read(p []byte) (int, error) {
 }
 
 // Write compares the clock with the lease right before it sends, and closes instead when the right is over.
-func (c *leasedConn) Write(p []byte) (int, error) {
+func (c *Conn) Write(p []byte) (int, error) {
 	if c.dialer.leaseOver() {
 		c.lapse()
 		return 0, lease.ErrOver
@@ -45,7 +45,7 @@ func (c *leasedConn) Write(p []byte) (int, error) {
 }
 
 // Close closes; after the end of the lease nothing that the kernel still holds is sent.
-func (c *leasedConn) Close() error {
+func (c *Conn) Close() error {
 	c.dialer.forget(c)
 	if c.refused.Load() || c.dialer.leaseOver() {
 		return c.reset()
@@ -54,33 +54,33 @@ func (c *leasedConn) Close() error {
 }
 
 // refuse closes the connection at once (linger 0: unsent bytes are dropped) and for good.
-func (c *leasedConn) refuse() {
+func (c *Conn) Refuse() {
 	c.refused.Store(true)
 	c.dialer.forget(c)
 	c.reset()
 }
 
 // lapse is refuse at the end of the lease.
-func (c *leasedConn) lapse() {
+func (c *Conn) lapse() {
 	c.lapsed.Store(true)
-	c.refuse()
+	c.Refuse()
 }
 
-func (c *leasedConn) reset() error {
+func (c *Conn) reset() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0) // fails only on a closed connection
 	}
 	return c.Conn.Close()
 }
 
-// hasLapsed reports whether the connection was closed because the lease ended.
-func (c *leasedConn) hasLapsed() bool { return c.lapsed.Load() }
+// HasLapsed reports whether the connection was closed because the lease ended.
+func (c *Conn) HasLapsed() bool { return c.lapsed.Load() }
 
-// bytesSent is how many bytes it has sent.
-func (c *leasedConn) bytesSent() int64 { return c.sent.Load() }
+// BytesSent is how many bytes it has sent.
+func (c *Conn) BytesSent() int64 { return c.sent.Load() }
 
-// ip is the address of the peer, "" when it has none.
-func (c *leasedConn) ip() string {
+// IP is the address of the peer, "" when it has none.
+func (c *Conn) IP() string {
 	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
 	if err != nil {
 		return ""

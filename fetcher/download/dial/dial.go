@@ -1,4 +1,4 @@
-package fetcher
+package dial
 
 import (
 	"context"
@@ -27,30 +27,30 @@ const (
 	maxTries = 6
 )
 
-// resolver finds the addresses of a name; *net.Resolver is one. Safe for concurrent use.
-type resolver interface {
+// Resolver finds the addresses of a name; *net.Resolver is one. Safe for concurrent use.
+type Resolver interface {
 	LookupNetIP(ctx context.Context, network, name string) ([]netip.Addr, error)
 }
 
-// dialError is a connection that could not be opened, with the reason for it.
-type dialError struct {
-	reason crawler.Reason
+// Error is a connection that could not be opened, with the reason for it.
+type Error struct {
+	Reason crawler.Reason
 	err    error
 }
 
-func newDialError(reason crawler.Reason, err error) *dialError { return &dialError{reason, err} }
+func NewError(reason crawler.Reason, err error) *Error { return &Error{reason, err} }
 
-func (e *dialError) Error() string { return e.err.Error() }
-func (e *dialError) Unwrap() error { return e.err }
+func (e *Error) Error() string { return e.err.Error() }
+func (e *Error) Unwrap() error { return e.err }
 
 // dialerOptions of a dialer. Fields without a remark must be set.
-type dialerOptions struct {
+type Options struct {
 	Lease     *lease.Lease
 	Guard     weburl.AddressGuard
 	Limit     time.Duration    // to connect and shake hands, FetchLimits.Connect; 0 = none
 	Name      string           // whose addresses Addresses are: the host's name without port
 	Addresses []string         // known of the host; resolved again when none of them answers
-	Resolver  resolver         // nil = net.DefaultResolver
+	Resolver  Resolver         // nil = net.DefaultResolver
 	TLS       *tls.Config      // copied; nil = the system's roots
 	Heard     func()           // called when something comes from outside; nil = nobody hears
 	Now       func() time.Time // clock that the lease is compared with; nil = time.Now
@@ -58,8 +58,8 @@ type dialerOptions struct {
 
 // dialer opens the connections to one host: it resolves the host's name once, lets the guard check each
 // address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
-type dialer struct {
-	dialerOptions
+type Dialer struct {
+	Options
 
 	over context.Context // ends with close
 	stop context.CancelFunc
@@ -68,12 +68,12 @@ type dialer struct {
 	known  []netip.Addr // given, or resolved
 	name   string       // whose addresses known are
 	fresh  bool         // known was resolved here
-	conns  map[*leasedConn]struct{}
+	conns  map[*Conn]struct{}
 	closed bool
 }
 
-// newDialer makes a dialer; it must be closed.
-func newDialer(o dialerOptions) *dialer {
+// New makes a dialer; it must be closed.
+func New(o Options) *Dialer {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
@@ -87,7 +87,7 @@ func newDialer(o dialerOptions) *dialer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	d := &dialer{dialerOptions: o, name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*leasedConn]struct{})}
+	d := &Dialer{Options: o, name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*Conn]struct{})}
 	d.over, d.stop = context.WithCancel(context.Background())
 	return d
 }
@@ -103,38 +103,38 @@ func parseAddresses(texts []string) []netip.Addr {
 }
 
 // ended reports whether nothing may be sent any more: the lease is over, or the dialer closed.
-func (d *dialer) ended() bool { return d.leaseOver() || d.over.Err() != nil }
+func (d *Dialer) Ended() bool { return d.leaseOver() || d.over.Err() != nil }
 
-func (d *dialer) leaseOver() bool { return d.Lease.Over(d.Now()) }
+func (d *Dialer) leaseOver() bool { return d.Lease.Over(d.Now()) }
 
 // lapse closes every connection at once: the lease ended. When it is extended, new connections may be opened.
-func (d *dialer) lapse() {
+func (d *Dialer) Lapse() {
 	for _, c := range d.take(false) {
 		c.lapse()
 	}
 }
 
 // close ends all connections, and dials that nobody waits for.
-func (d *dialer) close() {
+func (d *Dialer) Close() {
 	d.stop()
 	for _, c := range d.take(true) {
 		c.Close()
 	}
 }
 
-// dial opens a plain connection for net/http.
-func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
+// Dial opens a plain connection for net/http.
+func (d *Dialer) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := d.limited(ctx)
 	defer cancel()
 	conn, err := d.open(ctx, address)
 	if err != nil {
-		return nil, err // not a nil *leasedConn in an interface
+		return nil, err // not a nil *Conn in an interface
 	}
 	return conn, nil
 }
 
-// dialTLS opens a connection and shakes hands, both within the limit.
-func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+// DialTLS opens a connection and shakes hands, both within the limit.
+func (d *Dialer) DialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := d.limited(ctx)
 	defer cancel()
 	conn, err := d.open(ctx, address)
@@ -144,16 +144,16 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	t := tls.Client(conn, d.tlsFor(ctx, address))
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		if ctx.Err() != nil || timedOut(err) {
-			return nil, newDialError(crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.Limit, err))
+		if ctx.Err() != nil || TimedOut(err) {
+			return nil, NewError(crawler.ReasonTimeout, fmt.Errorf("no TLS handshake within %v: %w", d.Limit, err))
 		}
-		return nil, newDialError(crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err))
+		return nil, NewError(crawler.ReasonTLS, fmt.Errorf("TLS handshake: %w", err))
 	}
 	return t, nil
 }
 
 // limited adds the limit and the end of the dialer to the context of a dial.
-func (d *dialer) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+func (d *Dialer) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	detach := context.AfterFunc(d.over, cancel)
 	if d.Limit <= 0 {
@@ -173,13 +173,13 @@ func splitAddress(address string) (name string, port uint16, err error) {
 }
 
 // open opens a connection to the host, or to the proxy that the context names.
-func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) {
-	if viaOf(ctx) != nil {
+func (d *Dialer) open(ctx context.Context, address string) (*Conn, error) {
+	if ProxyOf(ctx) != nil {
 		return d.openProxy(ctx, address)
 	}
 	name, port, err := splitAddress(address)
 	if err != nil {
-		return nil, newDialError(crawler.ReasonConnect, err)
+		return nil, NewError(crawler.ReasonConnect, err)
 	}
 	if literal, err := netip.ParseAddr(name); err == nil {
 		return d.connectAny(ctx, d.Guard, name, []netip.Addr{literal.Unmap()}, port, true)
@@ -200,7 +200,7 @@ func (d *dialer) open(ctx context.Context, address string) (*leasedConn, error) 
 }
 
 // addresses are those known of the name; fresh: they were resolved here.
-func (d *dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr, fresh bool, err error) {
+func (d *Dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr, fresh bool, err error) {
 	d.mu.Lock()
 	if d.name == name && len(d.known) > 0 {
 		defer d.mu.Unlock()
@@ -212,7 +212,7 @@ func (d *dialer) addresses(ctx context.Context, name string) (addrs []netip.Addr
 }
 
 // lookup finds the addresses of a name, or reads it as one.
-func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
+func (d *Dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) {
 	if literal, err := netip.ParseAddr(name); err == nil {
 		return []netip.Addr{literal.Unmap()}, nil
 	}
@@ -229,7 +229,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 		if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 			d.Heard()
 		}
-		return nil, newDialError(crawler.ReasonDNS, err)
+		return nil, NewError(crawler.ReasonDNS, err)
 	}
 	own := make([]netip.Addr, len(addrs))
 	for i, a := range addrs {
@@ -239,7 +239,7 @@ func (d *dialer) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 }
 
 // resolve looks the host's name up, and keeps its addresses.
-func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+func (d *Dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 	own, err := d.lookup(ctx, name)
 	if err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func (d *dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error)
 }
 
 // resolved lists the addresses that were found here, nil when none were asked for.
-func (d *dialer) resolved() []string {
+func (d *Dialer) Resolved() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.fresh {
@@ -265,7 +265,7 @@ func (d *dialer) resolved() []string {
 }
 
 // connectAny tries the addresses that the guard allows, see race.
-func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*leasedConn, error) {
+func (d *Dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name string, addrs []netip.Addr, port uint16, spelled bool) (*Conn, error) {
 	open := slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool {
 		return !guard.Allows(netip.AddrPortFrom(a, port), spelled)
 	})
@@ -274,29 +274,29 @@ func (d *dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 	}
 	open = alternate(open)
 	open = open[:min(len(open), maxTries)]
-	conn, at, failed := race(ctx, open, func(ctx context.Context, a netip.Addr) (*leasedConn, error) {
+	conn, at, failed := race(ctx, open, func(ctx context.Context, a netip.Addr) (*Conn, error) {
 		return d.connect(ctx, guard, netip.AddrPortFrom(a, port), spelled)
 	})
 	if failed == nil {
 		d.prefer(name, at)
 		return conn, nil
 	}
-	var typed *dialError
+	var typed *Error
 	switch {
 	case errors.As(failed, &typed) || errors.Is(failed, lease.ErrOver):
 		return nil, failed
-	case ctx.Err() != nil || timedOut(failed):
-		return nil, newDialError(crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed))
+	case ctx.Err() != nil || TimedOut(failed):
+		return nil, NewError(crawler.ReasonTimeout, fmt.Errorf("no connection within %v: %w", d.Limit, failed))
 	}
-	return nil, newDialError(crawler.ReasonConnect, failed)
+	return nil, NewError(crawler.ReasonConnect, failed)
 }
 
 func privateError(name string, a netip.Addr) error {
-	return newDialError(crawler.ReasonPrivateAddress, fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a))
+	return NewError(crawler.ReasonPrivateAddress, fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a))
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
-func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*leasedConn, error) {
+func (d *Dialer) connect(ctx context.Context, guard weburl.AddressGuard, to netip.AddrPort, spelled bool) (*Conn, error) {
 	if d.leaseOver() {
 		return nil, lease.ErrOver
 	}
@@ -308,7 +308,7 @@ func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 		return nil
 	}}
 	conn, err := nd.DialContext(ctx, "tcp", to.String())
-	if viaOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
+	if ProxyOf(ctx) == nil && (err == nil || lifeIn(err)) { // of a proxy only what it sends counts
 		d.Heard()
 	}
 	if err != nil {
@@ -323,12 +323,12 @@ func (d *dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 			return nil, fmt.Errorf("limit unacknowledged data: %w", err)
 		}
 	}
-	return d.adopt(conn)
+	return d.Adopt(conn)
 }
 
-// adopt ties a connection to the lease, or closes it when the dialer or the lease is over.
-func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
-	c := &leasedConn{Conn: conn, dialer: d}
+// Adopt ties a connection to the lease, or closes it when the dialer or the lease is over.
+func (d *Dialer) Adopt(conn net.Conn) (*Conn, error) {
+	c := &Conn{Conn: conn, dialer: d}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.leaseOver() {
@@ -339,26 +339,26 @@ func (d *dialer) adopt(conn net.Conn) (*leasedConn, error) {
 	return c, nil
 }
 
-func (d *dialer) forget(c *leasedConn) {
+func (d *Dialer) forget(c *Conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.conns, c)
 }
 
 // take hands over all open connections; with final none can be opened any more.
-func (d *dialer) take(final bool) []*leasedConn {
+func (d *Dialer) take(final bool) []*Conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = d.closed || final
-	all := make([]*leasedConn, 0, len(d.conns))
+	all := make([]*Conn, 0, len(d.conns))
 	for c := range d.conns {
 		all = append(all, c)
 	}
 	return all
 }
 
-// noWayOut reports whether the machine could not even send.
-func noWayOut(err error) bool {
+// NoWayOut reports whether the machine could not even send.
+func NoWayOut(err error) bool {
 	for _, e := range []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.EPERM, syscall.EACCES} {
 		if errors.Is(err, e) {
 			return true
@@ -384,7 +384,7 @@ func outOfFiles() error {
 	return nil
 }
 
-func timedOut(err error) bool {
+func TimedOut(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout() || errors.Is(err, syscall.ETIMEDOUT) ||
 		errors.Is(err, context.DeadlineExceeded)

@@ -1,4 +1,4 @@
-package fetcher
+package dial
 
 import (
 	"context"
@@ -14,11 +14,11 @@ const connectDelay = 250 * time.Millisecond
 // race connects to one of some addresses: each is tried when the one before it failed, or has had connectDelay. The first
 // connection counts, and all that race started is over when it returns. Else it returns what failed: that there is no
 // way to one of them says less than anything else.
-func race(ctx context.Context, addrs []netip.Addr, connect func(context.Context, netip.Addr) (*leasedConn, error)) (conn *leasedConn, at netip.Addr, failed error) {
+func race(ctx context.Context, addrs []netip.Addr, connect func(context.Context, netip.Addr) (*Conn, error)) (conn *Conn, at netip.Addr, failed error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type attempt struct {
-		conn *leasedConn
+		conn *Conn
 		at   netip.Addr
 		err  error
 	}
@@ -51,7 +51,7 @@ func race(ctx context.Context, addrs []netip.Addr, connect func(context.Context,
 			case e.err == nil:
 				e.conn.Close() // it came too late
 			case conn == nil:
-				if failed == nil || !noWayOut(e.err) {
+				if failed == nil || !NoWayOut(e.err) {
 					failed = e.err
 				}
 				if timer.Reset(0); ctx.Err() != nil {
@@ -85,7 +85,7 @@ func alternate(addrs []netip.Addr) []netip.Addr {
 }
 
 // prefer puts the address that answered first, for the connections to come.
-func (d *dialer) prefer(name string, a netip.Addr) {
+func (d *Dialer) prefer(name string, a netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.name != name || len(d.known) == 0 || d.known[0] == a || !slices.Contains(d.known, a) {
