@@ -6,16 +6,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"trawl/fetcher/download"
 )
 
 func TestAFullDiskIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		full := &os.PathError{Op: "write", Path: "x.warc", Err: syscall.ENOSPC}
-		w.page = func(_ context.Context, u Page) Finding {
+		w.page = func(_ context.Context, u download.Page) download.Finding {
 			if u.URL.String() == "http://a.test/3" {
-				return Finding{Verdict: diskFailed, Why: full}
+				return download.Finding{Verdict: download.DiskFailed, Why: full}
 			}
-			return Finding{}
+			return download.Finding{}
 		}
 		w.task(pages(9)...)
 		w.turn(time.Minute)

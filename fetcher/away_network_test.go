@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/trouble"
 )
@@ -46,16 +47,16 @@ func pull(t *testing.T, w *world, hosts int) *wires {
 		}
 		return nil
 	}
-	w.page = func(ctx context.Context, u Page) Finding {
+	w.page = func(ctx context.Context, u download.Page) download.Finding {
 		if !x.cut.Load() {
 			x.f.network.Heard()
-			return Finding{}
+			return download.Finding{}
 		}
 		x.tried.Add(1)
 		x.most.Store(max(x.most.Load(), x.many.Add(1)))
 		defer x.many.Add(-1)
 		pause(ctx, 4*time.Second)
-		return Finding{Sign: trouble.SignSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
+		return download.Finding{Sign: trouble.SignSilence, Result: crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonTimeout}}
 	}
 	return x
 }
@@ -97,14 +98,14 @@ func TestTheFaultsOfAFewHostsAreTheirs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 20)
 		page := w.page
-		w.page = func(ctx context.Context, u Page) Finding {
+		w.page = func(ctx context.Context, u download.Page) download.Finding {
 			if h := string(u.URL.Host()); h == "h1.test" || h == "h2.test" || h == "h3.test" || h == "h4.test" {
 				if x.cut.Load() {
 					return page(ctx, u)
 				}
 			}
 			x.f.network.Heard()
-			return Finding{}
+			return download.Finding{}
 		}
 		x.live(t, func() {
 			time.Sleep(20 * time.Second)
@@ -138,14 +139,14 @@ func TestOutOfDescriptorsIsNoFateOfURLs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		x := pull(t, w, 40)
 		var under, most atomic.Int64
-		w.page = func(ctx context.Context, _ Page) Finding {
+		w.page = func(ctx context.Context, _ download.Page) download.Finding {
 			defer under.Add(-1)
 			if under.Add(1) > 10 {
-				return Finding{Verdict: machineShort, Why: fmt.Errorf("dial: %w", syscall.EMFILE)}
+				return download.Finding{Verdict: download.MachineShort, Why: fmt.Errorf("dial: %w", syscall.EMFILE)}
 			}
 			most.Store(max(most.Load(), under.Load()))
 			pause(ctx, time.Second)
-			return Finding{}
+			return download.Finding{}
 		}
 		x.live(t, func() {
 			time.Sleep(10 * time.Minute)

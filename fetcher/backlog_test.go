@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -107,8 +108,8 @@ func (c *countingReports) Send(ctx context.Context, p *crawler.Part) error {
 
 func TestATurnGivesBackWhatIsStoredPartByPart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, Page) Finding {
-			return Finding{Links: testLinks(t, 10_000, 300)}
+		w.page = func(context.Context, download.Page) download.Finding {
+			return download.Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)
 		counted := &countingReports{Reports: w}

@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -35,11 +36,11 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 			w.Header().Set("X-Large", strings.Repeat("x", 100_000))
 		}
 	})
-	for path, want := range map[string]struct{ bounds, dropped Tally }{
-		"/links":  {Tally{crawler.BoundLinks: 1}, Tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, dropInvalid: 1}},
-		"/body":   {Tally{crawler.BoundBody: 1}, nil},
-		"/bomb":   {Tally{crawler.BoundRatio: 1}, nil},
-		"/header": {Tally{crawler.BoundHeader: 1}, nil},
+	for path, want := range map[string]struct{ bounds, dropped download.Tally }{
+		"/links":  {download.Tally{crawler.BoundLinks: 1}, download.Tally{crawler.DropTooMany: 20, crawler.DropNotHTTP: 1, crawler.DropTooLong: 1, download.DropInvalid: 1}},
+		"/body":   {download.Tally{crawler.BoundBody: 1}, nil},
+		"/bomb":   {download.Tally{crawler.BoundRatio: 1}, nil},
+		"/header": {download.Tally{crawler.BoundHeader: 1}, nil},
 		"/plain":  {nil, nil},
 	} {
 		t.Run(path[1:], func(t *testing.T) {
@@ -57,14 +58,14 @@ func TestLimitsThatAreHitAreTold(t *testing.T) {
 		r.job.IgnoreRobots = false
 		r.job.Fetch.Robots, r.job.Fetch.MaxBody = 1000, 100_000
 		r.fetch("/body", "/plain", "/body?2")
-		if bounds, _ := r.tallies(); !maps.Equal(bounds, Tally{crawler.BoundRobots: 1, crawler.BoundBody: 2}) {
+		if bounds, _ := r.tallies(); !maps.Equal(bounds, download.Tally{crawler.BoundRobots: 1, crawler.BoundBody: 2}) {
 			t.Errorf("bounds %v", bounds)
 		}
 	})
 }
 
 // tallies sums what all parts tell.
-func (w *world) tallies() (bounds, dropped Tally) {
+func (w *world) tallies() (bounds, dropped download.Tally) {
 	for _, p := range w.sentParts() {
 		for word, n := range p.State.Bounds {
 			bounds.Add(word, int(n))

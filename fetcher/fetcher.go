@@ -13,6 +13,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"trawl/crawler"
+	"trawl/fetcher/download"
+	"trawl/fetcher/engine"
 	"trawl/fetcher/trouble"
 )
 
@@ -67,8 +69,8 @@ type Options struct {
 	Stay  bool // wait for the next job when one is done
 	// Kill, when it ends, stops everything at once: exchanges are cut and nothing more is sent. nil = never.
 	Kill   context.Context
-	Logger *slog.Logger // nil = none
-	Engine Engine       // that pages go through; nil = colly without callbacks
+	Logger *slog.Logger    // nil = none
+	Engine download.Engine // that pages go through; nil = colly without callbacks
 	// ClockOffset is added to the wall clock by which leases end, for tests that move it. nil = nothing. Safe for
 	// concurrent use.
 	ClockOffset func() time.Duration
@@ -98,12 +100,12 @@ func (o *Options) validate() error {
 type Fetcher struct {
 	Options
 
-	open    func(SiteOptions) site // how a turn reaches its host; replaced in tests
-	margin  time.Duration          // maxMargin; none in tests of exact gaps
-	slots   *trouble.Slots         // one for each turn
-	look    chan struct{}          // one slot: the notice should be read
-	done    chan struct{}          // one slot: an answer said that the job is over
-	drained chan struct{}          // closed by Drain
+	open    func(download.SiteOptions) site // how a turn reaches its host; replaced in tests
+	margin  time.Duration                   // maxMargin; none in tests of exact gaps
+	slots   *trouble.Slots                  // one for each turn
+	look    chan struct{}                   // one slot: the notice should be read
+	done    chan struct{}                   // one slot: an answer said that the job is over
+	drained chan struct{}                   // closed by Drain
 	drain   sync.Once
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
@@ -138,7 +140,7 @@ func New(o Options) (*Fetcher, error) {
 		o.Step = func(string) {}
 	}
 	if o.Engine == nil {
-		o.Engine = NewColly(nil, o.Logger)
+		o.Engine = engine.NewColly(nil, o.Logger)
 	}
 	if o.Kill == nil {
 		o.Kill = context.Background()
@@ -150,14 +152,14 @@ func New(o Options) (*Fetcher, error) {
 	}
 	f.network = trouble.NewNetwork(o.Logger, f.patience, f.slots.Single)
 	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
-	d, err := NewDownloader(DownloadOptions{
+	d, err := download.New(download.Options{
 		Archive: o.Archive, Engine: o.Engine, SpoolDir: o.SpoolDir, PartialDir: o.PartialDir, Backlog: &f.unsent,
 		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.Heard, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
-	f.open = func(o SiteOptions) site { return downloadSite{d.Site(o)} }
+	f.open = func(o download.SiteOptions) site { return downloadSite{d.Site(o)} }
 	return f, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -172,8 +173,8 @@ func (w *world) sentLinks() string {
 
 func TestLinksAreCutByTheScopeAsItIsNow(t *testing.T) {
 	seed := fetchertest.MustURL(t, "http://a.test/")
-	found := func(_ context.Context, u Page) Finding {
-		return Finding{Links: []crawler.Link{{URL: fetchertest.MustURL(t, u.URL.String()+"x")}, {URL: fetchertest.MustURL(t, "http://b.test"+u.URL.Path())}}}
+	found := func(_ context.Context, u download.Page) download.Finding {
+		return download.Finding{Links: []crawler.Link{{URL: fetchertest.MustURL(t, u.URL.String()+"x")}, {URL: fetchertest.MustURL(t, "http://b.test"+u.URL.Path())}}}
 	}
 	scoped := func(w *world, epoch uint64, seeds ...weburl.URL) crawler.JobNotice {
 		n := crawler.JobNotice{Job: w.job, Life: testLife, ScopeEpoch: epoch, ScopeWhole: true}
@@ -268,7 +269,7 @@ func TestTargetOfARedirectIsSentWithThePageWhateverTheScope(t *testing.T) {
 			w.notice = func() (crawler.JobNotice, error) {
 				return crawler.JobNotice{Job: w.job, Life: testLife, ScopeWhole: true}, nil
 			}
-			w.page = func(context.Context, Page) Finding {
+			w.page = func(context.Context, download.Page) download.Finding {
 				f := moved(t, "http://b.test/there")
 				f.Links = []crawler.Link{{URL: fetchertest.MustURL(t, "http://a.test/link")}}
 				return f

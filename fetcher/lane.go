@@ -9,10 +9,11 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/trouble"
 )
 
-// site is a turn's way to its host, see [Site].
+// site is a turn's way to its host, see [download.Site].
 type site interface {
 	lane() lanePages
 	Lapse()
@@ -21,15 +22,15 @@ type site interface {
 	Close()
 }
 
-// lanePages does one exchange at a time, see [Lane].
+// lanePages does one exchange at a time, see [download.Lane].
 type lanePages interface {
-	Page(ctx context.Context, p Page, permit Permit) Finding
-	Robots(ctx context.Context, u weburl.URL, permit Permit) Finding
+	Page(ctx context.Context, p download.Page, permit download.Permit) download.Finding
+	Robots(ctx context.Context, u weburl.URL, permit download.Permit) download.Finding
 	Close()
 }
 
 // downloadSite is a site over the network.
-type downloadSite struct{ *Site }
+type downloadSite struct{ *download.Site }
 
 func (s downloadSite) lane() lanePages { return s.Lane() }
 
@@ -74,7 +75,7 @@ func (t *turn) fetch(b lanePages, u crawler.TaskURL) (again bool) {
 	}
 	found := b.Page(t.flight, t.page(u), s)
 	longer, ok := t.ended(s, &found)
-	if !ok || found.Verdict == restart {
+	if !ok || found.Verdict == download.Restart {
 		return true
 	}
 	t.f.pages.Add(1)
@@ -86,9 +87,9 @@ func (t *turn) fetch(b lanePages, u crawler.TaskURL) (again bool) {
 }
 
 // page is what is asked for of a URL.
-func (t *turn) page(u crawler.TaskURL) Page {
+func (t *turn) page(u crawler.TaskURL) download.Page {
 	v := t.validators[u.URL]
-	return Page{
+	return download.Page{
 		URL: u.URL, Via: u.Via, Redirects: u.Redirects, Name: u.Name, ETag: v.ETag, LastModified: v.LastModified,
 		Early: func(links []crawler.Link, cookies []session.CookieChange) { t.early(u, links, cookies) },
 	}
@@ -105,7 +106,7 @@ func (t *turn) early(u crawler.TaskURL, links []crawler.Link, cookies []session.
 
 // withRedirect has the target of a redirect among the links, once and first: so the scheduler knows before any other link whether
 // a seed's redirects end here.
-func withRedirect(found *Finding) []crawler.Link {
+func withRedirect(found *download.Finding) []crawler.Link {
 	to := crawler.Link{URL: found.Result.RedirectTo, Kind: crawler.LinkRedirect}
 	if to.URL.IsZero() {
 		return found.Links
@@ -151,43 +152,43 @@ func (t *turn) renewed() bool {
 
 // ended counts an exchange. ok is false when it was cut and says nothing; longer tells that the host's next
 // request moved away.
-func (t *turn) ended(s *start, found *Finding) (longer, ok bool) {
+func (t *turn) ended(s *start, found *download.Finding) (longer, ok bool) {
 	now := time.Now()
 	r, took := &found.Result, found.Result.Duration
-	if found.Verdict.noResult() {
+	if found.Verdict.NoResult() {
 		r, took = nil, 0
 	}
 	t.report.hold(found.Cookies)
 	longer, changed := s.done(now, r, found.Sent)
-	if t.network(found); found.Verdict.noResult() {
+	if t.network(found); found.Verdict.NoResult() {
 		took = 0
 	}
 	t.report.addExchange(took, found.Sent, changed)
 	switch found.Verdict {
-	case diskFailed:
+	case download.DiskFailed:
 		t.f.disk.Failed(found.Why)
 		t.end()
-	case machineShort:
+	case download.MachineShort:
 		t.f.slots.Short(found.Why)
 		t.end()
-	case counts, restart:
+	case download.Counts, download.Restart:
 		t.report.addTallies(found.Dropped, found.Bounds)
 	}
 	if found.Sent {
 		t.f.Step(StepRequest)
 	}
-	return longer, !found.Verdict.noResult()
+	return longer, !found.Verdict.NoResult()
 }
 
 // network notes what an exchange says about our own network. A fault that is the network's doing cuts the exchange, and ends
 // the turn; as long as it may be, this waits.
-func (t *turn) network(found *Finding) {
+func (t *turn) network(found *download.Finding) {
 	switch {
-	case found.Verdict.noResult():
+	case found.Verdict.NoResult():
 	case found.Result.Status != 0 && found.Sign == trouble.SignNone:
 		t.f.network.Answered(t.task.Host)
 	case found.Sign != trouble.SignNone && t.f.network.Faulted(t.going, t.task.Host, found.Result.Duration, found.Sign):
-		found.Verdict = cutOff
+		found.Verdict = download.CutOff
 		t.end()
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/fetcher/engine"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -87,7 +88,7 @@ func (r *realWorld) fetch(paths ...string) map[string]crawler.Result {
 	r.offer(task)
 	o := Options{
 		Name: "f1", Workers: 2, Tasks: r, Scheduler: r, Reports: r, Archive: r.archive,
-		SpoolDir: r.t.TempDir(), Engine: NewColly(r.prepare, slog.New(slog.DiscardHandler)),
+		SpoolDir: r.t.TempDir(), Engine: engine.NewColly(r.prepare, slog.New(slog.DiscardHandler)),
 		Step: func(step string) {
 			if step == StepLast {
 				r.note("last")

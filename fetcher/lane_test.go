@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -137,11 +138,11 @@ func TestRetryAfterOnOneLaneHoldsTheOthers(t *testing.T) {
 		w.connects, w.took = 200*time.Millisecond, 3*time.Second
 		busy := crawler.Result{Outcome: crawler.Failed, Reason: crawler.ReasonHTTPStatus, Status: 503, RetryAfter: 5 * time.Second}
 		w.heads = map[string]crawler.Result{"http://a.test/1": busy}
-		w.page = func(_ context.Context, u Page) Finding {
+		w.page = func(_ context.Context, u download.Page) download.Finding {
 			if u.URL.String() == "http://a.test/1" {
-				return Finding{Result: busy}
+				return download.Finding{Result: busy}
 			}
-			return Finding{}
+			return download.Finding{}
 		}
 		w.task(pages(9)...)
 		w.turn(time.Minute)

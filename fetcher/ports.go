@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"trawl/crawler"
+	"trawl/fetcher/download"
 )
 
 // Tasks is the fetcher's end of the task queue. Implementations are safe for concurrent use.
@@ -34,7 +35,7 @@ type Reports interface {
 // Archive stores exchanges. Safe for concurrent use.
 type Archive interface {
 	// What Put stored is durable only after Sync.
-	Store
+	download.Store
 	// Sync makes everything that was put before the call durable. Calls at the same time share one sync.
 	Sync(ctx context.Context) error
 }

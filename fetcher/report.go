@@ -7,6 +7,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 )
 
 // Sizes of what a part holds, in bytes on the wire, guessed from above: fixed fields, tags and lengths.
@@ -37,8 +38,8 @@ type report struct {
 	requests int
 	penalty  bool                   // the back-off changed
 	held     []session.CookieChange // go with the next entry
-	dropped  Tally
-	bounds   Tally
+	dropped  download.Tally
+	bounds   download.Tally
 	mean     time.Duration
 	sent     map[sentLink]int32 // links already added, with the least depth of a page that had them
 	flying   int                // bytes taken for a part that is not stored yet
@@ -102,7 +103,7 @@ func (r *report) addHop(a crawler.RobotsAnswer) {
 
 // addTallies counts links that are not sent (repeats within the turn are not among them) and limits that
 // were hit. The sums go into the next part.
-func (r *report) addTallies(dropped, bounds Tally) {
+func (r *report) addTallies(dropped, bounds download.Tally) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for word, n := range dropped {

@@ -11,6 +11,7 @@ import (
 	"trawl/crawler/media"
 	"trawl/crawler/robots"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 )
 
 // maxRobotsHops is how many redirects of a robots.txt are followed (RFC 9309 section 2.3.1.2); after more
@@ -40,7 +41,7 @@ func (rs *rules) read(files []crawler.RobotsFile, token string, received time.Ti
 			rs.set(&f, token, received)
 		case crawler.RobotsUnreachable: // it was asked for often enough, while the host's other pages could be had
 			why := "robots.txt could not be read: " + f.Detail
-			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: Detail(why)})
+			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: download.Detail(why)})
 		}
 	}
 }
@@ -197,7 +198,7 @@ func (t *turn) follow(b lanePages, scheme string, u weburl.URL, hops int) (f cra
 
 // robotsFile says what an answer amounts to (RFC 9309 section 2.3.1); 429 counts as unreachable, and so does a
 // file that cannot be read: nobody knows what it forbids.
-func (t *turn) robotsFile(scheme string, found *Finding) crawler.RobotsFile {
+func (t *turn) robotsFile(scheme string, found *download.Finding) crawler.RobotsFile {
 	r := &found.Result
 	f := crawler.RobotsFile{Scheme: scheme, HTTP: r.Status, Archive: r.Archive, Detail: r.Detail}
 	text, fault := robotsText(found)
@@ -238,7 +239,7 @@ func wholeEnough(r *crawler.Result) bool {
 }
 
 // robotsText is the text of a robots.txt in UTF-8, or says why there is none.
-func robotsText(found *Finding) (text []byte, fault string) {
+func robotsText(found *download.Finding) (text []byte, fault string) {
 	b := found.Text
 	switch {
 	case found.Opaque:

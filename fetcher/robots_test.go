@@ -9,17 +9,18 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
 // inRobotsWorld runs a test of a job that obeys robots.txt, which is served from files by path.
-func inRobotsWorld(t *testing.T, files map[string]Finding, test func(t *testing.T, w *world)) {
+func inRobotsWorld(t *testing.T, files map[string]download.Finding, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.job.IgnoreRobots = false
 		w.job.UserAgent = "bot/1"
-		w.robots = func(_ context.Context, u weburl.URL) Finding {
+		w.robots = func(_ context.Context, u weburl.URL) download.Finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}
@@ -29,7 +30,7 @@ func inRobotsWorld(t *testing.T, files map[string]Finding, test func(t *testing.
 	})
 }
 
-func rulesFile(lines ...string) Finding {
+func rulesFile(lines ...string) download.Finding {
 	f := answered(200, strings.Join(append([]string{"User-agent: *"}, lines...), "\n")+"\n")
 	f.Result.Outcome = crawler.Fetched
 	return f
@@ -62,7 +63,7 @@ func (w *world) robotsFiles() []crawler.RobotsFile {
 }
 
 func TestRobotsIsFetchedFirstOnceAndReportedAtOnce(t *testing.T) {
-	files := map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /1")}
+	files := map[string]download.Finding{"http://a.test/robots.txt": rulesFile("Disallow: /1")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.PerHost = 4
 		w.task(pages(3)...)
@@ -119,7 +120,7 @@ func TestRobotsIsFetchedAgainWhenItsTimeIsOver(t *testing.T) {
 }
 
 func TestLanesFetchAnExpiredRobotsOnce(t *testing.T) {
-	files := map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /none")}
+	files := map[string]download.Finding{"http://a.test/robots.txt": rulesFile("Disallow: /none")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.Delay, w.job.PerHost = 0, 4
 		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
@@ -136,7 +137,7 @@ func TestLanesFetchAnExpiredRobotsOnce(t *testing.T) {
 }
 
 func TestLanesFetchAnExpiredRobotsOnceAlsoWhenItCannotBeReached(t *testing.T) {
-	files := map[string]Finding{"http://a.test/robots.txt": answered(503, "")}
+	files := map[string]download.Finding{"http://a.test/robots.txt": answered(503, "")}
 	inRobotsWorld(t, files, func(t *testing.T, w *world) {
 		w.job.Delay, w.job.PerHost = 0, 4
 		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
@@ -165,7 +166,7 @@ func TestCrawlDelayCountsFromTheReadingOn(t *testing.T) {
 		"as long as a turn waits": {"Crawl-delay: 10", time.Minute, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile(c.line)}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": rulesFile(c.line)}, func(t *testing.T, w *world) {
 				w.job.MaxCrawl = c.max
 				w.task(pages(3)...)
 				w.turn(time.Minute)
@@ -184,7 +185,7 @@ func TestCrawlDelayCountsFromTheReadingOn(t *testing.T) {
 }
 
 func TestCrawlDelayBeyondATurnEndsIt(t *testing.T) {
-	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile("Crawl-delay: 30")}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": rulesFile("Crawl-delay: 30")}, func(t *testing.T, w *world) {
 		w.task(pages(3)...)
 		w.turn(time.Minute)
 		parts := w.sentParts()
@@ -196,7 +197,7 @@ func TestCrawlDelayBeyondATurnEndsIt(t *testing.T) {
 }
 
 func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
-	reset := Finding{}
+	reset := download.Finding{}
 	reset.Result.Outcome, reset.Result.Reason, reset.Result.Detail = crawler.Failed, crawler.ReasonReset, "connection reset"
 	cut := answered(200, "User-agent: *\nDis")
 	cut.Result.Outcome, cut.Result.Reason, cut.Result.Truncated = crawler.Failed, crawler.ReasonReset, true
@@ -204,12 +205,12 @@ func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
 	broken.Result.Outcome, broken.Result.Reason, broken.Result.Truncated = crawler.Failed, crawler.ReasonBadEncoding, true
 	opaque := answered(200, "")
 	opaque.Opaque = true
-	for name, f := range map[string]Finding{
+	for name, f := range map[string]download.Finding{
 		"500": answered(500, ""), "429": answered(429, ""), "no answer": reset, "cut off by the net": cut, "broken in its coding": broken,
 		"in a coding that is not known": opaque, "compressed without a word": answered(200, string(fetchertest.Gzipped([]byte("User-agent: *")))),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 				w.job.PerHost = 3
 				w.task(pages(3)...)
 				w.turn(time.Minute)
@@ -227,11 +228,11 @@ func TestRobotsThatCannotBeReachedEndsTheTurn(t *testing.T) {
 }
 
 func TestRobotsWithoutRulesAllows(t *testing.T) {
-	for name, f := range map[string]Finding{
+	for name, f := range map[string]download.Finding{
 		"404": answered(404, ""), "403": answered(403, ""), "redirect without a target": answered(302, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 				w.task(pages(1)...)
 				w.turn(time.Minute)
 				if fs := w.robotsFiles(); w.paths() != "/robots.txt /0" || fs[0].Status != crawler.RobotsUnavailable || fs[0].TTL != w.job.Robots.TTL {
@@ -245,7 +246,7 @@ func TestRobotsWithoutRulesAllows(t *testing.T) {
 func TestRobotsInUTF16IsRead(t *testing.T) {
 	f := answered(200, "\xff\xfe"+strings.Join(strings.Split("User-agent: *\nDisallow: /0\n", ""), "\x00")+"\x00")
 	f.Result.Outcome = crawler.Fetched
-	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		if fs := w.robotsFiles(); w.paths() != "/robots.txt /1" || string(fs[0].Body) != "User-agent: *\nDisallow: /0\n" {
@@ -258,7 +259,7 @@ func TestRobotsThatWasCutAtOurLimitLosesItsLastLine(t *testing.T) {
 	f := rulesFile("Disallow: /0", "Disallow: /1")
 	f.Text = f.Text[:len(f.Text)-2]
 	f.Result.Truncated = true
-	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": f}, func(t *testing.T, w *world) {
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		fs := w.robotsFiles()
@@ -270,12 +271,12 @@ func TestRobotsThatWasCutAtOurLimitLosesItsLastLine(t *testing.T) {
 
 func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]Finding{
+		files := map[string]download.Finding{
 			"http://a.test/robots.txt":  moved(t, "https://a.test/robots.txt"),
 			"https://a.test/robots.txt": moved(t, "https://a.test/r"),
 			"https://a.test/r":          rulesFile("Disallow: /0"),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) Finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) download.Finding { return files[u.String()] }
 		w.task(pages(2)...)
 		w.turn(time.Minute)
 		w.checkGaps(time.Second)
@@ -288,7 +289,7 @@ func TestRobotsRedirectsAtTheSameHostAreFollowedUnderThePace(t *testing.T) {
 func TestRobotsWithTooManyRedirectsAllows(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
 		w.job.Delay = 0
-		w.robots = func(context.Context, weburl.URL) Finding { return moved(t, "http://a.test/again") }
+		w.robots = func(context.Context, weburl.URL) download.Finding { return moved(t, "http://a.test/again") }
 		w.task(pages(1)...)
 		w.turn(time.Minute)
 		if fs := w.robotsFiles(); len(w.asked()) != 1+maxRobotsHops+1 || fs[0].Status != crawler.RobotsUnavailable {
@@ -299,12 +300,12 @@ func TestRobotsWithTooManyRedirectsAllows(t *testing.T) {
 
 func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]Finding{
+		files := map[string]download.Finding{
 			"http://a.test/robots.txt":  moved(t, "http://a.test/r"),
 			"http://a.test/r":           moved(t, "http://b.test/robots.txt"),
 			"https://a.test/robots.txt": answered(404, ""),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) Finding { return files[u.String()] }
+		w.robots = func(_ context.Context, u weburl.URL) download.Finding { return files[u.String()] }
 		w.task("http://a.test/0", "https://a.test/1")
 		w.turn(time.Minute)
 		want := crawler.RobotsHop{For: "a.test", Scheme: "http", URL: fetchertest.MustURL(t, "http://b.test/robots.txt"), Count: 2}
@@ -316,12 +317,12 @@ func TestRobotsAtAnotherHostEndsTheTurnWithAnErrand(t *testing.T) {
 
 func TestErrandsComeFirstAndAreReportedAtOnce(t *testing.T) {
 	inRobotsWorld(t, nil, func(t *testing.T, w *world) {
-		files := map[string]Finding{
+		files := map[string]download.Finding{
 			"http://a.test/x": rulesFile("Disallow: /"),
 			"http://a.test/y": moved(t, "http://c.test/robots.txt"),
 			"http://a.test/z": moved(t, "http://a.test/z2"),
 		}
-		w.robots = func(_ context.Context, u weburl.URL) Finding {
+		w.robots = func(_ context.Context, u weburl.URL) download.Finding {
 			if f, ok := files[u.String()]; ok {
 				return f
 			}
@@ -372,7 +373,7 @@ func TestIgnoredRobotsIsNotAskedFor(t *testing.T) {
 		"by the host's rules": func(j *crawler.Job) { j.Hosts = []crawler.HostRule{{Match: "a.test", IgnoreRobots: &yes}} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
+			inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": rulesFile("Disallow: /")}, func(t *testing.T, w *world) {
 				set(&w.job)
 				w.task(pages(2)...)
 				w.turn(time.Minute)

@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/lease"
 )
 
@@ -152,7 +153,7 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
 	t.accept(a)
-	t.site = f.open(SiteOptions{
+	t.site = f.open(download.SiteOptions{
 		Job: &v.Job, Host: task.Host, Guard: v.guard, TLS: v.tls, Lease: t.lease, Lanes: lanes, Addresses: a.Addresses,
 		Cookies: a.Cookies, Seeds: a.Seeds, Credentials: a.Credentials,
 	})
@@ -292,7 +293,7 @@ func (t *turn) answer() <-chan struct{} {
 // inScope leaves out the links that the job's scope does not take, and counts them by reason. Redirects
 // stay: where a seed's redirects end may open the scope, which the scheduler decides. A download follows
 // nothing else.
-func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped Tally) {
+func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped download.Tally) {
 	t.mu.Lock()
 	scope := t.scope
 	t.mu.Unlock()

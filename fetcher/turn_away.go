@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 )
 
 // away ends the turn at the fault that makes its host away, and reports whether it did: the other URLs go back untried. The
@@ -34,7 +35,7 @@ func (t *turn) away(r *crawler.Result) bool {
 func (t *turn) unreached(u weburl.URL, f *crawler.RobotsFile) {
 	t.end()
 	t.report.add(&crawler.Result{
-		URL: u, Outcome: crawler.Failed, Reason: f.Fault, Detail: Detail("asking for robots.txt: " + f.Detail),
+		URL: u, Outcome: crawler.Failed, Reason: f.Fault, Detail: download.Detail("asking for robots.txt: " + f.Detail),
 		FetchedAt: time.Now().Round(0).UTC(), Unsent: true,
 	}, 0, nil, true)
 }

@@ -9,19 +9,20 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
 // unconnected is what comes of a host that takes no connection.
-func unconnected() Finding {
-	f := Finding{}
+func unconnected() download.Finding {
+	f := download.Finding{}
 	f.Result.Outcome, f.Result.Reason, f.Result.Detail, f.Result.Unsent = crawler.Failed, crawler.ReasonConnect, "connection refused", true
 	return f
 }
 
 // mute is a connection without an answer.
-func mute() Finding {
-	f := Finding{}
+func mute() download.Finding {
+	f := download.Finding{}
 	f.Result.Outcome, f.Result.Reason = crawler.Failed, crawler.ReasonReset
 	return f
 }
@@ -41,7 +42,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				n := 0
-				w.page = func(context.Context, Page) Finding {
+				w.page = func(context.Context, download.Page) download.Finding {
 					n++
 					switch c.answers[n-1] {
 					case 'c':
@@ -53,7 +54,7 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 					case 'e':
 						return answered(500, "")
 					}
-					return Finding{}
+					return download.Finding{}
 				}
 				w.task(pages(6)...)
 				w.turn(time.Hour)
@@ -71,12 +72,12 @@ func TestATurnEndsAtTheFaultThatMakesItsHostAway(t *testing.T) {
 func TestTheFaultOfAHostIsReportedAtOnceWhileOtherLanesWork(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.PerHost, w.job.Delay = 2, 0
-		w.page = func(ctx context.Context, u Page) Finding {
+		w.page = func(ctx context.Context, u download.Page) download.Finding {
 			if u.URL.Path() == "/1" {
 				return unconnected()
 			}
 			pause(ctx, 3*time.Second)
-			return Finding{}
+			return download.Finding{}
 		}
 		w.task(pages(9)...)
 		w.turn(time.Minute)
@@ -90,7 +91,7 @@ func TestTheFaultOfAHostIsReportedAtOnceWhileOtherLanesWork(t *testing.T) {
 }
 
 func TestNoConnectionForRobotsIsTheFaultOfTheURLThatNeedsIt(t *testing.T) {
-	inRobotsWorld(t, map[string]Finding{"http://a.test/robots.txt": unconnected()}, func(t *testing.T, w *world) {
+	inRobotsWorld(t, map[string]download.Finding{"http://a.test/robots.txt": unconnected()}, func(t *testing.T, w *world) {
 		w.task(pages(3)...)
 		w.turn(time.Minute)
 		r, found := w.results()["http://a.test/0"]
@@ -106,7 +107,7 @@ func TestNoConnectionForRobotsIsTheFaultOfTheURLThatNeedsIt(t *testing.T) {
 func TestNoConnectionForAnErrandEndsTheTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.robots = func(context.Context, weburl.URL) Finding { return unconnected() }
+		w.robots = func(context.Context, weburl.URL) download.Finding { return unconnected() }
 		hop := func(path string) crawler.RobotsHop {
 			return crawler.RobotsHop{For: "b.test", Scheme: "http", URL: fetchertest.MustURL(t, "http://a.test/"+path), Count: 1}
 		}

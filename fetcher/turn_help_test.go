@@ -13,6 +13,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
@@ -31,8 +32,8 @@ type world struct {
 	notice func() (crawler.JobNotice, error)
 	send   func(p *crawler.Part) error
 	sync   func() error
-	page   func(ctx context.Context, u Page) Finding // besides robots.txt
-	robots func(ctx context.Context, u weburl.URL) Finding
+	page   func(ctx context.Context, u download.Page) download.Finding // besides robots.txt
+	robots func(ctx context.Context, u weburl.URL) download.Finding
 	took   time.Duration // of an exchange, from the request on
 
 	connects time.Duration             // before each request
@@ -71,8 +72,8 @@ func newWorld(t testing.TB) *world {
 	w.notice = func() (crawler.JobNotice, error) { return crawler.JobNotice{Job: w.job, Life: testLife}, nil }
 	w.send = func(*crawler.Part) error { return nil }
 	w.sync = func() error { return nil }
-	w.page = func(context.Context, Page) Finding { return Finding{} }
-	w.robots = func(context.Context, weburl.URL) Finding { return answered(404, "") }
+	w.page = func(context.Context, download.Page) download.Finding { return download.Finding{} }
+	w.robots = func(context.Context, weburl.URL) download.Finding { return answered(404, "") }
 	return w
 }
 
@@ -85,8 +86,8 @@ func (w *world) grant() crawler.Answer {
 }
 
 // answered is what came of a robots.txt, or of a page.
-func answered(status int, body string) Finding {
-	f := Finding{Text: []byte(body)}
+func answered(status int, body string) download.Finding {
+	f := download.Finding{Text: []byte(body)}
 	f.Result.Status = status
 	if status >= 300 {
 		f.Result.Outcome, f.Result.Reason = crawler.Failed, crawler.ReasonHTTPStatus
@@ -94,8 +95,8 @@ func answered(status int, body string) Finding {
 	return f
 }
 
-func moved(t testing.TB, to string) Finding {
-	f := Finding{}
+func moved(t testing.TB, to string) download.Finding {
+	f := download.Finding{}
 	f.Result.Status, f.Result.Outcome, f.Result.RedirectTo = 301, crawler.Redirected, fetchertest.MustURL(t, to)
 	return f
 }
@@ -219,19 +220,19 @@ type fakeLane struct{ site *fakeSite }
 
 func (b fakeLane) Close() {}
 
-func (b fakeLane) Page(ctx context.Context, p Page, l Permit) Finding {
-	return b.do(ctx, p.URL, l, func() Finding { return b.site.w.page(ctx, p) })
+func (b fakeLane) Page(ctx context.Context, p download.Page, l download.Permit) download.Finding {
+	return b.do(ctx, p.URL, l, func() download.Finding { return b.site.w.page(ctx, p) })
 }
 
-func (b fakeLane) Robots(ctx context.Context, u weburl.URL, l Permit) Finding {
-	return b.do(ctx, u, l, func() Finding { return b.site.w.robots(ctx, u) })
+func (b fakeLane) Robots(ctx context.Context, u weburl.URL, l download.Permit) download.Finding {
+	return b.do(ctx, u, l, func() download.Finding { return b.site.w.robots(ctx, u) })
 }
 
-func (b fakeLane) do(ctx context.Context, u weburl.URL, l Permit, answer func() Finding) Finding {
+func (b fakeLane) do(ctx context.Context, u weburl.URL, l download.Permit, answer func() download.Finding) download.Finding {
 	w := b.site.w
 	connecting := pause(ctx, w.connects)
 	if connecting != nil || !l.Valid() {
-		return Finding{Verdict: cutOff}
+		return download.Finding{Verdict: download.CutOff}
 	}
 	if b.site.lease.Over(time.Now()) {
 		w.t.Errorf("%v is asked for without a right, at %v", u, time.Since(w.began))
@@ -249,7 +250,7 @@ func (b fakeLane) do(ctx context.Context, u weburl.URL, l Permit, answer func() 
 	err := pause(ctx, w.took)
 	f := answer()
 	if f.Sent = true; err != nil || ctx.Err() != nil || b.site.lease.Over(time.Now()) {
-		f.Verdict = cutOff
+		f.Verdict = download.CutOff
 	}
 	f.Result.URL = u
 	if f.Result.Outcome == crawler.Waiting {
@@ -259,7 +260,7 @@ func (b fakeLane) do(ctx context.Context, u weburl.URL, l Permit, answer func() 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.flying--
-	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.Verdict.noResult()
+	w.requests[i].end, w.requests[i].cut = time.Since(w.began), f.Verdict.NoResult()
 	return f
 }
 
@@ -279,7 +280,7 @@ func (w *world) fetcher(set func(*Options)) *Fetcher {
 		w.t.Fatal(err)
 	}
 	f.margin = 0
-	f.open = func(o SiteOptions) site { return &fakeSite{w: w, lease: o.Lease} }
+	f.open = func(o download.SiteOptions) site { return &fakeSite{w: w, lease: o.Lease} }
 	return f
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/fetcher/download"
 	"trawl/fetcher/fetchertest"
 )
 
@@ -115,13 +116,13 @@ func TestPartTravelsAtLeastEveryTwoSeconds(t *testing.T) {
 func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.job.Delay = 100 * time.Millisecond
-		w.page = func(_ context.Context, u Page) Finding {
+		w.page = func(_ context.Context, u download.Page) download.Finding {
 			if u.URL.Path() == "/1" {
 				f := answered(503, "")
 				f.Result.RetryAfter = 4 * time.Second
 				return f
 			}
-			return Finding{}
+			return download.Finding{}
 		}
 		w.task(pages(3)...)
 		w.turn(time.Minute)
@@ -143,8 +144,8 @@ func TestAnswerThatLengthensTheDelayIsReportedAtOnce(t *testing.T) {
 
 func TestOnlyTheLastOfManyPartsEndsTheTurn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.page = func(context.Context, Page) Finding {
-			return Finding{Links: testLinks(t, 10_000, 300)}
+		w.page = func(context.Context, download.Page) download.Finding {
+			return download.Finding{Links: testLinks(t, 10_000, 300)}
 		}
 		w.task(pages(1)...)
 		w.turn(time.Minute)
