@@ -25,7 +25,7 @@ import (
 // robotsTotal bounds the exchange of a robots.txt when the job has no limit in all.
 const robotsTotal = 2 * time.Minute
 
-// DownloadOptions of a Downloader. Fields without a remark must be set.
+// Options of a Downloader. Fields without a remark must be set.
 type Options struct {
 	Archive    Store
 	Engine     Engine
@@ -45,7 +45,7 @@ type Downloader struct {
 	kit *bodyKit
 }
 
-// NewDownloader makes a downloader and its directories.
+// New makes a downloader and its directories.
 func New(o Options) (*Downloader, error) {
 	kit, err := newBodyKit(o.SpoolDir, o.Backlog)
 	if err != nil {

@@ -83,7 +83,7 @@ func ServeRaw(t testing.TB, handle func(s *RawServer, n int64, c net.Conn)) *Raw
 	return s
 }
 
-// request reads one request head, "" when the connection ends before.
+// Request reads one request head, "" when the connection ends before.
 func (s *RawServer) Request(r *bufio.Reader) string {
 	var head strings.Builder
 	for {

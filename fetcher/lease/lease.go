@@ -15,7 +15,7 @@ var ErrOver = errors.New("the right to ask the host ended")
 // the timer, which runs on the monotonic clock, would say so.
 const leaseLook = time.Second
 
-// lease is the right to ask a host. It counts from the asking and ends by itself, at the latest when
+// Lease is the right to ask a host. It counts from the asking and ends by itself, at the latest when
 // either clock, monotonic or wall, says that its time has passed: the monotonic clock stands still while
 // a machine sleeps, the wall clock may be set back. Its methods are safe for concurrent use.
 type Lease struct {
@@ -52,7 +52,7 @@ func (l *Lease) Extend(t0 time.Time, d time.Duration) {
 	}
 }
 
-// end gives the right up for good.
+// End gives the right up for good.
 func (l *Lease) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *Lease) elapsed(now time.Time) time.Duration {
 	return max(now.Sub(l.t0), now.Round(0).Sub(l.t0.Round(0))+l.offset()-l.offset0)
 }
 
-// watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or
+// Watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or
 // after end. The turn's Run calls it, once, and waits for it.
 func (l *Lease) Watch(ctx context.Context, now func() time.Time, ended func()) {
 	timer := time.NewTimer(0)

@@ -19,7 +19,7 @@ const (
 	diskProbe = 1 << 20
 )
 
-// disk knows whether the fetcher's disk takes bodies. While it does not, that is no fate of the URLs: their exchanges
+// Disk knows whether the fetcher's disk takes bodies. While it does not, that is no fate of the URLs: their exchanges
 // have no result, the turns under way end, and no more are taken, until there is room. Safe for concurrent use.
 type Disk struct {
 	dir string // on the disk; something is written there to try it
@@ -41,7 +41,7 @@ func IsDisk(err error) bool {
 	return false
 }
 
-// failed notes that the disk did not take a body.
+// Failed notes that the disk did not take a body.
 func (d *Disk) Failed(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -51,7 +51,7 @@ func (d *Disk) Failed(err error) {
 	d.bad = true
 }
 
-// wait waits until the disk takes bodies, or ctx ends.
+// Wait waits until the disk takes bodies, or ctx ends.
 func (d *Disk) Wait(ctx context.Context) {
 	for again := diskAgain; !d.good(); again = min(2*again, diskAgainMax) {
 		if waitChange(ctx, nil, again) {

@@ -29,7 +29,7 @@ const (
 	probeAgainMax = 10 * time.Second
 )
 
-// sign is what the end of an exchange says about the network of this fetcher.
+// Sign is what the end of an exchange says about the network of this fetcher.
 type Sign uint8
 
 const (
@@ -125,7 +125,7 @@ func (j *judgement) doubt(others int) bool {
 	return !j.spent && len(j.silent) > 0 && len(j.silent)+others >= networkWitnesses
 }
 
-// network is the judgement with its clock and those who wait for it. Safe for concurrent use.
+// Network is the judgement with its clock and those who wait for it. Safe for concurrent use.
 type Network struct {
 	start    time.Time
 	log      *slog.Logger
@@ -155,7 +155,7 @@ func NewNetwork(log *slog.Logger, patience func() time.Duration, shrink func(boo
 
 func (n *Network) now() time.Duration { return time.Since(n.start) }
 
-// heard notes that something came from outside: a byte, a connection, a refusal. It costs next to nothing.
+// Heard notes that something came from outside: a byte, a connection, a refusal. It costs next to nothing.
 func (n *Network) Heard() {
 	now := n.now()
 	n.last.Store(int64(now))
@@ -186,14 +186,14 @@ func (n *Network) tell() {
 	n.changed = make(chan struct{})
 }
 
-// answered notes that the host answered.
+// Answered notes that the host answered.
 func (n *Network) Answered(h weburl.Host) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.judge.answered(h)
 }
 
-// enter says that a turn of the host begins. When the network is away only one turn works at a time, the probe, if it can be
+// Enter says that a turn of the host begins. When the network is away only one turn works at a time, the probe, if it can be
 // of a host that answered: ok is false for a turn that is to be given back. gone is closed when the network is found to be
 // away from now on.
 func (n *Network) Enter(h weburl.Host) (gone <-chan struct{}, ok bool) {
@@ -307,7 +307,7 @@ func (n *Network) look(now time.Duration) {
 	n.shrink(n.judge.away)
 }
 
-// wait waits, while the network is away, until the next probe may begin, or ctx ends.
+// Wait waits, while the network is away, until the next probe may begin, or ctx ends.
 func (n *Network) Wait(ctx context.Context) {
 	for ctx.Err() == nil {
 		n.mu.Lock()

@@ -35,7 +35,7 @@ func IsShortage(err error) bool {
 	return strings.Contains(text, "too many open files") || strings.Contains(text, "no buffer space available")
 }
 
-// slots is the room for turns. Its limit may be lowered below what is taken; then nothing is given out until enough came
+// Slots is the room for turns. Its limit may be lowered below what is taken; then nothing is given out until enough came
 // back. Safe for concurrent use.
 type Slots struct {
 	log *slog.Logger
@@ -64,14 +64,14 @@ func (s *Slots) limit() int {
 	return s.fitting
 }
 
-// now is the limit, and a channel that is closed when it changes.
+// Now is the limit, and a channel that is closed when it changes.
 func (s *Slots) Now() (limit int, moved <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.limit(), s.moved
 }
 
-// take takes a slot, and waits for one. It reports false when ctx ends before.
+// Take takes a slot, and waits for one. It reports false when ctx ends before.
 func (s *Slots) Take(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		s.mu.Lock()
@@ -93,7 +93,7 @@ func (s *Slots) Take(ctx context.Context) bool {
 	return false
 }
 
-// give gives a slot back.
+// Give gives a slot back.
 func (s *Slots) Give() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

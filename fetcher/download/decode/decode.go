@@ -33,7 +33,7 @@ var (
 // errDecoder: a decoder broke on what a server sent.
 var errDecoder = errors.New("the decoder gave up")
 
-// decoders lends decoders, which are costly to make. Safe for concurrent use; the zero value is ready.
+// Decoders lends decoders, which are costly to make. Safe for concurrent use; the zero value is ready.
 type Decoders struct {
 	inputs, gzip, flate, zlib, brotli, zstd sync.Pool
 }
@@ -72,7 +72,7 @@ func (b *Bounds) check(out int64) error {
 	return b.Hit
 }
 
-// open reads wire through the codings, the last applied first. bounds may be nil.
+// Open reads wire through the codings, the last applied first. bounds may be nil.
 func (d *Decoders) Open(codings []string, wire io.Reader, bounds *Bounds) *Decoding {
 	dec := &Decoding{Reader: wire}
 	for i := len(codings) - 1; i >= 0; i-- {
@@ -83,7 +83,7 @@ func (d *Decoders) Open(codings []string, wire io.Reader, bounds *Bounds) *Decod
 	return dec
 }
 
-// close gives the decoders back.
+// Close gives the decoders back.
 func (d *Decoding) Close() {
 	for _, s := range d.stages {
 		s.close()
@@ -98,7 +98,7 @@ func (d *Decoders) input(r io.Reader) *bufio.Reader {
 	return bufio.NewReaderSize(r, 16*crawler.KiB)
 }
 
-// remarks lists what was odd about the codings, in the order in which they are undone.
+// Remarks lists what was odd about the codings, in the order in which they are undone.
 func (d *Decoding) Remarks() (list []string) {
 	for _, s := range d.stages {
 		if s.remark != "" {

@@ -53,7 +53,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// refuse closes the connection at once (linger 0: unsent bytes are dropped) and for good.
+// Refuse closes the connection at once (linger 0: unsent bytes are dropped) and for good.
 func (c *Conn) Refuse() {
 	c.refused.Store(true)
 	c.dialer.forget(c)

@@ -43,7 +43,7 @@ func NewError(reason crawler.Reason, err error) *Error { return &Error{reason, e
 func (e *Error) Error() string { return e.err.Error() }
 func (e *Error) Unwrap() error { return e.err }
 
-// dialerOptions of a dialer. Fields without a remark must be set.
+// Options of a dialer. Fields without a remark must be set.
 type Options struct {
 	Lease     *lease.Lease
 	Guard     weburl.AddressGuard
@@ -56,7 +56,7 @@ type Options struct {
 	Now       func() time.Time // clock that the lease is compared with; nil = time.Now
 }
 
-// dialer opens the connections to one host: it resolves the host's name once, lets the guard check each
+// Dialer opens the connections to one host: it resolves the host's name once, lets the guard check each
 // address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
 type Dialer struct {
 	Options
@@ -102,19 +102,19 @@ func parseAddresses(texts []string) []netip.Addr {
 	return out
 }
 
-// ended reports whether nothing may be sent any more: the lease is over, or the dialer closed.
+// Ended reports whether nothing may be sent any more: the lease is over, or the dialer closed.
 func (d *Dialer) Ended() bool { return d.leaseOver() || d.over.Err() != nil }
 
 func (d *Dialer) leaseOver() bool { return d.Lease.Over(d.Now()) }
 
-// lapse closes every connection at once: the lease ended. When it is extended, new connections may be opened.
+// Lapse closes every connection at once: the lease ended. When it is extended, new connections may be opened.
 func (d *Dialer) Lapse() {
 	for _, c := range d.take(false) {
 		c.lapse()
 	}
 }
 
-// close ends all connections, and dials that nobody waits for.
+// Close ends all connections, and dials that nobody waits for.
 func (d *Dialer) Close() {
 	d.stop()
 	for _, c := range d.take(true) {
@@ -250,7 +250,7 @@ func (d *Dialer) resolve(ctx context.Context, name string) ([]netip.Addr, error)
 	return own, nil
 }
 
-// resolved lists the addresses that were found here, nil when none were asked for.
+// Resolved lists the addresses that were found here, nil when none were asked for.
 func (d *Dialer) Resolved() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

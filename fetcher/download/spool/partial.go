@@ -52,7 +52,7 @@ const (
 	maxSidecar = 64 * crawler.KiB
 )
 
-// partials keeps the beginnings of bodies whose fetch was interrupted, for the next fetch of the same URL by
+// Partials keeps the beginnings of bodies whose fetch was interrupted, for the next fetch of the same URL by
 // the same fetcher. Safe for concurrent use; its directory belongs to one process.
 //
 // A body lies in KEY-RANDOM.part. Beside it, KEY.json tells of which URL and which version it is, and how
@@ -265,7 +265,7 @@ func (p *Partial) Holds(b []byte, offset int64) (bool, error) {
 	return bytes.Equal(there, b), nil
 }
 
-// begin says that another body starts, of which info tells. What was there is dropped.
+// Begin says that another body starts, of which info tells. What was there is dropped.
 func (p *Partial) Begin(info Info) {
 	p.Forget()
 	p.Info = info
@@ -332,7 +332,7 @@ func (ps *Partials) syncNames(dir string) error {
 	return errors.Join(ps.fsync(d), d.Close())
 }
 
-// forget drops what is there.
+// Forget drops what is there.
 func (p *Partial) Forget() {
 	p.closeFile()
 	p.from.remove(p.key, p.Info)
@@ -346,7 +346,7 @@ func (p *Partial) closeFile() {
 	}
 }
 
-// release gives the place back: what is there is kept for the next fetch, or dropped. It must not be used
+// Release gives the place back: what is there is kept for the next fetch, or dropped. It must not be used
 // afterwards.
 func (p *Partial) Release(keep bool) {
 	if keep && p.file != nil && p.Size > p.Info.Size {
@@ -369,5 +369,5 @@ func (p *Partial) Release(keep bool) {
 	}
 }
 
-// validator is what If-Range can carry.
+// Validator is what If-Range can carry.
 func (i *Info) Validator() string { return cmp.Or(i.ETag, i.LastModified) }

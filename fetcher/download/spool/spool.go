@@ -21,7 +21,7 @@ const (
 	spoolPrefix = "body-"
 )
 
-// spools lends memory and files to bodies on their way to the archive. Its directory belongs to one
+// Spools lends memory and files to bodies on their way to the archive. Its directory belongs to one
 // process: what an earlier one left there is removed, since a body that was not archived has no record and
 // its URL is fetched again. (Bodies that can be gone on with lie elsewhere, see partials.) Safe for
 // concurrent use.
@@ -52,7 +52,7 @@ func NewSpools(dir string) (*Spools, error) {
 	return s, nil
 }
 
-// spool holds one body: in memory up to spoolMemory, then in a file. The first error stays. Owned by one
+// Spool holds one body: in memory up to spoolMemory, then in a file. The first error stays. Owned by one
 // goroutine.
 type Spool struct {
 	from *Spools
@@ -66,7 +66,7 @@ type Spool struct {
 
 func (s *Spools) Open() *Spool { return &Spool{from: s, buf: s.small.Get().(*[]byte)} }
 
-// resume goes on with a body that was loaded.
+// Resume goes on with a body that was loaded.
 func (s *Spools) Resume(p *Partial) *Spool {
 	return &Spool{from: s, Part: p, file: p.file, path: p.path(), Size: p.Size}
 }
@@ -146,12 +146,12 @@ func (s *Spool) write(p []byte) error {
 	return nil
 }
 
-// due reports whether sync should be called: so much came that it should outlive the process.
+// Due reports whether sync should be called: so much came that it should outlive the process.
 func (s *Spool) Due(now time.Time) bool {
 	return s.Part != nil && s.file != nil && s.Err == nil && s.Part.due(now)
 }
 
-// sync makes the body durable as far as it came.
+// Sync makes the body durable as far as it came.
 func (s *Spool) Sync() error {
 	if err := s.Part.sync(); err != nil {
 		s.Err = err
@@ -184,7 +184,7 @@ func (s *Spool) giveBack() {
 	pool.Put(b)
 }
 
-// body is what was written. Its bytes are valid until discard, its file until then or until its partial is
+// Body is what was written. Its bytes are valid until discard, its file until then or until its partial is
 // released.
 func (s *Spool) Body() (crawler.Body, error) {
 	if s.file != nil && s.Part == nil {
