@@ -51,7 +51,7 @@ func TestBodiesOfOtherTypesAreNotRead(t *testing.T) {
 	for path, says := range map[string]string{"/small": `"video/mp4"`, "/large": `"video/mp4"`, "/none": "no content type"} {
 		g := got[path]
 		if g.Outcome != crawler.Excluded || g.Reason != crawler.ReasonType || g.Status != 200 || g.Bytes != 0 ||
-			!g.Digest.IsZero() || !g.Archive.IsZero() || !strings.Contains(g.Detail, says) || !strings.Contains(g.Detail, "--accept") {
+			!g.Digest.IsZero() || !g.Archive.IsZero() || !strings.Contains(g.Detail, says) || !strings.Contains(g.Detail, "accept") {
 			t.Errorf("%s: %+v", path, g)
 		}
 	}

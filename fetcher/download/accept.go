@@ -31,6 +31,6 @@ func (x *exchange) wanted() bool {
 		said = fmt.Sprintf("content type %q", r.ContentType)
 	}
 	r.Outcome, r.Reason = crawler.Excluded, crawler.ReasonType
-	r.Detail = Detail(said + " is not among those of --accept; the body was not read")
+	r.Detail = Detail(said + " is not among those of accept; the body was not read")
 	return false
 }

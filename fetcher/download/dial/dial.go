@@ -292,7 +292,7 @@ func (d *Dialer) connectAny(ctx context.Context, guard weburl.AddressGuard, name
 }
 
 func privateError(name string, a netip.Addr) error {
-	return NewError(crawler.ReasonPrivateAddress, fmt.Errorf("%s is at the private address %v, which --allow-private would open", name, a))
+	return NewError(crawler.ReasonPrivateAddress, fmt.Errorf("%s is at the private address %v, which allow-private would open", name, a))
 }
 
 // connect opens one connection. The guard decides again in Control, on the address the kernel is given.
