@@ -34,37 +34,47 @@ var rooms = map[string]struct {
 	may []string
 	why string
 }{
-	"crawler":              {[]string{"crawler/weburl", "crawler/session", "crawler/media", "crawler/ascii", "crawler/setting"}, "the words of a crawl are made of URLs and what sites set; scanners and explanations are made of the words"},
-	"crawler/ascii":        {nil, "it has the classes of characters alone"},
-	"crawler/setting":      {nil, "what a setting is depends on nothing that is set"},
-	"crawler/weburl":       {[]string{"crawler/ascii"}, "a URL is what it is in any crawl"},
-	"crawler/schema":       {[]string{"crawler/weburl"}, "how records are described does not depend on any of them"},
-	"crawler/records":      {[]string{"crawler", "crawler/schema", "crawler/session", "crawler/weburl"}, "the tables of the words, for ledger, wire and exports"},
-	"crawler/session":      {[]string{"crawler/weburl"}, "cookies know hosts and nothing of jobs"},
-	"crawler/media":        {[]string{"crawler/ascii"}, "what a body is depends on no job"},
-	"crawler/robots":       {[]string{"crawler", "crawler/weburl", "crawler/ascii"}, "rules are read for URLs"},
-	"crawler/links":        {[]string{"crawler", "crawler/weburl", "crawler/media", "crawler/ascii"}, "it finds links, and decides nothing about them"},
-	"crawler/explain":      {[]string{"crawler", "crawler/weburl", "crawler/session", "crawler/robots"}, "it tells the rules of others"},
-	"scheduler":            {[]string{"scheduler/core"}, "the shell brings the core's steps to ledger and queues, and decides nothing"},
-	"scheduler/core":       {nil, "it decides from values and reads of the ledger, so that each rule is tested in virtual time, and the same steps can be replayed elsewhere"},
-	"cluster":              {nil, "it has the words that its rooms share"},
-	"cluster/trust":        {[]string{"cluster"}, "secrets and certificates know no transport"},
-	"cluster/listen":       {nil, "it bounds connections, whoever they are for"},
-	"cluster/gossip":       {[]string{"cluster", "cluster/trust", "cluster/listen"}, "members know nothing of queues"},
-	"cluster/control":      {[]string{"cluster", "cluster/trust", "cluster/listen"}, "status and steering go on without queue and gossip"},
-	"cluster/queue":        {[]string{"cluster", "cluster/trust", "cluster/listen", "cluster/queue/wire"}, "queues know nothing of members"},
-	"cluster/queue/wire":   {nil, "messages know no transport"},
-	"storage":              {nil, "it has the words that its rooms share"},
-	"storage/crawldir":     {[]string{"storage"}, "it alone knows the names of files in a crawl directory, and not what is in them"},
-	"storage/ledger":       {[]string{"storage", "storage/crawldir"}, "the only truth needs no archive and no export"},
-	"storage/archive":      {[]string{"storage", "storage/crawldir", "storage/archive/warc"}, "bodies are kept without a look at the ledger"},
-	"storage/archive/warc": {nil, "WARC is a format of others"},
-	"storage/export":       {nil, "rows come from whoever has them"},
-	"storage/check":        {[]string{"storage", "storage/crawldir", "storage/ledger", "storage/archive", "storage/archive/warc"}, "it compares ledger and archive"},
-	"storage/backup":       {[]string{"storage", "storage/crawldir", "storage/ledger"}, "a backup has no bodies"},
-	"internal/coding":      {nil, "codings know no page"},
-	"internal/durable":     {nil, "it is below all that writes files"},
-	"internal/webfarm":     {nil, "a web knows no crawler"},
+	"crawler":                 {[]string{"crawler/weburl", "crawler/session", "crawler/media", "crawler/ascii", "crawler/setting"}, "the words of a crawl are made of URLs and what sites set; scanners and explanations are made of the words"},
+	"crawler/ascii":           {nil, "it has the classes of characters alone"},
+	"crawler/setting":         {nil, "what a setting is depends on nothing that is set"},
+	"crawler/weburl":          {[]string{"crawler/ascii"}, "a URL is what it is in any crawl"},
+	"crawler/schema":          {[]string{"crawler/weburl"}, "how records are described does not depend on any of them"},
+	"crawler/records":         {[]string{"crawler", "crawler/schema", "crawler/session", "crawler/weburl"}, "the tables of the words, for ledger, wire and exports"},
+	"crawler/session":         {[]string{"crawler/weburl"}, "cookies know hosts and nothing of jobs"},
+	"crawler/media":           {[]string{"crawler/ascii"}, "what a body is depends on no job"},
+	"crawler/robots":          {[]string{"crawler", "crawler/weburl", "crawler/ascii"}, "rules are read for URLs"},
+	"crawler/links":           {[]string{"crawler", "crawler/weburl", "crawler/media", "crawler/ascii"}, "it finds links, and decides nothing about them"},
+	"crawler/explain":         {[]string{"crawler", "crawler/weburl", "crawler/session", "crawler/robots"}, "it tells the rules of others"},
+	"scheduler":               {[]string{"scheduler/core"}, "the shell brings the core's steps to ledger and queues, and decides nothing"},
+	"scheduler/core":          {nil, "it decides from values and reads of the ledger, so that each rule is tested in virtual time, and the same steps can be replayed elsewhere"},
+	"cluster":                 {nil, "it has the words that its rooms share"},
+	"cluster/trust":           {[]string{"cluster"}, "secrets and certificates know no transport"},
+	"cluster/listen":          {nil, "it bounds connections, whoever they are for"},
+	"cluster/gossip":          {[]string{"cluster", "cluster/trust", "cluster/listen"}, "members know nothing of queues"},
+	"cluster/control":         {[]string{"cluster", "cluster/trust", "cluster/listen"}, "status and steering go on without queue and gossip"},
+	"cluster/queue":           {[]string{"cluster", "cluster/trust", "cluster/listen", "cluster/queue/wire"}, "queues know nothing of members"},
+	"cluster/queue/wire":      {nil, "messages know no transport"},
+	"fetcher":                 {[]string{"fetcher/lease", "fetcher/trouble", "fetcher/download", "fetcher/engine"}, "a turn decides when a page is asked for, and leaves to rooms how"},
+	"fetcher/lease":           {nil, "a right is a span of time, whatever is asked with it"},
+	"fetcher/ship":            {nil, "files travel whatever became of their turns"},
+	"fetcher/trouble":         {nil, "errors are read for what is wrong on this side, whoever made them"},
+	"fetcher/engine":          {[]string{"fetcher/download"}, "an engine knows how it is asked for a page, and that there is a transport"},
+	"fetcher/download":        {[]string{"fetcher/lease", "fetcher/trouble", "fetcher/download/dial", "fetcher/download/head", "fetcher/download/decode", "fetcher/download/spool"}, "a page knows no turn, no scheduler and no engine"},
+	"fetcher/download/dial":   {[]string{"fetcher/lease", "fetcher/trouble"}, "connections know no HTTP"},
+	"fetcher/download/head":   {nil, "heads are bytes on a connection"},
+	"fetcher/download/decode": {nil, "codings know no page"},
+	"fetcher/download/spool":  {[]string{"fetcher/trouble"}, "a body is bytes on their way to the archive"},
+	"storage":                 {nil, "it has the words that its rooms share"},
+	"storage/crawldir":        {[]string{"storage"}, "it alone knows the names of files in a crawl directory, and not what is in them"},
+	"storage/ledger":          {[]string{"storage", "storage/crawldir"}, "the only truth needs no archive and no export"},
+	"storage/archive":         {[]string{"storage", "storage/crawldir", "storage/archive/warc"}, "bodies are kept without a look at the ledger"},
+	"storage/archive/warc":    {nil, "WARC is a format of others"},
+	"storage/export":          {nil, "rows come from whoever has them"},
+	"storage/check":           {[]string{"storage", "storage/crawldir", "storage/ledger", "storage/archive", "storage/archive/warc"}, "it compares ledger and archive"},
+	"storage/backup":          {[]string{"storage", "storage/crawldir", "storage/ledger"}, "a backup has no bodies"},
+	"internal/coding":         {nil, "codings know no page"},
+	"internal/durable":        {nil, "it is below all that writes files"},
+	"internal/webfarm":        {nil, "a web knows no crawler"},
 }
 
 // engines are libraries that only one of our packages may know.
@@ -73,7 +83,7 @@ var engines = map[string]string{
 	"github.com/parquet-go":           "storage/export",
 	"github.com/nats-io":              "cluster",
 	"github.com/hashicorp/memberlist": "cluster/gossip",
-	"github.com/gocolly/colly":        "fetcher",
+	"github.com/gocolly/colly":        "fetcher/engine",
 	"github.com/spf13/cobra":          "cmd",
 }
 
@@ -113,6 +123,9 @@ func checkImport(t *testing.T, file, room, imported string) {
 				t.Errorf("%s imports %s: package %s must not, since %s", file, imported, wing, rule.why)
 			}
 		}
+	}
+	if imported == "net/http" && room == "fetcher" && !strings.HasSuffix(file, "_test.go") {
+		t.Errorf("%s imports net/http: a fetcher asks hosts through its room for downloads alone", file)
 	}
 	for library, owner := range engines {
 		if strings.HasPrefix(imported, library) && !within(room, owner) && !strings.HasSuffix(file, "_test.go") {
