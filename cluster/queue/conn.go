@@ -147,7 +147,10 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 			return nil, fmt.Errorf("connect to the queue: %w", context.Cause(ctx))
 		}
 	}
-	return c, c.connect(ctx, opts)
+	if err := c.connect(ctx, opts); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // connect dials while ctx lasts; nats.go knows no contexts here.
