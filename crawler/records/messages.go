@@ -1,7 +1,6 @@
 package records
 
 import (
-	"errors"
 	"math"
 	"time"
 
@@ -10,11 +9,12 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// Version of the messages. It goes up when an older reader would misread one; readers refuse what is above their own.
-const Version = 2
-
-// ErrVersion: the message comes from a newer trawl.
-var ErrVersion = errors.New("of a newer version")
+// Version of the messages. It goes up when an older reader would misread one; readers refuse what is above their own, and what is
+// below the oldest that they know.
+const (
+	Version = 2
+	oldest  = 2
+)
 
 type (
 	task      = crawler.Task
@@ -31,7 +31,7 @@ type (
 const maxTallies = 64
 
 func version[T any]() schema.Field[T] {
-	return schema.Version[T](1, Version, ErrVersion).AtLeast(Version)
+	return schema.Version[T](1, oldest, Version)
 }
 
 var taskURLs = schema.Of("TaskURL",

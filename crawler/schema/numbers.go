@@ -7,16 +7,16 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Version is the version of a message. One above its newest is refused with the error given, and so is none.
-func Version[T any](n protowire.Number, newest uint64, newer error) Field[T] {
+// Version is the version of a message, written as the newest that this trawl knows. One that it does not know is refused, and so is none.
+func Version[T any](n protowire.Number, oldest, newest uint64) Field[T] {
 	return number(n, "version", "uint32", func(b []byte, _ *T) []byte {
 		return appendNumber(b, n, newest)
 	}, func(in In, _ *T) error {
-		if in.number > newest {
-			return newer
+		if in.number < oldest || in.number > newest {
+			return errVersion
 		}
 		return nil
-	}).AtLeast(1).Require()
+	}).Require()
 }
 
 // Bool is true or absent.
@@ -126,15 +126,17 @@ func Enum[T any](n protowire.Number, name string, last uint8, at func(*T) *uint8
 // maxMillis is the end of the year 9999, the last one that RFC 3339 can write.
 const maxMillis = 253402300799999
 
-// Moment is a time since 1970 as people are told it, in milliseconds; the zero time is absent.
+// Moment is a time after 1970 as people see it, in milliseconds; any other is absent.
 func Moment[T any](n protowire.Number, name string, at func(*T) *time.Time) Field[T] {
 	f := number(n, name, "int64", func(b []byte, v *T) []byte {
-		if t := *at(v); !t.IsZero() {
-			b = appendNumber(b, n, uint64(t.UnixMilli()))
+		if ms := at(v).UnixMilli(); ms > 0 {
+			b = appendNumber(b, n, uint64(ms))
 		}
 		return b
 	}, func(in In, v *T) error {
-		*at(v) = time.UnixMilli(int64(in.number)).UTC()
+		if *at(v) = (time.Time{}); in.number > 0 {
+			*at(v) = time.UnixMilli(int64(in.number)).UTC()
+		}
 		return nil
 	}).AtLeast(0).AtMost(maxMillis)
 	f.Unit, f.form, f.cell = "milliseconds since 1970", FormTime, func(v *T) Cell { return timeCell(*at(v)) }

@@ -14,6 +14,7 @@ var (
 	errRange   = errors.New("is out of range")
 	errMissing = errors.New("is missing")
 	errZero    = errors.New("is zero")
+	errVersion = errors.New("is of another version: use the same trawl on all nodes")
 	errNoURL   = errors.New("is not a canonical URL")
 	errNoHost  = errors.New("is not a host")
 	errNoWord  = errors.New("is not a word")
