@@ -1,12 +1,16 @@
 package export
 
 import (
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/explain"
 	"trawl/crawler/recordtest"
 )
 
@@ -84,4 +88,46 @@ func TestColumnsHaveTheirPlaces(t *testing.T) {
 		}
 		seen[c.Name] = true
 	}
+}
+
+// What trawl explain shows of a row has the keys and values of exports, but for what exports leave out.
+func TestExplanationsShowRowsAsExportsDo(t *testing.T) {
+	var row crawler.Row
+	recordtest.Fill(t, rand.New(rand.NewPCG(7, 8)), &row)
+	row.Seed, row.Detail, row.Title = "seed", "detail", "title" // as UTF-8: what is not is replaced
+	row.Via, row.Fetcher, row.IP, row.Archive.File = "via", "fetcher", "ip", "file"
+	e := explain.Explain(&explain.Facts{URL: row.URL, Row: &row, Chain: []*crawler.Row{&row}, Cut: true})
+	var line strings.Builder
+	if _, err := Rows(&line, JSONL, rowsOf(&row)); err != nil {
+		t.Fatal(err)
+	}
+	exported := objectOf(t, []byte(line.String()))
+	text, err := json.Marshal(e.Row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range objectOf(t, text) {
+		want, is := exported[key]
+		if moment, err := time.Parse(time.RFC3339Nano, fmt.Sprint(value)); err == nil {
+			value = string(appendTime(nil, moment))
+		}
+		switch key {
+		case "chain", "chain_cut", "is_seed", "requisite", "redirects", "lapsed_turns":
+			if is {
+				t.Errorf("%s is a column now", key)
+			}
+		default:
+			if !is || !reflect.DeepEqual(value, want) {
+				t.Errorf("%s is %v, and %v in exports", key, value, want)
+			}
+		}
+	}
+}
+
+func objectOf(t *testing.T, text []byte) (object map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
 }
