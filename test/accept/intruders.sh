@@ -9,7 +9,7 @@ ulimit -n "$(ulimit -Hn)"
 go build -o "$tmp/intruders" ./test/accept/intruders
 
 # A build that speaks another version of the protocol.
-sed 's/^\(\tProtocol *= \)1$/\19/; s/^\(\tOldestProtocol *= \)1$/\19/' cluster/gossip/meta.go >"$tmp/meta.go"
+sed 's/^\(\tProtocol *= \)[0-9]*$/\19/; s/^\(\tOldestProtocol *= \)[0-9]*$/\19/' cluster/gossip/meta.go >"$tmp/meta.go"
 cmp -s "$tmp/meta.go" cluster/gossip/meta.go && fail "the version of the protocol was not found in cluster/gossip/meta.go"
 printf '{"Replace":{"%s":"%s"}}' "$PWD/cluster/gossip/meta.go" "$tmp/meta.go" >"$tmp/overlay.json"
 CGO_ENABLED=0 go build -overlay "$tmp/overlay.json" -o "$tmp/other" ./cmd/trawl
