@@ -115,7 +115,7 @@ func (j *Job) canonicalHosts() (problems []error) {
 		rules[i] = j.Hosts[i]
 		match, err := canonicalMatch(rules[i].Match)
 		if err != nil {
-			problems = append(problems, hostProblem(rules[i].Match, err.Error()))
+			problems = append(problems, fmt.Errorf("hosts: %w", err))
 			continue
 		}
 		rules[i].Match = match

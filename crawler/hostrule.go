@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"trawl/crawler/media"
-	"trawl/crawler/setting"
 	"trawl/crawler/weburl"
 )
 
@@ -78,16 +77,12 @@ type HostRule struct {
 }
 
 func (r *HostRule) validate() (problems []error) {
-	for i := range hostSettings {
-		for _, e := range hostSettings[i].Check(r) {
-			problems = append(problems, hostProblem(r.Match, r.Match+": "+e.Named(e.Setting)))
+	for i := range hostRuleSettings {
+		for _, e := range hostRuleSettings[i].Check(r) {
+			problems = append(problems, fmt.Errorf("hosts: %s: %s %s", r.Match, e.Setting, e.Problem))
 		}
 	}
 	return problems
-}
-
-func hostProblem(match, problem string) error {
-	return &setting.Error{Setting: "hosts", Rule: match, Problem: problem}
 }
 
 // HostSettings are the settings in force for one host.

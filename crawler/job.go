@@ -58,16 +58,16 @@ const (
 )
 
 // Job is what one crawl is to do, without its seeds, which are streamed. NewJob gives the defaults; zero
-// fields mean what their comments say. Fields marked "identity" make another job when they differ.
+// fields mean what their comments say. [Settings] describes each: its default, check and help, and whether another value makes another job.
 type Job struct {
-	Name string `json:"name"` // identity; for people
-	Kind Kind   `json:"kind"` // identity
+	Name string `json:"name"` // for people
+	Kind Kind   `json:"kind"`
 
-	Scope      ScopeRule  `json:"scope"`             // identity
-	Include    []string   `json:"include,omitempty"` // identity; regular expressions on the canonical URL, one must match
-	Exclude    []string   `json:"exclude,omitempty"` // identity; wins over Include
-	Requisites Requisites `json:"requisites"`        // identity
-	LazyImages bool       `json:"lazy_images"`       // what scripts load late counts as requisites
+	Scope      ScopeRule  `json:"scope"`
+	Include    []string   `json:"include,omitempty"` // regular expressions on the canonical URL, one must match
+	Exclude    []string   `json:"exclude,omitempty"` // wins over Include
+	Requisites Requisites `json:"requisites"`
+	LazyImages bool       `json:"lazy_images"` // what scripts load late counts as requisites
 
 	TrapRepeat   int `json:"trap_repeat"`   // one segment of a path in a row; beyond it a link is a trap; 0 = any number
 	TrapSegments int `json:"trap_segments"` // segments of a path; beyond it a link is a trap; 0 = any number

@@ -22,13 +22,11 @@ func addCompletion(commands []*cobra.Command) error {
 		"retry-failed": append([]string{anyReason}, strings.Split(joinWords(crawler.FailedReasons()), ", ")...),
 	}
 	for _, s := range crawler.Settings() {
-		for _, choice := range s.Choices {
-			values[s.Name] = append(values[s.Name], strings.TrimSpace(choice.Word+"\t"+choice.Means))
-		}
+		values[s.Name] = append(values[s.Name], s.Choices...)
 	}
 	for _, c := range commands {
 		for name, words := range values {
-			if c.Flags().Lookup(name) == nil {
+			if len(words) == 0 || c.Flags().Lookup(name) == nil {
 				continue
 			}
 			if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -15,7 +17,6 @@ import (
 
 	"trawl"
 	"trawl/crawler"
-	"trawl/crawler/setting"
 )
 
 // maxConfig is the largest configuration file that is read, in bytes.
@@ -74,30 +75,25 @@ func readLimited(name string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// locate adds the place in the file to problems with settings from it.
+// named is a problem that begins with the name of a setting.
+var named = regexp.MustCompile("^(?:--|`)([a-z-]+)`?(.*)")
+
+// locate adds the place in the file to problems that name a setting from it.
 func (g *config) locate(err error) error {
-	joined, several := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err)
-	if !several || g.file == "" {
+	if err == nil || g.file == "" {
 		return err
 	}
-	problems := slices.Clone(joined.Unwrap())
-	for i, problem := range problems {
-		e, is := errors.AsType[*setting.Error](problem)
-		if !is {
-			continue
-		}
-		at, known := g.lines[e.Setting]
-		if e.Rule != "" {
-			at, known = g.hostLines[e.Rule]
-		}
-		if known {
-			problems[i] = fmt.Errorf("%s:%d: %s", g.file, at, e.Named(e.Setting))
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		if m := named.FindStringSubmatch(line); m != nil && g.lines[m[1]] > 0 {
+			lines[i] = fmt.Sprintf("%s:%d: %s%s", g.file, g.lines[m[1]], m[1], m[2])
+		} else if rest, host := strings.CutPrefix(line, "hosts: "); host {
+			if match, _, _ := strings.Cut(rest, ": "); g.hostLines[match] > 0 {
+				lines[i] = fmt.Sprintf("%s:%d: %s", g.file, g.hostLines[match], line)
+			}
 		}
 	}
-	return usageError{errors.Join(problems...)}
+	return usageError{errors.New(strings.Join(lines, "\n"))}
 }
 
 // placer tells problems with their place in a file.

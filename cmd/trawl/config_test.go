@@ -169,6 +169,8 @@ func TestEveryProblemOfAFileIsToldWithItsPlace(t *testing.T) {
 		"no size":                                {"max-body: big", []string{`1: max-body: "big" is no size`}},
 		"no rate":                                {"bandwidth: 5 apples", []string{`1: bandwidth: "5 apples" is no rate: write 500KiB/s or 5MiB/s`}},
 		"a value that the job refuses":           {"# why\nscope: galaxy\ninclude: [a, \"(\"]", []string{`2: scope "galaxy": use page, prefix, host, domain or any`, `3: include "(" is not a regular expression`}},
+		"a value that the run refuses":           {"# why\nworkers: -1", []string{"2: workers -1: use 1 to "}},
+		"a file that cannot be written":          {"export: [a.xls]", []string{"1: export a.xls: "}},
 		"a list in a list":                       {"include: [[a]]", []string{"1: include: one value is needed"}},
 		"no header":                              {"header: [nothing]", []string{`1: header: "nothing" is no header: write 'Name: value'`}},
 		"a header of trawl's own":                {"header: {Host: x}", []string{`1: header: header "Host": trawl sets this one itself`}},

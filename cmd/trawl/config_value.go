@@ -59,50 +59,39 @@ func setList(fl *pflag.Flag, list pflag.SliceValue, node ast.Node) (bool, error)
 
 // texts reads a list of texts, or one. What stands there as "Name: value" without quotes is a mapping to
 // YAML, and is meant as the text.
-func texts(node ast.Node) ([]string, error) {
-	node = unwrap(node)
-	switch n := node.(type) {
+func texts(node ast.Node) (all []string, err error) {
+	items := []ast.Node{node}
+	switch n := unwrap(node).(type) {
 	case *ast.NullNode:
 		return nil, nil
 	case *ast.SequenceNode:
-		var all []string
-		for _, item := range n.Values {
-			if pairs, ok := mapping(item); ok && len(pairs) == 1 {
-				item = pairs[0]
-			}
-			one, err := textOrPair(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, one)
+		items = n.Values
+	case *ast.MappingNode:
+		items = nil
+		for _, pair := range n.Values {
+			items = append(items, pair)
 		}
-		return all, nil
 	}
-	if pairs, ok := mapping(node); ok {
-		var all []string
-		for _, p := range pairs {
-			one, err := textOrPair(p)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, one)
+	for _, item := range items {
+		one, err := textOrPair(item)
+		if err != nil {
+			return nil, err
 		}
-		return all, nil
+		all = append(all, one)
 	}
-	one, err := scalar(node)
-	return []string{one}, err
+	return all, nil
 }
 
 func textOrPair(node ast.Node) (string, error) {
-	pair, ok := node.(*ast.MappingValueNode)
-	if !ok {
+	pairs, ok := mapping(node)
+	if !ok || len(pairs) > 1 {
 		return scalar(node)
 	}
-	value, err := scalar(pair.Value)
-	if _, none := unwrap(pair.Value).(*ast.NullNode); none {
+	value, err := scalar(pairs[0].Value)
+	if _, none := unwrap(pairs[0].Value).(*ast.NullNode); none {
 		value, err = "", nil
 	}
-	return keyOf(pair) + ": " + value, err
+	return keyOf(pairs[0]) + ": " + value, err
 }
 
 // scalar is the text of a single value, as it is written.

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"trawl/crawler"
 	"trawl/crawler/setting"
 )
 
@@ -40,29 +39,25 @@ const pemBegin = "-----BEGIN CERTIFICATE-----"
 type certificates struct{ setting.Value }
 
 func (c certificates) Set(s string) error {
-	if s == "" || strings.Contains(s, pemBegin) {
-		return c.Value.Set(s)
+	text, problem := s, errors.New("the text holds no certificate that can be read")
+	if s != "" && !strings.Contains(s, pemBegin) {
+		b, err := os.ReadFile(s)
+		if err != nil {
+			return fmt.Errorf("%s cannot be read: %w", s, errors.Unwrap(err))
+		}
+		text, problem = string(b), fmt.Errorf("%s holds no certificate: give a PEM file, which has a line %s", s, pemBegin)
 	}
-	b, err := os.ReadFile(s)
-	if err != nil {
-		return fmt.Errorf("%s cannot be read: %w", s, errors.Unwrap(err))
+	if s != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(text)) {
+		return problem
 	}
-	if !x509.NewCertPool().AppendCertsFromPEM(b) {
-		return fmt.Errorf("%s holds no certificate: give a PEM file, which has a line %s", s, pemBegin)
-	}
-	return c.Value.Set(string(b))
+	return c.Value.Set(text)
 }
 
-// learn notes how the command line calls what the core names in `quotes`: flags, and keys that are no flags.
+// learn notes how the command line calls what the core names in `quotes`.
 func (p *program) learn(commands []*cobra.Command) {
-	p.names = make(map[string]string)
+	p.names = map[string]string{"kind": "kind"} // the command's name says it
 	for _, c := range commands {
 		c.Flags().VisitAll(func(fl *pflag.Flag) { p.names[fl.Name] = "--" + fl.Name })
-	}
-	for _, s := range crawler.Settings() {
-		if s.KeyOnly {
-			p.names[s.Name] = s.Name
-		}
 	}
 }
 

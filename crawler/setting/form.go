@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,11 +19,8 @@ type Form[T any] struct {
 	Parse   func(string) (T, error) // its errors say how to write a value
 	Text    func(T) string          // in a way that Parse reads
 	Check   func(T) string          // what is wrong with a value that can be written, "" for nothing; nil = never anything
-	Choices []Choice                // all values, where there are few
+	Choices []string                // all values, where there are few; what one means stands behind a tab
 }
-
-// Choice is one of few values.
-type Choice struct{ Word, Means string }
 
 // Value is a field with its form: text in, text out. Flags can be made of it.
 type Value interface {
@@ -141,17 +140,14 @@ func (v *many[T]) GetSlice() []string {
 	return texts
 }
 
-// Number is a form of values that have an order.
-type Number[T cmp.Ordered] struct{ Form[T] }
-
 // Between permits values from low to high; advice says so.
-func (n Number[T]) Between(low, high T, advice string) Form[T] {
-	return n.Where(func(v T) bool { return low <= v && v <= high }, advice)
+func Between[T cmp.Ordered](f Form[T], low, high T, advice string) Form[T] {
+	return f.Where(func(v T) bool { return low <= v && v <= high }, advice)
 }
 
 // AtLeast permits values from low on; advice says so.
-func (n Number[T]) AtLeast(low T, advice string) Form[T] {
-	return n.Where(func(v T) bool { return low <= v }, advice)
+func AtLeast[T cmp.Ordered](f Form[T], low T, advice string) Form[T] {
+	return f.Where(func(v T) bool { return low <= v }, advice)
 }
 
 // Where permits values for which ok is true; advice says which.
@@ -160,7 +156,7 @@ func (f Form[T]) Where(ok func(T) bool, advice string) Form[T] {
 		if ok(v) {
 			return ""
 		}
-		if text, is := any(v).(string); is {
+		if text := reflect.ValueOf(v); text.Kind() == reflect.String {
 			return fmt.Sprintf("%q: %s", text, advice)
 		}
 		return fmt.Sprintf("%v: %s", v, advice)
@@ -170,46 +166,38 @@ func (f Form[T]) Where(ok func(T) bool, advice string) Form[T] {
 
 // Forms that every setting may have.
 var (
-	Int      = Number[int]{Form[int]{Type: "int", Parse: parseWhole[int], Text: strconv.Itoa}}
-	Int64    = Number[int64]{Form[int64]{Type: "int64", Parse: parseWhole[int64], Text: func(n int64) string { return strconv.FormatInt(n, 10) }}}
-	Duration = Number[time.Duration]{Form[time.Duration]{Type: "duration", Parse: parseDuration, Text: time.Duration.String}}
-	Size     = Number[int64]{Form[int64]{Type: "size", Parse: parseSize, Text: sizeText}} // in bytes, written 1048576, 1MiB, 1M or 1MB
-	Rate     = Number[int64]{Form[int64]{Type: "rate", Parse: parseRate, Text: sizeText}} // in bytes a second, written 500KiB/s, 1MB/s or 1MB
-	Text     = Form[string]{Type: "string", Parse: func(s string) (string, error) { return s, nil }, Text: func(s string) string { return s }}
+	Int      = Form[int]{Type: "int", Parse: parseWhole[int], Text: strconv.Itoa}
+	Int64    = Form[int64]{Type: "int64", Parse: parseWhole[int64], Text: func(n int64) string { return strconv.FormatInt(n, 10) }}
+	Duration = Form[time.Duration]{Type: "duration", Parse: parseDuration, Text: time.Duration.String}
+	Size     = Form[int64]{Type: "size", Parse: parseSize, Text: sizeText} // in bytes, written 1048576, 1MiB, 1M or 1MB
+	Rate     = Form[int64]{Type: "rate", Parse: parseRate, Text: sizeText} // in bytes a second, written 500KiB/s, 1MB/s or 1MB
+	Text     = Words[string]()
 	Bool     = Form[bool]{Type: "bool", Parse: parseBool, Text: strconv.FormatBool}
 )
 
-// Words is the form of a value that is one of few words. Parse takes any, so that a wrong one is told with all other problems.
-type Words[T ~string] []struct {
-	Word  T
-	Means string // "" = the word says it
-}
-
-// Form makes the form.
-func (w Words[T]) Form() Form[T] {
-	f := Form[T]{Type: "string", Parse: func(s string) (T, error) { return T(s), nil }, Text: func(v T) string { return string(v) }}
-	for _, one := range w {
-		f.Choices = append(f.Choices, Choice{string(one.Word), one.Means})
-	}
-	f.Check = func(v T) string {
-		for _, one := range w {
-			if v == one.Word {
-				return ""
-			}
-		}
-		return fmt.Sprintf("%q: use %s", string(v), anyOf(f.Choices))
+// Words is the form of a text that is one of few; each may have a tab and what it means. Parse takes any text, so that a
+// wrong one is reported with all other problems. Without words every text is right.
+func Words[T ~string](choices ...string) Form[T] {
+	f := Form[T]{Type: "string", Parse: func(s string) (T, error) { return T(s), nil }, Text: func(v T) string { return string(v) }, Choices: choices}
+	if len(choices) > 0 {
+		f = f.Where(func(v T) bool { return slices.Contains(words(choices), string(v)) }, "use "+anyOf(choices))
 	}
 	return f
 }
 
-// anyOf is a list for people: a, b or c.
-func anyOf(choices []Choice) string {
-	words := make([]string, len(choices))
+func words(choices []string) []string {
+	all := make([]string, len(choices))
 	for i, c := range choices {
-		words[i] = c.Word
+		all[i], _, _ = strings.Cut(c, "\t")
 	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
+	return all
+}
+
+// anyOf is a list for people: a, b or c.
+func anyOf(choices []string) string {
+	all := words(choices)
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
 func parseWhole[T int | int64](s string) (T, error) {

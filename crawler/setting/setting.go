@@ -15,18 +15,18 @@ type Setting[S any] struct {
 
 // Description is what is said of a setting in words, and what it counts for.
 type Description struct {
-	Name     string // of the flag, of the key in configuration files, in errors; "" = nobody says it but programs
-	Help     string // a sentence for people; other settings stand in it in `quotes`
-	Choices  []Choice
-	Alone    string // what the flag without a value means; "" = it needs one
-	Follows  string // a duration that this one is at least, where only that one is said; "" = none
-	Live     bool   // it can be changed while a job runs,
-	LiveHelp string // and then this is the help
-	LiveOnly bool   // it can be said only then
-	Identity bool   // with another value it is another job
-	KeyOnly  bool   // a key of files, and no flag
-	Hidden   bool   // for tests: not in help, and written only where it is not as usual
-	Secret   bool   // it is shown nowhere
+	Name     string   // of the flag, of the key in configuration files, in errors; "" = nobody says it but programs
+	Help     string   // a sentence for people; other settings stand in it in `quotes`
+	Choices  []string // see [Form]
+	Alone    string   // what the flag without a value means; "" = it needs one
+	Follows  string   // a duration that this one is at least, where only that one is said; "" = none
+	Live     bool     // it can be changed while a job runs,
+	LiveHelp string   // and then this is the help
+	LiveOnly bool     // it can be said only then
+	Identity bool     // with another value it is another job
+	KeyOnly  bool     // a key of files, and no flag
+	Hidden   bool     // for tests: not in help, and written only where it is not as usual
+	Secret   bool     // it is shown nowhere
 }
 
 // Trait is what is special about a setting.
@@ -118,20 +118,11 @@ func (f Form[T]) problems(name string, value T) []*Error {
 	return nil
 }
 
-// Error says what is wrong with a setting.
+// Error says what is wrong with a setting. It names it in `quotes`, as every text of the core does: how it is said, as a flag
+// or in a program, knows the reader.
 type Error struct {
 	Setting string // its name
-	Rule    string // of a setting for single hosts: which rule has it; "" = it is of the job
 	Problem string // with what to do
 }
 
-// Error names the setting in `quotes`, as every text of the core does: how it is said, as a flag or in a program, knows the reader.
-func (e *Error) Error() string { return e.Named("`" + e.Setting + "`") }
-
-// Named is the error's text with the setting called otherwise.
-func (e *Error) Named(name string) string {
-	if e.Rule != "" {
-		return e.Setting + ": " + e.Problem
-	}
-	return name + " " + e.Problem
-}
+func (e *Error) Error() string { return "`" + e.Setting + "` " + e.Problem }

@@ -2,6 +2,7 @@
 package settingtest
 
 import (
+	"strings"
 	"testing"
 
 	"trawl/crawler"
@@ -28,8 +29,8 @@ func Sample(t testing.TB, s *crawler.Setting) string {
 		return map[bool]string{true: "false", false: "true"}[on]
 	}
 	for _, c := range s.Choices {
-		if c.Word != usual.String() {
-			return c.Word
+		if word, _, _ := strings.Cut(c, "\t"); word != usual.String() {
+			return word
 		}
 	}
 	t.Fatalf("setting %s: give an unusual value for it, or for its type %s (crawler/settingtest)", s.Name, usual.Type())
