@@ -69,6 +69,10 @@ if [ -z "$ref" ] || ! git worktree add -q --detach "$tmp/before" "$ref" 2>/dev/n
 fi
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; git worktree remove --force "$tmp/before" || true; rm -rf "$tmp"' EXIT
 (cd "$tmp/before" && CGO_ENABLED=0 go build -o "$tmp/old" ./cmd/trawl)
+cp -r testdata/kept.crawl "$tmp/kept" # of this commit's format
+if ! "$tmp/old" check "$tmp/kept" >"$tmp/kept.log" 2>&1; then
+  echo "the version before ($(git rev-parse --short "$ref")) has another format of crawls, no upgrade was tried: $(tail -1 "$tmp/kept.log")"; exit 0
+fi
 echo "upgrading from $(git rev-parse --short "$ref")"
 reset_audit
 fetcher "$tmp/old" d $p; d=$fetcher; fetcher "$tmp/old" e $p; e=$fetcher; scheduler "$tmp/old" upgraded $p

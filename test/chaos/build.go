@@ -45,9 +45,30 @@ func build(ctx context.Context, root, trawl, previous, ref string) (p programs, 
 		}
 	}
 	if p.Older != "" {
+		if err := readsToday(ctx, root, p.Older); err != nil {
+			p.Older, p.Why = "", err.Error()
+			return p, nil
+		}
 		p.Plain = exec.CommandContext(ctx, p.Older, "scheduler", "--log-level", "debug", "--wall-clock", "none", "--help").Run() != nil
 	}
 	return p, nil
+}
+
+// keptCrawl is a crawl of the format of this commit.
+const keptCrawl = "testdata/kept.crawl"
+
+// readsToday fails when a program knows another format of crawls than this commit: the two cannot work together.
+func readsToday(ctx context.Context, root, program string) error {
+	dir := filepath.Join(root, "kept.crawl")
+	defer os.RemoveAll(dir)
+	if err := os.CopyFS(dir, os.DirFS(keptCrawl)); err != nil {
+		return fmt.Errorf("copy %s: %w", keptCrawl, err)
+	}
+	if out, err := exec.CommandContext(ctx, program, "check", dir).CombinedOutput(); err != nil {
+		last := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return fmt.Errorf("the older version has another format of crawls: %s", last[len(last)-1])
+	}
+	return nil
 }
 
 func given(program string) (string, error) {
