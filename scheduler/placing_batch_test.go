@@ -27,7 +27,7 @@ func (b *syncedBodies) Sync() error {
 
 func TestNamesAreDurableBeforeTheLedgerSaysThatTheyAreThere(t *testing.T) {
 	bodies := &syncedBodies{}
-	s := &Scheduler{o: Options{Bodies: bodies}, placed: make(chan placedEvent)}
+	s := &Scheduler{o: Options{Bodies: bodies}, inbox: inbox{placed: make(chan placedEvent)}}
 	b := &placeBatch{s: s, ctx: t.Context(), Placed: core.Placed{Done: []crawler.Unplaced{{Version: 1}}}}
 	end := make(chan error)
 	go func() { end <- b.flush() }()
@@ -45,7 +45,7 @@ func TestNamesThatCannotBeSyncedAreNotNoted(t *testing.T) {
 	full := errors.New("the disk is full")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nobody waits for an answer
-	s := &Scheduler{o: Options{Bodies: &syncedBodies{err: full}}, placed: make(chan placedEvent, 1)}
+	s := &Scheduler{o: Options{Bodies: &syncedBodies{err: full}}, inbox: inbox{placed: make(chan placedEvent, 1)}}
 	b := &placeBatch{s: s, ctx: ctx, Placed: core.Placed{Done: []crawler.Unplaced{{Version: 1}}}}
 	if err := b.flush(); !errors.Is(err, full) || len(s.placed) > 0 {
 		t.Errorf("%v; the ledger hears of it: %v", err, len(s.placed) > 0)

@@ -72,39 +72,46 @@ const (
 // Scheduler keeps the frontier of one job and decides who may ask which host. Its methods are safe for
 // concurrent use; Run is called once.
 type Scheduler struct {
-	o     Options
-	log   *slog.Logger
-	clock clock
+	o       Options
+	log     *slog.Logger
+	clock   clock
+	start   uint64            // position the result log is read from
+	effect  chan core.Effects // from the loop to the queues
+	placing *placing          // from the loop to the file work
+	inbox
+	told
+	shown
 
 	// Owned by the loop once Run is called.
 	writer
 	rates   rates
 	garbled rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
+}
 
+// inbox is what comes to the loop.
+type inbox struct {
 	asks    chan askEvent
 	seeds   chan seedEvent
 	changes chan changeEvent
 	parts   chan []crawler.LoggedPart
 	placed  chan placedEvent
-	poke    chan struct{}
+	poke    chan struct{} // something was told
+}
 
-	// From the loop to the queues, and to the file work.
-	effect  chan core.Effects
-	placing *placing
-
-	// Set by callers, read by the loop.
+// told is set by callers and read by the loop.
+type told struct {
 	stop     atomic.Bool
 	fetchers atomic.Pointer[[]crawler.FetcherStatus]
 	silent   atomic.Pointer[map[string]time.Time] // of fetchers whose network is away: since when
+}
 
-	// Set by the loop, read by callers.
+// shown is set by the loop and read by callers.
+type shown struct {
 	notice atomic.Pointer[crawler.JobNotice]
 	status atomic.Pointer[crawler.Status]
 	gone   chan struct{} // closed when Run has returned
 	done   chan struct{} // closed when the job is done
 	quiet  chan struct{} // closed when stopping and no turn is held
-
-	start uint64 // position the result log is read from
 }
 
 // writer commits the steps of a core. It alone writes the ledger.
@@ -175,9 +182,12 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 	}
 	s := &Scheduler{
 		o: o, log: o.Logger, clock: newClock(loaded.Clock, o.ClockOffset), start: loaded.Position,
-		asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart), placed: make(chan placedEvent),
-		effect: make(chan core.Effects), poke: make(chan struct{}, 1), garbled: rate.Sometimes{Interval: time.Minute}, placing: newPlacing(o.Names),
-		gone: make(chan struct{}), done: make(chan struct{}), quiet: make(chan struct{}),
+		effect: make(chan core.Effects), placing: newPlacing(o.Names), garbled: rate.Sometimes{Interval: time.Minute},
+		inbox: inbox{
+			asks: make(chan askEvent, maxAsks), seeds: make(chan seedEvent), changes: make(chan changeEvent), parts: make(chan []crawler.LoggedPart),
+			placed: make(chan placedEvent), poke: make(chan struct{}, 1),
+		},
+		shown: shown{gone: make(chan struct{}), done: make(chan struct{}), quiet: make(chan struct{})},
 	}
 	c, err := core.New(o.core(), &loaded, s.clock.now())
 	if err != nil {

@@ -174,7 +174,7 @@ func (st *Step) admit() {
 		k := c.url.Key()
 		row := known[k]
 		switch {
-		case row == nil && st.strange(c.url.Host()):
+		case row == nil && st.hashCollides(c.url.Host()):
 			addWord(&st.tallies.Dropped, crawler.DropCollision, 1)
 			c.is(isRefused)
 		case row == nil:
@@ -193,9 +193,9 @@ func (st *Step) admit() {
 	st.links = nil
 }
 
-// strange reports whether another host has the key of this one. Keys are hashes, and whoever writes links
+// hashCollides reports whether another host has the key of this one. Keys are hashes, and whoever writes links
 // can make two names meet: the later one is not admitted.
-func (st *Step) strange(h weburl.Host) bool {
+func (st *Step) hashCollides(h weburl.Host) bool {
 	if first, ok := st.names[h.Key()]; ok {
 		return first != h
 	}

@@ -187,10 +187,10 @@ func TestRunningTime(t *testing.T) {
 		"counts the longest spell":       {state{}, maxSpell, maxSpell},
 		"not beyond":                     {state{}, maxSpell + 1, maxSpell},
 		"not backwards":                  {state{}, -time.Second, 0},
-		"not while paused":               {state{job: crawler.JobState{Paused: true}}, time.Second, 0},
-		"not while stopping":             {state{stopping: true}, time.Second, 0},
-		"not while no network is there":  {state{netAway: true}, time.Second, 0},
-		"counts on from what was before": {state{ran: time.Hour}, time.Second, time.Hour + time.Second},
+		"not while paused":               {state{committed: committed{job: crawler.JobState{Paused: true}}}, time.Second, 0},
+		"not while stopping":             {state{seen: seen{stopping: true}}, time.Second, 0},
+		"not while no network is there":  {state{seen: seen{netAway: true}}, time.Second, 0},
+		"counts on from what was before": {state{seen: seen{ran: time.Hour}}, time.Second, time.Hour + time.Second},
 	} {
 		tt.s.ranAt = begin
 		if tt.s.advance(begin.Add(tt.passed)); tt.s.ran != tt.want || !tt.s.ranAt.Equal(begin.Add(tt.passed)) {
@@ -206,7 +206,7 @@ func TestRunningTime(t *testing.T) {
 		"but for hosts that are away":        {Step{edits: edits{tallies: crawler.Tallies{Away: 1}}}, true},
 		"and those not more often than this": {Step{edits: edits{tallies: crawler.Tallies{Away: 1}, owed: 1}}, false},
 	} {
-		tt.st.s = &state{ran: time.Hour, ranStored: time.Hour - ranEvery}
+		tt.st.s = &state{seen: seen{ran: time.Hour}, committed: committed{ranStored: time.Hour - ranEvery}}
 		if tt.st.owed > 0 {
 			tt.st.s.ranStored++
 		}

@@ -50,7 +50,7 @@ func TestDomainsInMemoryAreBoundedByTheirBytes(t *testing.T) {
 }
 
 func TestHostsThatAreAwayAreNamedUpToALimit(t *testing.T) {
-	s := &state{away: make(map[weburl.Host]struct{})}
+	s := &state{kept: kept{away: make(map[weburl.Host]struct{})}}
 	for n := range maxAwayNamed + 1 {
 		s.nameAway(&crawler.HostState{Host: weburl.Host(fmt.Sprint(n)), Away: crawler.ReasonConnect})
 	}

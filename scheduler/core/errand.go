@@ -37,7 +37,7 @@ func (st *Step) addErrand(h *crawler.HostState, hop crawler.RobotsHop) {
 	case hop.Count > maxRobotsHops || hop.URL.IsZero():
 		st.noErrand(hop, "more than 5 redirects")
 		return
-	case st.strange(hop.URL.Host()):
+	case st.hashCollides(hop.URL.Host()):
 		st.noErrand(hop, "redirected to a host whose hash is that of another one")
 		return
 	}

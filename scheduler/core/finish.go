@@ -68,7 +68,7 @@ func (c *Core) Notice(before *crawler.JobNotice) *crawler.JobNotice {
 	if before != nil && before.ScopeEpoch == s.epoch && before.Done == s.over() {
 		return before
 	}
-	n := &crawler.JobNotice{Job: s.job.Job, Life: s.life, Done: s.over(), ScopeEpoch: s.epoch}
+	n := &crawler.JobNotice{Job: s.job.Job, Life: s.ledger, Done: s.over(), ScopeEpoch: s.epoch}
 	if s.scope.Len() <= maxNoticeSeeds && !s.scope.Beyond() {
 		n.ScopeKeys, n.ScopeWhole = s.scope.Keys(), true
 	}

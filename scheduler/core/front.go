@@ -89,7 +89,7 @@ func (f *front) remove(h weburl.Host) { delete(f.at, h) }
 // next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
 // stale() says that the ledger must be read.
 func (f *front) next() (due time.Time, ok bool) {
-	f.settle()
+	f.dropStale()
 	switch {
 	case f.oldest.Len() > 0:
 		return time.Unix(0, f.oldest.entries[0].due), true
@@ -101,7 +101,7 @@ func (f *front) next() (due time.Time, ok bool) {
 
 // first is the host that next tells of.
 func (f *front) first() (weburl.Host, bool) {
-	f.settle()
+	f.dropStale()
 	switch {
 	case f.oldest.Len() > 0:
 		return f.oldest.entries[0].host, true
@@ -123,7 +123,7 @@ func (f *front) due(now time.Time) (n int64) {
 
 // pop takes the first of the hosts that are due.
 func (f *front) pop(now time.Time) (weburl.Host, bool) {
-	f.settle()
+	f.dropStale()
 	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() &&
 		(f.oldest.Len() == 0 || window(f.later.entries[0].due) <= window(f.oldest.entries[0].due)) { // later windows can wait
 		e := f.later.pop()
@@ -133,7 +133,7 @@ func (f *front) pop(now time.Time) (weburl.Host, bool) {
 		} else {
 			f.passed.push(e)
 		}
-		f.later.settle(f.at)
+		f.later.dropStale(f.at)
 	}
 	if f.oldest.Len() == 0 {
 		return "", false
@@ -141,9 +141,9 @@ func (f *front) pop(now time.Time) (weburl.Host, bool) {
 	// The oldest itself never waits for others: it was due before that only earlier.
 	for f.passed.Len() > 0 && f.passed.entries[0].before() <= f.oldest.entries[0].due {
 		f.ready.push(f.passed.pop())
-		f.passed.settle(f.at)
+		f.passed.dropStale(f.at)
 	}
-	f.ready.settle(f.at)
+	f.ready.dropStale(f.at)
 	e := f.ready.pop()
 	delete(f.at, e.host)
 	return e.host, true
@@ -151,7 +151,7 @@ func (f *front) pop(now time.Time) (weburl.Host, bool) {
 
 // stale reports whether the window is empty though the ledger may have more.
 func (f *front) stale() bool {
-	f.settle()
+	f.dropStale()
 	return f.later.Len()+f.oldest.Len() == 0 && f.horizon != math.MaxInt64
 }
 
@@ -171,10 +171,10 @@ func (f *front) fill(hosts []crawler.DueHost, want int) {
 	slices.SortFunc(f.later.entries, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) }) // so a heap
 }
 
-// settle drops stale entries from the tops.
-func (f *front) settle() {
+// dropStale drops stale entries from the tops.
+func (f *front) dropStale() {
 	for _, h := range []*frontHeap{&f.later, &f.ready, &f.passed, &f.oldest} {
-		h.settle(f.at)
+		h.dropStale(f.at)
 	}
 }
 
@@ -209,8 +209,8 @@ type frontHeap struct {
 	less    func(a, b frontEntry) bool
 }
 
-// settle drops entries from the top that do not say where their host is.
-func (h *frontHeap) settle(at map[weburl.Host]frontPlace) {
+// dropStale drops entries from the top that do not say where their host is.
+func (h *frontHeap) dropStale(at map[weburl.Host]frontPlace) {
 	for len(h.entries) > 0 {
 		e := h.entries[0]
 		if place, known := at[e.host]; known && place == e.frontPlace {

@@ -12,7 +12,7 @@ import (
 // offered turns stay offered until the next start.
 func (st *Step) grant(a *crawler.Ask) crawler.Answer {
 	st.s.heard(a.Fetcher)
-	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.life}
+	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.ledger}
 	if st.s.over() {
 		refused.Verdict = crawler.Over
 	}
@@ -46,7 +46,7 @@ func (st *Step) answer(t *turn, renewal bool) crawler.Answer {
 	job := &st.s.job.Job
 	h, settings := st.peekHost(t.Host), job.For(t.Host)
 	a := crawler.Answer{
-		Verdict: crawler.Granted, Life: st.s.life,
+		Verdict: crawler.Granted, Life: st.s.ledger,
 		Lease: job.Lease, Wait: max(0, h.Next.Sub(st.now)),
 		Delay: h.DelayInForce(job), Penalty: h.Penalty, Connections: settings.PerHost,
 		Stop: st.s.stopping || st.s.job.Paused || job.LimitsOf(&st.tallies).Has(crawler.LimitBytes) || h.Gone() && !t.Probe, Settled: t.Part, ScopeEpoch: st.s.epoch,

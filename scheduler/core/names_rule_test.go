@@ -34,7 +34,7 @@ func TestAFileSystemThatTellsFewerNamesApartIsSaid(t *testing.T) {
 	for _, before := range []string{"", "case", "form", "case form"} {
 		for _, now := range []string{"", "case", "form", "case form"} {
 			was := rule(before)
-			s := &state{job: crawler.JobState{Job: crawler.NewJob(crawler.Download), Names: &was}}
+			s := &state{committed: committed{job: crawler.JobState{Job: crawler.NewJob(crawler.Download), Names: &was}}}
 			s.nameRule(&Options{Names: schedulertest.NewNames(), NameRule: rule(now)})
 			want := false
 			for word := range strings.FieldsSeq(now) {

@@ -39,7 +39,7 @@ func TestATurnIsAsLargeAsItsTimeAndTheLimitsAllow(t *testing.T) {
 			if tt.job != nil {
 				tt.job(&job)
 			}
-			s := &state{job: crawler.JobState{Job: job}}
+			s := &state{committed: committed{job: crawler.JobState{Job: job}}}
 			if job.Name == "careful" {
 				s.job.Careful = 1
 			}

@@ -44,11 +44,11 @@ func TestNobodyIsAskedBeforeARestoredLedgerMay(t *testing.T) {
 		h    crawler.HostState
 		want time.Time
 	}{
-		"never restored, never asked":   {state{startedAt: now}, crawler.HostState{}, time.Time{}},
-		"never restored, asked":         {state{startedAt: now}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
-		"restored, never asked":         {state{startedAt: now, quiet: now.Add(time.Minute)}, crawler.HostState{}, now.Add(62 * time.Second)},
-		"restored, with a longer delay": {state{startedAt: now, quiet: now.Add(time.Minute)}, slow, now.Add(70 * time.Second)},
-		"restored long ago, asked":      {state{startedAt: now, quiet: now.Add(-time.Hour)}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
+		"never restored, never asked":   {state{life: life{startedAt: now}}, crawler.HostState{}, time.Time{}},
+		"never restored, asked":         {state{life: life{startedAt: now}}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
+		"restored, never asked":         {state{life: life{startedAt: now}, committed: committed{quiet: now.Add(time.Minute)}}, crawler.HostState{}, now.Add(62 * time.Second)},
+		"restored, with a longer delay": {state{life: life{startedAt: now}, committed: committed{quiet: now.Add(time.Minute)}}, slow, now.Add(70 * time.Second)},
+		"restored long ago, asked":      {state{life: life{startedAt: now}, committed: committed{quiet: now.Add(-time.Hour)}}, crawler.HostState{Asked: true}, now.Add(2 * time.Second)},
 	} {
 		tt.s.job.Job = job
 		if got := tt.s.notBefore(&tt.h); !got.Equal(tt.want) {

@@ -9,51 +9,72 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// state is what the loop keeps between steps: a copy of the newest committed ledger state, as far as it is
-// kept in memory. Owned by the loop.
+// state is what a core keeps between steps, by where it comes from.
 type state struct {
-	job     crawler.JobState
-	work    crawler.Work // on the whole ledger
+	committed
+	kept
+	seen
+	life
+	shown
+}
+
+// committed is a copy of what the newest commit left in the ledger, whole.
+type committed struct {
+	job       crawler.JobState
+	work      crawler.Work // on the whole ledger
+	ledger    crawler.Life
+	tallies   crawler.Tallies
+	turns     map[weburl.Host]*turn
+	position  uint64        // of the result queue
+	sequence  uint64        // of rows
+	owed      uint64        // number of the last row that whoever reads along is owed
+	delivered uint64        // of the last one that the ledger knows as delivered
+	ranStored time.Duration // the job's running time, as far as it is stored
+	quiet     time.Time     // of a restored ledger, see recall; zero = none
+}
+
+// kept is a copy of a part of the ledger's records, bounded.
+type kept struct {
 	scope   *crawler.Scope
-	guard   weburl.AddressGuard // what allow-private and the seeds open
-	life    crawler.Life
-	tallies crawler.Tallies
-	turns   map[weburl.Host]*turn
+	guard   weburl.AddressGuard // what `allow-private` and the seeds open
 	hosts   *hostCache
 	domains *domainCache
 	front   *front
 	recent  *recent
+	away    map[weburl.Host]struct{} // some of the hosts that are away, see nameAway
+	names   *nameBook                // nil = bodies get no names
+	shipped *shipped                 // nil = not noted
+}
 
-	position  uint64 // of the result queue
-	sequence  uint64 // of rows
-	epoch     uint64 // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
-	startedAt time.Time
-	quiet     time.Time // of a restored ledger, see recall; zero = none
-	looked    time.Time // when the newest step was begun
-	stopping  bool      // no more turns are made
-	decided   bool      // it was found that the job is done, and that is what it ends with
-	endCounts bool      // the run before ended without a word while one URL was asked for at a time
-	seeded    bool      // the seeds of this start were all read
-	members   map[string]*member
-	due       int64 // hosts that may be asked now, as of dueAt
-	dueAt     time.Time
-	counted   time.Time                // when the task queue last said how many messages it holds
-	ran       time.Duration            // the job's running time, see advance
-	ranAt     time.Time                // when that was looked at last
-	ranStored time.Duration            // what of it is in the ledger
-	netAway   bool                     // no fetcher is there whose network is
-	settled   map[string]int64         // fetches settled since the start, by fetcher; maxNames of them
-	owed      uint64                   // number of the last row that whoever reads along is owed
-	delivered uint64                   // of the last one that the ledger knows as delivered
-	unsent    int                      // bytes of tasks that wait until the queue takes them
-	away      map[weburl.Host]struct{} // some of the hosts that are away, see nameAway
-	names     *nameBook                // nil = bodies get no names
-	shipped   *shipped                 // nil = not noted
-	notes     []string                 // warnings of the start
-
-	// As the newest step was told.
+// seen is how things stood at the newest step, and since when.
+type seen struct {
 	fetchers   []crawler.FetcherStatus
-	streamFull bool
+	members    map[string]*member
+	stopping   bool          // no more turns are made
+	streamFull bool          // no row can be handed over
+	netAway    bool          // no fetcher is there whose network is
+	looked     time.Time     // when the newest step was begun
+	ran        time.Duration // the job's running time, see advance
+	ranAt      time.Time     // when that was looked at last
+	counted    time.Time     // when the task queue last said how many messages it holds
+	unsent     int           // bytes of tasks that wait until the queue takes them
+}
+
+// life is what belongs to this life of the process.
+type life struct {
+	startedAt time.Time
+	epoch     uint64   // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
+	seeded    bool     // the seeds of this start were all read
+	decided   bool     // it was found that the job is done, and that is what it ends with
+	endCounts bool     // the run before ended without a word while one URL was asked for at a time
+	notes     []string // warnings of the start
+}
+
+// shown is kept for status alone.
+type shown struct {
+	due     int64 // hosts that may be asked now, as of dueAt
+	dueAt   time.Time
+	settled map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
 }
 
 // newState is what a ledger holds, before the settings of a start are put in force.
@@ -63,11 +84,17 @@ func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
 		links = DefaultRecentLinks
 	}
 	return &state{
-		job: l.State, work: l.Work.Clone(), life: l.Life, tallies: l.Tallies.Clone(),
-		turns: make(map[weburl.Host]*turn), domains: newDomainCache(), hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)},
-		front: newFront(o.FrontHosts), recent: newRecent(links), owed: l.Owed.Last,
-		position: l.Position, sequence: l.Sequence, epoch: o.number() >> 1, startedAt: now, away: make(map[weburl.Host]struct{}),
-		ran: l.Ran, ranAt: now, ranStored: l.Ran, quiet: l.Quiet, settled: make(map[string]int64),
+		committed: committed{
+			job: l.State, work: l.Work.Clone(), ledger: l.Life, tallies: l.Tallies.Clone(), turns: make(map[weburl.Host]*turn),
+			position: l.Position, sequence: l.Sequence, owed: l.Owed.Last, ranStored: l.Ran, quiet: l.Quiet,
+		},
+		kept: kept{
+			hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)}, domains: newDomainCache(), front: newFront(o.FrontHosts), recent: newRecent(links),
+			away: make(map[weburl.Host]struct{}),
+		},
+		seen:  seen{ran: l.Ran, ranAt: now},
+		life:  life{startedAt: now, epoch: o.number() >> 1},
+		shown: shown{settled: make(map[string]int64)},
 	}
 }
 

@@ -215,7 +215,7 @@ func TestWhichRowsAreTakenUpAgain(t *testing.T) {
 		{"http://a.test/", crawler.Fetched, "", nil},
 		{"http://a.test/", crawler.Waiting, crawler.ReasonTimeout, nil},
 	} {
-		st := &Step{s: &state{job: crawler.JobState{Job: crawlJob()}}}
+		st := &Step{s: &state{committed: committed{job: crawler.JobState{Job: crawlJob()}}}}
 		row := &crawler.Row{Result: crawler.Result{URL: mustURL(tt.url), Outcome: tt.outcome, Reason: tt.reason}}
 		for _, why := range []crawler.Reason{"", crawler.ReasonTimeout, crawler.ReasonConnect, crawler.ReasonTrap, crawler.ReasonRobots} {
 			if got := st.retries(row, why); got != slices.Contains(tt.taken, why) {
