@@ -152,7 +152,7 @@ func within(pkg, other string) bool { return pkg == other || strings.HasPrefix(p
 
 // Each room stands in the table with its reason.
 func TestEveryRoomIsInTheTable(t *testing.T) {
-	for _, wing := range []string{"crawler", "scheduler", "cluster", "storage"} {
+	for _, wing := range []string{"crawler", "scheduler", "fetcher", "cluster", "storage"} {
 		err := filepath.WalkDir(wing, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() || strings.HasSuffix(path, "test") || d.Name() == "testdata" {
 				return err
