@@ -17,6 +17,7 @@ import (
 	"trawl/crawler"
 	"trawl/fetcher/download/spool"
 	"trawl/fetcher/fetchertest"
+	"trawl/internal/durable"
 )
 
 // resumer fetches one URL again and again, as lanes do, over a directory of unfinished bodies.
@@ -36,7 +37,7 @@ func newResumer(t testing.TB) *resumer {
 // restart is another process over the same directory.
 func (r *resumer) restart() {
 	var err error
-	if r.kit.partials, err = spool.NewPartials(r.dir, slog.New(slog.DiscardHandler), (*os.File).Sync); err != nil {
+	if r.kit.partials, err = spool.NewPartials(r.dir, slog.New(slog.DiscardHandler), durable.System); err != nil {
 		r.t.Fatal(err)
 	}
 	r.kit.partials.Every = crawler.MiB

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"trawl/fetcher/download/spool"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
+	"trawl/internal/durable"
 )
 
 // robotsTotal bounds the exchange of a robots.txt when the job has no limit in all.
@@ -52,7 +52,7 @@ func New(o Options) (*Downloader, error) {
 		return nil, err
 	}
 	if o.PartialDir != "" {
-		if kit.partials, err = spool.NewPartials(o.PartialDir, o.Logger, (*os.File).Sync); err != nil {
+		if kit.partials, err = spool.NewPartials(o.PartialDir, o.Logger, durable.System); err != nil {
 			return nil, err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -23,9 +22,10 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/fetcher/trouble"
+	"trawl/internal/durable"
 )
 
-// Limits of bodies that wait to be gone on with. One that is dropped for them is logged, and its URL is
+// Limits of bodies that wait to be resumed. One that is discarded for them is logged, and its URL is
 // fetched from the start. Those under way do not count.
 const (
 	// partialAge is how long one is kept.
@@ -55,16 +55,16 @@ const (
 // Partials keeps the beginnings of bodies whose fetch was interrupted, for the next fetch of the same URL by
 // the same fetcher. Safe for concurrent use; its directory belongs to one process.
 //
-// A body lies in KEY-RANDOM.part. Beside it, KEY.json tells of which URL and which version it is, and how
+// A body lies in KEY-RANDOM.part. KEY.json says of which URL and which version it is, and how
 // many of its bytes are durable. The sidecar is replaced whole, after those bytes were synced; bytes beyond
-// are cut off before the body is gone on with. Each start of a body takes a new name, so that a
+// are cut off before the body is resumed. Each start of a body takes a new name, so that a
 // sidecar never speaks of another body's bytes. What has no sidecar is removed at the start.
 type Partials struct {
 	dir   string
 	log   *slog.Logger
 	bytes int64 // kept at most; partialBytes but in tests
 	Every int64 // bytes between syncs; partialSync but in tests
-	fsync func(*os.File) error
+	fsync durable.Fsync
 
 	mu   sync.Mutex
 	idle map[string]Info // by key: kept, and not lent
@@ -86,14 +86,10 @@ type Info struct {
 // NewPartials makes the directory (0700) if need be and reads what an earlier process left. A sidecar that
 // makes no sense is removed with its body.
 //
-// fsync makes a file durable, or the names in a directory; it is (*os.File).Sync but in tests.
-func NewPartials(dir string, log *slog.Logger, fsync func(*os.File) error) (*Partials, error) {
+// fsync makes a file durable, or the names in a directory; it is durable.System but in tests.
+func NewPartials(dir string, log *slog.Logger, fsync durable.Fsync) (*Partials, error) {
 	ps := &Partials{dir: dir, log: log, bytes: partialBytes, Every: partialSync, fsync: fsync, idle: make(map[string]Info), lent: make(map[string]bool)}
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = ps.syncNames(filepath.Dir(dir))
-	}
-	if err != nil {
+	if err := fsync.MakeDir(dir, durable.PrivateDir); err != nil {
 		return nil, fmt.Errorf("make the directory of unfinished bodies: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -203,7 +199,7 @@ type Partial struct {
 	synced time.Time // when the body was begun or last synced
 }
 
-// Load opens what is there and digests it, so that a body can be gone on with after size bytes. Of a body
+// Load opens what is there and digests it, so that a body can be resumed after size bytes. Of a body
 // that is whole already the last byte is asked for again, since a server can only be asked for something.
 // What cannot be read is dropped; it is left alone when ctx ends, or when this machine is short of what reading takes, which
 // is the only error.
@@ -265,7 +261,7 @@ func (p *Partial) Holds(b []byte, offset int64) (bool, error) {
 	return bytes.Equal(there, b), nil
 }
 
-// Begin says that another body starts, of which info tells. What was there is dropped.
+// Begin starts another body, which info describes. What was there is discarded.
 func (p *Partial) Begin(info Info) {
 	p.Forget()
 	p.Info = info
@@ -298,38 +294,16 @@ func (p *Partial) sync() error {
 	info.Size, info.Saved = p.Size, p.synced.UTC()
 	text, err := json.Marshal(info)
 	if err == nil {
-		err = p.from.replaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), text)
+		err = p.from.fsync.ReplaceFile(filepath.Join(p.from.dir, p.key+sidecarSuffix), durable.PrivateFile, func(f *os.File) error {
+			_, err := f.Write(text)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("note an unfinished body: %w", err)
 	}
 	p.Info = info
 	return nil
-}
-
-// replaceFile gives a file a new content: all of it or, after a crash, the old one. It is durable then, with all names in the
-// directory.
-func (ps *Partials) replaceFile(name string, text []byte) error {
-	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, ps.fsync(f), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
-		return err
-	}
-	return ps.syncNames(ps.dir)
-}
-
-func (ps *Partials) syncNames(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(ps.fsync(d), d.Close())
 }
 
 // Forget drops what is there.

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"trawl/fetcher/fetchertest"
+	"trawl/internal/durable"
 )
 
 func testPartials(t testing.TB, dir string) *Partials {
 	t.Helper()
-	ps, err := NewPartials(dir, slog.New(slog.DiscardHandler), (*os.File).Sync)
+	ps, err := NewPartials(dir, slog.New(slog.DiscardHandler), durable.System)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 func TestTheOldestBodiesGoWhenThereAreTooMany(t *testing.T) {
 	var log strings.Builder
 	dir := t.TempDir()
-	ps, err := NewPartials(dir, slog.New(slog.NewTextHandler(&log, nil)), (*os.File).Sync)
+	ps, err := NewPartials(dir, slog.New(slog.NewTextHandler(&log, nil)), durable.System)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const (
 
 // Spools lends memory and files to bodies on their way to the archive. Its directory belongs to one
 // process: what an earlier one left there is removed, since a body that was not archived has no record and
-// its URL is fetched again. (Bodies that can be gone on with lie elsewhere, see partials.) Safe for
+// its URL is fetched again. (Bodies that can be resumed lie elsewhere, see [Partials].) Safe for
 // concurrent use.
 type Spools struct {
 	Dir          string
@@ -66,7 +66,7 @@ type Spool struct {
 
 func (s *Spools) Open() *Spool { return &Spool{from: s, buf: s.small.Get().(*[]byte)} }
 
-// Resume goes on with a body that was loaded.
+// Resume continues a body that was loaded.
 func (s *Spools) Resume(p *Partial) *Spool {
 	return &Spool{from: s, Part: p, file: p.file, path: p.path(), Size: p.Size}
 }
