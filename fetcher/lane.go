@@ -135,22 +135,22 @@ func (t *turn) begin() (*start, bool) {
 	}
 }
 
-// renewed waits until the right is in force again; false when the turn ends before.
+// renewed waits until the right is valid again; false when the turn ends before.
 func (t *turn) renewed() bool {
 	for {
-		again := t.answer()
+		extended := t.lease.Extended()
 		if !t.lease.Over(time.Now()) {
 			return true
 		}
 		select {
-		case <-again:
+		case <-extended:
 		case <-t.going.Done():
 			return false
 		}
 	}
 }
 
-// ended counts an exchange. ok is false when it was cut and says nothing; longer tells that the host's next
+// ended counts an exchange. ok is false when it was cut and says nothing; longer: the host's next
 // request moved away.
 func (t *turn) ended(s *start, found *download.Finding) (longer, ok bool) {
 	now := time.Now()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trawl/crawler"
@@ -17,15 +18,13 @@ import (
 // Why a turn was dropped.
 var (
 	errRefused  = errors.New("the right was refused")
-	errTurnLate = errors.New("the last part could not be stored in time")
 	errTurnDone = errors.New("the turn is over")
 )
 
-// turn is one turn in work. Its goroutines: send (run's own), renew, watch, the lead and the lanes.
-//
-// Three contexts, each ending the ones after it: hard ends with the turn or when it is dropped; flight
-// ends exchanges under way; going ends when no further request may be started.
+// turn is one turn in work. Its goroutines: send (run's own), renew, the watches of lease and ends, and the lanes.
 type turn struct {
+	ends
+
 	f      *Fetcher
 	task   crawler.Task
 	holder crawler.HolderID
@@ -33,34 +32,21 @@ type turn struct {
 	job    *crawler.Job         // as of the grant
 	own    crawler.HostSettings // of the job for this host
 	token  string               // of its User-Agent
+	log    *slog.Logger
+
 	lease  *lease.Lease
 	pace   *pace
 	report *report
 	rules  rules
 	list   list
 	site   site
-	log    *slog.Logger
 
-	hard   context.Context
-	drop   context.CancelCauseFunc
-	flight context.Context
-	cut    context.CancelFunc
-	going  context.Context
-	end    context.CancelFunc
-
-	gone <-chan struct{} // closed when the network is found to be away
-
-	stopOnce sync.Once
-	stop     chan struct{} // closed when the scheduler says stop
-	worked   chan struct{} // closed when no lane runs any more
-
-	mu     sync.Mutex
-	scope  *crawler.Scope // nil: links are not cut
-	again  chan struct{}  // closed by the next granting answer
-	silent crawler.Streak // tries without an answer, in a row
-
+	scope      atomic.Pointer[crawler.Scope]    // nil: links are not cut
 	validators map[weburl.URL]crawler.Validator // read only
 	parts      int                              // the number of the last part; owned by send
+
+	mu     sync.Mutex
+	silent crawler.Streak // tries without an answer, in a row
 }
 
 // work takes a task through its turn: ask, ack, and when it is granted, work. ctx ends gently, hard at once.
@@ -135,20 +121,18 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	lanes := max(1, a.Connections)
 	own := v.Job.For(task.Host)
 	t := &turn{
-		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token, scope: v.scope,
-		lease:  lease.New(t0, a.Lease).WithOffset(f.ClockOffset),
-		pace:   newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
-		report: newReport(),
-		stop:   make(chan struct{}), worked: make(chan struct{}), again: make(chan struct{}),
+		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token,
+		lease:      lease.New(t0, a.Lease).WithOffset(f.ClockOffset),
+		pace:       newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
+		report:     newReport(),
 		validators: validators(a.Validators),
 		log:        f.Logger.With("host", task.Host, "turn", task.Turn),
 	}
+	t.ends.init(hard)
+	t.scope.Store(v.scope)
 	t.report.all = &f.unsent
 	t.pace.margin = f.margin
 	t.list.init(task.URLs, lanes)
-	t.hard, t.drop = context.WithCancelCause(hard)
-	t.flight, t.cut = context.WithCancel(t.hard)
-	t.going, t.end = context.WithCancel(t.flight)
 	t.rules.fetching = make(chan struct{}, 1)
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
@@ -160,8 +144,8 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	return t
 }
 
-// baseDelay is the delay in force without the back-off, which the turn keeps itself. An answer whose delay
-// is all back-off does not tell it; then it is the job's, and robots.txt adds its own.
+// baseDelay is the current delay without the back-off, which the turn keeps itself. An answer whose delay
+// is all back-off does not contain it; then it is the job's, and robots.txt adds its own.
 func baseDelay(a *crawler.Answer, own time.Duration) time.Duration {
 	if a.Delay > a.Penalty {
 		return a.Delay
@@ -195,39 +179,6 @@ func (t *turn) run(ctx context.Context) {
 	t.site.Close()
 }
 
-// watch ends the turn early: gently when ctx ends, the scheduler says so or the network is away, and by cutting what is still
-// under way after stopGrace. When ctx has ended, the last parts have lastGrace to be stored.
-func (t *turn) watch(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-t.stop:
-	case <-t.gone:
-	case <-t.hard.Done():
-		return
-	}
-	t.end()
-	timer := time.NewTimer(stopGrace)
-	defer timer.Stop()
-	select {
-	case <-t.worked:
-	case <-timer.C:
-		t.cut()
-	case <-t.hard.Done():
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-t.hard.Done():
-		return
-	}
-	timer.Reset(lastGrace)
-	select {
-	case <-timer.C:
-		t.drop(errTurnLate)
-	case <-t.hard.Done():
-	}
-}
-
 // renew asks again and again, until the turn is over. Without an answer the right ends by itself; the
 // question stays.
 func (t *turn) renew() {
@@ -241,7 +192,6 @@ func (t *turn) renew() {
 			wait = min(interval, askAgain)
 		case a.Verdict == crawler.Granted && a.Life == t.life:
 			t.lease.Extend(t0, a.Lease)
-			t.answered()
 			t.accept(&a)
 			t.refreshScope(&a)
 			wait = max(0, interval-time.Since(t0))
@@ -261,42 +211,21 @@ func (t *turn) accept(a *crawler.Answer) {
 	t.pace.lengthen(baseDelay(a, t.own.Delay))
 	t.list.accept(a.More, a.Settled)
 	if a.Stop {
-		t.end()
-		t.stopOnce.Do(func() { close(t.stop) })
+		t.stop()
 	}
 }
 
 // refreshScope reads the scope again when an answer says that it changed; until it has been read, links
 // are not cut.
 func (t *turn) refreshScope(a *crawler.Answer) {
-	scope := t.f.current(t.hard, a).scope
-	t.mu.Lock()
-	t.scope = scope
-	t.mu.Unlock()
-}
-
-// answered lets lanes that wait for the right look at it again.
-func (t *turn) answered() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	close(t.again)
-	t.again = make(chan struct{})
-}
-
-// answer is closed by the next granting answer.
-func (t *turn) answer() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.again
+	t.scope.Store(t.f.current(t.hard, a).scope)
 }
 
 // inScope leaves out the links that the job's scope does not take, and counts them by reason. Redirects
 // stay: where a seed's redirects end may open the scope, which the scheduler decides. A download follows
 // nothing else.
 func (t *turn) inScope(page crawler.TaskURL, links []crawler.Link) (keep []crawler.Link, dropped download.Tally) {
-	t.mu.Lock()
-	scope := t.scope
-	t.mu.Unlock()
+	scope := t.scope.Load()
 	follows := t.job.Kind != crawler.Download
 	ends := page.Depth == 0 && page.Redirects > 0 // a seed's redirects may end here, and then its links are in scope
 	if (scope == nil || ends) && follows {

@@ -19,18 +19,19 @@ const leaseLook = time.Second
 // either clock, monotonic or wall, says that its time has passed: the monotonic clock stands still while
 // a machine sleeps, the wall clock may be set back. Its methods are safe for concurrent use.
 type Lease struct {
-	mu      sync.Mutex
-	t0      time.Time // the asking
-	length  time.Duration
-	early   bool                 // ended by end
-	offset  func() time.Duration // of the wall clock from the machine's, in tests that move it
-	offset0 time.Duration        // at the asking
-	changed chan struct{}        // of one slot: watch should look
+	mu       sync.Mutex
+	t0       time.Time // the asking
+	length   time.Duration
+	early    bool                 // ended by End
+	offset   func() time.Duration // of the wall clock from the machine's, in tests that move it
+	offset0  time.Duration        // at the asking
+	changed  chan struct{}        // of one slot: Watch should look
+	extended chan struct{}        // closed when the end moves
 }
 
 // New starts a right of length d that was asked for at t0. t0 should carry a monotonic reading.
 func New(t0 time.Time, d time.Duration) *Lease {
-	return &Lease{t0: t0, length: d, changed: make(chan struct{}, 1), offset: func() time.Duration { return 0 }}
+	return &Lease{t0: t0, length: d, changed: make(chan struct{}, 1), extended: make(chan struct{}), offset: func() time.Duration { return 0 }}
 }
 
 // WithOffset lets the wall clock differ from the machine's.
@@ -41,15 +42,24 @@ func (l *Lease) WithOffset(offset func() time.Duration) *Lease {
 	return l
 }
 
-// Extend moves the end to d after t0, never back. A right that had lapsed is in force again: the scheduler
-// only grants what nobody else holds. After end it does nothing.
+// Extend moves the end to d after t0, never back. A right that had lapsed is valid again: the scheduler
+// only grants what nobody else holds. After End it does nothing.
 func (l *Lease) Extend(t0 time.Time, d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t0.Sub(l.t0)+d > l.length {
 		l.t0, l.length, l.offset0 = t0, d, l.offset()
+		close(l.extended)
+		l.extended = make(chan struct{})
 		l.wake()
 	}
+}
+
+// Extended is closed by the next Extend that moves the end.
+func (l *Lease) Extended() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.extended
 }
 
 // End gives the right up for good.
@@ -86,19 +96,19 @@ func (l *Lease) elapsed(now time.Time) time.Duration {
 }
 
 // Watch calls ended each time the right ends, in the caller's goroutine, and returns when ctx is done or
-// after end. The turn's Run calls it, once, and waits for it.
+// after End. It is called once.
 func (l *Lease) Watch(ctx context.Context, now func() time.Time, ended func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	told := false
+	reported := false
 	for {
 		left := l.left(now())
 		switch {
 		case left > 0:
-			told = false
+			reported = false
 			timer.Reset(min(left, leaseLook))
-		case !told:
-			told = true
+		case !reported:
+			reported = true
 			ended()
 		}
 		if l.given() {
