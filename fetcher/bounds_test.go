@@ -14,7 +14,7 @@ import (
 	"trawl/fetcher/fetchertest"
 )
 
-func TestLimitsThatAreHitAreTold(t *testing.T) {
+func TestLimitsThatAreHitAreReported(t *testing.T) {
 	s := fetchertest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		switch r.URL.Path {

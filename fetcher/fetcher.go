@@ -63,7 +63,7 @@ type Options struct {
 	// PartialDir is for bodies that were interrupted and can be resumed; this fetcher's alone, on the file
 	// system of the archive, kept over restarts. "" = such bodies start from byte 0.
 	PartialDir string
-	// Proxy tells the proxy for a URL, nil for none. Its own address is reached whatever it is; what a proxy
+	// Proxy returns the proxy for a URL, nil for none. Its own address is reached whatever it is; what a proxy
 	// leads to is guarded only as far as URLs spell it. nil = no proxy at all.
 	Proxy func(*url.URL) (*url.URL, error)
 	Stay  bool // wait for the next job when one is done
@@ -249,13 +249,13 @@ func (f *Fetcher) ending(err error) error {
 // await reads the notice until there is a job to work for, or one that is done when nothing else is
 // waited for.
 func (f *Fetcher) await(ctx context.Context) error {
-	told := false
+	warned := false
 	for again := firstAgain; ; again = min(2*again, askAgain) {
 		err := f.refresh(ctx, time.Now())
 		switch v := f.view.Load(); {
-		case err != nil && !told && again == askAgain:
+		case err != nil && !warned && again == askAgain:
 			f.Logger.Warn("the scheduler does not answer", "error", err)
-			told = true
+			warned = true
 		case err == nil && (!v.Done || !f.Stay):
 			return nil
 		}

@@ -93,7 +93,7 @@ func (f *Fetcher) readNotice(ctx context.Context) error {
 	return nil
 }
 
-// limitBandwidth puts a job's limit in force, in bytes a second; 0 = none. Bodies under way obey it from their
+// limitBandwidth applies a job's limit, in bytes a second; 0 = none. Bodies under way obey it from their
 // next read on.
 func limitBandwidth(l *rate.Limiter, limit int64) {
 	if limit <= 0 {

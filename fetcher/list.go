@@ -37,7 +37,7 @@ func (l *list) add(urls []crawler.TaskURL) {
 }
 
 // accept takes further URLs. settled is the number of the last part that the scheduler has settled: a URL
-// reported in it or before has been leased anew, any other repeat is known already.
+// reported in it or before has been leased again, any other repeat is known already.
 func (l *list) accept(more []crawler.TaskURL, settled int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,8 +19,8 @@ var errFar = errors.New("the next request is too far away for this turn")
 // Every request takes it: pages, robots.txt, errands. Safe for concurrent use.
 //
 // The limiter spaces the starts. It alone is not enough: it cannot see the end of an answer, a
-// Retry-After, or the time a connection took before the request was written, so those are kept beside it
-// as times, and the limiter is anchored anew when one of them moves.
+// Retry-After, or the time a connection took before the request was written, so those are kept as
+// times of their own, and the limiter is anchored again when one of them moves.
 //
 // A gap that grows holds every lane from that moment on: one that waits goes on waiting, and one that has its
 // permit and did not write its request yet finds it revoked (start.Valid). Only what was written stays.
@@ -57,7 +57,7 @@ func newPace(base, penalty time.Duration, lanes int, first time.Time) *pace {
 // server sees it, and a server that is busy notes the end of its answer some milliseconds late.
 const maxMargin = 10 * time.Millisecond
 
-// delay is the gap in force. Called with mu held.
+// delay is the current gap. Called with mu held.
 func (p *pace) delay() time.Duration {
 	d := max(p.base, p.penalty)
 	return d + min(d/10, p.margin)
@@ -195,7 +195,7 @@ func (s *start) pass() {
 }
 
 // done says that the exchange is over, at the time its last byte came. r is nil when nothing is known of
-// the answer; sent tells whether a request went out. It reports whether the host's next request is now
+// the answer; sent: a request went out. It reports whether the host's next request is now
 // further away than before, and whether the back-off changed.
 func (s *start) done(at time.Time, r *crawler.Result, sent bool) (longer, changed bool) {
 	p := s.p
@@ -267,7 +267,7 @@ func (p *pace) lengthen(d time.Duration) {
 	}
 }
 
-// move makes the limiter and those who wait take the gap anew; longer tells that it grew. Called with mu held.
+// move makes the limiter and those who wait take the new gap; longer: it grew. Called with mu held.
 func (p *pace) move(longer bool) {
 	if longer {
 		p.grown++
@@ -308,7 +308,7 @@ func (p *pace) wait() time.Duration {
 	return max(0, p.next(now).Sub(now))
 }
 
-// backoff is the back-off in force.
+// backoff is the current back-off.
 func (p *pace) backoff() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

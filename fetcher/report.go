@@ -114,7 +114,7 @@ func (r *report) addTallies(dropped, bounds download.Tally) {
 	}
 }
 
-// addExchange counts an exchange. took is 0 when it was cut; penalty tells that the back-off changed.
+// addExchange counts an exchange. took is 0 when it was cut; penalty: the back-off changed.
 func (r *report) addExchange(took time.Duration, sent, penalty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,14 +182,14 @@ func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
 // room waits until neither the report nor the fetcher's backlog is full, so that a queue that is down does not fill
 // the memory. It ends at once when quit is closed.
 func (r *report) room(quit <-chan struct{}) {
-	told := false
+	counted := false
 	for {
 		r.mu.Lock()
 		full, space := r.bytes >= partLimit, (<-chan struct{})(r.space)
 		if !full {
-			if space = r.all.Full(); space != nil && !told {
+			if space = r.all.Full(); space != nil && !counted {
 				r.bounds.Add(crawler.BoundUnsent, 1)
-				told = true
+				counted = true
 			}
 		}
 		r.mu.Unlock()
@@ -220,7 +220,7 @@ func (r *report) drop() {
 	r.queue, r.bytes, r.flying = nil, 0, 0
 }
 
-// due tells when the next part is to be sent; ok is false while there is nothing to send.
+// due is when the next part is to be sent; ok is false while there is nothing to send.
 func (r *report) due() (at time.Time, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

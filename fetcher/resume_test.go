@@ -11,9 +11,9 @@ import (
 	"trawl/fetcher/fetchertest"
 )
 
-// TestADownloadGoesOnThroughTheFetcher runs turns: the retry after the interruption, and the second request
+// TestADownloadIsResumedThroughTheFetcher runs turns: the retry after the interruption, and the second request
 // where the server turns the first down, are a turn's.
-func TestADownloadGoesOnThroughTheFetcher(t *testing.T) {
+func TestADownloadIsResumedThroughTheFetcher(t *testing.T) {
 	s := fetchertest.NewBigServer(t)
 	partials := t.TempDir()
 	fetch := func() crawler.Result {

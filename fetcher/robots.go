@@ -21,10 +21,10 @@ const maxRobotsHops = 5
 // schemes that a host has rules for.
 var schemes = [...]string{"http", "https"}
 
-// rules are the host's robots.txt rules in force, by scheme. Reading them takes no lock.
+// rules are the host's current robots.txt rules, by scheme. Reading them takes no lock.
 type rules struct {
 	fetching chan struct{} // one slot: taken while one is fetched, so that it is fetched once
-	inForce  [len(schemes)]atomic.Pointer[schemeRules]
+	current  [len(schemes)]atomic.Pointer[schemeRules]
 }
 
 type schemeRules struct {
@@ -41,7 +41,7 @@ func (rs *rules) read(files []crawler.RobotsFile, token string, received time.Ti
 			rs.set(&f, token, received)
 		case crawler.RobotsUnreachable: // it was asked for often enough, while the host's other pages could be had
 			why := "robots.txt could not be read: " + f.Detail
-			rs.inForce[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: download.Detail(why)})
+			rs.current[schemeIndex(f.Scheme)].Store(&schemeRules{until: received.Add(f.TTL), closed: download.Detail(why)})
 		}
 	}
 }
@@ -54,12 +54,12 @@ func (rs *rules) set(f *crawler.RobotsFile, token string, received time.Time) {
 	case crawler.RobotsUnavailable:
 		r.robots = robots.Parse(nil, token)
 	}
-	rs.inForce[schemeIndex(f.Scheme)].Store(r)
+	rs.current[schemeIndex(f.Scheme)].Store(r)
 }
 
-// get is what is in force at now, nil when robots.txt must be fetched.
+// get is what counts at now, nil when robots.txt must be fetched.
 func (rs *rules) get(scheme string, now time.Time) *schemeRules {
-	if r := rs.inForce[schemeIndex(scheme)].Load(); r != nil && now.Before(r.until) {
+	if r := rs.current[schemeIndex(scheme)].Load(); r != nil && now.Before(r.until) {
 		return r
 	}
 	return nil
@@ -72,13 +72,13 @@ func schemeIndex(scheme string) int {
 	return 0
 }
 
-// crawlDelay makes the pace obey the Crawl-delay of the rules in force.
+// crawlDelay makes the pace obey the Crawl-delay of the current rules.
 func (t *turn) crawlDelay() {
 	if t.own.IgnoreRobots {
 		return
 	}
-	for i := range t.rules.inForce {
-		if r := t.rules.inForce[i].Load(); r != nil && r.robots != nil {
+	for i := range t.rules.current {
+		if r := t.rules.current[i].Load(); r != nil && r.robots != nil {
 			t.pace.lengthen(min(r.robots.CrawlDelay, t.job.MaxCrawl))
 		}
 	}
@@ -119,7 +119,7 @@ func (t *turn) prepare() bool {
 	return true
 }
 
-// allowed decides by the rules in force, which it fetches when there are none. ok is false when they
+// allowed decides by the current rules, which it fetches when there are none. ok is false when they
 // cannot be had: then the turn is ending.
 func (t *turn) allowed(b lanePages, u weburl.URL) (rule robots.Rule, ok bool) {
 	if t.own.IgnoreRobots {
@@ -160,7 +160,7 @@ func (t *turn) fetchRules(b lanePages, u weburl.URL) *schemeRules {
 	t.rules.set(&f, t.token, time.Now())
 	t.crawlDelay()
 	t.report.addRobots(f)
-	r := t.rules.inForce[schemeIndex(f.Scheme)].Load()
+	r := t.rules.current[schemeIndex(f.Scheme)].Load()
 	if r.robots == nil {
 		t.end() // the scheduler asks for it again, here later or where it was redirected to
 	}

@@ -96,7 +96,7 @@ type streamError struct {
 
 func (e streamError) Error() string { return "http/2 stream error" }
 
-// Codes of RST_STREAM (RFC 9113 section 7) that tell of a server that would not go on, rather than of one
+// Codes of RST_STREAM (RFC 9113 section 7) of a server that refuses to go on, rather than of one
 // that broke the protocol.
 const (
 	h2NoError       = 0x0

@@ -18,7 +18,7 @@ type jar struct {
 
 	mu   sync.Mutex
 	kept session.DomainState
-	gone []session.Cookie // taken back in this turn, so that it is told once; cookies of other turns may be meant too
+	gone []session.Cookie // taken back in this turn, so that each is reported once; cookies of other turns may be meant too
 }
 
 // newJar starts from the cookies that came with the grant, received just now.
@@ -85,11 +85,11 @@ const lifeStep = time.Minute
 func (j *jar) differs(c *session.CookieChange, now time.Time) bool {
 	at := slices.IndexFunc(j.kept.Cookies, func(k session.KeptCookie) bool { return k.Same(&c.Cookie) })
 	if c.Gone {
-		told := slices.ContainsFunc(j.gone, func(o session.Cookie) bool { return o.Same(&c.Cookie) })
-		if !told && len(j.gone) < session.MaxDomainCookies {
+		reported := slices.ContainsFunc(j.gone, func(o session.Cookie) bool { return o.Same(&c.Cookie) })
+		if !reported && len(j.gone) < session.MaxDomainCookies {
 			j.gone = append(j.gone, c.Cookie)
 		}
-		return at >= 0 || !told
+		return at >= 0 || !reported
 	}
 	if at < 0 {
 		return true

@@ -20,8 +20,8 @@ type exchange struct {
 	answer
 	continuation
 	content
-	verdict verdict
-	why     error // of a verdict other than counts
+	verdict Verdict
+	why     error // of a verdict other than Counts
 
 	over  *transport
 	spool *spool.Spool // nil = nothing kept
@@ -57,8 +57,8 @@ func (x *exchange) begin() bool {
 	return true
 }
 
-// end gives a verdict other than counts.
-func (x *exchange) end(v verdict, why error) {
+// end gives a verdict other than Counts.
+func (x *exchange) end(v Verdict, why error) {
 	x.verdict, x.why = v, why
 	x.found, x.text = nil, nil
 }

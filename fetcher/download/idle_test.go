@@ -51,7 +51,7 @@ func TestAnIdleConnectionThatWasClosedIsNoTry(t *testing.T) {
 			second.permit = permit
 			ask(t, tr, second)
 			if second.why != errClosedIdle {
-				t.Fatalf("dropped %v, %+v", second.why, second.result)
+				t.Fatalf("verdict: %v, %+v", second.why, second.result)
 			}
 			again := testExchange(t, s.URL)
 			ask(t, tr, again)

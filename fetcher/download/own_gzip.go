@@ -19,7 +19,7 @@ var gzipTypes = []string{
 // gzipEndings are endings of names of files that are gzip themselves.
 var gzipEndings = []string{".gz", ".tgz", ".svgz", ".taz", ".emz", ".wmz", ".adz", ".dmz"}
 
-// ownGzip reports whether the coding "gzip" of an answer is that of the file itself: servers put Content-Encoding beside
+// ownGzip reports whether the coding "gzip" of an answer is that of the file itself: servers add Content-Encoding to
 // the type of a .tar.gz, though there is nothing to be undone (browsers and curl keep such bodies too). The type
 // decides for all bodies; the name for those that become files, since a page may be called anything.
 func (x *exchange) ownGzip(codings []string) bool {

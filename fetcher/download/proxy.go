@@ -17,7 +17,7 @@ import (
 // promised through one, as it cannot be seen from here:
 //
 //   - that a name does not lead to a private address: the proxy resolves it;
-//   - that a failed name is told as such: the proxy answers with a status, or refuses to connect;
+//   - that a name that does not exist is reported as such: the proxy answers with a status, or refuses to connect;
 //   - the server's address, which rows and records leave out;
 //   - that the proxy sends a request once, and none after the lease has ended: only our side of its connection is
 //     tied to the lease.

@@ -102,7 +102,7 @@ func trusting(t *testing.T, s *httptest.Server) *tls.Config {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-func TestAProxyThatDoesNotConnectIsToldAsSuch(t *testing.T) {
+func TestAProxyThatDoesNotConnectIsReportedAsSuch(t *testing.T) {
 	p := fetchertest.NewProxy(t, nil, false)
 	p.Refuse = http.StatusForbidden
 	x := testExchange(t, "https://name.test/")

@@ -64,7 +64,7 @@ func TestArchiveLeavesNoResultWhenTheCallerEnds(t *testing.T) {
 	cancel()
 	x.archive(ctx, &fakeArchive{err: fetchertest.ErrTest}, nil)
 	if x.why != context.Canceled {
-		t.Errorf("dropped %v, %v", x.why, x.result.Outcome)
+		t.Errorf("verdict: %v, %v", x.why, x.result.Outcome)
 	}
 }
 

@@ -42,7 +42,7 @@ const lastModifiedAge = time.Minute
 const progressLeast = 64 * crawler.KiB
 
 var (
-	// errNoContinuation: the server cannot go on where the body was interrupted.
+	// errNoContinuation: the server cannot continue where the body was interrupted.
 	errNoContinuation = errors.New("the server cannot go on with the body that was interrupted")
 	// errOtherBytes: what the server sends again differs from the partial body.
 	errOtherBytes = errors.New("the server sends other bytes than before")
@@ -157,7 +157,7 @@ func (x *exchange) resume(resp *http.Response) {
 	if x.total >= 0 {
 		x.header.Set("Content-Length", strconv.FormatInt(x.total, 10))
 	}
-	// Of a rest, servers that go by the first bytes tell another type than of the whole.
+	// Servers that go by the first bytes give the rest another type than the whole.
 	for name, value := range map[string]string{"Content-Type": info.ContentType, "ETag": info.ETag, "Last-Modified": info.LastModified} {
 		if value != "" {
 			x.header.Set(name, value)
@@ -166,7 +166,7 @@ func (x *exchange) resume(resp *http.Response) {
 	x.noteHead(http.StatusOK)
 }
 
-// keepPart lets the body outlive an interruption, if the server would go on with it. Called when its first bytes are
+// keepPart lets the body outlive an interruption, if the server would continue it. Called when its first bytes are
 // known, for a body that nothing but the archive reads.
 func (x *exchange) keepPart() {
 	if x.part == nil || x.result.Status != http.StatusOK {

@@ -109,7 +109,7 @@ func (r *resumer) partBytes() (n int64) {
 	return n
 }
 
-func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
+func TestABodyIsResumedWhereItWasInterrupted(t *testing.T) {
 	const cut = fetchertest.BigSize * 4 / 10
 	for name, interrupt := range map[string]func(*testing.T, *resumer, *fetchertest.BigServer){
 		"by the server": func(t *testing.T, r *resumer, s *fetchertest.BigServer) {
@@ -163,7 +163,7 @@ func TestABodyGoesOnWhereItWasInterrupted(t *testing.T) {
 	}
 }
 
-func TestABodyGoesOnMoreThanOnce(t *testing.T) {
+func TestABodyIsResumedMoreThanOnce(t *testing.T) {
 	s, r := fetchertest.NewBigServer(t), newResumer(t)
 	for _, cut := range []int64{fetchertest.BigSize / 4, fetchertest.BigSize / 2, fetchertest.BigSize - 10} {
 		s.CutAt = cut
@@ -262,7 +262,7 @@ func TestTheAnswerToARangeDecides(t *testing.T) {
 	}
 }
 
-func TestA206ThatIsNotTheWholeRestGoesOnOrStartsAnew(t *testing.T) {
+func TestA206ThatIsNotTheWholeRestIsResumedOrRestarted(t *testing.T) {
 	const cut = fetchertest.BigSize / 2
 	for name, c := range map[string]struct {
 		send   int64 // bytes from cut on
@@ -291,7 +291,7 @@ func TestA206ThatIsNotTheWholeRestGoesOnOrStartsAnew(t *testing.T) {
 	}
 }
 
-func TestWhatABodyMustHaveToBeGoneOnWith(t *testing.T) {
+func TestWhatABodyMustHaveToBeResumed(t *testing.T) {
 	const date, old, young = "Mon, 02 Jan 2023 15:04:05 GMT", "Mon, 02 Jan 2023 15:03:05 GMT", "Mon, 02 Jan 2023 15:03:06 GMT"
 	for _, c := range []struct {
 		name   string
@@ -328,7 +328,7 @@ func TestWhatABodyMustHaveToBeGoneOnWith(t *testing.T) {
 	}
 }
 
-func TestOnlyBodiesForTheArchiveAloneAreGoneOnWith(t *testing.T) {
+func TestOnlyBodiesForTheArchiveAloneAreResumed(t *testing.T) {
 	page := append([]byte(`<title>x</title><a href="/a">`), fetchertest.Noise(fetchertest.BigSize)...)
 	for name, set := range map[string]func(*exchange){
 		"a page whose links are looked for": func(x *exchange) { x.links = true },

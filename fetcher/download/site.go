@@ -154,8 +154,8 @@ type Page struct {
 
 // Finding is how one exchange ended.
 type Finding struct {
-	Verdict verdict
-	Why     error // of a verdict other than counts
+	Verdict Verdict
+	Why     error // of a verdict other than Counts
 	Result  crawler.Result
 	Links   []crawler.Link // owned by the caller
 	Dropped Tally          // references on the page that are not among links, by reason

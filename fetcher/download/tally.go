@@ -7,7 +7,7 @@ import (
 	"trawl/crawler"
 )
 
-// DropInvalid is a word of HostReport.Dropped beside the crawler's: references that are no URL.
+// DropInvalid is a word of HostReport.Dropped, as the crawler's Drop… are: references that are no URL.
 const DropInvalid = "bad_url"
 
 // droppedLinks counts the references that are not handed over, on pages that are reported with their links.

@@ -117,7 +117,7 @@ func TestRequestOnAConnectionThatIsClosedIsNotSentAgain(t *testing.T) {
 	wantOutcome(t, first, crawler.Fetched, "")
 	ask(t, tr, second)
 	if second.why != errClosedIdle || second.requests != 1 {
-		t.Errorf("dropped %v, %d requests", second.why, second.requests)
+		t.Errorf("verdict: %v, %d requests", second.why, second.requests)
 	}
 	ask(t, tr, third)
 	wantOutcome(t, third, crawler.Fetched, "")
@@ -212,7 +212,7 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 	x := testExchange(t, s.URL+"/slow")
 	ask(t, tr, x)
 	if x.why != lease.ErrOver {
-		t.Errorf("dropped: %v, outcome %v %v", x.why, x.result.Outcome, x.result.Reason)
+		t.Errorf("verdict: %v, outcome %v %v", x.why, x.result.Outcome, x.result.Reason)
 	}
 	<-gone
 	running.Wait()
@@ -220,7 +220,7 @@ func TestEndOfTheLeaseCutsWhatIsUnderWayAndSilencesTheTurn(t *testing.T) {
 	later := testExchange(t, s.URL+"/later")
 	ask(t, tr, later)
 	if later.why != lease.ErrOver || later.requests != 0 {
-		t.Errorf("after the end: dropped %v, %d requests", later.why, later.requests)
+		t.Errorf("after the end: %v, %d requests", later.why, later.requests)
 	}
 	if requests.Load() != 1 {
 		t.Errorf("the server saw %d requests, want 1", requests.Load())
@@ -247,7 +247,7 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 	x = testExchange(t, s.URL)
 	ask(t, tr, x)
 	if x.why != lease.ErrOver || s.Requests.Load() != 1 {
-		t.Errorf("after the end: dropped %v; the server saw %d requests", x.why, s.Requests.Load())
+		t.Errorf("after the end: %v; the server saw %d requests", x.why, s.Requests.Load())
 	}
 
 	right.Extend(now(), 15*time.Second)
@@ -257,7 +257,7 @@ func TestKeptConnectionRefusesToWriteAfterTheLease(t *testing.T) {
 }
 
 // The permit is asked for when there is a connection, right before the request is written.
-func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
+func TestRequestWhosePermitIsRevokedIsNotWritten(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", h2), func(t *testing.T) {
 			var requests atomic.Int64
@@ -270,7 +270,7 @@ func TestRequestWhoseLeaveIsTakenBackIsNotWritten(t *testing.T) {
 			held.permit = &testPermit{onValid: func() bool { return false }, onWrote: func() { t.Error("the request was written") }}
 			ask(t, tr, held)
 			if held.why != errRevoked || held.requests != 0 {
-				t.Errorf("dropped %v, %d requests", held.why, held.requests)
+				t.Errorf("verdict: %v, %d requests", held.why, held.requests)
 			}
 			heard := make(chan crawler.Result, 1)
 			after := testExchange(t, s.URL)
@@ -291,7 +291,7 @@ func TestCallersEndLeavesNoResult(t *testing.T) {
 	x.permit = &testPermit{onWrote: func() { cancel(fetchertest.ErrTest) }}
 	askWith(t, ctx, testTransport(t, nil), x, nil)
 	if x.why != fetchertest.ErrTest || x.requests != 1 {
-		t.Errorf("dropped %v, %d requests", x.why, x.requests)
+		t.Errorf("verdict: %v, %d requests", x.why, x.requests)
 	}
 }
 

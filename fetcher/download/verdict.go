@@ -2,11 +2,11 @@ package download
 
 import "trawl/fetcher/trouble"
 
-// verdict is what an exchange comes to.
-type verdict uint8
+// Verdict is what an exchange comes to.
+type Verdict uint8
 
 const (
-	Counts       verdict = iota // it has a result
+	Counts       Verdict = iota // it has a result
 	CutOff                      // we ended it, or its connection was closed before it was used: it says nothing about the URL
 	Restart                     // the body could not be resumed, and its beginning was discarded: fetch it from byte 0
 	DiskFailed                  // the disk did not take the body
@@ -14,10 +14,10 @@ const (
 )
 
 // NoResult reports whether there is nothing to be known from the exchange, not even that the host answered.
-func (v verdict) NoResult() bool { return v == CutOff || v == DiskFailed || v == MachineShort }
+func (v Verdict) NoResult() bool { return v == CutOff || v == DiskFailed || v == MachineShort }
 
-// verdictOf tells whether an error of storing is trouble of this machine; otherwise the result counts.
-func verdictOf(err error) verdict {
+// verdictOf says whether an error of storing is trouble of this machine; otherwise the result counts.
+func verdictOf(err error) Verdict {
 	switch {
 	case trouble.IsDisk(err):
 		return DiskFailed

@@ -172,16 +172,16 @@ func (n *Network) Heard() {
 func (n *Network) hear(at time.Duration) {
 	from := n.judge.from
 	if !n.judge.heard(at) {
-		n.tell()
+		n.wake()
 		return
 	}
 	n.log.Info("something comes from outside again: the network is back", "away", (at - from).Round(time.Second))
-	n.tell()
+	n.wake()
 	n.shrink(false)
 }
 
-// tell wakes those who wait. Called with mu held.
-func (n *Network) tell() {
+// wake wakes those who wait. Called with mu held.
+func (n *Network) wake() {
 	close(n.changed)
 	n.changed = make(chan struct{})
 }
@@ -223,7 +223,7 @@ func (n *Network) Exit(h weburl.Host) {
 	n.probing = false
 	n.next = n.now() + n.again
 	n.again = min(2*n.again, probeAgainMax)
-	n.tell()
+	n.wake()
 }
 
 // Faulted decides about an exchange with the host that took so long and met silence: it reports true when that is the
@@ -238,7 +238,7 @@ func (n *Network) Faulted(ctx context.Context, h weburl.Host, took time.Duration
 	}
 	at := n.now()
 	if n.judge.met(h, at-took, s == SignLocal) {
-		n.tell()
+		n.wake()
 	}
 	for {
 		now := n.now()
@@ -303,7 +303,7 @@ func (n *Network) look(now time.Duration) {
 	} else {
 		n.log.Warn("nothing came from outside for so long that hosts are judged again", "for", (now - n.judge.from).Round(time.Second))
 	}
-	n.tell()
+	n.wake()
 	n.shrink(n.judge.away)
 }
 

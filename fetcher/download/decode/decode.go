@@ -156,9 +156,9 @@ func (s *decodingStage) Read(p []byte) (n int, err error) {
 	return s.r.Read(p)
 }
 
-// look returns the first bytes, enough to tell whether they are in the coding. With fewer there is the reason why.
+// look returns the first bytes, enough to see whether they are in the coding. With fewer there is the reason why.
 func (s *decodingStage) look() ([]byte, error) {
-	const mark = 4 // bytes that the codings with a mark are told by
+	const mark = 4 // length of the marks of codings that have one
 	if s.coding == "gzip" || s.coding == "zstd" {
 		return s.in.Peek(mark)
 	}

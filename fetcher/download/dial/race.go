@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// connectDelay is how long an address has before the next one is tried beside it (RFC 8305 section 5): a network whose
+// connectDelay is how long an address has before the next one is tried at the same time (RFC 8305 section 5): a network whose
 // IPv6 is broken, or a server of which one address is down, costs no more.
 const connectDelay = 250 * time.Millisecond
 

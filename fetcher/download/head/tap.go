@@ -67,7 +67,7 @@ func (t *Tap) Expect(h *Head, absolute string) {
 	t.expected.Store(h)
 }
 
-// Write cuts the request line as expect was told. net/http writes a request's line at once.
+// Write cuts the request line as Expect said. net/http writes a request's line at once.
 func (t *Tap) Write(p []byte) (int, error) {
 	cut := t.absolute.Swap(nil)
 	if cut == nil {

@@ -1,5 +1,5 @@
 // Package spool holds bodies on their way to the archive: small ones in memory, large ones in files (spool.go), and partial
-// bodies, which outlive an interruption so that their servers may go on with them (partial.go).
+// bodies, which outlive an interruption so that they can be resumed (partial.go).
 //
 // # Goroutines
 //
