@@ -27,8 +27,9 @@ var (
 type Table[T any] struct {
 	Record
 	fields   []Field[T]
-	places   []uint8 // of the field with a number, from 1; 0 = there is none
-	required uint64  // a bit for each place
+	writes   []func([]byte, *T) []byte // of the fields with a number, beside each other for the processor's sake
+	places   []uint8                   // of the field with a number, from 1; 0 = there is none
+	required uint64                    // a bit for each place
 	check    func(*T) error
 }
 
@@ -65,7 +66,7 @@ func Of[T any](name string, fields ...Field[T]) *Table[T] {
 		if t.places[f.Number] != 0 || len(t.fields) >= 64 {
 			panic(fmt.Sprintf("schema: record %s has field %d twice, or more than 64 fields", name, f.Number))
 		}
-		t.fields = append(t.fields, f)
+		t.fields, t.writes = append(t.fields, f), append(t.writes, f.write)
 		t.places[f.Number] = uint8(len(t.fields))
 		if f.Line.Required {
 			t.required |= 1 << (len(t.fields) - 1)
@@ -83,10 +84,8 @@ func (t *Table[T]) Check(check func(*T) error) *Table[T] {
 // Append writes a record behind b. What cannot be below zero is written as zero then: a clock that was set back while something
 // was measured does not make the record unreadable.
 func (t *Table[T]) Append(b []byte, v *T) []byte {
-	for i := range t.fields {
-		if f := &t.fields[i]; f.write != nil {
-			b = f.write(b, v)
-		}
+	for _, write := range t.writes {
+		b = write(b, v)
 	}
 	return b
 }
