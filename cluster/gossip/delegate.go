@@ -77,7 +77,7 @@ func (d gossipDelegate) GetBroadcasts(int, int) [][]byte { return nil }
 func (d gossipDelegate) LocalState(bool) []byte          { return nil }
 func (d gossipDelegate) MergeRemoteState([]byte, bool)   {}
 
-// NotifyAlive vetoes a member that cannot belong here, whoever reports it.
+// NotifyAlive vetoes a member that cannot belong here, no matter which member reports it.
 func (d gossipDelegate) NotifyAlive(n *memberlist.Node) error {
 	if n.Name == d.m.Name() {
 		return nil

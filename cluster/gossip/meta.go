@@ -77,11 +77,11 @@ func (m *Meta) encode() ([]byte, error) {
 	}
 	for _, s := range []string{m.Version, m.Name, m.QueueURL} {
 		if !schema.IsPlain(s) {
-			return nil, fmt.Errorf("%q cannot be told to the members: it is not one line of text", s)
+			return nil, fmt.Errorf("%q cannot be announced to the members: it is not one line of text", s)
 		}
 	}
 	if m.Restored < 0 || m.Restored > mostTime || m.Started < 0 || m.Started > mostTime {
-		return nil, fmt.Errorf("a restore at %d or a start at %d cannot be told to the members: set the clock", m.Restored, m.Started)
+		return nil, fmt.Errorf("a restore at %d or a start at %d cannot be announced to the members: set the clock", m.Restored, m.Started)
 	}
 	b := metas.Append(nil, m)
 	if len(b) > MaxMeta {
@@ -100,7 +100,7 @@ func decodeMeta(b []byte) (Meta, error) {
 	return m, nil
 }
 
-// compatible tells why two members cannot be in one cluster, nil when they can. It says the same with the
+// compatible reports why two members cannot be in one cluster, nil when they can. It says the same with the
 // two exchanged.
 func compatible(own, peer *Meta) error {
 	if peer.Protocol < own.Oldest || own.Protocol < peer.Oldest {

@@ -49,7 +49,7 @@ func (c *Conn) Read(ctx context.Context, after uint64, most int) ([]crawler.Logg
 		}
 		c.dropReader()
 		if err != nil && ctx.Err() == nil {
-			c.log.Debug("the result log is read anew", "error", err)
+			c.log.Debug("the result log is read again", "error", err)
 			c.pause(ctx)
 		}
 	}

@@ -46,18 +46,18 @@ func (f *Facts) scopeStory() ScopeStory {
 // why says why a URL does not belong.
 func (d ScopeDecision) why(f *Facts) Why {
 	w := Why{Rule: d.Rule, Place: f.place("`scope`", false)}
-	const anew = ", in another `dir`: another scope is another job"
+	const elsewhere = ", in another `dir`: another scope is another job"
 	switch d.Drop {
 	case crawler.DropScope:
 		w.Rule = d.Rule + ": no seed opens it"
-		w.Change = []string{"give it as a seed, which opens the scope for it", "`scope` domain or `scope` any" + anew}
+		w.Change = []string{"give it as a seed, which opens the scope for it", "`scope` domain or `scope` any" + elsewhere}
 	case crawler.DropExclude:
-		w.Place, w.Change = f.place("`exclude`", false), []string{"leave out this `exclude`" + anew}
+		w.Place, w.Change = f.place("`exclude`", false), []string{"leave out this `exclude`" + elsewhere}
 	case crawler.DropInclude:
 		w.Place = f.place("`include`", false)
-		w.Change = []string{"give it as a seed: `include` does not count for seeds", "another `include`" + anew}
+		w.Change = []string{"give it as a seed: `include` does not count for seeds", "another `include`" + elsewhere}
 	case crawler.DropRequisite:
-		w.Place, w.Change = f.place("`requisites`", false), []string{"`requisites` scope or all" + anew}
+		w.Place, w.Change = f.place("`requisites`", false), []string{"`requisites` scope or all" + elsewhere}
 	case crawler.DropTooLong:
 		w.Place = "a limit of trawl's own"
 	}

@@ -61,7 +61,7 @@ func (p *peer) serve(ctx context.Context) {
 	}
 }
 
-// greet tells TLS (whose first byte is 22) from plain text.
+// greet distinguishes TLS (whose first byte is 22) from plain text.
 func (p *peer) greet() bool {
 	n, err := p.raw.Read(p.buf)
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *site) rules(host int) []rule {
 	return []rule{{prefix: "/" + sections[own]}, {prefix: "/" + openSections[own], allow: true}}
 }
 
-// crawlDelay is the one that a host's robots.txt tells.
+// crawlDelay is the one that a host's robots.txt asks for.
 func (s *site) crawlDelay(host int) time.Duration {
 	if s.robotsMode(host) == robotsMissing {
 		return 0
