@@ -11,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/fetchertest"
 	"trawl/fetcher/lease"
 )
@@ -31,8 +32,8 @@ func testKit(t testing.TB) *bodyKit {
 func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 	t.Helper()
 	o := transportOptions{
-		Lease: lease.New(time.Now(), time.Hour), Limits: testLimits(), Lanes: 2,
-		Guard: weburl.AddressGuard{All: true}, Kit: testKit(t),
+		Options: dial.Options{Lease: lease.New(time.Now(), time.Hour), Guard: weburl.AddressGuard{All: true}},
+		Limits:  testLimits(), Lanes: 2, Kit: testKit(t),
 	}
 	if set != nil {
 		set(&o)

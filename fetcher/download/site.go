@@ -16,6 +16,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/fetcher/download/dial"
 	"trawl/fetcher/download/spool"
 	"trawl/fetcher/lease"
 	"trawl/fetcher/trouble"
@@ -94,9 +95,8 @@ func (d *Downloader) Site(o SiteOptions) *Site {
 		from: d, job: o.Job, headers: o.Job.Headers, own: o.Job.For(o.Host).Own,
 		jar: newJar(o.Host, o.Cookies, time.Now()), seeds: o.Seeds, credentials: o.Credentials,
 		transport: newTransport(transportOptions{
-			Lease: o.Lease, Guard: o.Guard, Kit: d.kit, Bandwidth: d.Bandwidth, TLS: o.TLS,
-			Heard: d.Heard, Limits: o.Job.Fetch, Lanes: o.Lanes, Proxy: d.Proxy, Agent: o.Job.UserAgent,
-			Name: hostname(o.Host), Addresses: o.Addresses,
+			Options: dial.Options{Lease: o.Lease, Guard: o.Guard, TLS: o.TLS, Heard: d.Heard, Name: hostname(o.Host), Addresses: o.Addresses},
+			Kit:     d.kit, Bandwidth: d.Bandwidth, Limits: o.Job.Fetch, Lanes: o.Lanes, Proxy: d.Proxy, Agent: o.Job.UserAgent,
 		}),
 	}
 	for _, h := range slices.Concat(s.headers, s.own) {

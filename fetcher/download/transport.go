@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -43,27 +42,21 @@ var errClosedIdle = errors.New("the server had closed the idle connection")
 // the server had closed; later ones count as tries.
 const maxClosedIdle = 8
 
-// transportOptions of one turn. Fields without a remark must be set.
+// transportOptions of the way to one host. Fields without a remark must be set.
 type transportOptions struct {
-	Lease     *lease.Lease
+	dial.Options // but for Limit, which is Limits.Connect
+
 	Limits    crawler.FetchLimits // Connect and HeaderBytes are taken from here
-	Guard     weburl.AddressGuard
-	Lanes     int // connections at once
+	Lanes     int                 // connections at once
 	Kit       *bodyKit
-	Name      string                           // whose addresses Addresses are: the host's name without port
-	Addresses []string                         // known; resolved again when none of them answers
 	Bandwidth *rate.Limiter                    // of the node, bytes; nil = no limit
-	Resolver  dial.Resolver                    // nil = net.DefaultResolver
-	TLS       *tls.Config                      // copied; nil = the system's roots
 	Proxy     func(*url.URL) (*url.URL, error) // the proxy for a URL, nil for none; nil = none at all
 	Agent     string                           // User-Agent towards a proxy
-	Heard     func()                           // called when something comes from outside; nil = nobody hears
-	Now       func() time.Time                 // clock that the lease is compared with; nil = time.Now
 }
 
-// transport is the way to the host of one turn: the one place that sees an exchange as it is. It sends
-// each request once, over connections that are the turn's own and tied to its lease, streams the body
-// under the limits, and fills in the exchange. Safe for concurrent use by the turn's lanes; close must be called.
+// transport is the way to one host while a lease lasts: the one place that sees an exchange as it is. It sends
+// each request once, over connections of its own that are tied to the lease, streams the body
+// under the limits, and fills in the exchange. Safe for concurrent use by lanes; close must be called.
 type transport struct {
 	inner  *http.Transport
 	dialer *dial.Dialer
@@ -74,10 +67,8 @@ type transport struct {
 }
 
 func newTransport(o transportOptions) *transport {
-	d := dial.New(dial.Options{
-		Lease: o.Lease, Guard: o.Guard, Limit: o.Limits.Connect, Name: o.Name, Addresses: o.Addresses,
-		Resolver: o.Resolver, TLS: o.TLS, Heard: o.Heard, Now: o.Now,
-	})
+	o.Limit = o.Limits.Connect
+	d := dial.New(o.Options)
 	limit := cmp.Or(o.Limits.HeaderBytes, crawler.MiB)
 	tapped := func(open func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {

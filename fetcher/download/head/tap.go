@@ -10,7 +10,7 @@ import (
 
 // Tap is a connection between net/http and the wire, above TLS. It sees the head of each answer before net/http
 // does: it keeps the bytes for the archive as they came, and mends what net/http would refuse and browsers read
-// (head_mend.go). Bodies pass through it untouched. It belongs to HTTP/1: connections of HTTP/2 and those through a
+// (mend.go). Bodies pass through it untouched. It belongs to HTTP/1: connections of HTTP/2 and those through a
 // proxy's tunnel have none.
 //
 // The reads are net/http's, one at a time; expect is called by the exchange whose request is about to be written.
