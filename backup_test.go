@@ -68,7 +68,7 @@ func TestTimedBackupsByHTTP(t *testing.T) {
 	defer server.Close()
 	o := trawl.Options{
 		Dir: filepath.Join(t.TempDir(), "first.trawl"), Seeds: trawl.ReadSeeds(f.Seeds(), nil), Logger: testLogger(t, 100),
-		BackupEvery: time.Second, BackupTo: server.URL + "/backups",
+		Backups: trawl.Backups{Every: time.Second, To: server.URL + "/backups"},
 	}
 	c, err := trawl.New(job, o)
 	if err != nil {
@@ -115,10 +115,9 @@ func TestTimedBackupsByHTTP(t *testing.T) {
 }
 
 func TestWrongBackupOptionsAreSaid(t *testing.T) {
-	for _, o := range []trawl.Options{{BackupEvery: time.Minute}, {BackupTo: "x"}, {BackupEvery: time.Millisecond, BackupTo: "x"}, {BackupEvery: -1, BackupTo: "x"}, {BackupEvery: time.Minute, BackupTo: "s3://x/y"}} {
-		o.Dir = filepath.Join(t.TempDir(), "d")
-		if _, err := trawl.New(farmJob(), o); !errors.Is(err, trawl.ErrUsage) {
-			t.Errorf("every %v to %q: %v", o.BackupEvery, o.BackupTo, err)
+	for _, o := range []trawl.Backups{{Every: time.Minute}, {To: "x"}, {Every: time.Millisecond, To: "x"}, {Every: -1, To: "x"}, {Every: time.Minute, To: "s3://x/y"}} {
+		if _, err := trawl.New(farmJob(), trawl.Options{Dir: filepath.Join(t.TempDir(), "d"), Backups: o}); !errors.Is(err, trawl.ErrUsage) {
+			t.Errorf("every %v to %q: %v", o.Every, o.To, err)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func TestAClusterDoesWhatOneMachineDoes(t *testing.T) {
 	dir, job := t.TempDir(), clusterJob()
 	join := make(chan string, 1)
 	c, err := trawl.New(job, trawl.Options{
-		Dir: dir, Seeds: trawl.ReadSeeds(f.Seeds(), nil), Serve: true, Bind: "127.0.0.1:0", Secret: secret,
+		Dir: dir, Seeds: trawl.ReadSeeds(f.Seeds(), nil), Serve: &trawl.Cluster{Bind: "127.0.0.1:0", Secret: secret},
 		Logger: slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join}),
 	})
 	if err != nil {
@@ -85,9 +85,9 @@ func TestAClusterDoesWhatOneMachineDoes(t *testing.T) {
 	var fetchers sync.WaitGroup
 	nodes := make([]*trawl.Fetcher, 3)
 	for i := range nodes {
-		nodes[i], err = trawl.NewFetcher(trawl.Options{
-			Dir: filepath.Join(t.TempDir(), "f"), Name: fmt.Sprintf("f%d", i), Join: []string{at}, Bind: "127.0.0.1:0",
-			Secret: secret, Workers: clusterWorkers, Logger: testLogger(t, slog.LevelWarn),
+		nodes[i], err = trawl.NewFetcher(trawl.FetcherOptions{
+			Dir: filepath.Join(t.TempDir(), "f"), Name: fmt.Sprintf("f%d", i), Cluster: trawl.Cluster{Join: []string{at}, Bind: "127.0.0.1:0", Secret: secret},
+			Workers: clusterWorkers, Logger: testLogger(t, slog.LevelWarn),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func (o *Options) continues(l *crawler.LedgerState, job Job) (_ Job, kept []stri
 // rightCommand says how a directory's job of the kind is continued.
 func (o *Options) rightCommand(kind crawler.Kind) string {
 	command := string(kind)
-	if o.Serve {
+	if o.Serve != nil {
 		command = "scheduler"
 	}
 	return fmt.Sprintf("trawl %s `dir` %s goes on with it", command, o.Dir)

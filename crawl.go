@@ -67,7 +67,7 @@ func New(job Job, o Options) (*Crawl, error) {
 	if err := errors.Join(o.validate(), crawler.UsageError(job.Validate())); err != nil {
 		return nil, err
 	}
-	cluster, err := o.served()
+	cluster, err := o.serve()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func New(job Job, o Options) (*Crawl, error) {
 		Dir: c.dir, Ledger: c.ledger, Job: c.job, JobText: JobYAML, Rerun: o.rightCommand(c.job.Kind),
 		Core:  scheduler.Options{Job: job, Said: o.Said, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private},
 		Seeds: o.Seeds, BadSeed: o.BadSeed, Cluster: cluster, Workers: o.Workers, NATS: o.NATS, Proxy: o.Proxy,
-		MaxTime: o.MaxTime, MinFree: o.MinFree, Stdout: stdout, Backups: node.Backups{Every: o.BackupEvery, To: o.BackupTo},
+		MaxTime: o.MaxTime, MinFree: o.MinFree, Stdout: stdout, Backups: node.Backups(o.Backups),
 		RuntimeDir: o.RuntimeDir, Logger: c.o.Logger, Level: o.Level,
 	})
 	ending := Running

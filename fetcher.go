@@ -1,9 +1,12 @@
 package trawl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/url"
 
 	"trawl/cluster/listen"
 	"trawl/crawler"
@@ -22,6 +25,43 @@ const (
 // KindFetcher stands in place of a job's kind in the status of a fetcher node.
 const KindFetcher = node.KindFetcher
 
+// FetcherOptions say how a fetcher node works. Zero values are defaults.
+type FetcherOptions struct {
+	Dir     string // for bodies on their way, "" = the first of ./fetcher.trawl, ./fetcher-2.trawl, … that is not in use
+	Name    string // in rows, "" = made from the host name
+	Workers int    // hosts asked at the same time; 0 = DefaultWorkers
+	Stay    bool   // wait for the next job when one is done
+	Cluster Cluster
+	NATS    string       // servers of the queues, "" = what the scheduler announces
+	Logger  *slog.Logger // nil = none
+
+	// Proxy is as in [Options].
+	Proxy func(*url.URL) (*url.URL, error)
+}
+
+func (o *FetcherOptions) validate() error {
+	problems := []error{checkWorkers(&o.Workers)}
+	if o.NATS != "" {
+		problems = append(problems, node.CheckNATS(o.NATS))
+	}
+	if o.Name != node.FileName(o.Name) {
+		problems = append(problems, fmt.Errorf("`name` %q: use up to 64 letters, digits, - and _", o.Name))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Dir = cmp.Or(o.Dir, defaultFetcherDir)
+	return crawler.UsageError(errors.Join(problems...))
+}
+
+// freeBind is where a fetcher listens for gossip: at a free port.
+func freeBind(secured bool) listen.Bind {
+	if secured {
+		return listen.Bind{}
+	}
+	return listen.Bind{Host: "127.0.0.1"}
+}
+
 // Fetcher is a fetcher node: it joins a cluster, works for its scheduler, and ships what it stored to the
 // scheduler's directory. It keeps nothing that matters for long. Run is called once.
 type Fetcher struct {
@@ -29,32 +69,21 @@ type Fetcher struct {
 	node *node.Fetcher
 }
 
-// NewFetcher checks the options and opens the fetcher's directory; with Dir "" or the default it takes the
-// first of fetcher.trawl, fetcher-2.trawl, … that is not in use.
-func NewFetcher(o Options) (*Fetcher, error) {
-	if o.Dir == "" {
-		o.Dir = defaultFetcherDir
-	}
+// NewFetcher checks the options and opens the fetcher's directory, which it locks until Close.
+func NewFetcher(o FetcherOptions) (*Fetcher, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	usual := listen.Bind{Host: "127.0.0.1"}
-	if !o.Keys.IsZero() {
-		usual.Host = ""
-	}
-	bind, err := o.bind(usual)
+	cluster, err := o.Cluster.open(freeBind)
 	if err != nil {
 		return nil, err
-	}
-	if o.Name != node.FileName(o.Name) {
-		return nil, crawler.UsageError(fmt.Errorf("`name` %q: use up to 64 letters, digits, - and _", o.Name))
 	}
 	f := &Fetcher{}
 	if f.dir, err = openFetcherDir(o.Dir); err != nil {
 		return nil, err
 	}
 	f.node, err = node.NewFetcher(node.FetcherOptions{
-		Dir: f.dir, Name: o.Name, Workers: o.Workers, Stay: o.Stay, Cluster: o.cluster(bind), NATS: o.NATS, Proxy: o.Proxy, Logger: o.Logger,
+		Dir: f.dir, Name: o.Name, Workers: o.Workers, Stay: o.Stay, Cluster: cluster, NATS: o.NATS, Proxy: o.Proxy, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

@@ -70,7 +70,7 @@ func runKept(t *testing.T, dir string, depth int) trawl.Ending {
 	job.Name, job.Scope, job.Delay, job.Depth = "kept", "any", 0, depth
 	private := session.Private{Logins: []session.Login{{Host: "b.test", Scheme: "http", Credentials: "user:password"}}}
 	crawl, err := trawl.New(job, trawl.Options{
-		Dir: dir, Seeds: trawl.ReadSeeds([]string{"http://a.test/"}, nil), Proxy: keptWeb(t), Private: private, Workers: 4, Name: "kept",
+		Dir: dir, Seeds: trawl.ReadSeeds([]string{"http://a.test/"}, nil), Proxy: keptWeb(t), Private: private, Workers: 4,
 	})
 	if err != nil {
 		t.Fatal(err)

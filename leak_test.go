@@ -108,7 +108,7 @@ func takenPort(t *testing.T, behind int) (before string, at string) {
 
 func TestARunClosesWhatItOpenedWhereverItFails(t *testing.T) {
 	f := webfarmtest.Start(t, webfarm.Options{Hosts: 1, PagesPerHost: 3})
-	serve := func(o *trawl.Options) { o.Serve, o.Bind, o.Stay = true, "127.0.0.1:0", true }
+	serve := func(o *trawl.Options) { o.Serve, o.Stay = &trawl.Cluster{Bind: "127.0.0.1:0"}, true }
 	for _, c := range []struct {
 		what    string
 		blocked []string
@@ -126,7 +126,7 @@ func TestARunClosesWhatItOpenedWhereverItFails(t *testing.T) {
 		{what: "the files' names", blocked: []string{"files"}},
 		{what: "job.yaml", blocked: []string{"job.yaml"}},
 		{what: "backups", set: func(_ *testing.T, _ *trawl.Job, o *trawl.Options) {
-			o.BackupEvery, o.BackupTo = 1e9, filepath.Join(o.Dir, "version", "backups")
+			o.Backups = trawl.Backups{Every: time.Second, To: filepath.Join(o.Dir, "version", "backups")}
 		}},
 		{what: "the control socket", blocked: []string{"control.sock"}},
 		{what: "the archive", blocked: []string{"archive"}},
@@ -139,9 +139,9 @@ func TestARunClosesWhatItOpenedWhereverItFails(t *testing.T) {
 			}
 		}},
 		{what: "the intake of files", blocked: []string{"incoming/bodies"}, set: func(_ *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o) }},
-		{what: "the queue's port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); o.Bind, _ = takenPort(t, 1) }},
-		{what: "the control port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); _, o.Control = takenPort(t, 0) }},
-		{what: "the gossip's port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); _, o.Bind = takenPort(t, 0) }},
+		{what: "the queue's port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); o.Serve.Bind, _ = takenPort(t, 1) }},
+		{what: "the control port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); _, o.Serve.Control = takenPort(t, 0) }},
+		{what: "the gossip's port", set: func(t *testing.T, _ *trawl.Job, o *trawl.Options) { serve(o); _, o.Serve.Bind = takenPort(t, 0) }},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			job, o := farmJob(), trawl.Options{Dir: t.TempDir(), Seeds: trawl.ReadSeeds(f.Seeds(), nil), Logger: testLogger(t, slog.LevelError)}
@@ -180,13 +180,13 @@ func TestAFetcherNodeClosesWhatItOpenedWhereverItFails(t *testing.T) {
 		what    string
 		blocked []string
 		archive string
-		set     func(t *testing.T, o *trawl.Options)
+		set     func(t *testing.T, o *trawl.FetcherOptions)
 	}{
 		{what: "nothing fails"},
 		{what: "its name", blocked: []string{"name"}},
 		{what: "its control socket", blocked: []string{"control.sock"}},
-		{what: "its control port", set: func(t *testing.T, o *trawl.Options) { _, o.Control = takenPort(t, 0) }},
-		{what: "its gossip's port", set: func(t *testing.T, o *trawl.Options) { _, o.Bind = takenPort(t, 0) }},
+		{what: "its control port", set: func(t *testing.T, o *trawl.FetcherOptions) { _, o.Cluster.Control = takenPort(t, 0) }},
+		{what: "its gossip's port", set: func(t *testing.T, o *trawl.FetcherOptions) { _, o.Cluster.Bind = takenPort(t, 0) }},
 		{what: "its archive", blocked: []string{"archive"}},
 		{what: "its fetcher", blocked: []string{"incoming/partial"}, archive: "files"},
 		{what: "its outbox", blocked: []string{"incoming/bodies"}},
@@ -198,21 +198,21 @@ func TestAFetcherNodeClosesWhatItOpenedWhereverItFails(t *testing.T) {
 			if c.archive != "" {
 				job.Archive = "files"
 			}
-			o := trawl.Options{Dir: t.TempDir(), Bind: "127.0.0.1:0", Workers: 2, Logger: slog.New(failure{testLogger(t, slog.LevelWarn).Handler(), cancel})}
+			o := trawl.FetcherOptions{Dir: t.TempDir(), Cluster: trawl.Cluster{Bind: "127.0.0.1:0"}, Workers: 2, Logger: slog.New(failure{testLogger(t, slog.LevelWarn).Handler(), cancel})}
 			if c.set != nil {
 				c.set(t, &o)
 			}
 			blocked(t, o.Dir, c.blocked...)
 			nothingStays(t)
 			run, err := trawl.New(job, trawl.Options{
-				Dir: t.TempDir(), Serve: true, Bind: "127.0.0.1:0", Seeds: trawl.ReadSeeds(f.Seeds(), nil), Logger: slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join}),
+				Dir: t.TempDir(), Serve: &trawl.Cluster{Bind: "127.0.0.1:0"}, Seeds: trawl.ReadSeeds(f.Seeds(), nil), Logger: slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join}),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- run.Run(ctx) }()
-			o.Join = []string{<-join}
+			o.Cluster.Join = []string{<-join}
 			n, err := trawl.NewFetcher(o)
 			if err == nil {
 				err = errors.Join(n.Run(ctx), n.Close())

@@ -20,7 +20,7 @@ func TestAJobWhoseBodiesDidNotArriveIsNotDone(t *testing.T) {
 	t.Parallel()
 	f := webfarmtest.Start(t, webfarm.Options{Hosts: 2, PagesPerHost: 5})
 	s, dir, store := newStaying(t), t.TempDir(), filepath.Join(t.TempDir(), "f")
-	scheduler := s.ending(trawl.Options{Dir: dir, Control: "127.0.0.2:0", Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
+	scheduler := s.ending(trawl.Options{Dir: dir, Serve: &trawl.Cluster{Control: "127.0.0.2:0"}, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
 	worker := s.fetcher("f", store, scheduler.at)
 	if got := scheduler.done(); got != trawl.Incomplete {
 		t.Errorf("the job ended %q, want %q", got, trawl.Incomplete)
@@ -86,7 +86,7 @@ func TestTheEndOfAJobDoesNotWaitForFetchersThatStay(t *testing.T) {
 	var workers []*running
 	for i, seeds := range [][]string{f.Seeds()[:2], f.Seeds()[2:]} {
 		dir := t.TempDir()
-		scheduler := s.ending(trawl.Options{Dir: dir, Bind: bind, Seeds: trawl.ReadSeeds(seeds, nil)})
+		scheduler := s.ending(trawl.Options{Dir: dir, Serve: &trawl.Cluster{Bind: bind}, Seeds: trawl.ReadSeeds(seeds, nil)})
 		if i == 0 {
 			for _, name := range []string{"one", "two"} {
 				workers = append(workers, s.fetcher(name, filepath.Join(t.TempDir(), name), scheduler.at))
@@ -122,7 +122,7 @@ func TestAFetcherKeepsBodiesAsARestartedSchedulerWantsThem(t *testing.T) {
 			f := webfarmtest.Start(t, webfarm.Options{Hosts: 2, PagesPerHost: 5})
 			s, dir, bind := newStaying(t), t.TempDir(), freeBind(t)
 			run := func(seeds ...string) *running {
-				return s.scheduler(trawl.Options{Dir: dir, Bind: bind, Seeds: trawl.ReadSeeds(seeds, nil)})
+				return s.scheduler(trawl.Options{Dir: dir, Serve: &trawl.Cluster{Bind: bind}, Seeds: trawl.ReadSeeds(seeds, nil)})
 			}
 			idle := func(r *running, seeds int64) func() bool {
 				return func() bool {

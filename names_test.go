@@ -318,7 +318,7 @@ func TestAClusterGivesANameOnce(t *testing.T) {
 	l := newListed(t, pages)
 	job, o := l.options(lines...)
 	join := make(chan string, 1)
-	o.Serve, o.Bind, o.Logger = true, "127.0.0.1:0", slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join})
+	o.Serve, o.Logger = &trawl.Cluster{Bind: "127.0.0.1:0"}, slog.New(joinHandler{testLogger(t, slog.LevelInfo).Handler(), join})
 	c, err := trawl.New(job, o)
 	if err != nil {
 		t.Fatal(err)
@@ -329,7 +329,7 @@ func TestAClusterGivesANameOnce(t *testing.T) {
 	var fetchers sync.WaitGroup
 	for i := range 2 {
 		fetchers.Go(func() {
-			f, err := trawl.NewFetcher(trawl.Options{Dir: filepath.Join(t.TempDir(), fmt.Sprint(i)), Name: "one-name", Join: []string{at}, Bind: "127.0.0.1:0", Workers: 4, Logger: testLogger(t, slog.LevelWarn)})
+			f, err := trawl.NewFetcher(trawl.FetcherOptions{Dir: filepath.Join(t.TempDir(), fmt.Sprint(i)), Name: "one-name", Cluster: trawl.Cluster{Join: []string{at}, Bind: "127.0.0.1:0"}, Workers: 4, Logger: testLogger(t, slog.LevelWarn)})
 			if err == nil {
 				err = errors.Join(f.Run(t.Context()), f.Close())
 			}

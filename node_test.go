@@ -72,10 +72,7 @@ func (n *nodeProgram) run() error {
 		return err
 	}
 	var seen atomic.Int64
-	o := trawl.Options{
-		Dir: n.Dir, Bind: n.Bind, Join: n.Join, Secret: secret, Workers: n.Workers,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	}
+	cluster, log := trawl.Cluster{Bind: n.Bind, Join: n.Join, Secret: secret}, slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx := node.WithHooks(context.Background(), node.Hooks{Fault: func(step string) {
 		if step == n.Step && seen.Add(1) == n.Nth {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -83,11 +80,9 @@ func (n *nodeProgram) run() error {
 		}
 	}})
 	if n.Job == nil {
-		o.Name = n.Name
-		return n.fetch(ctx, o)
+		return fetch(ctx, trawl.FetcherOptions{Dir: n.Dir, Name: n.Name, Workers: n.Workers, Cluster: cluster, Logger: log})
 	}
-	o.Serve, o.Seeds = true, trawl.ReadSeeds(n.Seeds, nil)
-	c, err := trawl.New(*n.Job, o)
+	c, err := trawl.New(*n.Job, trawl.Options{Dir: n.Dir, Seeds: trawl.ReadSeeds(n.Seeds, nil), Serve: &cluster, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -98,7 +93,7 @@ func (n *nodeProgram) run() error {
 	return err
 }
 
-func (n *nodeProgram) fetch(ctx context.Context, o trawl.Options) error {
+func fetch(ctx context.Context, o trawl.FetcherOptions) error {
 	f, err := trawl.NewFetcher(o)
 	if err != nil {
 		return err

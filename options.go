@@ -1,6 +1,7 @@
 package trawl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,11 +37,6 @@ type Options struct {
 	Logger  *slog.Logger           // nil = none
 	Level   *slog.LevelVar         // of the logger, set by trawl set log-level; nil = cannot be set
 
-	// BackupEvery makes a backup of the ledger each time that it has passed, in BackupTo: a directory, where the newest
-	// KeepBackups of this crawl stay, file:///DIRECTORY, or an http(s) URL below which each is stored by PUT. 0 = none.
-	BackupEvery time.Duration
-	BackupTo    string
-
 	// Said names the settings of the job that count where the directory holds a job already, by their names in job.yaml; the
 	// others stay as they are there. nil = all: the job is given whole.
 	Said crawler.Said
@@ -56,38 +52,44 @@ type Options struct {
 	// say so; "" = nowhere.
 	RuntimeDir string
 
-	// Serve opens the job to fetchers on other machines, and fetches nothing in this process.
-	Serve     bool
-	Bind      string       // gossip address, "" = 7946 on loopback, with a secret on all addresses
-	Advertise string       // address that others reach this node at, where it differs
-	Join      []string     // gossip addresses of nodes of the cluster
-	Control   string       // control address, "" = the second port after Bind
-	Secret    trust.Secret // of the cluster; none = loopback only. Keys for one that may change
-	Name      string       // fetcher: its name in rows, "" = made from the host name
-	NATS      string       // servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
+	Backups Backups
 
-	// Keys are the cluster's secrets, and the certificates of an own PKI. They are followed while the node runs, with
-	// their files where they have any. nil = Secret, for as long as the node runs.
-	Keys *trust.Keyring
+	// Serve opens the job to fetchers on other machines, and nothing is fetched in this process; nil = it is.
+	Serve *Cluster
+	// NATS are servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
+	NATS string
 
 	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
 	// names are not guarded through one.
 	Proxy func(*url.URL) (*url.URL, error)
 }
 
+// Cluster says how a node meets the others of its cluster. The zero value is a cluster on loopback.
+type Cluster struct {
+	Bind      string       // gossip address, "" = 7946 on loopback, with a secret on all addresses; a fetcher takes a free port
+	Advertise string       // address that others reach this node at, where it differs
+	Join      []string     // gossip addresses of nodes of the cluster
+	Control   string       // control address, "" = the second port after Bind; a fetcher has none then
+	Secret    trust.Secret // of the cluster; none = loopback only. Keys for one that may change
+
+	// Keys are the cluster's secrets, and the certificates of an own PKI. They are followed while the node runs, with
+	// their files where they have any. nil = Secret, for as long as the node runs.
+	Keys *trust.Keyring
+}
+
+// Backups say when backups of the ledger are made. The zero value makes none.
+type Backups struct {
+	Every time.Duration // between two of them
+	To    string        // a directory, where the newest KeepBackups of this crawl stay, file:///DIRECTORY, or an http(s) URL below which each is stored by PUT
+}
+
 // KeepBackups is how many timed backups of a crawl stay in a directory.
 const KeepBackups = node.KeepBackups
 
 func (o *Options) validate() error {
-	var problems []error
+	problems := []error{checkWorkers(&o.Workers), node.Backups(o.Backups).Validate(), o.Said.Validate(), CheckExports(o.Exports)}
 	if o.Dir == "" {
 		problems = append(problems, errors.New("no directory: set Dir (`dir`)"))
-	}
-	if o.Workers < 0 || o.Workers > MaxWorkers {
-		problems = append(problems, fmt.Errorf("%d workers: use 1 to %d", o.Workers, MaxWorkers))
-	}
-	if o.Workers == 0 {
-		o.Workers = DefaultWorkers
 	}
 	if o.MinFree < 0 {
 		problems = append(problems, fmt.Errorf("`min-free` %d: use 0 or more", o.MinFree))
@@ -95,11 +97,8 @@ func (o *Options) validate() error {
 	if o.NATS != "" {
 		problems = append(problems, node.CheckNATS(o.NATS))
 	}
-	problems = append(problems, node.Backups{Every: o.BackupEvery, To: o.BackupTo}.Validate(), o.Said.Validate())
-	if o.Keys == nil && !o.Secret.IsZero() {
-		var err error
-		o.Keys, err = trust.NewKeyring(o.Secret)
-		problems = append(problems, err)
+	if slices.Contains(o.Exports, "-") && o.Stdout == nil {
+		problems = append(problems, errors.New("export - needs Stdout"))
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -107,13 +106,14 @@ func (o *Options) validate() error {
 	if o.BadSeed == nil {
 		o.BadSeed = func(error) {}
 	}
-	problems = append(problems, CheckExports(o.Exports))
-	if slices.Contains(o.Exports, "-") && o.Stdout == nil {
-		problems = append(problems, errors.New("export - needs Stdout"))
+	return crawler.UsageError(errors.Join(problems...))
+}
+
+func checkWorkers(n *int) error {
+	if *n < 0 || *n > MaxWorkers {
+		return fmt.Errorf("%d workers: use 1 to %d", *n, MaxWorkers)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return crawler.UsageError(err)
-	}
+	*n = cmp.Or(*n, DefaultWorkers)
 	return nil
 }
 
@@ -142,40 +142,36 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// bind is where a node listens for gossip; queue and control of a scheduler take the next ports.
-func (o *Options) bind(usual listen.Bind) (listen.Bind, error) {
-	b := usual
-	if o.Bind != "" {
-		var err error
-		if b, err = listen.ParseBind(o.Bind); err != nil {
-			return b, crawler.UsageError(fmt.Errorf("`bind`: %w", err))
+// open reads the addresses and opens the keys. usual is where the node listens for gossip when nothing is said, with keys and without.
+func (c *Cluster) open(usual func(secured bool) listen.Bind) (node.Cluster, error) {
+	open := node.Cluster{Advertise: c.Advertise, Join: c.Join, Control: c.Control, Keys: c.Keys}
+	var err error
+	if open.Keys == nil && !c.Secret.IsZero() {
+		if open.Keys, err = trust.NewKeyring(c.Secret); err != nil {
+			return open, crawler.UsageError(err)
 		}
 	}
-	if o.Keys.IsZero() && !b.Loopback() {
-		return b, crawler.UsageError(fmt.Errorf("`bind` %s: %w", b, trust.ErrNeedSecret))
+	open.Bind = usual(!open.Keys.IsZero())
+	if c.Bind != "" {
+		if open.Bind, err = listen.ParseBind(c.Bind); err != nil {
+			return open, crawler.UsageError(fmt.Errorf("`bind`: %w", err))
+		}
 	}
-	return b, nil
+	if open.Keys.IsZero() && !open.Bind.Loopback() {
+		return open, crawler.UsageError(fmt.Errorf("`bind` %s: %w", open.Bind, trust.ErrNeedSecret))
+	}
+	return open, nil
 }
 
-// cluster is how the node meets others, once it listens there.
-func (o *Options) cluster(b listen.Bind) node.Cluster {
-	return node.Cluster{Bind: b, Advertise: o.Advertise, Join: o.Join, Control: o.Control, Keys: o.Keys}
-}
-
-// served is the cluster of a scheduler, nil where the job is fetched in this process.
-func (o *Options) served() (*node.Cluster, error) {
-	if !o.Serve {
+// serve is the cluster of a scheduler, nil where the job is fetched in this process.
+func (o *Options) serve() (*node.Cluster, error) {
+	if o.Serve == nil {
 		return nil, nil
 	}
-	bind, err := o.bind(listen.DefaultBind(!o.Keys.IsZero()))
-	if err != nil {
-		return nil, err
+	c, err := o.Serve.open(listen.DefaultBind)
+	if err != nil || c.Keys.IsZero() {
+		return &c, err
 	}
-	if !o.Keys.IsZero() { // others connect to this node
-		if _, err := o.Keys.ServerTLS(cluster.RoleScheduler, "scheduler"); err != nil {
-			return nil, crawler.UsageError(err)
-		}
-	}
-	c := o.cluster(bind)
-	return &c, nil
+	_, err = c.Keys.ServerTLS(cluster.RoleScheduler, "scheduler") // others connect to this node
+	return &c, crawler.UsageError(err)
 }

@@ -107,10 +107,13 @@ func (s *staying) scheduler(o trawl.Options) *running {
 func (s *staying) ending(o trawl.Options) *running {
 	s.t.Helper()
 	join := make(chan string, 1)
-	o.Serve, o.Secret = true, s.secret
+	if o.Serve == nil {
+		o.Serve = &trawl.Cluster{}
+	}
+	o.Serve.Secret = s.secret
 	o.Logger = slog.New(joinHandler{s.logger().Handler(), join})
-	if o.Bind == "" {
-		o.Bind = "127.0.0.1:0"
+	if o.Serve.Bind == "" {
+		o.Serve.Bind = "127.0.0.1:0"
 	}
 	c, err := trawl.New(s.job, o)
 	if err != nil {
@@ -137,8 +140,8 @@ func (r *running) done() trawl.Ending {
 
 func (s *staying) fetcher(name, dir string, join ...string) *running {
 	s.t.Helper()
-	f, err := trawl.NewFetcher(trawl.Options{
-		Dir: dir, Name: name, Join: join, Bind: "127.0.0.1:0", Secret: s.secret, Workers: clusterWorkers, Stay: true, Logger: s.logger(),
+	f, err := trawl.NewFetcher(trawl.FetcherOptions{
+		Dir: dir, Name: name, Cluster: trawl.Cluster{Join: join, Bind: "127.0.0.1:0", Secret: s.secret}, Workers: clusterWorkers, Stay: true, Logger: s.logger(),
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -196,7 +199,7 @@ func TestASchedulerOfACopiedDirectoryIsRefused(t *testing.T) {
 			f := webfarmtest.Start(t, webfarm.Options{Hosts: 2, PagesPerHost: 5})
 			s, dir := newStaying(t), t.TempDir()
 			bind := freeBind(t)
-			first := s.scheduler(trawl.Options{Dir: dir, Bind: bind, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
+			first := s.scheduler(trawl.Options{Dir: dir, Serve: &trawl.Cluster{Bind: bind}, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
 			worker := s.fetcher("f", filepath.Join(t.TempDir(), "f"), first.at)
 			until(t, func() bool { st := first.crawl.Status(); return st.Fetched > 0 && st.Waiting+st.Leased == 0 })
 			until(t, func() bool { _, err := os.Stat(filepath.Join(dir, "members")); return err == nil })
@@ -204,7 +207,7 @@ func TestASchedulerOfACopiedDirectoryIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			twin := copyDir(t, dir)
-			again := s.scheduler(trawl.Options{Dir: dir, Bind: bind}) // at the same place, where its predecessor may still be thought to be
+			again := s.scheduler(trawl.Options{Dir: dir, Serve: &trawl.Cluster{Bind: bind}}) // at the same place, where its predecessor may still be thought to be
 			until(t, func() bool { return len(again.crawl.Status().Fetchers) == 1 })
 
 			o := trawl.Options{Dir: twin}
@@ -214,7 +217,7 @@ func TestASchedulerOfACopiedDirectoryIsRefused(t *testing.T) {
 				}
 			}
 			if met.join {
-				o.Join = []string{again.at}
+				o.Serve = &trawl.Cluster{Join: []string{again.at}}
 			}
 			second := s.scheduler(o)
 			if !met.members && !met.join {

@@ -124,7 +124,7 @@ func (p *program) printRestored(info *trawl.BackupInfo, dir string) {
 }
 
 // addBackups are the flags of commands that run a job.
-func addBackups(fs *pflag.FlagSet, n *trawl.Options) {
-	fs.DurationVar(&n.BackupEvery, "backup-every", 0, "make a backup of the ledger each time this has passed, 0 for none; with --backup-to")
-	fs.StringVar(&n.BackupTo, "backup-to", "", fmt.Sprintf("where to: a directory, where the newest %d stay, or an https:// URL below which each is stored by PUT", trawl.KeepBackups))
+func addBackups(fs *pflag.FlagSet, b *trawl.Backups) {
+	fs.DurationVar(&b.Every, "backup-every", 0, "make a backup of the ledger each time this has passed, 0 for none; with --backup-to")
+	fs.StringVar(&b.To, "backup-to", "", fmt.Sprintf("where to: a directory, where the newest %d stay, or an https:// URL below which each is stored by PUT", trawl.KeepBackups))
 }

@@ -57,7 +57,7 @@ func (p *program) schedulerCommand() *cobra.Command {
 		Example: "  trawl secret > secret\n  trawl scheduler seeds.txt --secret-file secret\n  trawl fetcher --join HOST:7946 --secret-file secret   # on each machine",
 	}
 	f.add(c, crawler.Crawl)
-	addCluster(c, &f.node, &f.keys)
+	addCluster(c, &f.cluster, &f.keys)
 	c.Flags().BoolVar(&f.node.Stay, "stay", false, "stay for more seeds when the job is done")
 	c.Flags().BoolVar(&f.download, "download", false, "fetch each listed URL once and keep the files")
 	c.RunE = func(c *cobra.Command, args []string) error { return p.runJob(c, f, args, true) }
@@ -84,12 +84,15 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 		return p.printJob(c, job, o, args)
 	}
 	show, begun := p.newProgress(f), time.Now()
-	o.Serve, o.Stdout, o.Proxy = serve, p.stdout, httpproxy.FromEnvironment().ProxyFunc()
+	o.Stdout, o.Proxy = p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.RuntimeDir = runtimeDir()
 	o.Level = new(slog.LevelVar)
 	o.Logger = p.logger(&f.log, o.Level)
-	if o.Keys, err = f.keys.open(o.Logger); err != nil {
+	if f.cluster.Keys, err = f.keys.open(o.Logger); err != nil {
 		return err
+	}
+	if serve {
+		o.Serve = &f.cluster
 	}
 	f.private.warn(o.Logger)
 	if err := p.seeds(&job, &o, f.lists, args); err != nil {
@@ -108,7 +111,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	}
 	ctx, stop := p.signals(c.Context(), crawl.Dir(), &f.keys)
 	defer stop()
-	defer f.keys.hangups(ctx, o.Keys)()
+	defer f.keys.hangups(ctx, f.cluster.Keys)()
 	done := show.run(ctx, crawl, &job, o.Workers)
 	err = crawl.Run(f.clock.moves(ctx))
 	done()
@@ -158,7 +161,9 @@ func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, a
 		}
 		o.Dir = dir
 	}
-	o.Serve = c.Flags().Lookup("stay") != nil
+	if c.Flags().Lookup("stay") != nil {
+		o.Serve = &trawl.Cluster{}
+	}
 	job, err := trawl.Remembered(job, o)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 )
 
 func (p *program) fetcherCommand() *cobra.Command {
-	var o trawl.Options
+	var o trawl.FetcherOptions
 	var keys keyFlags
 	var log logFlags
 	var clock movedClock
@@ -30,12 +30,12 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs.StringVar(&o.Name, "name", "", "name of this fetcher in rows and status (default made from the host name)")
 	log.add(fs, "only problems")
 	clock.add(fs)
-	addCluster(c, &o, &keys)
+	addCluster(c, &o.Cluster, &keys)
 	var g config
 	g.add(fs)
 	fs.String("bandwidth", "", "")
 	fs.Lookup("bandwidth").Hidden = true
-	addNATS(fs, &o)
+	addNATS(fs, &o.NATS)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := g.read(fs, c.CommandPath(), false); err != nil {
 			return err
@@ -49,10 +49,10 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if g.print {
 			return printNode(p.stdout, fs)
 		}
-		if len(o.Join) == 0 {
+		if len(o.Cluster.Join) == 0 {
 			return usage("--join HOST:PORT is needed: the gossip address of any node of the cluster")
 		}
-		for _, j := range o.Join {
+		for _, j := range o.Cluster.Join {
 			if host, port, err := net.SplitHostPort(j); err != nil || host == "" || port == "" {
 				return usage("--join %s: write HOST:PORT, the gossip address of any node of the cluster", j)
 			}
@@ -63,7 +63,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		o.Proxy = httpproxy.FromEnvironment().ProxyFunc()
 		o.Logger = p.logger(&log, new(slog.LevelVar))
 		var err error
-		if o.Keys, err = keys.open(o.Logger); err != nil {
+		if o.Cluster.Keys, err = keys.open(o.Logger); err != nil {
 			return err
 		}
 		node, err := trawl.NewFetcher(o)
@@ -73,7 +73,7 @@ func (p *program) fetcherCommand() *cobra.Command {
 		defer node.Close()
 		ctx, stop := p.signals(c.Context(), "", &keys)
 		defer stop()
-		defer keys.hangups(ctx, o.Keys)()
+		defer keys.hangups(ctx, o.Cluster.Keys)()
 		if err := node.Run(clock.moves(ctx)); err != nil {
 			return err
 		}

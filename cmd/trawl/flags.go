@@ -13,8 +13,9 @@ import (
 
 // jobFlags are the flags of commands that run a job.
 type jobFlags struct {
-	job  crawler.Job
-	node trawl.Options
+	job     crawler.Job
+	node    trawl.Options
+	cluster trawl.Cluster // of a scheduler
 
 	retryFailed string
 	config      config
@@ -52,8 +53,8 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	f.log.add(fs, "no progress, only problems and the summary")
 	f.clock.add(fs)
 	f.config.add(fs)
-	addNATS(fs, &f.node)
-	addBackups(fs, &f.node)
+	addNATS(fs, &f.node.NATS)
+	addBackups(fs, &f.node.Backups)
 }
 
 // addColumn is the flag of commands that read lists.
@@ -63,8 +64,8 @@ func addColumn(fs *pflag.FlagSet, l *trawl.Lists) {
 
 // addNATS is the flag of nodes that use a queue which is there already. How to log in there may stand in the URL; then it
 // belongs into a configuration file, for a command line can be read by everybody on the machine.
-func addNATS(fs *pflag.FlagSet, n *trawl.Options) {
-	fs.StringVar(&n.NATS, "nats", "", "NATS servers with JetStream to use in place of the embedded queue, nats://HOST:PORT or tls://HOST:PORT, several with commas")
+func addNATS(fs *pflag.FlagSet, servers *string) {
+	fs.StringVar(servers, "nats", "", "NATS servers with JetStream to use in place of the embedded queue, nats://HOST:PORT or tls://HOST:PORT, several with commas")
 }
 
 func (f *jobFlags) addWorkers(c *cobra.Command) {
@@ -72,7 +73,7 @@ func (f *jobFlags) addWorkers(c *cobra.Command) {
 }
 
 // addCluster are the flags of nodes that others can reach.
-func addCluster(c *cobra.Command, n *trawl.Options, keys *keyFlags) {
+func addCluster(c *cobra.Command, n *trawl.Cluster, keys *keyFlags) {
 	fs := c.Flags()
 	fs.StringVar(&n.Bind, "bind", "", "gossip address; queue and control take the next two ports (default :7946, or 127.0.0.1:7946 without a secret; a fetcher takes free ports)")
 	fs.StringVar(&n.Advertise, "advertise", "", "address that other nodes reach this one at, where it differs")
