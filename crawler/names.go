@@ -23,6 +23,9 @@ const FilesDir = "files"
 // bodiesDir is where bodies lie that are to become files, until their rows are settled and they get their names.
 const bodiesDir = "incoming/bodies"
 
+// ArchiveDir is where WARC files lie in a crawl directory: locators and shipped files begin with it.
+const ArchiveDir = "archive"
+
 // BodyName is where a fetcher stores the body of a URL that is to become a file, relative to its directory, and where it
 // arrives in the scheduler's. It tells the row and the content, so that two fetchers never mean different bodies by one
 // name, and the settled row finds its own.

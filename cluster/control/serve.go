@@ -225,7 +225,7 @@ func shipmentName(name string) bool {
 		return false
 	}
 	_, _, body := crawler.ParseBodyName(name)
-	return body || strings.HasPrefix(name, "archive/")
+	return body || strings.HasPrefix(name, crawler.ArchiveDir+"/")
 }
 
 func number(w http.ResponseWriter, r *http.Request, key string) (int64, bool) {

@@ -12,6 +12,7 @@ import (
 
 	"trawl"
 	"trawl/crawler"
+	"trawl/storage/crawldir"
 )
 
 func (p *program) backupCommand() *cobra.Command {
@@ -79,9 +80,9 @@ func (p *program) unlessInterrupted(ctx context.Context, err error, told string)
 func bodiesDir(kind crawler.ArchiveKind) string {
 	switch kind {
 	case crawler.ArchiveWARC:
-		return "archive/"
+		return crawldir.ArchiveDir + "/"
 	case crawler.ArchiveFiles:
-		return "files/"
+		return crawldir.FilesDir + "/"
 	}
 	return ""
 }

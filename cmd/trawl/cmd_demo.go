@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"trawl/storage/crawldir"
+
 	"github.com/spf13/cobra"
 )
 
@@ -277,7 +279,7 @@ func (d *demo) show(export string, took time.Duration) error {
 	for _, line := range sample {
 		fmt.Fprintf(out, "  %s\n", short(line, 160))
 	}
-	fmt.Fprintf(out, "Bodies are in %s, the audit of the web in %s.\n", filepath.Join(d.dir, "crawl", "archive"), filepath.Join(d.dir, "audit.json"))
+	fmt.Fprintf(out, "Bodies are in %s, the audit of the web in %s.\n", filepath.Join(d.dir, "crawl", crawldir.ArchiveDir), filepath.Join(d.dir, "audit.json"))
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"trawl/crawler"
 	"trawl/internal/durable"
 	"trawl/storage"
 )
@@ -39,8 +40,8 @@ func Texts() []string { return []string{jobName, membersName} }
 
 // Names of the directories of bodies below a crawl directory or a fetcher's own.
 const (
-	ArchiveDir  = "archive"  // WARC files
-	FilesDir    = "files"    // plain files
+	ArchiveDir  = crawler.ArchiveDir
+	FilesDir    = crawler.FilesDir
 	IncomingDir = "incoming" // files that are not whole yet; nothing points into it
 )
 
