@@ -24,16 +24,16 @@ func TestANodeStaysWithTheSecretThatItStartedWithWhileThatIsAccepted(t *testing.
 		clustertest.Must(t, here.Set(secrets...))
 		clustertest.Must(t, old.Send(t.Context(), clustertest.Part(1+i)))
 	}
-	if old.nc.Reconnects != 0 || s.nc.Reconnects != 0 {
+	if old.nc.Stats().Reconnects != 0 || s.nc.Stats().Reconnects != 0 {
 		t.Error("a connection was made again")
 	}
 	clustertest.Must(t, old.Reconnect()) // also where the connection is lost meanwhile
-	clustertest.Within(t, "it is back with the old one", func() bool { return old.nc.Reconnects == 1 && old.nc.IsConnected() })
+	clustertest.Within(t, "it is back with the old one", func() bool { return old.nc.Stats().Reconnects == 1 && old.nc.IsConnected() })
 	clustertest.Must(t, old.Send(t.Context(), clustertest.Part(3)))
 	started := newConn(t, ConnectOptions{URL: "nats://" + b.Addr(), Role: cluster.RoleFetcher, Keys: here})
 	clustertest.Must(t, there.Set(trusttest.TheirSecret))
 	clustertest.Must(t, started.Send(t.Context(), clustertest.Part(4)))
-	if started.nc.Reconnects != 0 {
+	if started.nc.Stats().Reconnects != 0 {
 		t.Error("the connection of a node that was started again is not one with the new secret")
 	}
 }
@@ -70,7 +70,7 @@ func TestANodeThatWasNotStartedAgainIsCutAndRefused(t *testing.T) {
 				t.Errorf("the one that was left behind: %v; the other: %v", err, stays.Refusal())
 			}
 			clustertest.Must(t, stays.Send(t.Context(), clustertest.Part(2)))
-			if stays.nc.Reconnects != 0 || s.nc.Reconnects != 0 {
+			if stays.nc.Stats().Reconnects != 0 || s.nc.Stats().Reconnects != 0 {
 				t.Error("a connection whose key stayed was cut")
 			}
 		})
