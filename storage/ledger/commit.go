@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,21 +12,7 @@ import (
 	"trawl/crawler/session"
 )
 
-// Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
-// read that begins afterwards. After an error it is not there; when the error was that of a write, the
-// ledger refuses everything from then on. Within a change what ends comes before what is put: turns and errands
-// that end may be followed by new ones of the same host. Old values must be those in force, since the
-// entries of the queue and of due hosts to be removed are computed from them.
-func (l *Ledger) Commit(c *crawler.Changes) error {
-	return l.write(func(w *recordWriter) {
-		clock := l.clock
-		if c.Now.After(clock) {
-			clock = c.Now
-		}
-		w.changes(c, clock)
-	})
-}
-
+// changes writes a change of the ledger at a time of its clock.
 func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 	for i := range c.Rows {
 		w.row(c.Rows[i].Old, c.Rows[i].New)
@@ -179,4 +166,53 @@ func (w *recordWriter) json(name string, v any) {
 	b, err := json.Marshal(v)
 	w.fail(err)
 	w.bytes(name, b)
+}
+
+// owed writes which rows whoever reads along has still to get, and removes those that were delivered.
+func (w *recordWriter) owed(c *crawler.Changes) {
+	if c.Delivered > 0 {
+		w.append(editDeleteRange, appendOwed(nil, 0), appendOwed(nil, c.Delivered+1))
+	}
+	for _, o := range c.Owed {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(o.Key.Host))
+		w.value = binary.BigEndian.AppendUint64(w.value, o.Key.URL)
+		w.set(appendOwed(w.key[:0], o.Number))
+	}
+}
+
+// names writes a change's part about names. What ends comes before what is put.
+func (w *recordWriter) names(n *crawler.NameChanges) {
+	w.value = w.value[:0]
+	for _, a := range n.EndAwaits {
+		w.delete(appendAwait(w.key[:0], a))
+	}
+	for _, k := range n.Placed {
+		w.delete(appendURLKey(w.key[:0], kindUnplaced, k))
+	}
+	for _, g := range n.Given {
+		w.value = append(w.value[:0], g.URL.String()...)
+		w.set(appendName(w.key[:0], g.Key))
+	}
+	for _, a := range n.Aliases {
+		w.value = append(w.value[:0], a.Want[:]...)
+		w.value = append(w.value, a.Name...)
+		w.set(appendAlias(w.key[:0], a.Of, a.Sequence))
+	}
+	for _, a := range n.Awaits {
+		w.value = w.value[:0]
+		w.set(appendAwait(w.key[:0], a))
+	}
+	for _, u := range n.Unplaced {
+		w.value = binary.BigEndian.AppendUint64(w.value[:0], u.Version)
+		w.set(appendURLKey(w.key[:0], kindUnplaced, u.Key))
+	}
+	for _, f := range n.Shipped {
+		if f.Rows == 0 {
+			w.delete(appendShipped(w.key[:0], f.Name))
+			continue
+		}
+		w.value = binary.AppendUvarint(w.value[:0], uint64(f.Rows))
+		w.value = append(binary.AppendUvarint(w.value, uint64(f.End)), f.Fetcher...)
+		w.set(appendShipped(w.key[:0], f.Name))
+	}
 }

@@ -264,3 +264,32 @@ func timeOf(order uint64) time.Time {
 	}
 	return time.Unix(0, int64(order^1<<63)).UTC()
 }
+
+// owedNumber reads the key of an owed row.
+func owedNumber(key []byte) uint64 {
+	if len(key) != prefixBytes+8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(key[prefixBytes:])
+}
+
+func appendURLKey(b []byte, k kind, u weburl.URLKey) []byte {
+	return binary.BigEndian.AppendUint64(appendHost(b, k, u.Host), u.URL)
+}
+
+func appendAlias(b []byte, of weburl.URLKey, sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendURLKey(b, kindAlias, of), sequence)
+}
+
+func appendAwait(b []byte, a crawler.Await) []byte {
+	b = binary.BigEndian.AppendUint64(appendURLKey(b, kindAwait, a.At), uint64(a.Line.Host))
+	return binary.BigEndian.AppendUint64(b, a.Line.URL)
+}
+
+func appendName(b []byte, key string) []byte {
+	return append(appendPartition(b, ownPartition, kindName), key...)
+}
+
+func appendShipped(b []byte, name string) []byte {
+	return append(appendPartition(b, ownPartition, kindShipped), name...)
+}

@@ -17,64 +17,6 @@ import (
 // Names of files: who has which, which further names a URL has, which lines wait for the end of redirects, and which
 // settled rows have not got their files yet.
 
-func appendURLKey(b []byte, k kind, u weburl.URLKey) []byte {
-	return binary.BigEndian.AppendUint64(appendHost(b, k, u.Host), u.URL)
-}
-
-func appendAlias(b []byte, of weburl.URLKey, sequence uint64) []byte {
-	return binary.BigEndian.AppendUint64(appendURLKey(b, kindAlias, of), sequence)
-}
-
-func appendAwait(b []byte, a crawler.Await) []byte {
-	b = binary.BigEndian.AppendUint64(appendURLKey(b, kindAwait, a.At), uint64(a.Line.Host))
-	return binary.BigEndian.AppendUint64(b, a.Line.URL)
-}
-
-func appendName(b []byte, key string) []byte {
-	return append(appendPartition(b, ownPartition, kindName), key...)
-}
-
-func appendShipped(b []byte, name string) []byte {
-	return append(appendPartition(b, ownPartition, kindShipped), name...)
-}
-
-// names writes a change's part about names. What ends comes before what is put.
-func (w *recordWriter) names(n *crawler.NameChanges) {
-	w.value = w.value[:0]
-	for _, a := range n.EndAwaits {
-		w.delete(appendAwait(w.key[:0], a))
-	}
-	for _, k := range n.Placed {
-		w.delete(appendURLKey(w.key[:0], kindUnplaced, k))
-	}
-	for _, g := range n.Given {
-		w.value = append(w.value[:0], g.URL.String()...)
-		w.set(appendName(w.key[:0], g.Key))
-	}
-	for _, a := range n.Aliases {
-		w.value = append(w.value[:0], a.Want[:]...)
-		w.value = append(w.value, a.Name...)
-		w.set(appendAlias(w.key[:0], a.Of, a.Sequence))
-	}
-	for _, a := range n.Awaits {
-		w.value = w.value[:0]
-		w.set(appendAwait(w.key[:0], a))
-	}
-	for _, u := range n.Unplaced {
-		w.value = binary.BigEndian.AppendUint64(w.value[:0], u.Version)
-		w.set(appendURLKey(w.key[:0], kindUnplaced, u.Key))
-	}
-	for _, f := range n.Shipped {
-		if f.Rows == 0 {
-			w.delete(appendShipped(w.key[:0], f.Name))
-			continue
-		}
-		w.value = binary.AppendUvarint(w.value[:0], uint64(f.Rows))
-		w.value = append(binary.AppendUvarint(w.value, uint64(f.End)), f.Fetcher...)
-		w.set(appendShipped(w.key[:0], f.Name))
-	}
-}
-
 // NameHolder reads which URL has a name, by the name's key; the zero URL when it is free.
 func (l *Ledger) NameHolder(key string) (weburl.URL, error) {
 	value, found, err := l.get(l.db, appendName(nil, key))

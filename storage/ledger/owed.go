@@ -10,18 +10,6 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// owed writes which rows whoever reads along has still to get, and removes those that were delivered.
-func (w *recordWriter) owed(c *crawler.Changes) {
-	if c.Delivered > 0 {
-		w.append(editDeleteRange, appendOwed(nil, 0), appendOwed(nil, c.Delivered+1))
-	}
-	for _, o := range c.Owed {
-		w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(o.Key.Host))
-		w.value = binary.BigEndian.AppendUint64(w.value, o.Key.URL)
-		w.set(appendOwed(w.key[:0], o.Number))
-	}
-}
-
 // owedRange reads the first and the last number of the owed rows.
 func (l *Ledger) owedRange(r pebble.Reader) (found crawler.OwedRange, err error) {
 	it, err := l.iter(r, appendPartition(nil, ownPartition, kindOwed))
@@ -39,13 +27,6 @@ func (l *Ledger) owedRange(r pebble.Reader) (found crawler.OwedRange, err error)
 		return found, l.readError("owed rows", err)
 	}
 	return found, nil
-}
-
-func owedNumber(key []byte) uint64 {
-	if len(key) != prefixBytes+8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(key[prefixBytes:])
 }
 
 // Owed reads up to n owed rows with the numbers from first to last, and gives the number of the last one looked at (last when

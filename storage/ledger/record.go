@@ -3,12 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
-
-	"trawl/crawler/weburl"
 )
 
 // Record is one change of a ledger, made of the bytes that are stored: the keys to set with their values, and the keys to delete. It
@@ -61,92 +56,6 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	}
 	return b[size : size+int(n)], b[size+int(n):], true
 }
-
-// maxKeptRecord is how large a buffer is kept for the next record, in bytes.
-const maxKeptRecord = 4 << 20
-
-// write makes a record and applies it, in one synced batch. Every key of a ledger is written here.
-func (l *Ledger) write(make func(w *recordWriter)) error {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	w := recordWriter{record: append(l.buffer[:0], recordFormat)}
-	make(&w)
-	if w.err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
-	}
-	if l.buffer = w.record; cap(l.buffer) > maxKeptRecord {
-		l.buffer = nil
-	}
-	return l.apply(w.record)
-}
-
-// Apply applies a record of another ledger: after all records of that one, from its first on, this ledger is the same.
-func (l *Ledger) Apply(r Record) error {
-	l.commit.Lock()
-	defer l.commit.Unlock()
-	return l.apply(r)
-}
-
-// apply makes a record durable. When it returns nil every read that begins afterwards sees it; after an error it is not there, and
-// when the error was that of a write, the ledger refuses everything from then on.
-func (l *Ledger) apply(r Record) error {
-	if l.o.ReadOnly {
-		return fmt.Errorf("ledger %s is open for reading only", l.dir)
-	}
-	if err := l.failure(); err != nil {
-		return err
-	}
-	b := l.db.NewBatchWithSize(len(r) + len(r)/8)
-	defer func() {
-		if l.failure() == nil { // else the commit may be under way for ever
-			b.Close()
-		}
-	}()
-	if err := r.edits(func(e edit, key, value []byte) error { return applyEdit(b, e, key, value) }); err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
-	}
-	err := l.call(func() error { return b.Commit(pebble.Sync) })
-	if failed := l.failure(); failed != nil {
-		return failed
-	}
-	if err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
-	}
-	l.remember(r)
-	if l.o.Records != nil {
-		l.o.Records(r)
-	}
-	return nil
-}
-
-func applyEdit(b *pebble.Batch, e edit, key, value []byte) error {
-	switch e {
-	case editSet:
-		return b.Set(key, value, nil)
-	case editDelete:
-		return b.Delete(key, nil)
-	}
-	return b.DeleteRange(key, value, nil)
-}
-
-// remember takes over what of an applied record is kept in memory, too: the clock, and when the first host of a partition is due.
-func (l *Ledger) remember(r Record) {
-	l.due.mu.Lock()
-	defer l.due.mu.Unlock()
-	_ = r.edits(func(e edit, key, value []byte) error { // it was read before
-		if e != editSet || len(key) < prefixBytes {
-			return nil
-		}
-		if due, h, ok := dueEntryOf(key); ok && kind(key[2]) == kindDue && binary.BigEndian.Uint16(key) < weburl.Partitions {
-			l.due.lower(due, h)
-		} else if string(key) == clockKey && len(value) == 8 {
-			l.clock = timeOf(binary.BigEndian.Uint64(value))
-		}
-		return nil
-	})
-}
-
-var clockKey = string(appendMeta(nil, metaClock))
 
 // recordWriter appends edits to a record. Its buffers serve one key and value after the other. The first error sticks.
 type recordWriter struct {
@@ -204,12 +113,4 @@ func (w *recordWriter) fail(err error) {
 	if w.err == nil {
 		w.err = err
 	}
-}
-
-// EachKey reads every key with its value, as they are stored, in order, until visit returns an error. Two ledgers are replicas of each
-// other when it gives the same for both.
-func (l *Ledger) EachKey(visit func(key, value []byte) error) error {
-	snap := l.db.NewSnapshot()
-	defer snap.Close()
-	return l.scan(snap, nil, visit)
 }

@@ -1,0 +1,120 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"trawl/crawler"
+	"trawl/crawler/weburl"
+)
+
+// Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
+// read that begins afterwards. After an error it is not there; when the error was that of a write, the
+// ledger refuses everything from then on. Within a change what ends comes before what is put: turns and errands
+// that end may be followed by new ones of the same host. Old values must be those in force, since the
+// entries of the queue and of due hosts to be removed are computed from them.
+func (l *Ledger) Commit(c *crawler.Changes) error {
+	return l.write(func(w *recordWriter) {
+		clock := l.clock
+		if c.Now.After(clock) {
+			clock = c.Now
+		}
+		w.changes(c, clock)
+	})
+}
+
+// maxKeptRecord is how large a buffer is kept for the next record, in bytes.
+const maxKeptRecord = 4 << 20
+
+// write makes a record and applies it, in one synced batch. Every key of a ledger is written here.
+func (l *Ledger) write(make func(w *recordWriter)) error {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	w := recordWriter{record: append(l.buffer[:0], recordFormat)}
+	make(&w)
+	if w.err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
+	}
+	if l.buffer = w.record; cap(l.buffer) > maxKeptRecord {
+		l.buffer = nil
+	}
+	return l.apply(w.record)
+}
+
+// Apply applies a record of another ledger: after all records of that one, from its first on, this ledger is the same.
+func (l *Ledger) Apply(r Record) error {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	return l.apply(r)
+}
+
+// apply makes a record durable. When it returns nil every read that begins afterwards sees it; after an error it is not there, and
+// when the error was that of a write, the ledger refuses everything from then on.
+func (l *Ledger) apply(r Record) error {
+	if l.o.ReadOnly {
+		return fmt.Errorf("ledger %s is open for reading only", l.dir)
+	}
+	if err := l.failure(); err != nil {
+		return err
+	}
+	b := l.db.NewBatchWithSize(len(r) + len(r)/8)
+	defer func() {
+		if l.failure() == nil { // else the commit may be under way for ever
+			b.Close()
+		}
+	}()
+	if err := r.edits(func(e edit, key, value []byte) error { return applyEdit(b, e, key, value) }); err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
+	}
+	err := l.call(func() error { return b.Commit(pebble.Sync) })
+	if failed := l.failure(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
+	}
+	l.remember(r)
+	if l.o.Records != nil {
+		l.o.Records(r)
+	}
+	return nil
+}
+
+func applyEdit(b *pebble.Batch, e edit, key, value []byte) error {
+	switch e {
+	case editSet:
+		return b.Set(key, value, nil)
+	case editDelete:
+		return b.Delete(key, nil)
+	}
+	return b.DeleteRange(key, value, nil)
+}
+
+// remember takes over what of an applied record is kept in memory, too: the clock, and when the first host of a partition is due.
+func (l *Ledger) remember(r Record) {
+	l.due.mu.Lock()
+	defer l.due.mu.Unlock()
+	_ = r.edits(func(e edit, key, value []byte) error { // it was read before
+		if e != editSet || len(key) < prefixBytes {
+			return nil
+		}
+		if due, h, ok := dueEntryOf(key); ok && kind(key[2]) == kindDue && binary.BigEndian.Uint16(key) < weburl.Partitions {
+			l.due.lower(due, h)
+		} else if string(key) == clockKey && len(value) == 8 {
+			l.clock = timeOf(binary.BigEndian.Uint64(value))
+		}
+		return nil
+	})
+}
+
+var clockKey = string(appendMeta(nil, metaClock))
+
+// EachKey reads every key with its value, as they are stored, in order, until visit returns an error. Two ledgers are replicas of each
+// other when it gives the same for both.
+func (l *Ledger) EachKey(visit func(key, value []byte) error) error {
+	snap := l.db.NewSnapshot()
+	defer snap.Close()
+	return l.scan(snap, nil, visit)
+}
