@@ -17,6 +17,7 @@ import (
 	"trawl/crawler/weburl"
 	"trawl/scheduler"
 	"trawl/storage/ledger"
+	"trawl/storage/ledger/format"
 )
 
 // paper is everything around a scheduler without a network: queues, fetchers, a web, bodies and a reader of rows.
@@ -234,8 +235,8 @@ func allKeys(t *testing.T, l *ledger.Ledger) (keys []string) {
 func TestTheRecordsOfACrawlMakeItsLedgerAgain(t *testing.T) {
 	for _, kind := range []crawler.Kind{crawler.Crawl, crawler.Download} {
 		t.Run(string(kind), func(t *testing.T) {
-			var records []ledger.Record
-			o := ledger.Options{FS: vfs.NewMem(), Records: func(r ledger.Record) { records = append(records, slices.Clone(r)) }}
+			var records []format.Record
+			o := ledger.Options{FS: vfs.NewMem(), Records: func(r format.Record) { records = append(records, slices.Clone(r)) }}
 			p := &paper{t: t, rng: rand.New(rand.NewPCG(1, 2))}
 			job := crawler.NewJob(kind)
 			job.Scope, job.Archive, job.Delay, job.Depth = crawler.ScopeAny, crawler.ArchiveFiles, 0, 3

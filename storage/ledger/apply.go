@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
@@ -16,12 +17,12 @@ import (
 // that end may be followed by new ones of the same host. Old values must be those in force, since the
 // entries of the queue and of due hosts to be removed are computed from them.
 func (l *Ledger) Commit(c *crawler.Changes) error {
-	return l.write(func(w *recordWriter) {
+	return l.write(func(w *format.Writer) {
 		clock := l.clock
 		if c.Now.After(clock) {
 			clock = c.Now
 		}
-		w.changes(c, clock)
+		w.Changes(c, clock)
 	})
 }
 
@@ -29,22 +30,22 @@ func (l *Ledger) Commit(c *crawler.Changes) error {
 const maxKeptRecord = 4 << 20
 
 // write makes a record and applies it, in one synced batch. Every key of a ledger is written here.
-func (l *Ledger) write(make func(w *recordWriter)) error {
+func (l *Ledger) write(make func(w *format.Writer)) error {
 	l.commit.Lock()
 	defer l.commit.Unlock()
-	w := recordWriter{record: append(l.buffer[:0], recordFormat)}
+	w := format.Writer{Record: append(l.buffer[:0], format.RecordFormat)}
 	make(&w)
-	if w.err != nil {
-		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.err)
+	if w.Err != nil {
+		return fmt.Errorf("commit to ledger %s: %w", l.dir, w.Err)
 	}
-	if l.buffer = w.record; cap(l.buffer) > maxKeptRecord {
+	if l.buffer = w.Record; cap(l.buffer) > maxKeptRecord {
 		l.buffer = nil
 	}
-	return l.apply(w.record)
+	return l.apply(w.Record)
 }
 
 // Apply applies a record of another ledger: after all records of that one, from its first on, this ledger is the same.
-func (l *Ledger) Apply(r Record) error {
+func (l *Ledger) Apply(r format.Record) error {
 	l.commit.Lock()
 	defer l.commit.Unlock()
 	return l.apply(r)
@@ -52,7 +53,7 @@ func (l *Ledger) Apply(r Record) error {
 
 // apply makes a record durable. When it returns nil every read that begins afterwards sees it; after an error it is not there, and
 // when the error was that of a write, the ledger refuses everything from then on.
-func (l *Ledger) apply(r Record) error {
+func (l *Ledger) apply(r format.Record) error {
 	if l.o.ReadOnly {
 		return fmt.Errorf("ledger %s is open for reading only", l.dir)
 	}
@@ -65,7 +66,7 @@ func (l *Ledger) apply(r Record) error {
 			b.Close()
 		}
 	}()
-	if err := r.edits(func(e edit, key, value []byte) error { return applyEdit(b, e, key, value) }); err != nil {
+	if err := r.Edits(func(e format.Edit, key, value []byte) error { return applyEdit(b, e, key, value) }); err != nil {
 		return fmt.Errorf("commit to ledger %s: %w", l.dir, err)
 	}
 	err := l.call(func() error { return b.Commit(pebble.Sync) })
@@ -82,34 +83,34 @@ func (l *Ledger) apply(r Record) error {
 	return nil
 }
 
-func applyEdit(b *pebble.Batch, e edit, key, value []byte) error {
+func applyEdit(b *pebble.Batch, e format.Edit, key, value []byte) error {
 	switch e {
-	case editSet:
+	case format.EditSet:
 		return b.Set(key, value, nil)
-	case editDelete:
+	case format.EditDelete:
 		return b.Delete(key, nil)
 	}
 	return b.DeleteRange(key, value, nil)
 }
 
 // remember takes over what of an applied record is kept in memory, too: the clock, and when the first host of a partition is due.
-func (l *Ledger) remember(r Record) {
+func (l *Ledger) remember(r format.Record) {
 	l.due.mu.Lock()
 	defer l.due.mu.Unlock()
-	_ = r.edits(func(e edit, key, value []byte) error { // it was read before
-		if e != editSet || len(key) < prefixBytes {
+	_ = r.Edits(func(e format.Edit, key, value []byte) error { // it was read before
+		if e != format.EditSet || len(key) < format.PrefixBytes {
 			return nil
 		}
-		if due, h, ok := dueEntryOf(key); ok && kind(key[2]) == kindDue && binary.BigEndian.Uint16(key) < weburl.Partitions {
+		if due, h, ok := format.DueEntryOf(key); ok && format.Kind(key[2]) == format.KindDue && binary.BigEndian.Uint16(key) < weburl.Partitions {
 			l.due.lower(due, h)
 		} else if string(key) == clockKey && len(value) == 8 {
-			l.clock = timeOf(binary.BigEndian.Uint64(value))
+			l.clock = format.TimeOf(binary.BigEndian.Uint64(value))
 		}
 		return nil
 	})
 }
 
-var clockKey = string(appendMeta(nil, metaClock))
+var clockKey = string(format.AppendMeta(nil, format.MetaClock))
 
 // EachKey reads every key with its value, as they are stored, in order, until visit returns an error. Two ledgers are replicas of each
 // other when it gives the same for both.

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler"
+	"trawl/storage/ledger/format"
 )
 
 // Backup makes a copy of the ledger, as of a moment during the call, in a directory that is not there yet.
@@ -31,12 +32,12 @@ func (l *Ledger) Restored(now time.Time) error {
 	if after := s.Restored.Add(time.Second); now.Before(after) {
 		now = after
 	}
-	err := l.write(func(w *recordWriter) {
-		w.number(metaSchema, schemaRestored)
-		w.bytes(metaOrigin, s.Origin[:])
-		w.bytes(metaLife, newLife())
-		w.time(metaRestored, now)
-		w.bytes(metaRecall, nil)
+	err := l.write(func(w *format.Writer) {
+		w.Number(format.MetaSchema, schemaRestored)
+		w.Bytes(format.MetaOrigin, s.Origin[:])
+		w.Bytes(format.MetaLife, newLife())
+		w.Time(format.MetaRestored, now)
+		w.Bytes(format.MetaRecall, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("give ledger %s a new life: %w", l.dir, err)
@@ -46,31 +47,31 @@ func (l *Ledger) Restored(now time.Time) error {
 
 // lineage reads which life of which crawl this is, and what a restore left to be done.
 func (l *Ledger) lineage(r pebble.Reader, s *crawler.LedgerState) error {
-	found, err := l.metaLife(r, metaLife, &s.Life)
+	found, err := l.metaLife(r, format.MetaLife, &s.Life)
 	if err == nil && !found {
-		err = l.damage("its life", errLength)
+		err = l.damage("its life", format.ErrLength)
 	}
 	if err == nil {
-		if found, err = l.metaLife(r, metaOrigin, &s.Origin); err == nil && !found {
+		if found, err = l.metaLife(r, format.MetaOrigin, &s.Origin); err == nil && !found {
 			s.Origin = s.Life
 		}
 	}
 	if err == nil {
-		s.Restored, _, err = l.metaTime(r, metaRestored)
+		s.Restored, _, err = l.metaTime(r, format.MetaRestored)
 	}
 	if err == nil {
-		s.Quiet, _, err = l.metaTime(r, metaQuiet)
+		s.Quiet, _, err = l.metaTime(r, format.MetaQuiet)
 	}
 	if err == nil {
-		_, s.Recall, err = l.get(r, appendMeta(nil, metaRecall))
+		_, s.Recall, err = l.get(r, format.AppendMeta(nil, format.MetaRecall))
 	}
 	return err
 }
 
 func (l *Ledger) metaLife(r pebble.Reader, name string, to *crawler.Life) (found bool, err error) {
-	b, found, err := l.get(r, appendMeta(nil, name))
+	b, found, err := l.get(r, format.AppendMeta(nil, name))
 	if err == nil && found && len(b) != len(to) {
-		err = l.damage("its "+name, errLength)
+		err = l.damage("its "+name, format.ErrLength)
 	}
 	copy(to[:], b)
 	return found, err
@@ -97,13 +98,13 @@ func (l *Ledger) Summary() (m Summary, schema uint64, err error) {
 	var s crawler.LedgerState
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	schema, _, err = l.metaUint(snap, metaSchema)
+	schema, _, err = l.metaUint(snap, format.MetaSchema)
 	for _, read := range []func() error{
 		func() error { return l.lineage(snap, &s) },
-		func() (err error) { s.Clock, _, err = l.metaTime(snap, metaClock); return },
-		func() (err error) { s.Position, _, err = l.metaUint(snap, metaPosition); return },
-		func() error { return l.metaJSON(snap, metaTallies, &s.Tallies) },
-		func() error { return l.metaJSON(snap, metaState, &s.State) },
+		func() (err error) { s.Clock, _, err = l.metaTime(snap, format.MetaClock); return },
+		func() (err error) { s.Position, _, err = l.metaUint(snap, format.MetaPosition); return },
+		func() error { return l.metaJSON(snap, format.MetaTallies, &s.Tallies) },
+		func() error { return l.metaJSON(snap, format.MetaState, &s.State) },
 	} {
 		if err == nil {
 			err = read()

@@ -11,6 +11,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 	"trawl/storage/storagetest"
 )
 
@@ -114,7 +115,7 @@ func BenchmarkRow(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = records.Row.Append(buf[:0], r)
-		if _, err := storedRow(buf); err != nil {
+		if _, err := format.StoredRow(buf); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -132,7 +133,7 @@ func BenchmarkHost(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = records.Host.Append(buf[:0], &h)
-		if _, err := stored(records.Host, buf); err != nil {
+		if _, err := format.Stored(records.Host, buf); err != nil {
 			b.Fatal(err)
 		}
 	}

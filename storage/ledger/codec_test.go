@@ -21,6 +21,7 @@ import (
 	"trawl/crawler/schema"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 	"trawl/storage/storagetest"
 )
 
@@ -53,7 +54,7 @@ func kindOf[T any](t *schema.Table[T], elsewhere func(*T)) recordKind {
 			return v
 		},
 		encode: func(v any) []byte { return t.Append(nil, v.(*T)) },
-		decode: func(b []byte) (any, error) { v, err := stored(t, b); return &v, err },
+		decode: func(b []byte) (any, error) { v, err := format.Stored(t, b); return &v, err },
 	}
 }
 
@@ -185,7 +186,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		"no URL":                       row(number(nil, 4, 200)),
 		"a URL that is not canonical":  row(text(nil, 1, "HTTP://A.example")),
 		"a redirect that is no URL":    row(text(url, 10, "x")),
-		"an outcome out of range":      row(number(url, 2, uint64(outcomes))),
+		"an outcome out of range":      row(number(url, 2, uint64(format.Outcomes))),
 		"a count out of range":         row(number(url, 4, 1<<31)),
 		"a time before 1970":           row(number(url, 12, 1<<63)),
 		"a digest of another length":   row(text(url, 7, "short")),
@@ -195,18 +196,18 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		"a text longer than the value": append(row(url), 3<<3|2, 200, 1, 'x'),
 		"a number without an end":      append(row(url), 2<<3, 0xff, 0xff),
 	} {
-		if r, err := storedRow(b); err == nil {
+		if r, err := format.StoredRow(b); err == nil {
 			t.Errorf("%s: was read as %+v", name, r)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	counts := bytes.Repeat([]byte{2}, outcomes+1)
+	counts := bytes.Repeat([]byte{2}, format.Outcomes+1)
 	host := text(text(nil, 1, "a.example"), 7, string(counts))
-	if h, err := stored(records.Host, host); err == nil {
+	if h, err := format.Stored(records.Host, host); err == nil {
 		t.Errorf("a count of an outcome that is not known was read as %+v", h)
 	}
-	if h, err := stored(records.Host, text(text(nil, 1, "a.example"), 23, string(binary.AppendUvarint(nil, 1)))); err == nil {
+	if h, err := format.Stored(records.Host, text(text(nil, 1, "a.example"), 23, string(binary.AppendUvarint(nil, 1)))); err == nil {
 		t.Errorf("a hash of one byte was read as %+v", h)
 	}
 }
@@ -236,10 +237,10 @@ func FuzzDecode(f *testing.F) {
 func FuzzKeys(f *testing.F) {
 	f.Add([]byte("\x00\x01\x04hosthash\x01\x00\x01sequenceurl hash"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		hostOf(b)
-		rowKeyOf(b)
-		dueEntryOf(b)
-		if e, ok := queueEntryOf(b); ok && e.url.Host != hostOf(b) {
+		format.HostOf(b)
+		format.RowKeyOf(b)
+		format.DueEntryOf(b)
+		if e, ok := format.QueueEntryOf(b); ok && e.URL.Host != format.HostOf(b) {
 			t.Fatalf("queue entry %x of another host", b)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // cursor walks the records of one kind over all partitions, in key order, which is the order of hosts (but
@@ -14,12 +15,12 @@ import (
 type cursor struct {
 	l     *Ledger
 	it    *pebble.Iterator
-	kind  kind
+	kind  format.Kind
 	begun bool
 	live  bool // stands on a record
 }
 
-func (l *Ledger) cursor(r pebble.Reader, k kind) (*cursor, error) {
+func (l *Ledger) cursor(r pebble.Reader, k format.Kind) (*cursor, error) {
 	it, err := r.NewIter(nil)
 	if err != nil {
 		return nil, l.readError("index", err)
@@ -33,7 +34,7 @@ func (c *cursor) next() bool {
 	switch {
 	case !c.begun:
 		c.begun = true
-		c.live = c.settle(c.it.SeekGE(appendPartition(nil, 0, c.kind)))
+		c.live = c.settle(c.it.SeekGE(format.AppendPartition(nil, 0, c.kind)))
 	case c.live:
 		c.live = c.settle(c.it.Next())
 	}
@@ -49,14 +50,14 @@ func (c *cursor) from(key []byte) bool {
 
 // settle moves on from wherever the iterator is to the first record of the kind.
 func (c *cursor) settle(ok bool) bool {
-	var seek [prefixBytes]byte
+	var seek [format.PrefixBytes]byte
 	for ok {
 		key := c.it.Key()
-		if len(key) < prefixBytes {
+		if len(key) < format.PrefixBytes {
 			ok = c.it.Next()
 			continue
 		}
-		partition, k := binary.BigEndian.Uint16(key), kind(key[2])
+		partition, k := binary.BigEndian.Uint16(key), format.Kind(key[2])
 		switch {
 		case partition >= weburl.Partitions:
 			return false
@@ -65,7 +66,7 @@ func (c *cursor) settle(ok bool) bool {
 		case k > c.kind:
 			partition++
 		}
-		ok = c.it.SeekGE(appendPartition(seek[:0], partition, c.kind))
+		ok = c.it.SeekGE(format.AppendPartition(seek[:0], partition, c.kind))
 	}
 	return false
 }
@@ -83,7 +84,7 @@ func (c *cursor) at(h weburl.HostKey) bool {
 }
 
 // host is the host of the record, for every kind but due.
-func (c *cursor) host() weburl.HostKey { return hostOf(c.it.Key()) }
+func (c *cursor) host() weburl.HostKey { return format.HostOf(c.it.Key()) }
 
 func (c *cursor) err() error {
 	if err := c.it.Error(); err != nil {
@@ -97,7 +98,7 @@ func (c *cursor) close() { _ = c.it.Close() }
 
 // iter is an iterator over the keys with a prefix.
 func (l *Ledger) iter(r pebble.Reader, prefix []byte) (*pebble.Iterator, error) {
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: prefixEnd(prefix)})
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: format.PrefixEnd(prefix)})
 	if err != nil {
 		return nil, l.readError("index", err)
 	}

@@ -1,12 +1,12 @@
 // Package ledger is the only truth about a crawl, on disk: every URL with its fate, hosts, turns, robots files, errands and names of
 // files, in an ordered store (Pebble).
 //
-// The scheduler changes it by [Ledger.Commit] alone; everybody else reads. keys.go has the table of keys, codec.go says how values are
-// written: fields are only added, and unknown ones passed over. People read rows through [Ledger.All] and [Ledger.Row], which tell the
+// The scheduler changes it by [Ledger.Commit] alone; everybody else reads. Package format has the table of keys and says how values
+// are written: fields are only added, and unknown ones passed over. People read rows through [Ledger.All] and [Ledger.Row], which tell the
 // outcome as it stands (leased, and why a URL waits). [Ledger.Verify] recounts everything and finds what does not fit.
 //
-// Every change, also a ledger's first and that of a restore, becomes a [Record]: the bytes to be stored and the keys to be deleted.
-// record.go alone writes keys, by applying one. A replica applies the records of another ledger ([Options.Records], [Ledger.Apply]) and
+// Every change, also a ledger's first and that of a restore, becomes a [format.Record]: the bytes to be stored and the keys to be deleted.
+// apply.go alone writes keys, by applying one. A replica applies the records of another ledger ([Options.Records], [Ledger.Apply]) and
 // is equal to it, key by key.
 //
 // # Goroutines

@@ -6,6 +6,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // errEnough ends a scan that has what it wants.
@@ -14,20 +15,20 @@ var errEnough = errors.New("enough")
 // Errands reads the errands that wait at a host, one for each of up to n URLs, in key order; those whose answer
 // is being handed on are left out.
 func (l *Ledger) Errands(h weburl.Host, n int) (hops []crawler.RobotsHop, err error) {
-	it, err := l.iter(l.db, appendHost(nil, kindErrand, h.Key()))
+	it, err := l.iter(l.db, format.AppendHost(nil, format.KindErrand, h.Key()))
 	if err != nil {
 		return nil, err
 	}
 	defer it.Close()
-	for ok := it.First(); ok && len(hops) < n; ok = it.SeekGE(prefixEnd(it.Key()[:rowBytes])) {
-		if len(it.Key()) < rowBytes {
-			return nil, l.damage("errand at "+string(h), errLength)
+	for ok := it.First(); ok && len(hops) < n; ok = it.SeekGE(format.PrefixEnd(it.Key()[:format.RowBytes])) {
+		if len(it.Key()) < format.RowBytes {
+			return nil, l.damage("errand at "+string(h), format.ErrLength)
 		}
-		hop, err := stored(records.Hop, it.Value())
+		hop, err := format.Stored(records.Hop, it.Value())
 		if err != nil {
 			return nil, l.damage("errand at "+string(h), err)
 		}
-		_, handing, err := l.get(l.db, appendAnswer(nil, hop.URL.Key(), true))
+		_, handing, err := l.get(l.db, format.AppendAnswer(nil, hop.URL.Key(), true))
 		if err != nil {
 			return nil, err
 		}
@@ -47,8 +48,8 @@ func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err err
 	if n <= 0 {
 		return nil, nil
 	}
-	err = l.scan(l.db, appendErrands(nil, u.Key()), func(_, value []byte) error {
-		hop, err := stored(records.Hop, value)
+	err = l.scan(l.db, format.AppendErrands(nil, u.Key()), func(_, value []byte) error {
+		hop, err := format.Stored(records.Hop, value)
 		if err != nil {
 			return l.damage("errand to "+u.String(), err)
 		}
@@ -65,7 +66,7 @@ func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err err
 
 // Waits reports whether there is this errand, whatever its count.
 func (l *Ledger) Waits(hop crawler.RobotsHop) (bool, error) {
-	_, found, err := l.get(l.db, appendErrand(nil, &hop))
+	_, found, err := l.get(l.db, format.AppendErrand(nil, &hop))
 	return found, err
 }
 
@@ -73,13 +74,13 @@ func (l *Ledger) Waits(hop crawler.RobotsHop) (bool, error) {
 // compares the URL.
 func (l *Ledger) Answer(u weburl.URL) (a crawler.HopAnswer, found bool, err error) {
 	for _, handing := range []bool{true, false} {
-		key := appendAnswer(nil, u.Key(), handing)
+		key := format.AppendAnswer(nil, u.Key(), handing)
 		value, found, err := l.get(l.db, key)
 		if err != nil {
 			return a, false, err
 		}
 		if found {
-			if a, err = storedAnswer(key, value); err != nil {
+			if a, err = format.StoredAnswer(key, value); err != nil {
 				return a, false, l.damage("robots answer of "+u.String(), err)
 			}
 			return a, true, nil
@@ -93,9 +94,9 @@ func (l *Ledger) Handing(h weburl.Host, n int) (answers []crawler.HopAnswer, err
 	if n <= 0 {
 		return nil, nil
 	}
-	prefix := append(appendHost(nil, kindAnswer, h.Key()), 0)
+	prefix := append(format.AppendHost(nil, format.KindAnswer, h.Key()), 0)
 	err = l.scan(l.db, prefix, func(key, value []byte) error {
-		a, err := storedAnswer(key, value)
+		a, err := format.StoredAnswer(key, value)
 		if err != nil {
 			return l.damage("robots answer at "+string(h), err)
 		}

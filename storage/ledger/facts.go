@@ -10,6 +10,7 @@ import (
 	"trawl/crawler/explain"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // Facts reads what the ledger knows of one URL and its host, all as of one moment; what only a running job
@@ -48,12 +49,12 @@ func (r *factsReader) host() error {
 		return err
 	}
 	r.f.Host, r.s.host = &h, h
-	value, found, err := r.l.get(r.snap, appendHost(nil, kindTurn, name.Key()))
+	value, found, err := r.l.get(r.snap, format.AppendHost(nil, format.KindTurn, name.Key()))
 	if err != nil {
 		return err
 	}
 	if found {
-		t, err := stored(records.Turn, value)
+		t, err := format.Stored(records.Turn, value)
 		if err != nil {
 			return r.l.damage("turn of host "+string(name), err)
 		}
@@ -62,8 +63,8 @@ func (r *factsReader) host() error {
 			return err
 		}
 	}
-	return r.l.scan(r.snap, appendHost(nil, kindRobots, name.Key()), func(_, value []byte) error {
-		file, err := stored(records.HostRobots, value)
+	return r.l.scan(r.snap, format.AppendHost(nil, format.KindRobots, name.Key()), func(_, value []byte) error {
+		file, err := format.Stored(records.HostRobots, value)
 		if err != nil {
 			return r.l.damage("robots file of "+string(name), err)
 		}
@@ -115,7 +116,7 @@ func (r *factsReader) scope() error {
 		return err
 	}
 	for seed := range s.Openers(r.f.URL) {
-		_, found, err := r.l.get(r.snap, appendScope(nil, seed))
+		_, found, err := r.l.get(r.snap, format.AppendScope(nil, seed))
 		if err != nil {
 			return err
 		}

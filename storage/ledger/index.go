@@ -14,11 +14,12 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // dueEntry is an entry of the order of due hosts, without the name.
 type dueEntry struct {
-	due  uint64 // order, see orderOf
+	due  uint64 // order, see OrderOf
 	host weburl.HostKey
 }
 
@@ -95,17 +96,17 @@ func (l *Ledger) Due(n int) ([]crawler.DueHost, error) {
 // dueOf offers the entries of a partition to the selection, and tells when the first is due.
 func (l *Ledger) dueOf(it *pebble.Iterator, p int, floor uint64, best *dueSelection) (first uint64, err error) {
 	first = noneDue
-	var seek [dueBytes]byte
-	prefix := appendPartition(seek[:0], uint16(p), kindDue)
-	from := appendDue(make([]byte, 0, dueBytes), weburl.HostKey(p)<<56, timeOf(floor))
+	var seek [format.DueBytes]byte
+	prefix := format.AppendPartition(seek[:0], uint16(p), format.KindDue)
+	from := format.AppendDue(make([]byte, 0, format.DueBytes), weburl.HostKey(p)<<56, format.TimeOf(floor))
 	for ok := it.SeekGE(from); ok; ok = it.Next() {
 		key := it.Key()
-		if len(key) < prefixBytes || string(key[:prefixBytes]) != string(prefix) {
+		if len(key) < format.PrefixBytes || string(key[:format.PrefixBytes]) != string(prefix) {
 			break
 		}
-		due, host, valid := dueEntryOf(key)
+		due, host, valid := format.DueEntryOf(key)
 		if !valid {
-			return 0, l.damage(fmt.Sprintf("due entry %x", key), errLength)
+			return 0, l.damage(fmt.Sprintf("due entry %x", key), format.ErrLength)
 		}
 		first = min(first, due)
 		if best.full() && due >= best.last() { // of equal ones any will do
@@ -134,8 +135,8 @@ func (s *dueSelection) add(e dueEntry, value []byte) {
 		s.values = make(map[weburl.HostKey]crawler.DueHost)
 	}
 	s.entries = append(s.entries, e)
-	name, rank := dueValueOf(value)
-	s.values[e.host] = crawler.DueHost{Due: timeOf(e.due), Rank: rank, Host: name}
+	name, rank := format.DueValueOf(value)
+	s.values[e.host] = crawler.DueHost{Due: format.TimeOf(e.due), Rank: rank, Host: name}
 	if len(s.entries) == s.n || len(s.entries) >= 2*s.n {
 		s.cut()
 	}
@@ -173,14 +174,14 @@ func (l *Ledger) HostsFrom(from weburl.HostKey) iter.Seq2[crawler.HostState, err
 // after an error.
 func (l *Ledger) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 	return func(yield func(*crawler.Row, error) bool) {
-		c, err := l.cursor(l.db, kindRow)
+		c, err := l.cursor(l.db, format.KindRow)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer c.close()
-		for ok := c.from(appendRow(nil, from)); ok; ok = c.next() {
-			row, err := storedRow(c.it.Value())
+		for ok := c.from(format.AppendRow(nil, from)); ok; ok = c.next() {
+			row, err := format.StoredRow(c.it.Value())
 			if err != nil {
 				yield(nil, l.damage(fmt.Sprintf("row %x", c.it.Key()), err))
 				return
@@ -197,16 +198,16 @@ func (l *Ledger) RowsFrom(from weburl.URLKey) iter.Seq2[*crawler.Row, error] {
 
 func (l *Ledger) hostsOf(r pebble.Reader, from weburl.HostKey) iter.Seq2[crawler.HostState, error] {
 	return func(yield func(crawler.HostState, error) bool) {
-		c, err := l.cursor(r, kindHost)
+		c, err := l.cursor(r, format.KindHost)
 		if err != nil {
 			yield(crawler.HostState{}, err)
 			return
 		}
 		defer c.close()
-		for ok := c.from(appendHost(nil, kindHost, from)); ok; ok = c.next() {
-			h, err := stored(records.Host, c.it.Value())
+		for ok := c.from(format.AppendHost(nil, format.KindHost, from)); ok; ok = c.next() {
+			h, err := format.Stored(records.Host, c.it.Value())
 			if err != nil {
-				yield(h, l.damage(fmt.Sprintf("host %016x", uint64(hostOf(c.it.Key()))), err))
+				yield(h, l.damage(fmt.Sprintf("host %016x", uint64(format.HostOf(c.it.Key()))), err))
 				return
 			}
 			if !yield(h, nil) {
@@ -226,19 +227,19 @@ func (l *Ledger) Beyond(h weburl.Host, depth int) (int64, error) {
 		return 0, nil
 	}
 	var n int64
-	it, err := l.iter(l.db, appendHost(nil, kindQueue, h.Key()))
+	it, err := l.iter(l.db, format.AppendHost(nil, format.KindQueue, h.Key()))
 	if err != nil {
 		return 0, err
 	}
 	defer it.Close()
-	limit := depthKey(depth)
+	limit := format.DepthKey(depth)
 	q := queueReader{it: it, host: h.Key()}
 	for ok := it.First(); ok && q.bad == nil; {
 		e, _ := q.entry()
-		if e.depth > limit {
+		if e.Depth > limit {
 			n++
 			ok = it.Next()
-		} else if e.class == classReady && limit < maxDepthKey {
+		} else if e.Class == format.ClassReady && limit < format.MaxDepthKey {
 			ok = it.SeekGE(q.readyFrom(limit + 1)) // all deeper ones follow each other
 		} else {
 			ok = it.Next()
@@ -255,13 +256,13 @@ func (l *Ledger) Beyond(h weburl.Host, depth int) (int64, error) {
 
 // EachRobots calls visit for the robots file of each host and scheme, in the order of hosts, until it returns an error.
 func (l *Ledger) EachRobots(visit func(weburl.HostKey, crawler.HostRobots) error) error {
-	c, err := l.cursor(l.db, kindRobots)
+	c, err := l.cursor(l.db, format.KindRobots)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	for c.next() {
-		f, err := stored(records.HostRobots, c.it.Value())
+		f, err := format.Stored(records.HostRobots, c.it.Value())
 		if err != nil {
 			return l.damage(fmt.Sprintf("robots file of host %016x", uint64(c.host())), err)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/storage"
+	"trawl/storage/ledger/format"
 )
 
 // Versions of keys and values. They go up when an older trawl would misread them, or this one what an older one wrote.
@@ -56,7 +57,7 @@ type Options struct {
 	// ReadOnly opens a ledger that is there already, and refuses to commit.
 	ReadOnly bool
 	// Records hears of every record once it is applied, in order; it is the hearer's for the call. nil = nobody.
-	Records func(Record)
+	Records func(format.Record)
 	// FS is the file system; tests give one in memory. Default: the operating system's.
 	FS vfs.FS
 }
@@ -202,7 +203,7 @@ func damaged(where string, err error) error {
 
 // begin checks what was opened, and writes the first records of a fresh ledger.
 func (l *Ledger) begin() error {
-	schema, found, err := l.metaUint(l.db, metaSchema)
+	schema, found, err := l.metaUint(l.db, format.MetaSchema)
 	switch {
 	case err != nil:
 		return err
@@ -211,7 +212,7 @@ func (l *Ledger) begin() error {
 	case found && schema < OldestSchema:
 		return fmt.Errorf("ledger %s is %w (schema %d, this trawl reads %d and later); go on with that trawl, or crawl anew with `fresh`", l.dir, storage.ErrOlder, schema, OldestSchema)
 	case found:
-		l.clock, _, err = l.metaTime(l.db, metaClock)
+		l.clock, _, err = l.metaTime(l.db, format.MetaClock)
 		return err
 	case l.o.ReadOnly:
 		return noLedger(l.dir)
@@ -219,9 +220,9 @@ func (l *Ledger) begin() error {
 	if err := l.mustBeEmpty(); err != nil {
 		return err
 	}
-	return l.write(func(w *recordWriter) {
-		w.number(metaSchema, schemaFresh)
-		w.bytes(metaLife, newLife())
+	return l.write(func(w *format.Writer) {
+		w.Number(format.MetaSchema, schemaFresh)
+		w.Bytes(format.MetaLife, newLife())
 	})
 }
 

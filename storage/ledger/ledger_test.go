@@ -21,6 +21,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/storage"
+	"trawl/storage/ledger/format"
 	"trawl/storage/storagetest"
 )
 
@@ -183,7 +184,7 @@ func TestALedgerOfAnotherFormatIsRefusedInOneLine(t *testing.T) {
 	} {
 		fs := vfs.NewMem()
 		l := open(t, "ledger", small(fs))
-		if err := l.db.Set(appendMeta(nil, metaSchema), []byte{tt.schema}, pebble.Sync); err != nil {
+		if err := l.db.Set(format.AppendMeta(nil, format.MetaSchema), []byte{tt.schema}, pebble.Sync); err != nil {
 			t.Fatal(err)
 		}
 		closeLedger(t, l)

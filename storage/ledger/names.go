@@ -12,6 +12,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/storage/crawldir"
+	"trawl/storage/ledger/format"
 )
 
 // Names of files: who has which, which further names a URL has, which lines wait for the end of redirects, and which
@@ -19,7 +20,7 @@ import (
 
 // NameHolder reads which URL has a name, by the name's key; the zero URL when it is free.
 func (l *Ledger) NameHolder(key string) (weburl.URL, error) {
-	value, found, err := l.get(l.db, appendName(nil, key))
+	value, found, err := l.get(l.db, format.AppendName(nil, key))
 	if err != nil || !found {
 		return weburl.URL{}, err
 	}
@@ -32,7 +33,7 @@ func (l *Ledger) NameHolder(key string) (weburl.URL, error) {
 
 // NameBelow reports whether a name is taken that lies below the directory.
 func (l *Ledger) NameBelow(key string) (below bool, err error) {
-	err = l.scan(l.db, appendName(nil, key+"/"), func(_, _ []byte) error {
+	err = l.scan(l.db, format.AppendName(nil, key+"/"), func(_, _ []byte) error {
 		below = true
 		return errEnough
 	})
@@ -52,12 +53,12 @@ func (l *Ledger) Aliases(of weburl.URLKey, after uint64, n int) ([]crawler.Alias
 }
 
 func (l *Ledger) aliases(r pebble.Reader, of weburl.URLKey, after uint64, n int) (list []crawler.Alias, err error) {
-	it, err := l.iter(r, appendURLKey(nil, kindAlias, of))
+	it, err := l.iter(r, format.AppendURLKey(nil, format.KindAlias, of))
 	if err != nil {
 		return nil, err
 	}
 	defer it.Close()
-	for ok := it.SeekGE(appendAlias(nil, of, after+1)); ok && len(list) < n; ok = it.Next() {
+	for ok := it.SeekGE(format.AppendAlias(nil, of, after+1)); ok && len(list) < n; ok = it.Next() {
 		a, err := l.aliasOf(it.Key(), it.Value())
 		if err != nil {
 			return nil, err
@@ -71,23 +72,23 @@ func (l *Ledger) aliases(r pebble.Reader, of weburl.URLKey, after uint64, n int)
 }
 
 func (l *Ledger) aliasOf(key, value []byte) (a crawler.Alias, err error) {
-	if len(key) != rowBytes+8 || len(value) <= len(a.Want) {
+	if len(key) != format.RowBytes+8 || len(value) <= len(a.Want) {
 		return a, l.damage(fmt.Sprintf("alias %x", key), errors.New("is too short"))
 	}
-	a.Of = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
-	a.Sequence = binary.BigEndian.Uint64(key[rowBytes:])
+	a.Of = weburl.URLKey{Host: format.HostOf(key), URL: binary.BigEndian.Uint64(key[format.HostBytes:])}
+	a.Sequence = binary.BigEndian.Uint64(key[format.RowBytes:])
 	a.Name = string(value[copy(a.Want[:], value):])
 	return a, nil
 }
 
 // Awaiting reads up to n of the lines that wait for the body of a URL.
 func (l *Ledger) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err error) {
-	err = l.scan(l.db, appendURLKey(nil, kindAwait, at), func(key, _ []byte) error {
-		if len(key) != rowBytes+16 {
+	err = l.scan(l.db, format.AppendURLKey(nil, format.KindAwait, at), func(key, _ []byte) error {
+		if len(key) != format.RowBytes+16 {
 			return l.damage(fmt.Sprintf("await %x", key), errors.New("is too short"))
 		}
 		lines = append(lines, weburl.URLKey{
-			Host: weburl.HostKey(binary.BigEndian.Uint64(key[rowBytes:])), URL: binary.BigEndian.Uint64(key[rowBytes+8:]),
+			Host: weburl.HostKey(binary.BigEndian.Uint64(key[format.RowBytes:])), URL: binary.BigEndian.Uint64(key[format.RowBytes+8:]),
 		})
 		if len(lines) == n {
 			return errEnough
@@ -100,7 +101,7 @@ func (l *Ledger) Awaiting(at weburl.URLKey, n int) (lines []weburl.URLKey, err e
 // Unplaced reads every row whose names are to be looked at, in key order, as of the moment the reading begins.
 func (l *Ledger) Unplaced() iter.Seq2[crawler.Unplaced, error] {
 	return func(yield func(crawler.Unplaced, error) bool) {
-		c, err := l.cursor(l.db, kindUnplaced)
+		c, err := l.cursor(l.db, format.KindUnplaced)
 		if err != nil {
 			yield(crawler.Unplaced{}, err)
 			return
@@ -120,7 +121,7 @@ func (l *Ledger) Unplaced() iter.Seq2[crawler.Unplaced, error] {
 
 // UnplacedVersion reads the version of a row's entry, false when there is none.
 func (l *Ledger) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
-	key := appendURLKey(nil, kindUnplaced, k)
+	key := format.AppendURLKey(nil, format.KindUnplaced, k)
 	value, found, err := l.get(l.db, key)
 	if err != nil || !found {
 		return 0, false, err
@@ -130,10 +131,10 @@ func (l *Ledger) UnplacedVersion(k weburl.URLKey) (uint64, bool, error) {
 }
 
 func (l *Ledger) unplacedOf(key, value []byte) (u crawler.Unplaced, err error) {
-	if len(key) != rowBytes || len(value) != 8 {
+	if len(key) != format.RowBytes || len(value) != 8 {
 		return u, l.damage(fmt.Sprintf("unplaced %x", key), errors.New("is too short"))
 	}
-	u.Key = weburl.URLKey{Host: hostOf(key), URL: binary.BigEndian.Uint64(key[hostBytes:])}
+	u.Key = weburl.URLKey{Host: format.HostOf(key), URL: binary.BigEndian.Uint64(key[format.HostBytes:])}
 	u.Version = binary.BigEndian.Uint64(value)
 	return u, nil
 }
@@ -141,8 +142,8 @@ func (l *Ledger) unplacedOf(key, value []byte) (u crawler.Unplaced, err error) {
 // ShippedFiles reads the files that rows point into and that fetchers ship.
 func (l *Ledger) ShippedFiles() iter.Seq2[crawler.ShippedFile, error] {
 	return func(yield func(crawler.ShippedFile, error) bool) {
-		err := l.scan(l.db, appendShipped(nil, ""), func(key, value []byte) error {
-			f, err := l.shippedOf(string(key[prefixBytes:]), value)
+		err := l.scan(l.db, format.AppendShipped(nil, ""), func(key, value []byte) error {
+			f, err := l.shippedOf(string(key[format.PrefixBytes:]), value)
 			if err == nil && !yield(f, nil) {
 				return errEnough
 			}
@@ -156,7 +157,7 @@ func (l *Ledger) ShippedFiles() iter.Seq2[crawler.ShippedFile, error] {
 
 // ShippedFile reads one of them, false when no row points into it yet.
 func (l *Ledger) ShippedFile(name string) (f crawler.ShippedFile, found bool, err error) {
-	value, found, err := l.get(l.db, appendShipped(nil, name))
+	value, found, err := l.get(l.db, format.AppendShipped(nil, name))
 	if err != nil || !found {
 		return f, false, err
 	}

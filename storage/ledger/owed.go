@@ -8,20 +8,21 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // owedRange reads the first and the last number of the owed rows.
 func (l *Ledger) owedRange(r pebble.Reader) (found crawler.OwedRange, err error) {
-	it, err := l.iter(r, appendPartition(nil, ownPartition, kindOwed))
+	it, err := l.iter(r, format.AppendPartition(nil, format.OwnPartition, format.KindOwed))
 	if err != nil {
 		return found, err
 	}
 	defer it.Close()
 	if it.First() {
-		found.First = owedNumber(it.Key())
+		found.First = format.OwedNumber(it.Key())
 	}
 	if it.Last() {
-		found.Last = owedNumber(it.Key())
+		found.Last = format.OwedNumber(it.Key())
 	}
 	if err := it.Error(); err != nil {
 		return found, l.readError("owed rows", err)
@@ -34,7 +35,7 @@ func (l *Ledger) owedRange(r pebble.Reader) (found crawler.OwedRange, err error)
 func (l *Ledger) Owed(first, last uint64, n int) (rows []*crawler.Row, seen uint64, err error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	it, err := snap.NewIter(&pebble.IterOptions{LowerBound: appendOwed(nil, first), UpperBound: appendOwed(nil, last+1)})
+	it, err := snap.NewIter(&pebble.IterOptions{LowerBound: format.AppendOwed(nil, first), UpperBound: format.AppendOwed(nil, last+1)})
 	if err != nil {
 		return nil, 0, l.readError("owed rows", err)
 	}
@@ -47,10 +48,10 @@ func (l *Ledger) Owed(first, last uint64, n int) (rows []*crawler.Row, seen uint
 		}
 		v := it.Value()
 		if len(v) != 16 {
-			return nil, 0, l.damage(fmt.Sprintf("owed row %x", it.Key()), errLength)
+			return nil, 0, l.damage(fmt.Sprintf("owed row %x", it.Key()), format.ErrLength)
 		}
 		keys = append(keys, weburl.URLKey{Host: weburl.HostKey(binary.BigEndian.Uint64(v)), URL: binary.BigEndian.Uint64(v[8:])})
-		seen = owedNumber(it.Key())
+		seen = format.OwedNumber(it.Key())
 	}
 	if err := it.Error(); err != nil {
 		return nil, 0, l.readError("owed rows", err)

@@ -16,6 +16,7 @@ import (
 	"trawl/crawler/records"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // Load reads what a scheduler needs at its start, with every turn in force, as of one moment.
@@ -27,13 +28,13 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 	var err error
 	for _, read := range []func() error{
 		func() error { return l.lineage(snap, &s) },
-		func() (err error) { s.Clock, committed, err = l.metaTime(snap, metaClock); return },
-		func() (err error) { s.Position, _, err = l.metaUint(snap, metaPosition); return },
-		func() (err error) { s.Sequence, _, err = l.metaUint(snap, metaSequence); return },
+		func() (err error) { s.Clock, committed, err = l.metaTime(snap, format.MetaClock); return },
+		func() (err error) { s.Position, _, err = l.metaUint(snap, format.MetaPosition); return },
+		func() (err error) { s.Sequence, _, err = l.metaUint(snap, format.MetaSequence); return },
 		func() error { return l.ran(snap, &s) },
-		func() error { return l.metaJSON(snap, metaTallies, &s.Tallies) },
-		func() error { return l.metaJSON(snap, metaState, &s.State) },
-		func() error { return l.metaJSON(snap, metaWork, &s.Work) },
+		func() error { return l.metaJSON(snap, format.MetaTallies, &s.Tallies) },
+		func() error { return l.metaJSON(snap, format.MetaState, &s.State) },
+		func() error { return l.metaJSON(snap, format.MetaWork, &s.Work) },
 		func() (err error) { s.Turns, err = l.turns(ctx, snap); return },
 		func() (err error) { s.Scope, s.ScopeMore, err = l.scope(ctx, snap, crawler.MaxScopeSeeds); return },
 		func() (err error) { s.Owed, err = l.owedRange(snap); return },
@@ -51,20 +52,20 @@ func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 
 // ran reads how long the job has run.
 func (l *Ledger) ran(r pebble.Reader, s *crawler.LedgerState) error {
-	n, _, err := l.metaUint(r, metaRan)
+	n, _, err := l.metaUint(r, format.MetaRan)
 	s.Ran = time.Duration(min(n, math.MaxInt64))
 	return err
 }
 
 func (l *Ledger) turns(ctx context.Context, r pebble.Reader) ([]crawler.TurnState, error) {
-	c, err := l.cursor(r, kindTurn)
+	c, err := l.cursor(r, format.KindTurn)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
 	var turns []crawler.TurnState
 	for c.next() && ctx.Err() == nil {
-		t, err := stored(records.Turn, c.it.Value())
+		t, err := format.Stored(records.Turn, c.it.Value())
 		if err != nil {
 			return nil, l.damage(fmt.Sprintf("turn %x", c.it.Key()), err)
 		}
@@ -75,11 +76,11 @@ func (l *Ledger) turns(ctx context.Context, r pebble.Reader) ([]crawler.TurnStat
 
 // scope reads the keys of up to most seeds that opened the scope, not their texts, and whether there are more.
 func (l *Ledger) scope(ctx context.Context, r pebble.Reader, most int) (keys []uint64, more bool, err error) {
-	err = l.scan(r, appendScope(nil, ""), func(key, _ []byte) error {
+	err = l.scan(r, format.AppendScope(nil, ""), func(key, _ []byte) error {
 		if more = len(keys) == most; more {
 			return errEnough
 		}
-		keys = append(keys, crawler.ScopeSeed(key[prefixBytes:]).Key())
+		keys = append(keys, crawler.ScopeSeed(key[format.PrefixBytes:]).Key())
 		return ctx.Err()
 	})
 	if errors.Is(err, errEnough) {
@@ -90,7 +91,7 @@ func (l *Ledger) scope(ctx context.Context, r pebble.Reader, most int) (keys []u
 
 // Opened reports whether the seed opened the scope.
 func (l *Ledger) Opened(seed crawler.ScopeSeed) (bool, error) {
-	_, found, err := l.get(l.db, appendScope(nil, seed))
+	_, found, err := l.get(l.db, format.AppendScope(nil, seed))
 	return found, err
 }
 
@@ -101,7 +102,7 @@ func (l *Ledger) Host(h weburl.Host) (crawler.HostState, bool, error) {
 }
 
 func (l *Ledger) host(r pebble.Reader, k weburl.HostKey) (s crawler.HostState, found bool, err error) {
-	value, found, err := l.get(r, appendHost(nil, kindHost, k))
+	value, found, err := l.get(r, format.AppendHost(nil, format.KindHost, k))
 	if err != nil || !found {
 		return s, false, err
 	}
@@ -127,16 +128,16 @@ func (l *Ledger) rows(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, er
 		return nil, l.readError("rows", err)
 	}
 	defer it.Close()
-	key := make([]byte, 0, rowBytes)
+	key := make([]byte, 0, format.RowBytes)
 	for i, k := range keys {
-		key = appendRow(key[:0], k)
+		key = format.AppendRow(key[:0], k)
 		if !it.SeekPrefixGE(key) {
 			if err := it.Error(); err != nil {
 				return nil, l.readError("rows", err)
 			}
 			continue
 		}
-		if rows[i], err = storedRow(it.Value()); err != nil {
+		if rows[i], err = format.StoredRow(it.Value()); err != nil {
 			return nil, l.damage(fmt.Sprintf("row %x", key), err)
 		}
 	}
@@ -150,12 +151,12 @@ func (l *Ledger) rows(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, er
 func (l *Ledger) Queue(h weburl.Host, now time.Time, maxDepth, n int) (rows []*crawler.Row, nextRetry time.Time, err error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
-	it, err := l.iter(snap, appendHost(nil, kindQueue, h.Key()))
+	it, err := l.iter(snap, format.AppendHost(nil, format.KindQueue, h.Key()))
 	if err != nil {
 		return nil, nextRetry, err
 	}
-	q := queueReader{it: it, host: h.Key(), now: orderOf(now), maxDepth: maxDepthKey, n: n}
-	if maxDepth >= 0 && maxDepth < maxDepthKey {
+	q := queueReader{it: it, host: h.Key(), now: format.OrderOf(now), maxDepth: format.MaxDepthKey, n: n}
+	if maxDepth >= 0 && maxDepth < format.MaxDepthKey {
 		q.maxDepth = uint16(maxDepth)
 	}
 	q.retries()
@@ -164,10 +165,10 @@ func (l *Ledger) Queue(h weburl.Host, now time.Time, maxDepth, n int) (rows []*c
 		return nil, nextRetry, l.readError("queue of "+string(h), err)
 	}
 	if q.bad != nil {
-		return nil, nextRetry, l.damage(fmt.Sprintf("queue entry %x", q.bad), errLength)
+		return nil, nextRetry, l.damage(fmt.Sprintf("queue entry %x", q.bad), format.ErrLength)
 	}
 	rows, err = l.rowsOf(snap, q.urls)
-	return rows, timeOf(q.next), err
+	return rows, format.TimeOf(q.next), err
 }
 
 // queueReader walks the queue of one host.
@@ -185,19 +186,19 @@ type queueReader struct {
 
 // retries takes the retries that are due, and finds the first that is not.
 func (q *queueReader) retries() {
-	prefix := append(appendHost(nil, kindQueue, q.host), classRetry)
+	prefix := append(format.AppendHost(nil, format.KindQueue, q.host), format.ClassRetry)
 	for ok := q.it.SeekGE(prefix); ok; {
 		e, valid := q.entry()
 		switch {
-		case !valid || e.class != classRetry:
+		case !valid || e.Class != format.ClassRetry:
 			return
-		case e.depth > q.maxDepth:
+		case e.Depth > q.maxDepth:
 			ok = q.it.Next()
-		case e.retryAt > q.now:
-			q.next = e.retryAt
+		case e.RetryAt > q.now:
+			q.next = e.RetryAt
 			return
 		case len(q.urls) < q.n:
-			q.urls = append(q.urls, e.url)
+			q.urls = append(q.urls, e.URL)
 			ok = q.it.Next()
 		default:
 			ok = q.it.SeekGE(binary.BigEndian.AppendUint64(prefix, q.now+1))
@@ -209,20 +210,20 @@ func (q *queueReader) retries() {
 func (q *queueReader) ready() {
 	for ok := len(q.urls) < q.n && q.it.SeekGE(q.readyFrom(0)); ok && len(q.urls) < q.n; ok = q.it.Next() {
 		e, valid := q.entry()
-		if !valid || e.depth > q.maxDepth {
+		if !valid || e.Depth > q.maxDepth {
 			return
 		}
-		q.urls = append(q.urls, e.url)
+		q.urls = append(q.urls, e.URL)
 	}
 }
 
 // readyFrom is where the ready entries of a depth begin.
 func (q *queueReader) readyFrom(depth uint16) []byte {
-	return binary.BigEndian.AppendUint16(append(appendHost(nil, kindQueue, q.host), classReady), depth)
+	return binary.BigEndian.AppendUint16(append(format.AppendHost(nil, format.KindQueue, q.host), format.ClassReady), depth)
 }
 
-func (q *queueReader) entry() (queueEntry, bool) {
-	e, ok := queueEntryOf(q.it.Key())
+func (q *queueReader) entry() (format.QueueEntry, bool) {
+	e, ok := format.QueueEntryOf(q.it.Key())
 	if !ok {
 		q.bad = slices.Clone(q.it.Key())
 	}
@@ -250,8 +251,8 @@ func (l *Ledger) rowsOf(r pebble.Reader, keys []weburl.URLKey) ([]*crawler.Row, 
 // Robots reads the host's robots files, by scheme.
 func (l *Ledger) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 	var files []crawler.HostRobots
-	err := l.scan(l.db, appendHost(nil, kindRobots, h.Key()), func(key, value []byte) error {
-		f, err := stored(records.HostRobots, value)
+	err := l.scan(l.db, format.AppendHost(nil, format.KindRobots, h.Key()), func(key, value []byte) error {
+		f, err := format.Stored(records.HostRobots, value)
 		if err != nil {
 			return l.damage("robots file of "+string(h), err)
 		}
@@ -263,11 +264,11 @@ func (l *Ledger) Robots(h weburl.Host) ([]crawler.HostRobots, error) {
 
 // Domain reads what is kept of a registrable domain, false when there is nothing.
 func (l *Ledger) Domain(name string) (d session.DomainState, found bool, err error) {
-	value, found, err := l.get(l.db, appendHost(nil, kindDomain, session.DomainKey(name)))
+	value, found, err := l.get(l.db, format.AppendHost(nil, format.KindDomain, session.DomainKey(name)))
 	if err != nil || !found {
 		return d, false, err
 	}
-	if d, err = stored(records.Domain, value); err != nil {
+	if d, err = format.Stored(records.Domain, value); err != nil {
 		return d, false, l.damage("domain "+name, err)
 	}
 	return d, true, nil
@@ -289,30 +290,30 @@ func (l *Ledger) get(r pebble.Reader, key []byte) (value []byte, found bool, err
 }
 
 func (l *Ledger) metaUint(r pebble.Reader, name string) (v uint64, found bool, err error) {
-	b, found, err := l.get(r, appendMeta(nil, name))
+	b, found, err := l.get(r, format.AppendMeta(nil, name))
 	if err != nil || !found {
 		return 0, false, err
 	}
 	v, n := binary.Uvarint(b)
 	if n != len(b) {
-		return 0, false, l.damage("its "+name, errLength)
+		return 0, false, l.damage("its "+name, format.ErrLength)
 	}
 	return v, true, nil
 }
 
 func (l *Ledger) metaTime(r pebble.Reader, name string) (t time.Time, found bool, err error) {
-	b, found, err := l.get(r, appendMeta(nil, name))
+	b, found, err := l.get(r, format.AppendMeta(nil, name))
 	if err != nil || !found {
 		return t, false, err
 	}
 	if len(b) != 8 {
-		return t, false, l.damage("its "+name, errLength)
+		return t, false, l.damage("its "+name, format.ErrLength)
 	}
-	return timeOf(binary.BigEndian.Uint64(b)), true, nil
+	return format.TimeOf(binary.BigEndian.Uint64(b)), true, nil
 }
 
 func (l *Ledger) metaJSON(r pebble.Reader, name string, v any) error {
-	b, found, err := l.get(r, appendMeta(nil, name))
+	b, found, err := l.get(r, format.AppendMeta(nil, name))
 	if err != nil || !found {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"trawl/crawler"
+	"trawl/storage/ledger/format"
 	"trawl/storage/storagetest"
 )
 
@@ -22,9 +23,9 @@ func contents(t *testing.T, l *Ledger) (all []string) {
 }
 
 func TestALedgerBecomesAnotherByItsRecords(t *testing.T) {
-	var records []Record
+	var records []format.Record
 	o := small(vfs.NewMem())
-	o.Records = func(r Record) { records = append(records, slices.Clone(r)) }
+	o.Records = func(r format.Record) { records = append(records, slices.Clone(r)) }
 	l, m := open(t, "ledger", o), storagetest.NewModel(7)
 	for range 60 {
 		storagetest.Commit(t, l, m.Step())
@@ -62,12 +63,12 @@ func clockOf(t *testing.T, l *Ledger) time.Time {
 
 func TestAReplicaStoresWhatItDoesNotKnow(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
-	w := recordWriter{record: Record{recordFormat}}
-	w.append(editSet, appendPartition(nil, 7, 99), []byte("of a newer trawl"))
-	if err := l.Apply(w.record); err != nil {
+	w := format.Writer{Record: format.Record{format.RecordFormat}}
+	w.Append(format.EditSet, format.AppendPartition(nil, 7, 99), []byte("of a newer trawl"))
+	if err := l.Apply(w.Record); err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("%x = %x", appendPartition(nil, 7, 99), "of a newer trawl"); !slices.Contains(contents(t, l), want) {
+	if want := fmt.Sprintf("%x = %x", format.AppendPartition(nil, 7, 99), "of a newer trawl"); !slices.Contains(contents(t, l), want) {
 		t.Error("it is lost")
 	}
 }
@@ -75,15 +76,15 @@ func TestAReplicaStoresWhatItDoesNotKnow(t *testing.T) {
 func TestWhatIsNoRecordChangesNothing(t *testing.T) {
 	l := open(t, "ledger", small(vfs.NewMem()))
 	before := contents(t, l)
-	set := []byte{recordFormat, byte(editSet), 3, 0, 7, 9, 1, 'x'}
-	for what, r := range map[string]Record{
+	set := []byte{format.RecordFormat, byte(format.EditSet), 3, 0, 7, 9, 1, 'x'}
+	for what, r := range map[string]format.Record{
 		"nothing":                {},
-		"a later format":         append(Record{recordFormat + 1}, set[1:]...),
+		"a later format":         append(format.Record{format.RecordFormat + 1}, set[1:]...),
 		"an edit that is none":   append(slices.Clone(set), 9, 1, 'k'),
-		"a cut key":              append(slices.Clone(set), byte(editDelete), 5, 'k'),
+		"a cut key":              append(slices.Clone(set), byte(format.EditDelete), 5, 'k'),
 		"a cut value":            set[:len(set)-1],
-		"a length without end":   append(slices.Clone(set), byte(editDelete), 0x80),
-		"a length beyond memory": append(slices.Clone(set), byte(editDelete), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
+		"a length without end":   append(slices.Clone(set), byte(format.EditDelete), 0x80),
+		"a length beyond memory": append(slices.Clone(set), byte(format.EditDelete), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
 	} {
 		if err := l.Apply(r); err == nil || !slices.Equal(contents(t, l), before) {
 			t.Errorf("%s: %v", what, err)

@@ -12,6 +12,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // renewEvery is the number of rows after which a reading gives up its iterators for new ones of the same
@@ -48,7 +49,7 @@ func (l *Ledger) RowsOf(hosts ...weburl.Host) iter.Seq2[*crawler.Row, error] {
 			return !wanted[r.URL.Host()] || yield(r) // a host with the same hash may be there, too
 		}
 		for _, k := range keys {
-			s.moveTo(k, appendHost(nil, kindRow, k))
+			s.moveTo(k, format.AppendHost(nil, format.KindRow, k))
 			goOn, err := s.tellWhile(func(at weburl.HostKey) bool { return at == k }, tell)
 			if !goOn || err != nil {
 				return err
@@ -91,7 +92,7 @@ func (l *Ledger) Row(u weburl.URL) (*crawler.Row, bool, error) {
 	if s.host, _, err = l.host(snap, k); err != nil {
 		return nil, false, err
 	}
-	value, found, err := l.get(snap, appendHost(nil, kindTurn, k))
+	value, found, err := l.get(snap, format.AppendHost(nil, format.KindTurn, k))
 	if err != nil {
 		return nil, false, err
 	}
@@ -135,8 +136,8 @@ func (l *Ledger) stories(snap *pebble.Snapshot) (*stories, error) {
 func (s *stories) open() (err error) {
 	for _, c := range []struct {
 		to   **cursor
-		kind kind
-	}{{&s.rows, kindRow}, {&s.hosts, kindHost}, {&s.turns, kindTurn}} {
+		kind format.Kind
+	}{{&s.rows, format.KindRow}, {&s.hosts, format.KindHost}, {&s.turns, format.KindTurn}} {
 		if *c.to, err = s.l.cursor(s.snap, c.kind); err != nil {
 			s.close()
 			return err
@@ -148,8 +149,8 @@ func (s *stories) open() (err error) {
 // moveTo sets the cursors on a row, or the first after it, and on its host.
 func (s *stories) moveTo(h weburl.HostKey, row []byte) {
 	s.rows.seek(row)
-	s.hosts.seek(appendHost(nil, kindHost, h))
-	s.turns.seek(appendHost(nil, kindTurn, h))
+	s.hosts.seek(format.AppendHost(nil, format.KindHost, h))
+	s.turns.seek(format.AppendHost(nil, format.KindTurn, h))
 }
 
 // tellWhile tells rows from the one that the cursor stands on, as long as their host is in. goOn is false
@@ -180,17 +181,17 @@ func (s *stories) renew() error {
 	if err := s.open(); err != nil {
 		return err
 	}
-	s.moveTo(hostOf(row), row)
+	s.moveTo(format.HostOf(row), row)
 	return s.err()
 }
 
 // load reads what concerns all rows. Now is the later of the wall clock and the ledger's, as it is for a scheduler.
 func (s *stories) load(r pebble.Reader) error {
-	clock, _, err := s.l.metaTime(r, metaClock)
+	clock, _, err := s.l.metaTime(r, format.MetaClock)
 	if s.now = time.Now().UTC().Round(0); clock.After(s.now) {
 		s.now = clock
 	}
-	return errors.Join(err, s.l.metaJSON(r, metaTallies, &s.tallies), s.l.metaJSON(r, metaState, &s.state))
+	return errors.Join(err, s.l.metaJSON(r, format.MetaTallies, &s.tallies), s.l.metaJSON(r, format.MetaState, &s.state))
 }
 
 func (s *stories) close() {
@@ -213,13 +214,13 @@ func (s *stories) err() error {
 
 // row is the row that the cursor stands on.
 func (s *stories) row() (*crawler.Row, error) {
-	k := hostOf(s.rows.it.Key())
+	k := format.HostOf(s.rows.it.Key())
 	if !s.begun || k != s.key {
 		if err := s.turnTo(k); err != nil {
 			return nil, err
 		}
 	}
-	r, err := storedRow(s.rows.it.Value())
+	r, err := format.StoredRow(s.rows.it.Value())
 	if err != nil {
 		return nil, s.l.damage(fmt.Sprintf("row %x", s.rows.it.Key()), err)
 	}
@@ -242,7 +243,7 @@ func (s *stories) turnTo(k weburl.HostKey) (err error) {
 }
 
 func (s *stories) setTurn(k weburl.HostKey, value []byte) error {
-	t, err := stored(records.Turn, value)
+	t, err := format.Stored(records.Turn, value)
 	if err != nil {
 		return s.l.damage(fmt.Sprintf("turn of host %016x", uint64(k)), err)
 	}

@@ -14,6 +14,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/storage"
+	"trawl/storage/ledger/format"
 )
 
 // MaxDifferences is how many differences a Balance lists; more are counted.
@@ -84,14 +85,14 @@ func (s *keySet) add(key []byte) {
 
 func (v *verifier) cursors() []struct {
 	c    **cursor
-	kind kind
+	kind format.Kind
 } {
 	return []struct {
 		c    **cursor
-		kind kind
+		kind format.Kind
 	}{
-		{&v.rows, kindRow}, {&v.hosts, kindHost}, {&v.turns, kindTurn}, {&v.queue, kindQueue},
-		{&v.robots, kindRobots}, {&v.errands, kindErrand}, {&v.answers, kindAnswer}, {&v.domains, kindDomain},
+		{&v.rows, format.KindRow}, {&v.hosts, format.KindHost}, {&v.turns, format.KindTurn}, {&v.queue, format.KindQueue},
+		{&v.robots, format.KindRobots}, {&v.errands, format.KindErrand}, {&v.answers, format.KindAnswer}, {&v.domains, format.KindDomain},
 	}
 }
 
@@ -102,7 +103,7 @@ func (v *verifier) open() (err error) {
 		}
 		(*c.c).next()
 	}
-	return errors.Join(v.l.metaJSON(v.snap, metaState, &v.job), v.l.metaJSON(v.snap, metaWork, &v.work))
+	return errors.Join(v.l.metaJSON(v.snap, format.MetaState, &v.job), v.l.metaJSON(v.snap, format.MetaWork, &v.work))
 }
 
 func (v *verifier) close() {
@@ -114,12 +115,12 @@ func (v *verifier) close() {
 	v.snap.Close()
 }
 
-func (v *verifier) differ(format string, args ...any) {
+func (v *verifier) differ(text string, args ...any) {
 	if len(v.Differences) == MaxDifferences {
 		v.More++
 		return
 	}
-	v.Differences = append(v.Differences, fmt.Sprintf(format, args...))
+	v.Differences = append(v.Differences, fmt.Sprintf(text, args...))
 }
 
 // allHosts takes the hosts in order, each with what any kind has of it.
@@ -148,7 +149,7 @@ func (v *verifier) allHosts() error {
 
 // allDue compares the due entries with those the hosts should have.
 func (v *verifier) allDue() error {
-	c, err := v.l.cursor(v.snap, kindDue)
+	c, err := v.l.cursor(v.snap, format.KindDue)
 	if err != nil {
 		return err
 	}
@@ -173,21 +174,21 @@ func (v *verifier) explainDue() error {
 		if !is {
 			continue
 		}
-		value, found, err := v.l.get(v.snap, appendDue(nil, h.Host.Key(), due))
+		value, found, err := v.l.get(v.snap, format.AppendDue(nil, h.Host.Key(), due))
 		if err != nil {
 			return err
 		}
-		if !found || string(value) != string(appendDueValue(nil, &h, due)) {
+		if !found || string(value) != string(format.AppendDueValue(nil, &h, due)) {
 			v.differ("host %s: may be asked from %s on and is not in the order of hosts, or not at its place", h.Host, clockText(due))
 		}
 	}
-	c, err := v.l.cursor(v.snap, kindDue)
+	c, err := v.l.cursor(v.snap, format.KindDue)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	for c.next() {
-		at, k, ok := dueEntryOf(c.it.Key())
+		at, k, ok := format.DueEntryOf(c.it.Key())
 		if !ok {
 			v.differ("due entry %x: is none", c.it.Key())
 			continue
@@ -196,9 +197,9 @@ func (v *verifier) explainDue() error {
 		if err != nil && !errors.Is(err, storage.ErrDamaged) {
 			return err
 		}
-		if due, is := h.Due(); !found || !is || orderOf(due) != at || k.Partition() != weburl.Partition(c.it.Key()[1]) {
-			name, _ := dueValueOf(c.it.Value())
-			v.differ("host %s: is in the order of hosts at %s and should not be", name, clockText(timeOf(at)))
+		if due, is := h.Due(); !found || !is || format.OrderOf(due) != at || k.Partition() != weburl.Partition(c.it.Key()[1]) {
+			name, _ := format.DueValueOf(c.it.Value())
+			v.differ("host %s: is in the order of hosts at %s and should not be", name, clockText(format.TimeOf(at)))
 		}
 	}
 	return c.err()
@@ -220,17 +221,17 @@ func (v *verifier) unknown() error {
 	defer it.Close()
 	for ok := it.First(); ok; {
 		key := it.Key()
-		last := kind(hostKinds)
-		own := len(key) >= prefixBytes && key[0] == 0xFF && key[1] == 0xFF
+		last := format.Kind(format.HostKinds)
+		own := len(key) >= format.PrefixBytes && key[0] == 0xFF && key[1] == 0xFF
 		if own {
-			last = ownKinds
+			last = format.OwnKinds
 		}
-		if len(key) < prefixBytes || key[0] != 0 && !own || key[2] == 0 || kind(key[2]) > last {
+		if len(key) < format.PrefixBytes || key[0] != 0 && !own || key[2] == 0 || format.Kind(key[2]) > last {
 			v.differ("key %x: is of no kind that this trawl knows", key)
 			ok = it.Next()
 			continue
 		}
-		ok = it.SeekGE(prefixEnd(key[:prefixBytes]))
+		ok = it.SeekGE(format.PrefixEnd(key[:format.PrefixBytes]))
 	}
 	if err := it.Error(); err != nil {
 		return v.l.readError("keys", err)
@@ -241,10 +242,10 @@ func (v *verifier) unknown() error {
 // tallies compares the sums.
 func (v *verifier) tallies() error {
 	var t crawler.Tallies
-	if err := v.l.metaJSON(v.snap, metaTallies, &t); err != nil {
+	if err := v.l.metaJSON(v.snap, format.MetaTallies, &t); err != nil {
 		return err
 	}
-	last, _, err := v.l.metaUint(v.snap, metaSequence)
+	last, _, err := v.l.metaUint(v.snap, format.MetaSequence)
 	if err != nil {
 		return err
 	}

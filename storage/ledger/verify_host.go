@@ -8,6 +8,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/records"
 	"trawl/crawler/weburl"
+	"trawl/storage/ledger/format"
 )
 
 // hostCount is what the rows of one host amount to.
@@ -19,7 +20,7 @@ type hostCount struct {
 	active bool            // there is a turn record
 	leased map[uint64]bool // URLs of the turn; true = a waiting row was found
 
-	counts      [outcomes]int64
+	counts      [format.Outcomes]int64
 	retry, deep int64
 	retryAt     time.Time // earliest that a retry may be asked for
 	queue       keySet    // entries that the rows should have
@@ -67,8 +68,8 @@ func (v *verifier) oneHost(k weburl.HostKey) error {
 
 func (v *verifier) hostRecord(h *hostCount) {
 	for ; v.hosts.at(h.key); v.hosts.next() {
-		state, err := stored(records.Host, v.hosts.it.Value())
-		if err != nil || len(v.hosts.it.Key()) != hostBytes {
+		state, err := format.Stored(records.Host, v.hosts.it.Value())
+		if err != nil || len(v.hosts.it.Key()) != format.HostBytes {
 			v.differ("host %016x: its record is damaged (%v)", uint64(h.key), err)
 			continue
 		}
@@ -88,15 +89,15 @@ func (v *verifier) hostRecord(h *hostCount) {
 			v.differ("host %s: its record lies in another partition", state.Host)
 		}
 		if due, is := state.Due(); is {
-			v.due.add(appendDueValue(appendDue(v.key[:0], h.key, due), &state, due))
+			v.due.add(format.AppendDueValue(format.AppendDue(v.key[:0], h.key, due), &state, due))
 		}
 	}
 }
 
 func (v *verifier) turnRecord(h *hostCount) {
 	for ; v.turns.at(h.key); v.turns.next() {
-		turn, err := stored(records.Turn, v.turns.it.Value())
-		if err != nil || len(v.turns.it.Key()) != hostBytes {
+		turn, err := format.Stored(records.Turn, v.turns.it.Value())
+		if err != nil || len(v.turns.it.Key()) != format.HostBytes {
 			v.differ("host %s: its turn is damaged (%v)", h.name(), err)
 			continue
 		}
@@ -113,8 +114,8 @@ func (v *verifier) turnRecord(h *hostCount) {
 }
 
 func (v *verifier) oneRow(h *hostCount) {
-	k, ok := rowKeyOf(v.rows.it.Key())
-	r, err := storedRow(v.rows.it.Value())
+	k, ok := format.RowKeyOf(v.rows.it.Key())
+	r, err := format.StoredRow(v.rows.it.Value())
 	if !ok || err != nil {
 		v.differ("row %x: is damaged (%v)", v.rows.it.Key(), err)
 		return
@@ -149,7 +150,7 @@ func (v *verifier) oneRow(h *hostCount) {
 }
 
 func (v *verifier) waitingRow(h *hostCount, k weburl.URLKey, r *crawler.Row, leased bool) {
-	v.key = appendQueue(v.key[:0], k, r)
+	v.key = format.AppendQueue(v.key[:0], k, r)
 	h.queue.add(v.key)
 	deep := v.job.Job.TooDeep(r.Depth)
 	if deep {
@@ -180,11 +181,11 @@ func (v *verifier) compareTurn(h *hostCount) {
 }
 
 func (v *verifier) compareCounts(h *hostCount) {
-	if h.counts != [outcomes]int64{} {
+	if h.counts != [format.Outcomes]int64{} {
 		v.withRows++
 	}
 	if !h.known {
-		if h.counts != [outcomes]int64{} {
+		if h.counts != [format.Outcomes]int64{} {
 			v.differ("host %s: has rows and no record", h.name())
 		}
 		return
@@ -215,13 +216,13 @@ func (v *verifier) compareCounts(h *hostCount) {
 // explainQueue says in which entries queue and rows of a host differ.
 func (v *verifier) explainQueue(h *hostCount) error {
 	before := len(v.Differences)
-	err := v.l.scan(v.snap, appendHost(nil, kindRow, h.key), func(key, value []byte) error {
-		k, _ := rowKeyOf(key)
-		r, err := storedRow(value)
+	err := v.l.scan(v.snap, format.AppendHost(nil, format.KindRow, h.key), func(key, value []byte) error {
+		k, _ := format.RowKeyOf(key)
+		r, err := format.StoredRow(value)
 		if err != nil || r.Outcome != crawler.Waiting {
 			return v.ctx.Err()
 		}
-		if _, found, err := v.l.get(v.snap, appendQueue(nil, k, r)); err != nil {
+		if _, found, err := v.l.get(v.snap, format.AppendQueue(nil, k, r)); err != nil {
 			return err
 		} else if !found {
 			v.differ("row of %s: waits and is not in the queue of its host", r.URL)
@@ -231,16 +232,16 @@ func (v *verifier) explainQueue(h *hostCount) error {
 	if err != nil {
 		return err
 	}
-	err = v.l.scan(v.snap, appendHost(nil, kindQueue, h.key), func(key, _ []byte) error {
-		e, ok := queueEntryOf(key)
+	err = v.l.scan(v.snap, format.AppendHost(nil, format.KindQueue, h.key), func(key, _ []byte) error {
+		e, ok := format.QueueEntryOf(key)
 		if !ok {
 			v.differ("queue entry %x: is none", key)
 			return nil
 		}
-		rows, err := v.l.rows(v.snap, []weburl.URLKey{e.url})
+		rows, err := v.l.rows(v.snap, []weburl.URLKey{e.URL})
 		if err != nil || rows[0] == nil {
 			v.differ("queue entry %x: its row is not there", key)
-		} else if r := rows[0]; r.Outcome != crawler.Waiting || string(appendQueue(nil, e.url, r)) != string(key) {
+		} else if r := rows[0]; r.Outcome != crawler.Waiting || string(format.AppendQueue(nil, e.URL, r)) != string(key) {
 			v.differ("row of %s: is %s and has a queue entry that it should not have (%x)", r.URL, r.Outcome, key)
 		}
 		return v.ctx.Err()
@@ -256,7 +257,7 @@ func (v *verifier) sideRecords(h *hostCount) {
 	var errands int64
 	for ; v.errands.at(h.key); v.errands.next() {
 		errands++
-		hop, err := stored(records.Hop, v.errands.it.Value())
+		hop, err := format.Stored(records.Hop, v.errands.it.Value())
 		if err != nil {
 			v.differ("host %s: an errand is damaged (%v)", h.name(), err)
 		} else if hop.URL.Host().Key() != h.key {
@@ -269,15 +270,15 @@ func (v *verifier) sideRecords(h *hostCount) {
 	}
 	v.sharedAnswers(h)
 	for ; v.domains.at(h.key); v.domains.next() {
-		switch d, err := stored(records.Domain, v.domains.it.Value()); {
-		case err != nil || len(v.domains.it.Key()) != hostBytes:
+		switch d, err := format.Stored(records.Domain, v.domains.it.Value()); {
+		case err != nil || len(v.domains.it.Key()) != format.HostBytes:
 			v.differ("domain %016x: its record is damaged (%v)", uint64(h.key), err)
 		case d.Key() != h.key:
 			v.differ("domain %s: its record lies under the key of another", d.Domain)
 		}
 	}
 	for ; v.robots.at(h.key); v.robots.next() {
-		if _, err := stored(records.HostRobots, v.robots.it.Value()); err != nil {
+		if _, err := format.Stored(records.HostRobots, v.robots.it.Value()); err != nil {
 			v.differ("host %s: its robots file is damaged (%v)", h.name(), err)
 		}
 	}
@@ -287,10 +288,10 @@ func (v *verifier) sideRecords(h *hostCount) {
 func (v *verifier) sharedAnswers(h *hostCount) {
 	handing := 0
 	for ; v.answers.at(h.key); v.answers.next() {
-		a, err := storedAnswer(v.answers.it.Key(), v.answers.it.Value())
+		a, err := format.StoredAnswer(v.answers.it.Key(), v.answers.it.Value())
 		if err != nil {
 			v.differ("host %s: a robots answer is damaged (%v)", h.name(), err)
-		} else if string(v.answers.it.Key()) != string(appendAnswer(nil, a.URL.Key(), a.Handing)) {
+		} else if string(v.answers.it.Key()) != string(format.AppendAnswer(nil, a.URL.Key(), a.Handing)) {
 			v.differ("host %s: the robots answer of %s lies under another key", h.name(), a.URL)
 		}
 		if a.Handing {

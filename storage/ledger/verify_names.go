@@ -12,6 +12,7 @@ import (
 	"trawl/crawler/weburl"
 	"trawl/storage"
 	"trawl/storage/crawldir"
+	"trawl/storage/ledger/format"
 )
 
 // nameSets are the names that are noted as taken, and those that rows and lines have.
@@ -62,8 +63,8 @@ func (v *verifier) allNames() error {
 	if further != v.names.further {
 		v.differ("names: rows count %d beside their own, but there are %d", v.names.further, further)
 	}
-	err = v.l.scan(v.snap, appendName(nil, ""), func(key, value []byte) error {
-		name := string(key[prefixBytes:])
+	err = v.l.scan(v.snap, format.AppendName(nil, ""), func(key, value []byte) error {
+		name := string(key[format.PrefixBytes:])
 		u, err := weburl.Stored(string(value))
 		if err != nil {
 			v.differ("name %q: is damaged (%v)", name, err)
@@ -80,7 +81,7 @@ func (v *verifier) allNames() error {
 
 // eachAlias reads the further names of all rows.
 func (v *verifier) eachAlias(visit func(crawler.Alias) error) error {
-	c, err := v.l.cursor(v.snap, kindAlias)
+	c, err := v.l.cursor(v.snap, format.KindAlias)
 	if err != nil {
 		return err
 	}
@@ -100,8 +101,8 @@ func (v *verifier) eachAlias(visit func(crawler.Alias) error) error {
 
 // explainNoted looks for names that are noted and that no row has.
 func (v *verifier) explainNoted() error {
-	return v.l.scan(v.snap, appendName(nil, ""), func(key, value []byte) error {
-		name := string(key[prefixBytes:])
+	return v.l.scan(v.snap, format.AppendName(nil, ""), func(key, value []byte) error {
+		name := string(key[format.PrefixBytes:])
 		u, err := weburl.Stored(string(value))
 		if err != nil {
 			return v.ctx.Err() // was told
@@ -141,13 +142,13 @@ func (v *verifier) row(k weburl.URLKey) (*crawler.Row, error) {
 // explainRowNames looks for names that rows have and that are not noted as theirs. Rows of a time in which the job kept no
 // files were given none.
 func (v *verifier) explainRowNames() error {
-	c, err := v.l.cursor(v.snap, kindRow)
+	c, err := v.l.cursor(v.snap, format.KindRow)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	for c.next() {
-		r, err := storedRow(c.it.Value())
+		r, err := format.StoredRow(c.it.Value())
 		if err != nil || r.Inherits || r.Name == "" && r.Archive.File != crawldir.FilesDir+"/"+r.FileOf() {
 			continue
 		}
@@ -161,7 +162,7 @@ func (v *verifier) explainRowNames() error {
 }
 
 func (v *verifier) mustBeNoted(name string, of weburl.URLKey, whose string) error {
-	value, found, err := v.l.get(v.snap, appendName(nil, v.nameKey(name)))
+	value, found, err := v.l.get(v.snap, format.AppendName(nil, v.nameKey(name)))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 	"trawl/storage/crawldir"
+	"trawl/storage/ledger/format"
 	"trawl/storage/storagetest"
 )
 
@@ -44,12 +45,12 @@ func plant(t *testing.T) *planted {
 	due := row("https://idle.example/due", crawler.Waiting, 5)
 	p.turn = crawler.TurnState{ID: crawler.TurnID{1}, Host: "busy.example", URLs: []uint64{p.leased.Key().URL}}
 	p.busy = crawler.HostState{Host: "busy.example", Turn: p.turn.ID, Retry: 1}
-	p.busy.Counts = [outcomes]int64{crawler.Waiting: 1, crawler.Leased: 1, crawler.Fetched: 1}
+	p.busy.Counts = [format.Outcomes]int64{crawler.Waiting: 1, crawler.Leased: 1, crawler.Fetched: 1}
 	p.idle = crawler.HostState{Host: "idle.example", Next: at, Errands: 1}
-	p.idle.Counts = [outcomes]int64{crawler.Waiting: 1, crawler.Failed: 1}
+	p.idle.Counts = [format.Outcomes]int64{crawler.Waiting: 1, crawler.Failed: 1}
 	p.got.Name, p.got.Aliases = "given.html", 1
 	p.got.Archive = crawler.Locator{File: crawldir.FilesDir + "/given.html", Length: 100}
-	p.tallies.Counts = [outcomes]int64{crawler.Waiting: 2, crawler.Leased: 1, crawler.Fetched: 1, crawler.Failed: 1}
+	p.tallies.Counts = [format.Outcomes]int64{crawler.Waiting: 2, crawler.Leased: 1, crawler.Fetched: 1, crawler.Failed: 1}
 	p.tallies.Reasons = map[crawler.Reason]int64{crawler.ReasonDNS: 1}
 	p.tallies.Bytes, p.tallies.Hosts = 100, 2
 	c := &crawler.Changes{Now: at, Sequence: 6, Position: 1, Tallies: &p.tallies,
@@ -81,25 +82,25 @@ func (p *planted) set(key, value []byte) {
 }
 
 func TestVerifyFindsEveryFault(t *testing.T) {
-	hostKey := func(h crawler.HostState) []byte { return appendHost(nil, kindHost, h.Host.Key()) }
+	hostKey := func(h crawler.HostState) []byte { return format.AppendHost(nil, format.KindHost, h.Host.Key()) }
 	for name, c := range map[string]struct {
 		harm func(*planted)
 		says string
 	}{
 		"a waiting row has no queue entry": {
-			func(p *planted) { p.remove(appendQueue(nil, p.waiting.Key(), p.waiting)) },
+			func(p *planted) { p.remove(format.AppendQueue(nil, p.waiting.Key(), p.waiting)) },
 			"row of https://busy.example/waiting: waits and is not in the queue",
 		},
 		"a final row has a queue entry": {
-			func(p *planted) { p.set(appendQueue(nil, p.got.Key(), p.got), nil) },
+			func(p *planted) { p.set(format.AppendQueue(nil, p.got.Key(), p.got), nil) },
 			"row of https://busy.example/got: is fetched and has a queue entry",
 		},
 		"a queue entry is of another time": {
 			func(p *planted) {
-				p.remove(appendQueue(nil, p.leased.Key(), p.leased))
+				p.remove(format.AppendQueue(nil, p.leased.Key(), p.leased))
 				r := *p.leased
 				r.RetryAt = r.RetryAt.Add(1)
-				p.set(appendQueue(nil, r.Key(), &r), nil)
+				p.set(format.AppendQueue(nil, r.Key(), &r), nil)
 			},
 			"row of https://busy.example/leased: waits and is not in the queue",
 		},
@@ -107,45 +108,45 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				k := p.got.Key()
 				k.URL++
-				p.set(appendQueue(nil, k, p.waiting), nil)
+				p.set(format.AppendQueue(nil, k, p.waiting), nil)
 			},
 			"its row is not there",
 		},
 		"a queue entry is none": {
-			func(p *planted) { p.set(append(appendHost(nil, kindQueue, p.busy.Host.Key()), 9), nil) },
+			func(p *planted) { p.set(append(format.AppendHost(nil, format.KindQueue, p.busy.Host.Key()), 9), nil) },
 			"is none",
 		},
 		"a row is gone": {
-			func(p *planted) { p.remove(appendRow(nil, p.got.Key())) },
+			func(p *planted) { p.remove(format.AppendRow(nil, p.got.Key())) },
 			"tallies: 1 fetched, but 0 were counted",
 		},
 		"a row that a turn lists is gone": {
-			func(p *planted) { p.remove(appendRow(nil, p.leased.Key())) },
+			func(p *planted) { p.remove(format.AppendRow(nil, p.leased.Key())) },
 			"which has no waiting row",
 		},
 		"a row is damaged": {
-			func(p *planted) { p.set(appendRow(nil, p.got.Key()), []byte{0xff}) },
+			func(p *planted) { p.set(format.AppendRow(nil, p.got.Key()), []byte{0xff}) },
 			"is damaged (ends in the middle of a field)",
 		},
 		"a domain's record is damaged": {
 			func(p *planted) {
-				p.set(appendHost(nil, kindDomain, session.DomainKey("a.example")), []byte{0xff})
+				p.set(format.AppendHost(nil, format.KindDomain, session.DomainKey("a.example")), []byte{0xff})
 			},
 			"its record is damaged",
 		},
 		"a domain's record lies under another key": {
 			func(p *planted) {
 				d := session.DomainState{Domain: "a.example", Logins: []session.Login{{Host: "a.example", Credentials: "u:p"}}}
-				p.set(appendHost(nil, kindDomain, session.DomainKey("b.example")), records.Domain.Append(nil, &d))
+				p.set(format.AppendHost(nil, format.KindDomain, session.DomainKey("b.example")), records.Domain.Append(nil, &d))
 			},
 			"domain a.example: its record lies under the key of another",
 		},
 		"a row lies under another key": {
 			func(p *planted) {
 				k := p.got.Key()
-				p.remove(appendRow(nil, k))
+				p.remove(format.AppendRow(nil, k))
 				k.URL++
-				p.set(appendRow(nil, k), records.Row.Append(nil, p.got))
+				p.set(format.AppendRow(nil, k), records.Row.Append(nil, p.got))
 			},
 			"row of https://busy.example/got: lies under the key of another URL",
 		},
@@ -153,7 +154,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				r := *p.got
 				r.Outcome = crawler.Leased
-				p.set(appendRow(nil, r.Key()), records.Row.Append(nil, &r))
+				p.set(format.AppendRow(nil, r.Key()), records.Row.Append(nil, &r))
 			},
 			"is stored as leased",
 		},
@@ -161,7 +162,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			func(p *planted) {
 				r := *p.got
 				r.Outcome, r.Reason = crawler.Failed, crawler.ReasonTLS
-				p.set(appendRow(nil, r.Key()), records.Row.Append(nil, &r))
+				p.set(format.AppendRow(nil, r.Key()), records.Row.Append(nil, &r))
 			},
 			"tallies: 0 with reason tls, but 1 were counted",
 		},
@@ -190,12 +191,12 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 		},
 		"a host lies under another key": {
 			func(p *planted) {
-				p.set(appendHost(nil, kindHost, p.idle.Host.Key()+1), records.Host.Append(nil, &p.idle))
+				p.set(format.AppendHost(nil, format.KindHost, p.idle.Host.Key()+1), records.Host.Append(nil, &p.idle))
 			},
 			"under the key of another host",
 		},
 		"a turn is gone": {
-			func(p *planted) { p.remove(appendHost(nil, kindTurn, p.busy.Host.Key())) },
+			func(p *planted) { p.remove(format.AppendHost(nil, format.KindTurn, p.busy.Host.Key())) },
 			"of which there is no record",
 		},
 		"a host has another turn": {
@@ -205,20 +206,22 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 		"a turn lists a URL twice": {
 			func(p *planted) {
 				p.turn.URLs = append(p.turn.URLs, p.turn.URLs...)
-				p.set(appendHost(nil, kindTurn, p.busy.Host.Key()), records.Turn.Append(nil, &p.turn))
+				p.set(format.AppendHost(nil, format.KindTurn, p.busy.Host.Key()), records.Turn.Append(nil, &p.turn))
 			},
 			"twice",
 		},
 		"a host that is due is not in the order": {
-			func(p *planted) { p.remove(appendDue(nil, p.idle.Host.Key(), p.idle.Next)) },
+			func(p *planted) { p.remove(format.AppendDue(nil, p.idle.Host.Key(), p.idle.Next)) },
 			"host idle.example: may be asked from",
 		},
 		"a host is in the order twice": {
-			func(p *planted) { p.set(appendDue(nil, p.idle.Host.Key(), time.Time{}), []byte(p.idle.Host)) },
+			func(p *planted) { p.set(format.AppendDue(nil, p.idle.Host.Key(), time.Time{}), []byte(p.idle.Host)) },
 			"host idle.example: is in the order of hosts at the beginning and should not be",
 		},
 		"a held host is in the order": {
-			func(p *planted) { p.set(appendDue(nil, p.busy.Host.Key(), time.Unix(3, 0)), []byte(p.busy.Host)) },
+			func(p *planted) {
+				p.set(format.AppendDue(nil, p.busy.Host.Key(), time.Unix(3, 0)), []byte(p.busy.Host))
+			},
 			"host busy.example: is in the order of hosts at 1970",
 		},
 		"the tallies miscount": {
@@ -240,35 +243,35 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 			"sequence 5 was used, but the last one noted is 4",
 		},
 		"a name is damaged": {
-			func(p *planted) { p.set(appendName(nil, "given.html"), []byte("no URL")) },
+			func(p *planted) { p.set(format.AppendName(nil, "given.html"), []byte("no URL")) },
 			`name "given.html": is damaged`,
 		},
 		"a name is noted as that of another URL": {
-			func(p *planted) { p.set(appendName(nil, "given.html"), []byte(p.waiting.URL.String())) },
+			func(p *planted) { p.set(format.AppendName(nil, "given.html"), []byte(p.waiting.URL.String())) },
 			`row of https://busy.example/got: its name "given.html" is noted as that of https://busy.example/waiting`,
 		},
 		"a URL is noted with a name that it has not": {
-			func(p *planted) { p.set(appendName(nil, "more"), []byte(p.waiting.URL.String())) },
+			func(p *planted) { p.set(format.AppendName(nil, "more"), []byte(p.waiting.URL.String())) },
 			`name "more": is noted as that of https://busy.example/waiting, which has another`,
 		},
 		"a name is noted as that of no row": {
-			func(p *planted) { p.set(appendName(nil, "more"), []byte("https://busy.example/nowhere")) },
+			func(p *planted) { p.set(format.AppendName(nil, "more"), []byte("https://busy.example/nowhere")) },
 			`name "more": is noted as that of https://busy.example/nowhere, which has no row`,
 		},
 		"a row's name is not noted": {
-			func(p *planted) { p.remove(appendName(nil, "given.html")) },
+			func(p *planted) { p.remove(format.AppendName(nil, "given.html")) },
 			`row of https://busy.example/got: its name "given.html" is not noted`,
 		},
 		"a further name is not noted": {
-			func(p *planted) { p.remove(appendName(nil, "further")) },
+			func(p *planted) { p.remove(format.AppendName(nil, "further")) },
 			`its name "FURTHER" is not noted`,
 		},
 		"a further name is gone": {
-			func(p *planted) { p.remove(appendAlias(nil, p.got.Key(), 6)) },
+			func(p *planted) { p.remove(format.AppendAlias(nil, p.got.Key(), 6)) },
 			"names: rows count 1 beside their own, but there are 0",
 		},
 		"a further name is damaged": {
-			func(p *planted) { p.set(appendAlias(nil, p.got.Key(), 6), []byte("short")) },
+			func(p *planted) { p.set(format.AppendAlias(nil, p.got.Key(), 6), []byte("short")) },
 			"beside a row's own: is damaged",
 		},
 		"a key is of no kind": {
@@ -305,7 +308,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 // A job may begin with another archive and go on with files.
 func TestRowsOfATimeWithoutFilesNeedNoNames(t *testing.T) {
 	p := plant(t)
-	p.remove(appendName(nil, p.waiting.FileOf()))
+	p.remove(format.AppendName(nil, p.waiting.FileOf()))
 	if b, err := p.Verify(t.Context()); err != nil || !b.OK() {
 		t.Errorf("%v, %v", b.Differences, err)
 	}

@@ -1,4 +1,4 @@
-package ledger
+package format
 
 import (
 	"encoding/binary"
@@ -12,8 +12,8 @@ import (
 	"trawl/crawler/session"
 )
 
-// changes writes a change of the ledger at a time of its clock.
-func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
+// Changes writes a change of the ledger at a time of its clock.
+func (w *Writer) Changes(c *crawler.Changes, clock time.Time) {
 	for i := range c.Rows {
 		w.row(c.Rows[i].Old, c.Rows[i].New)
 	}
@@ -21,11 +21,11 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 		w.host(c.Hosts[i].Old, c.Hosts[i].New)
 	}
 	for _, h := range c.EndTurns {
-		w.delete(appendHost(w.key[:0], kindTurn, h.Key()))
+		w.delete(AppendHost(w.key[:0], KindTurn, h.Key()))
 	}
 	for i := range c.Turns {
 		w.value = records.Turn.Append(w.value[:0], &c.Turns[i])
-		w.set(appendHost(w.key[:0], kindTurn, c.Turns[i].Host.Key()))
+		w.set(AppendHost(w.key[:0], KindTurn, c.Turns[i].Host.Key()))
 	}
 	for i := range c.Robots {
 		w.value = records.HostRobots.Append(w.value[:0], &c.Robots[i].File)
@@ -35,7 +35,7 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 		w.domain(&c.Domains[i])
 	}
 	for i := range c.EndErrands {
-		w.delete(appendErrand(w.key[:0], &c.EndErrands[i]))
+		w.delete(AppendErrand(w.key[:0], &c.EndErrands[i]))
 	}
 	for i := range c.Errands {
 		if c.Errands[i].URL.IsZero() {
@@ -43,7 +43,7 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 			return
 		}
 		w.value = records.Hop.Append(w.value[:0], &c.Errands[i])
-		w.set(appendErrand(w.key[:0], &c.Errands[i]))
+		w.set(AppendErrand(w.key[:0], &c.Errands[i]))
 	}
 	for i := range c.Answers {
 		a := &c.Answers[i]
@@ -51,13 +51,13 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 			w.fail(errors.New("an answer has no URL"))
 			return
 		}
-		w.delete(appendAnswer(w.key[:0], a.URL.Key(), !a.Handing))
+		w.delete(AppendAnswer(w.key[:0], a.URL.Key(), !a.Handing))
 		w.value = records.HopAnswer.Append(w.value[:0], a)
-		w.set(appendAnswer(w.key[:0], a.URL.Key(), a.Handing))
+		w.set(AppendAnswer(w.key[:0], a.URL.Key(), a.Handing))
 	}
 	for _, seed := range c.Scope {
 		w.value = w.value[:0]
-		w.set(appendScope(w.key[:0], seed))
+		w.set(AppendScope(w.key[:0], seed))
 	}
 	w.owed(c)
 	w.names(&c.Names)
@@ -65,48 +65,48 @@ func (w *recordWriter) changes(c *crawler.Changes, clock time.Time) {
 }
 
 // own writes the records of the ledger as a whole.
-func (w *recordWriter) own(c *crawler.Changes, clock time.Time) {
-	w.time(metaClock, clock)
+func (w *Writer) own(c *crawler.Changes, clock time.Time) {
+	w.Time(MetaClock, clock)
 	if c.Position != 0 {
-		w.number(metaPosition, c.Position)
+		w.Number(MetaPosition, c.Position)
 	}
 	if c.Sequence != 0 {
-		w.number(metaSequence, c.Sequence)
+		w.Number(MetaSequence, c.Sequence)
 	}
 	if c.Tallies != nil {
-		w.json(metaTallies, c.Tallies)
+		w.json(MetaTallies, c.Tallies)
 	}
 	if c.State != nil {
-		w.json(metaState, c.State)
+		w.json(MetaState, c.State)
 	}
 	if c.Work != nil {
-		w.json(metaWork, c.Work)
+		w.json(MetaWork, c.Work)
 	}
 	if c.Ran != 0 {
-		w.number(metaRan, uint64(c.Ran))
+		w.Number(MetaRan, uint64(c.Ran))
 	}
 	if !c.Quiet.IsZero() {
-		w.time(metaQuiet, c.Quiet)
-		w.delete(appendMeta(w.key[:0], metaRecall))
+		w.Time(MetaQuiet, c.Quiet)
+		w.delete(AppendMeta(w.key[:0], MetaRecall))
 	}
 }
 
 // row puts a row and keeps its queue entry in step.
-func (w *recordWriter) row(old, new *crawler.Row) {
+func (w *Writer) row(old, new *crawler.Row) {
 	if err := rowChangeError(old, new); err != nil {
 		w.fail(err)
 		return
 	}
 	k := new.Key()
 	w.value = records.Row.Append(w.value[:0], new)
-	w.set(appendRow(w.key[:0], k))
+	w.set(AppendRow(w.key[:0], k))
 	var entry [retryBytes]byte
 	put, kept := new.Outcome == crawler.Waiting, false
 	if put {
-		w.key = appendQueue(w.key[:0], k, new)
+		w.key = AppendQueue(w.key[:0], k, new)
 	}
 	if old != nil && old.Outcome == crawler.Waiting {
-		gone := appendQueue(entry[:0], k, old)
+		gone := AppendQueue(entry[:0], k, old)
 		if kept = put && string(gone) == string(w.key); !kept {
 			w.remove(gone)
 		}
@@ -123,37 +123,37 @@ func rowChangeError(old, new *crawler.Row) error {
 		return errors.New("a change of a row has no new row")
 	case old != nil && old.URL != new.URL:
 		return fmt.Errorf("a change of the row of %s has the row of %s as its old one", new.URL, old.URL)
-	case new.Outcome == crawler.Leased || int(new.Outcome) >= outcomes:
+	case new.Outcome == crawler.Leased || int(new.Outcome) >= Outcomes:
 		return fmt.Errorf("the row of %s has outcome %s, which is not stored", new.URL, new.Outcome)
 	}
 	return nil
 }
 
 // host puts a host and keeps its due entry in step.
-func (w *recordWriter) host(old, new *crawler.HostState) {
+func (w *Writer) host(old, new *crawler.HostState) {
 	if new == nil || new.Host == "" || old != nil && old.Host != new.Host {
 		w.fail(errors.New("a change of a host has no new host, or another one's old state"))
 		return
 	}
 	k := new.Host.Key()
 	w.value = records.Host.Append(w.value[:0], new)
-	w.set(appendHost(w.key[:0], kindHost, k))
+	w.set(AppendHost(w.key[:0], KindHost, k))
 	due, put := new.Due()
 	if old != nil {
-		if was, had := old.Due(); had && !(put && orderOf(was) == orderOf(due)) {
-			w.delete(appendDue(w.key[:0], k, was))
+		if was, had := old.Due(); had && !(put && OrderOf(was) == OrderOf(due)) {
+			w.delete(AppendDue(w.key[:0], k, was))
 		} else if had && old.Rank(was) == new.Rank(due) {
 			return
 		}
 	}
 	if put {
-		w.value = appendDueValue(w.value[:0], new, due)
-		w.set(appendDue(w.key[:0], k, due))
+		w.value = AppendDueValue(w.value[:0], new, due)
+		w.set(AppendDue(w.key[:0], k, due))
 	}
 }
 
-func (w *recordWriter) domain(d *session.DomainState) {
-	key := appendHost(w.key[:0], kindDomain, d.Key())
+func (w *Writer) domain(d *session.DomainState) {
+	key := AppendHost(w.key[:0], KindDomain, d.Key())
 	if d.Empty() {
 		w.delete(key)
 		return
@@ -162,41 +162,41 @@ func (w *recordWriter) domain(d *session.DomainState) {
 	w.set(key)
 }
 
-func (w *recordWriter) json(name string, v any) {
+func (w *Writer) json(name string, v any) {
 	b, err := json.Marshal(v)
 	w.fail(err)
-	w.bytes(name, b)
+	w.Bytes(name, b)
 }
 
 // owed writes which rows whoever reads along has still to get, and removes those that were delivered.
-func (w *recordWriter) owed(c *crawler.Changes) {
+func (w *Writer) owed(c *crawler.Changes) {
 	if c.Delivered > 0 {
-		w.append(editDeleteRange, appendOwed(nil, 0), appendOwed(nil, c.Delivered+1))
+		w.Append(editDeleteRange, AppendOwed(nil, 0), AppendOwed(nil, c.Delivered+1))
 	}
 	for _, o := range c.Owed {
 		w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(o.Key.Host))
 		w.value = binary.BigEndian.AppendUint64(w.value, o.Key.URL)
-		w.set(appendOwed(w.key[:0], o.Number))
+		w.set(AppendOwed(w.key[:0], o.Number))
 	}
 }
 
 // names writes a change's part about names. What ends comes before what is put.
-func (w *recordWriter) names(n *crawler.NameChanges) {
+func (w *Writer) names(n *crawler.NameChanges) {
 	w.value = w.value[:0]
 	for _, a := range n.EndAwaits {
 		w.delete(appendAwait(w.key[:0], a))
 	}
 	for _, k := range n.Placed {
-		w.delete(appendURLKey(w.key[:0], kindUnplaced, k))
+		w.delete(AppendURLKey(w.key[:0], KindUnplaced, k))
 	}
 	for _, g := range n.Given {
 		w.value = append(w.value[:0], g.URL.String()...)
-		w.set(appendName(w.key[:0], g.Key))
+		w.set(AppendName(w.key[:0], g.Key))
 	}
 	for _, a := range n.Aliases {
 		w.value = append(w.value[:0], a.Want[:]...)
 		w.value = append(w.value, a.Name...)
-		w.set(appendAlias(w.key[:0], a.Of, a.Sequence))
+		w.set(AppendAlias(w.key[:0], a.Of, a.Sequence))
 	}
 	for _, a := range n.Awaits {
 		w.value = w.value[:0]
@@ -204,15 +204,15 @@ func (w *recordWriter) names(n *crawler.NameChanges) {
 	}
 	for _, u := range n.Unplaced {
 		w.value = binary.BigEndian.AppendUint64(w.value[:0], u.Version)
-		w.set(appendURLKey(w.key[:0], kindUnplaced, u.Key))
+		w.set(AppendURLKey(w.key[:0], KindUnplaced, u.Key))
 	}
 	for _, f := range n.Shipped {
 		if f.Rows == 0 {
-			w.delete(appendShipped(w.key[:0], f.Name))
+			w.delete(AppendShipped(w.key[:0], f.Name))
 			continue
 		}
 		w.value = binary.AppendUvarint(w.value[:0], uint64(f.Rows))
 		w.value = append(binary.AppendUvarint(w.value, uint64(f.End)), f.Fetcher...)
-		w.set(appendShipped(w.key[:0], f.Name))
+		w.set(AppendShipped(w.key[:0], f.Name))
 	}
 }

@@ -1,4 +1,4 @@
-package ledger
+package format
 
 import (
 	"encoding/binary"
@@ -13,32 +13,32 @@ import (
 // A byte of format, then edits: a byte for what is done, the key, and the value or the end of a range, each after its length (uvarint).
 type Record []byte
 
-const recordFormat = 1
+const RecordFormat = 1
 
-type edit byte
+type Edit byte
 
 const (
-	editSet         edit = 1 + iota
-	editDelete           // has no second field
+	EditSet         Edit = 1 + iota
+	EditDelete           // has no second field
 	editDeleteRange      // from the key up to the second field
 )
 
 // errRecord says that a record is none, or one of a newer trawl.
 var errRecord = errors.New("is no record that this trawl knows")
 
-// edits calls visit for each edit of a record. Key and value share its memory.
-func (r Record) edits(visit func(e edit, key, value []byte) error) error {
-	if len(r) == 0 || r[0] != recordFormat {
+// Edits calls visit for each edit of a record. Key and value share its memory.
+func (r Record) Edits(visit func(e Edit, key, value []byte) error) error {
+	if len(r) == 0 || r[0] != RecordFormat {
 		return errRecord
 	}
 	for b := []byte(r[1:]); len(b) > 0; {
-		e := edit(b[0])
+		e := Edit(b[0])
 		key, rest, ok := cutField(b[1:])
 		var value []byte
-		if ok && e != editDelete {
+		if ok && e != EditDelete {
 			value, rest, ok = cutField(rest)
 		}
-		if !ok || e < editSet || e > editDeleteRange {
+		if !ok || e < EditSet || e > editDeleteRange {
 			return errRecord
 		}
 		if err := visit(e, key, value); err != nil {
@@ -57,60 +57,60 @@ func cutField(b []byte) (field, rest []byte, ok bool) {
 	return b[size : size+int(n)], b[size+int(n):], true
 }
 
-// recordWriter appends edits to a record. Its buffers serve one key and value after the other. The first error sticks.
-type recordWriter struct {
-	record     Record
+// Writer appends edits to a record. Its buffers serve one key and value after the other. The first error sticks.
+type Writer struct {
+	Record     Record
 	key, value []byte
-	err        error
+	Err        error
 }
 
 // set puts w.value under a key that was made in w.key.
-func (w *recordWriter) set(key []byte) {
+func (w *Writer) set(key []byte) {
 	w.key = key
-	w.append(editSet, key, w.value)
+	w.Append(EditSet, key, w.value)
 }
 
 // delete removes a key that was made in w.key.
-func (w *recordWriter) delete(key []byte) {
+func (w *Writer) delete(key []byte) {
 	w.key = key
 	w.remove(key)
 }
 
-func (w *recordWriter) remove(key []byte) {
-	w.record = append(w.record, byte(editDelete))
+func (w *Writer) remove(key []byte) {
+	w.Record = append(w.Record, byte(EditDelete))
 	w.field(key)
 }
 
-func (w *recordWriter) append(e edit, key, value []byte) {
-	w.record = append(w.record, byte(e))
+func (w *Writer) Append(e Edit, key, value []byte) {
+	w.Record = append(w.Record, byte(e))
 	w.field(key)
 	w.field(value)
 }
 
-func (w *recordWriter) field(b []byte) {
-	w.record = append(binary.AppendUvarint(w.record, uint64(len(b))), b...)
+func (w *Writer) field(b []byte) {
+	w.Record = append(binary.AppendUvarint(w.Record, uint64(len(b))), b...)
 }
 
 // meta puts w.value as one of the ledger's own records.
-func (w *recordWriter) meta(name string) { w.set(appendMeta(w.key[:0], name)) }
+func (w *Writer) meta(name string) { w.set(AppendMeta(w.key[:0], name)) }
 
-func (w *recordWriter) number(name string, v uint64) {
+func (w *Writer) Number(name string, v uint64) {
 	w.value = binary.AppendUvarint(w.value[:0], v)
 	w.meta(name)
 }
 
-func (w *recordWriter) time(name string, t time.Time) {
-	w.value = binary.BigEndian.AppendUint64(w.value[:0], orderOf(t))
+func (w *Writer) Time(name string, t time.Time) {
+	w.value = binary.BigEndian.AppendUint64(w.value[:0], OrderOf(t))
 	w.meta(name)
 }
 
-func (w *recordWriter) bytes(name string, b []byte) {
+func (w *Writer) Bytes(name string, b []byte) {
 	w.value = append(w.value[:0], b...)
 	w.meta(name)
 }
 
-func (w *recordWriter) fail(err error) {
-	if w.err == nil {
-		w.err = err
+func (w *Writer) fail(err error) {
+	if w.Err == nil {
+		w.Err = err
 	}
 }
