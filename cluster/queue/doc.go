@@ -12,8 +12,8 @@
 // the ledger knows up to where the log was settled, the log is purged up to there, and its positions never go back
 // ([Conn.PrepareStreams]).
 //
-// [Memory] keeps the same promises without a network, and can show each thing that may go wrong ([Faults]). One suite of tests
-// (contract_test.go) holds both to them.
+// One suite of tests (contract_test.go) holds the queues to these promises, and a double in memory (double_test.go), which can show
+// each thing that may go wrong.
 //
 // A fetcher may take tasks and ack them, send parts, ask, and hear the answers to its own role; nothing else. A client without the
 // secret meets TLS and a limit of connections, never the server. What a fetcher says to the server is read before
@@ -23,7 +23,7 @@
 // # Goroutines
 //
 // A Broker's run in its Run, which returns when all have ended. The client inside a Conn has some of its own, which end with Close.
-// [Conn.ServeAsks] answers each ask in a goroutine and waits for all of them. Memory has none but those of ServeAsks.
+// [Conn.ServeAsks] answers each ask in a goroutine and waits for all of them.
 //
 // # Crashes
 //
