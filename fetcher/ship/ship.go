@@ -17,7 +17,7 @@ import (
 const (
 	// ShipChunk is the most bytes that travel in one message to the depot.
 	ShipChunk = 4 << 20
-	// shipInterval is how often the outbox is looked at while nobody pokes.
+	// shipInterval is how often the outbox is looked at.
 	shipInterval = 3 * time.Second
 	// shipAgain is the pause after an error, doubled each time up to shipAgainMax.
 	shipAgain    = time.Second
@@ -38,7 +38,6 @@ type Shipper struct {
 	outbox Outbox
 	depot  Depot
 	log    *slog.Logger
-	poke   chan struct{}
 
 	mu        sync.Mutex // held while files are shipped
 	arrivedMu sync.Mutex
@@ -50,45 +49,24 @@ func NewShipper(outbox Outbox, depot Depot, logger *slog.Logger) *Shipper {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Shipper{
-		outbox: outbox, depot: depot, log: logger,
-		poke: make(chan struct{}, 1), arrived: make(map[string]int64),
-	}
+	return &Shipper{outbox: outbox, depot: depot, log: logger, arrived: make(map[string]int64)}
 }
 
-// Poke makes Run look at the outbox now.
-func (s *Shipper) Poke() {
-	select {
-	case s.poke <- struct{}{}:
-	default:
-	}
-}
-
-// Run ships what is pending, every few seconds and when it is poked, until the context ends. Errors are
-// logged, once in a row, and tried again.
+// Run ships what is pending, every few seconds, until the context ends. Errors are logged, once in a row, and tried again.
 func (s *Shipper) Run(ctx context.Context) error {
-	wait := shipAgain
+	again := shipAgain
 	for {
-		_, err := s.ship(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err == nil:
-			wait = shipAgain
-		case wait == shipAgain:
-			s.log.Warn("files cannot be shipped yet", "error", err)
-		}
-		if err != nil {
-			if !sleep(ctx, wait) {
-				return ctx.Err()
+		wait := shipInterval
+		if _, err := s.ship(ctx); err == nil {
+			again = shipAgain
+		} else if ctx.Err() == nil {
+			if again == shipAgain {
+				s.log.Warn("files cannot be shipped yet", "error", err)
 			}
-			wait = min(2*wait, shipAgainMax)
-			continue
+			wait, again = again, min(2*again, shipAgainMax)
 		}
-		select {
-		case <-ctx.Done():
-		case <-s.poke:
-		case <-time.After(shipInterval):
+		if !sleep(ctx, wait) {
+			return ctx.Err()
 		}
 	}
 }

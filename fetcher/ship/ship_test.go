@@ -169,7 +169,7 @@ func TestGrowingFileIsShippedAsItGrowsAndFinishedWhenItIsFinal(t *testing.T) {
 			m.mu.Lock()
 			m.here["a"], m.grows["a"] = append(m.here["a"], text...), grows
 			m.mu.Unlock()
-			s.Poke()
+			time.Sleep(shipInterval)
 		}
 		grow(" two", true)
 		synctest.Wait()

@@ -222,7 +222,7 @@ func TestErrands(t *testing.T) {
 		h := led.AllHosts["a.test"]
 		h.Errands = 3
 		led.AllHosts["a.test"] = h
-		d.s.core.state.hosts.clear()
+		clear(d.s.core.state.hosts.m)
 		d.s.core.state.front = newFront(0)
 		led.Lenient = true
 		d.pass(3 * time.Second)

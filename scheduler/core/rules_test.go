@@ -21,7 +21,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 			urls = append(urls, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 3900)))
 		}
 		d.seed(urls...)
-		d.s.core.state.hosts.clear()
+		clear(d.s.core.state.hosts.m)
 		seen := 0
 		for seen < len(urls) {
 			task := d.takeAt("a.test")

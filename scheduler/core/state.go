@@ -135,8 +135,6 @@ type hostCache struct {
 
 func (c *hostCache) get(h weburl.Host) *crawler.HostState { return c.m[h] }
 
-func (c *hostCache) clear() { clear(c.m) }
-
 func (c *hostCache) put(s *crawler.HostState) {
 	if _, known := c.m[s.Host]; !known && len(c.m) >= maxCachedHosts {
 		for victim := range c.m { // any: map order is random enough for a cache

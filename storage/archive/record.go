@@ -104,9 +104,6 @@ func (r *Record) Close() error {
 	return errors.Join(err, r.root.Close())
 }
 
-// Truncated is the reason why the body is not whole, "" when it is.
-func (r *Record) Truncated() string { return r.Header.Get("WARC-Truncated") }
-
 // Decode returns the body without its content codings; those that are unknown, or that the bytes are not in, are
 // passed over. Use it instead of Body. The caller closes it.
 func (r *Record) Decode() (io.ReadCloser, error) {

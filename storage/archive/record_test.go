@@ -95,8 +95,8 @@ func TestACutBodyIsJudgedByWhatCameOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Truncated() != "length" || headerValue(r.Head, "x-crawl-content-length") != "99999" {
-		t.Errorf("truncated %q, head %q", r.Truncated(), r.Head)
+	if r.Header.Get("WARC-Truncated") != "length" || headerValue(r.Head, "x-crawl-content-length") != "99999" {
+		t.Errorf("truncated %q, head %q", r.Header.Get("WARC-Truncated"), r.Head)
 	}
 	r.Close()
 	var part bytes.Buffer
