@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 	"trawl/storage/crawldir"
 )
@@ -56,7 +57,7 @@ func (p *program) backupCommand() *cobra.Command {
 		if info.Taken.IsZero() {
 			return nil
 		}
-		fmt.Fprintf(p.stdout, "%s: %s rows of %s hosts, as of %s", file, count(info.Rows), count(info.Hosts), info.Taken.Local().Format(time.DateTime))
+		fmt.Fprintf(p.stdout, "%s: %s rows of %s hosts, as of %s", file, view.Count(info.Rows), view.Count(info.Hosts), info.Taken.Local().Format(time.DateTime))
 		if dir := bodiesDir(info.Archive); dir != "" {
 			fmt.Fprintf(p.stdout, "; bodies are not in it: copy %s as well", dir)
 		}
@@ -117,7 +118,7 @@ func (p *program) restoreCommand() *cobra.Command {
 }
 
 func (p *program) printRestored(info *trawl.BackupInfo, dir string) {
-	fmt.Fprintf(p.stdout, "restored in %s: %s rows of %s hosts, as of %s\n", dir, count(info.Rows), count(info.Hosts), info.Taken.Local().Format(time.DateTime))
+	fmt.Fprintf(p.stdout, "restored in %s: %s rows of %s hosts, as of %s\n", dir, view.Count(info.Rows), view.Count(info.Hosts), info.Taken.Local().Format(time.DateTime))
 	if bodies := bodiesDir(info.Archive); bodies != "" {
 		fmt.Fprintf(p.stdout, "bodies are not in a backup: copy %s to %s; trawl check %s --repair lets rows be fetched again whose bodies are lost\n", bodies, dir, dir)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/storage/check"
 )
 
@@ -93,19 +94,19 @@ func printCheck(w io.Writer, r *trawl.CheckReport) error {
 	var counts []string
 	for _, o := range slices.Sorted(maps.Keys(r.Counts)) {
 		if n := r.Counts[o]; n > 0 {
-			counts = append(counts, count(n)+" "+o)
+			counts = append(counts, view.Count(n)+" "+o)
 		}
 	}
-	fmt.Fprintf(&b, "ledger %s: %s rows of %s hosts", word, count(r.Rows), count(r.Hosts))
+	fmt.Fprintf(&b, "ledger %s: %s rows of %s hosts", word, view.Count(r.Rows), view.Count(r.Hosts))
 	if len(counts) > 0 {
 		fmt.Fprintf(&b, " (%s)", strings.Join(counts, ", "))
 	}
-	fmt.Fprintf(&b, "\nrecords: %s of %s are there, each as its row says; %s files were read\n", count(r.Verified), count(r.Records), count(r.Files))
+	fmt.Fprintf(&b, "\nrecords: %s of %s are there, each as its row says; %s files were read\n", view.Count(r.Verified), view.Count(r.Records), view.Count(r.Files))
 	for _, kind := range r.OrphanKinds() {
-		fmt.Fprintf(&b, "  no row points to %s %s\n", count(r.Orphans[kind]), orphanWords[kind])
+		fmt.Fprintf(&b, "  no row points to %s %s\n", view.Count(r.Orphans[kind]), orphanWords[kind])
 	}
 	for _, fetcher := range slices.Sorted(maps.Keys(r.Shipping)) {
-		fmt.Fprintf(&b, "  on its way from fetcher %s: %s records; start it again with its --dir while the job's scheduler runs\n", fetcher, count(r.Shipping[fetcher]))
+		fmt.Fprintf(&b, "  on its way from fetcher %s: %s records; start it again with its --dir while the job's scheduler runs\n", fetcher, view.Count(r.Shipping[fetcher]))
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "  note: %s\n", printable(note))
@@ -114,16 +115,16 @@ func printCheck(w io.Writer, r *trawl.CheckReport) error {
 		fmt.Fprintf(&b, "  problem: %s\n", printable(problem))
 	}
 	if r.More > 0 {
-		fmt.Fprintf(&b, "  and %s more problems\n", count(r.More))
+		fmt.Fprintf(&b, "  and %s more problems\n", view.Count(r.More))
 	}
 	if r.WaitAgain > 0 {
-		fmt.Fprintf(&b, "repaired: %s rows wait again; run the job to fetch them\n", count(r.WaitAgain))
+		fmt.Fprintf(&b, "repaired: %s rows wait again; run the job to fetch them\n", view.Count(r.WaitAgain))
 	}
 	if r.RobotsMended > 0 {
-		fmt.Fprintf(&b, "repaired: %s robots.txt files in force do without a record\n", count(r.RobotsMended))
+		fmt.Fprintf(&b, "repaired: %s robots.txt files in force do without a record\n", view.Count(r.RobotsMended))
 	}
 	if r.LeftToRepair > 0 {
-		fmt.Fprintf(&b, "  %s more are left: repair again\n", count(r.LeftToRepair))
+		fmt.Fprintf(&b, "  %s more are left: repair again\n", view.Count(r.LeftToRepair))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -134,9 +135,9 @@ func checkFailure(r *trawl.CheckReport) string {
 	n := int64(len(r.Problems)) + r.More
 	switch {
 	case !r.Balances:
-		return fmt.Sprintf("%s problems; the ledger does not balance: restore a backup, or crawl anew with --fresh", count(n))
+		return fmt.Sprintf("%s problems; the ledger does not balance: restore a backup, or crawl anew with --fresh", view.Count(n))
 	case n == 0:
 		return "some records are still with their fetchers; --repair lets their rows be fetched again, if those are lost for good"
 	}
-	return fmt.Sprintf("%s problems; --repair lets the rows be fetched again", count(n))
+	return fmt.Sprintf("%s problems; --repair lets the rows be fetched again", view.Count(n))
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 	"trawl/internal/seeds"
 )
@@ -83,7 +84,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if f.config.print {
 		return p.printJob(c, job, o, args)
 	}
-	show, begun := p.newProgress(f), time.Now()
+	show, begun := p.progress(f), time.Now()
 	o.Stdout, o.Proxy = p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.RuntimeDir = runtimeDir()
 	o.Level = new(slog.LevelVar)
@@ -98,21 +99,21 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if err := p.seeds(&job, &o, f.lists, args); err != nil {
 		return err
 	}
-	o.Seeds = show.seeds.count(o.Seeds)
+	o.Seeds = show.Seeds.Count(o.Seeds)
 	crawl, err := trawl.New(job, o)
 	if err != nil {
 		return err
 	}
 	defer crawl.Close()
 	job = crawl.Job()
-	show.kept(crawl)
+	show.Kept(crawl)
 	if slices.Contains(o.Exports, "-") {
 		signal.Ignore(syscall.SIGPIPE) // the job stops in order when nobody reads any more
 	}
 	ctx, stop := p.signals(c.Context(), crawl.Dir(), &f.keys)
 	defer stop()
 	defer f.keys.hangups(ctx, f.cluster.Keys)()
-	done := show.run(ctx, crawl, &job, o.Workers)
+	done := show.Run(ctx, crawl, &job, o.Workers)
 	err = crawl.Run(f.clock.moves(ctx))
 	done()
 	if err != nil {
@@ -244,4 +245,12 @@ func (p *program) signals(parent context.Context, dir string, keys *keyFlags) (c
 func isUnknownCommand(err error) bool {
 	var u usageError
 	return !errors.As(err, &u) && len(err.Error()) > 15 && err.Error()[:15] == "unknown command"
+}
+
+// progress shows how the job goes. Everything that the program prints to standard error goes through it from here on.
+func (p *program) progress(f *jobFlags) *view.Progress {
+	live := f.log.format != "json" && !(slices.Contains(f.node.Exports, "-") && view.IsTerminal(p.stdout))
+	show := view.New(p.stderr, f.log.quiet, live)
+	p.stderr = show.Writer()
+	return show
 }

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"trawl/cmd/trawl/view"
 	"trawl/storage/crawldir"
 
 	"github.com/spf13/cobra"
@@ -290,7 +291,7 @@ func shares(m map[string]int) string {
 			counts[k] = int64(v)
 		}
 	}
-	return words(counts)
+	return view.Words(counts)
 }
 
 func short(s string, n int) string {

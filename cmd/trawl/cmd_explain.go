@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 	"trawl/crawler/explain"
 	"trawl/internal/seeds"
@@ -194,7 +195,7 @@ func robotsText(r *explain.RobotsStory) string {
 func hostText(h *explain.HostStory, now time.Time) string {
 	var counts []string
 	for _, word := range slices.Sorted(maps.Keys(h.Counts)) {
-		counts = append(counts, count(h.Counts[word])+" "+word)
+		counts = append(counts, view.Count(h.Counts[word])+" "+word)
 	}
 	text := fmt.Sprintf("%s: %s; delay %v (%s)", h.Host, strings.Join(counts, ", "), h.Delay, h.DelayBecause)
 	switch t := h.Turn; {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 )
@@ -51,7 +52,7 @@ func (p *program) exportCommand() *cobra.Command {
 			return err
 		}
 		if o.Out != "-" && n >= 0 {
-			fmt.Fprintf(p.stderr, "%s rows in %s\n", count(n), o.Out)
+			fmt.Fprintf(p.stderr, "%s rows in %s\n", view.Count(n), o.Out)
 		}
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net"
 
+	"trawl/cmd/trawl/view"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpproxy"
 
@@ -88,10 +90,10 @@ func (p *program) fetcherCommand() *cobra.Command {
 			return nil
 		}
 		if node.Drained() {
-			fmt.Fprintf(p.stderr, "left as it was told; this fetcher did %s fetches\n", count(node.Pages()))
+			fmt.Fprintf(p.stderr, "left as it was told; this fetcher did %s fetches\n", view.Count(node.Pages()))
 			return nil
 		}
-		fmt.Fprintf(p.stderr, "the job is done; this fetcher did %s fetches\n", count(node.Pages()))
+		fmt.Fprintf(p.stderr, "the job is done; this fetcher did %s fetches\n", view.Count(node.Pages()))
 		return nil
 	}
 	return c

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 )
 
@@ -59,20 +60,20 @@ func (p *program) printStatus(s crawler.Status) {
 	}
 	fmt.Fprintf(p.stdout, "  %s\n", balance(s))
 	if len(s.Reasons) > 0 {
-		fmt.Fprintf(p.stdout, "  why: %s\n", words(s.Reasons))
+		fmt.Fprintf(p.stdout, "  why: %s\n", view.Words(s.Reasons))
 	}
 	if len(s.Dropped) > 0 {
-		fmt.Fprintf(p.stdout, "  links not admitted: %s\n", words(s.Dropped))
+		fmt.Fprintf(p.stdout, "  links not admitted: %s\n", view.Words(s.Dropped))
 	}
-	fmt.Fprintf(p.stdout, "  %s, %s requests, %s hosts\n", bytesText(s.Bytes), count(s.Requests), count(s.Hosts))
+	fmt.Fprintf(p.stdout, "  %s, %s requests, %s hosts\n", view.Bytes(s.Bytes), view.Count(s.Requests), view.Count(s.Hosts))
 	if s.State == "running" || s.State == "paused" || s.State == "stopping" {
-		fmt.Fprintf(p.stdout, "  %.1f pages/s, %s/s; %d hosts being asked, %d offered, %d slots\n", s.PagesPerSecond, bytesText(int64(s.BytesPerSecond)), s.HostsHeld, s.HostsOffered, s.Slots)
+		fmt.Fprintf(p.stdout, "  %.1f pages/s, %s/s; %d hosts being asked, %d offered, %d slots\n", s.PagesPerSecond, view.Bytes(int64(s.BytesPerSecond)), s.HostsHeld, s.HostsOffered, s.Slots)
 	}
 	if s.WaitsFor != "" {
 		fmt.Fprintf(p.stdout, "  %s\n", s.WaitsFor)
 	}
 	if s.Parked > 0 {
-		fmt.Fprintf(p.stdout, "  %s URLs wait beyond a limit\n", count(s.Parked))
+		fmt.Fprintf(p.stdout, "  %s URLs wait beyond a limit\n", view.Count(s.Parked))
 	}
 	if s.QueueReplicas > 0 {
 		fmt.Fprintf(p.stdout, "  the NATS servers keep %s of each queue\n", copies(s.QueueReplicas))
@@ -86,7 +87,7 @@ func (p *program) printStatus(s crawler.Status) {
 		fmt.Fprintf(p.stdout, "  last backup %s\n", at)
 	}
 	for _, f := range s.Fetchers {
-		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, count(f.Pages), f.Turns, f.Slots)
+		fmt.Fprintf(p.stdout, "  fetcher %s: %s fetches, %d turns, %d slots\n", f.Name, view.Count(f.Pages), f.Turns, f.Slots)
 		if text := f.SilentText(); text != "" {
 			fmt.Fprintf(p.stdout, "    it %s\n", text)
 		}
@@ -99,7 +100,7 @@ func (p *program) printFetcher(s *crawler.Status) {
 		fmt.Fprintf(p.stdout, "  %s\n", s.WaitsFor)
 	}
 	for _, f := range s.Fetchers {
-		fmt.Fprintf(p.stdout, "  %s fetches, %d turns, %d slots\n", count(f.Pages), f.Turns, f.Slots)
+		fmt.Fprintf(p.stdout, "  %s fetches, %d turns, %d slots\n", view.Count(f.Pages), f.Turns, f.Slots)
 		if text := f.SilentText(); text != "" {
 			fmt.Fprintf(p.stdout, "  it %s\n", text)
 		}

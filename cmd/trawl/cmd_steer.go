@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trawl"
+	"trawl/cmd/trawl/view"
 	"trawl/crawler"
 )
 
@@ -105,13 +106,13 @@ func (p *program) tellAdded(seed string, added *crawler.Added) {
 	for _, line := range added.Lines {
 		fmt.Fprintf(p.stderr, "trawl: %s: %s\n", seed, line)
 	}
-	told := []string{count(added.New) + " seeds added from " + seed}
+	told := []string{view.Count(added.New) + " seeds added from " + seed}
 	for _, one := range []struct {
 		n    int64
 		word string
 	}{{added.Known, "were known"}, {added.Refused, "are refused by --exclude or for their length"}, {added.Bad, "lines could not be read"}} {
 		if one.n > 0 {
-			told = append(told, count(one.n)+" "+one.word)
+			told = append(told, view.Count(one.n)+" "+one.word)
 		}
 	}
 	fmt.Fprintln(p.stdout, strings.Join(told, ", "))

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"flag"
@@ -71,7 +71,7 @@ func TestTheViewIsDrawnForEveryTerminal(t *testing.T) {
 			if plain := ansi.Strip(got); (plain != got) != c.colour {
 				t.Errorf("colour is %v: %q", c.colour, got)
 			}
-			golden(t, filepath.Join("testdata", "view", name+".txt"), got+"\n")
+			golden(t, filepath.Join("testdata", name+".txt"), got+"\n")
 		})
 	}
 }

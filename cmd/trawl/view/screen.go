@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"bytes"
@@ -39,7 +39,7 @@ type screen struct {
 
 // openScreen makes the screen of a terminal, nil when f is none or cannot move its cursor.
 func openScreen(f *os.File) *screen {
-	if t := os.Getenv("TERM"); t == "" || t == "dumb" || !term.IsTerminal(int(f.Fd())) {
+	if t := os.Getenv("TERM"); t == "" || t == "dumb" || !IsTerminal(f) {
 		return nil
 	}
 	return &screen{terminal: f, size: func() (int, int) {
@@ -49,6 +49,12 @@ func openScreen(f *os.File) *screen {
 		}
 		return width, height
 	}}
+}
+
+// IsTerminal reports whether what is written there is read at a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // Write prints whole lines above the view.

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"fmt"
@@ -71,7 +71,7 @@ func (v *view) sections(p *painter, width int) []section {
 	}
 	return []section{
 		{rank: 3, lines: []string{p.fit(width, v.title(p))}},
-		row(1, "pages", p.bold(count(v.Fetched)), fmt.Sprintf("%.1f/s", v.PagesPerSecond), bytesText(v.Bytes), bytesText(int64(v.BytesPerSecond))+"/s"),
+		row(1, "pages", p.bold(Count(v.Fetched)), fmt.Sprintf("%.1f/s", v.PagesPerSecond), Bytes(v.Bytes), Bytes(int64(v.BytesPerSecond))+"/s"),
 		row(2, "to do", v.toDo(p, width)...),
 		row(6, "outcomes", v.outcomes(p)...),
 		row(5, "reasons", v.reasons(p)...),
@@ -95,12 +95,12 @@ func (v *view) title(p *painter) []string {
 }
 
 func (v *view) toDo(p *painter, width int) []string {
-	items := []string{p.bold(count(v.Waiting)) + " waiting"}
+	items := []string{p.bold(Count(v.Waiting)) + " waiting"}
 	if v.Reading {
 		items = append(items, "seeds are being read")
 	}
 	if v.Leased > 0 {
-		items = append(items, count(v.Leased)+" in work")
+		items = append(items, Count(v.Leased)+" in work")
 	}
 	if v.Kind == crawler.Download && v.Seen > 0 {
 		items = append([]string{p.bar(float64(v.Seen-v.Waiting-v.Leased)/float64(v.Seen), min(20, width/4))}, items...)
@@ -109,7 +109,7 @@ func (v *view) toDo(p *painter, width int) []string {
 		items = append(items, "about "+durationText(v.Left)+" left")
 	}
 	if v.Parked > 0 {
-		items = append(items, count(v.Parked)+" beyond a limit")
+		items = append(items, Count(v.Parked)+" beyond a limit")
 	}
 	return items
 }
@@ -125,7 +125,7 @@ func (v *view) outcomes(p *painter) []string {
 		{v.Failed, "failed", red}, {v.Excluded, "excluded", yellow},
 	} {
 		if o.n > 0 {
-			items = append(items, p.paint(o.shade, count(o.n)+" "+o.word))
+			items = append(items, p.paint(o.shade, Count(o.n)+" "+o.word))
 		}
 	}
 	return items
@@ -139,12 +139,12 @@ func (v *view) hosts() []string {
 	if v.Hosts == 0 {
 		return nil
 	}
-	items := []string{count(v.Hosts) + " known", count(v.HostsHeld) + " being asked"}
+	items := []string{Count(v.Hosts) + " known", Count(v.HostsHeld) + " being asked"}
 	if v.HostsAway > 0 {
-		items = append(items, count(v.HostsAway)+" away")
+		items = append(items, Count(v.HostsAway)+" away")
 	}
 	if v.HostsOffered > 0 {
-		items = append(items, count(v.HostsOffered)+" offered")
+		items = append(items, Count(v.HostsOffered)+" offered")
 	}
 	if v.NextDue > 0 && v.HostsHeld+v.HostsOffered == 0 {
 		items = append(items, "next in "+durationText(v.NextDue))
@@ -169,7 +169,7 @@ func (v *view) fetchers(p *painter, width int) []string {
 		}
 		lines = append(lines, p.row(label, width, []string{
 			clean(f.Name), p.bar(share, 10), fmt.Sprintf("%3.0f %%", 100*share),
-			fmt.Sprintf("%s of %s slots", count(int64(f.Turns)), count(int64(f.Slots))),
+			fmt.Sprintf("%s of %s slots", Count(int64(f.Turns)), Count(int64(f.Slots))),
 		}))
 	}
 	return lines
@@ -180,7 +180,7 @@ func counted[K ~string](m map[K]int64, paint func(string) string) []string {
 	keys := slices.SortedFunc(maps.Keys(m), byCount(m))
 	items := make([]string, len(keys))
 	for i, k := range keys {
-		items[i] = paint(count(m[k]) + " " + clean(string(k)))
+		items[i] = paint(Count(m[k]) + " " + clean(string(k)))
 	}
 	return items
 }

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ func TestTheEstimateComesFromHostsAndPace(t *testing.T) {
 }
 
 func TestSeedsAreCountedByHostOnTheirWay(t *testing.T) {
-	var c seedCount
+	var c SeedCount
 	seeds := func(yield func(trawl.Seed, error) bool) {
 		for _, text := range []string{"http://a.example/1", "http://b.example/1", "http://a.example/2", "", "http://a.example/3"} {
 			u, err := weburl.Parse(text)
@@ -53,7 +53,7 @@ func TestSeedsAreCountedByHostOnTheirWay(t *testing.T) {
 		}
 	}
 	good, bad := 0, 0
-	for _, err := range c.count(seeds) {
+	for _, err := range c.Count(seeds) {
 		if err != nil {
 			bad++
 		} else if good++; good == 4 {

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"cmp"
@@ -19,15 +19,15 @@ const (
 	assumedAnswer = 250 * time.Millisecond
 )
 
-// seedCount counts seeds by host while they are read. Its methods are safe for concurrent use.
-type seedCount struct {
+// SeedCount counts seeds by host while they are read. Its methods are safe for concurrent use.
+type SeedCount struct {
 	mu      sync.Mutex
 	hosts   map[weburl.Host]int64
 	busiest int64 // seeds of the host with the most
 }
 
-// count passes the seeds on and counts them.
-func (c *seedCount) count(seeds iter.Seq2[trawl.Seed, error]) iter.Seq2[trawl.Seed, error] {
+// Count passes the seeds on and counts them.
+func (c *SeedCount) Count(seeds iter.Seq2[trawl.Seed, error]) iter.Seq2[trawl.Seed, error] {
 	return func(yield func(trawl.Seed, error) bool) {
 		for s, err := range seeds {
 			if err == nil {
@@ -40,7 +40,7 @@ func (c *seedCount) count(seeds iter.Seq2[trawl.Seed, error]) iter.Seq2[trawl.Se
 	}
 }
 
-func (c *seedCount) add(h weburl.Host) {
+func (c *SeedCount) add(h weburl.Host) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hosts == nil {
@@ -58,9 +58,9 @@ func estimate(job *crawler.Job, s *crawler.Status, busiest int64, workers int) s
 	if open == 0 || s.Hosts == 0 {
 		return ""
 	}
-	urls := count(open) + " URLs"
+	urls := Count(open) + " URLs"
 	if done := s.Seen - open; done > 0 {
-		urls = count(open) + " of " + count(s.Seen) + " URLs left"
+		urls = Count(open) + " of " + Count(s.Seen) + " URLs left"
 	}
 	each := max(job.Delay, assumedAnswer/time.Duration(job.PerHost)) // from start to start
 	if job.PerHost == 1 {
@@ -77,5 +77,5 @@ func estimate(job *crawler.Job, s *crawler.Status, busiest int64, workers int) s
 	if job.PerHost > 1 {
 		pace += fmt.Sprintf(", %d connections", job.PerHost)
 	}
-	return fmt.Sprintf("%s on %s hosts: about %s at this pace (%s)", urls, count(s.Hosts), durationText(max(took, time.Second)), pace)
+	return fmt.Sprintf("%s on %s hosts: about %s at this pace (%s)", urls, Count(s.Hosts), durationText(max(took, time.Second)), pace)
 }
