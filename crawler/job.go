@@ -59,6 +59,7 @@ const (
 
 // Job is what one crawl is to do, without its seeds, which are streamed. NewJob gives the defaults; zero
 // fields mean what their comments say. [Settings] describes each: its default, check and help, and whether another value makes another job.
+// It is one flat value, as a job is compared, stored and sent whole.
 type Job struct {
 	Name string `json:"name"` // for people
 	Kind Kind   `json:"kind"`

@@ -11,7 +11,7 @@ import (
 )
 
 // HostState is what the ledger keeps of a host. Robots files and the turn in force are records of their
-// own, so that this one stays small: it is written whenever a part of the host is settled.
+// own, so that this one stays small: it is written whenever a part of the host is settled. It is one record, read and written whole.
 type HostState struct {
 	Host weburl.Host
 
@@ -234,7 +234,7 @@ type HostChange struct{ Old, New *HostState }
 
 // Changes is one atomic change of the ledger: admit, offer, grant, settle and lapse all end in one, as do changes of the job, work
 // on the whole ledger (recounts, retries of what failed) and repairs. It is
-// applied whole and synced, or not at all.
+// applied whole and synced, or not at all. It has a field for each kind of record that may change.
 type Changes struct {
 	Now        time.Time // the scheduler's clock; stored, so that no later life starts before it
 	Rows       []RowChange

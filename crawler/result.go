@@ -7,7 +7,8 @@ import (
 )
 
 // Result is the facts of one fetch, as the fetcher saw them. Whether it is tried again is decided where
-// it is settled ([RetryPolicy]); the row that users see is a [Row].
+// it is settled ([RetryPolicy]); the row that users see is a [Row]. A field is a fact,
+// and has a line in the table of records.
 type Result struct {
 	URL          weburl.URL
 	Outcome      Outcome // Fetched, Redirected, Unchanged, Failed or Excluded
@@ -59,7 +60,7 @@ type PageLinks struct {
 }
 
 // Row is what the ledger keeps of an admitted URL: the newest facts, and what is needed to ask for it
-// again. Its exported columns are fixed in docs/formats.md.
+// again. Its exported columns are fixed in docs/formats.md. A field has a line in the table of records.
 type Row struct {
 	Result
 

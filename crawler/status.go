@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Status is a snapshot of a running job, the one type that status, logs, the live view and metrics read.
+// Status is a snapshot of a running job, the one type that status, logs, the live view and metrics read. A field
+// is a figure that somebody reads.
 type Status struct {
 	Job            string           `json:"job"`
 	Kind           Kind             `json:"kind"`

@@ -107,16 +107,21 @@ type Members struct {
 	ready    chan struct{}
 	announce chan struct{} // one slot: the meta has changed
 
-	mu        sync.Mutex // guards what follows; never held while the library is called
+	mu sync.Mutex // guards own; never held while the library is called
+	own
+
+	killed atomic.Bool // tests: end without a word, as a killed process does
+	cut    atomic.Bool // tests: nothing goes out and nothing comes in
+}
+
+// own is what this node announces, and where.
+type own struct {
 	meta      Meta
 	encoded   []byte
 	name      string
 	addr      netip.AddrPort // bound
 	advertise netip.AddrPort
 	conflict  bool // somebody else has our name
-
-	killed atomic.Bool // tests: end without a word, as a killed process does
-	cut    atomic.Bool // tests: nothing goes out and nothing comes in
 }
 
 // New checks the options. Nothing is started or opened before Run.
@@ -129,7 +134,7 @@ func New(opts Options) (*Members, error) {
 		log:      opts.Logger,
 		ready:    make(chan struct{}),
 		announce: make(chan struct{}, 1),
-		meta:     opts.Meta,
+		own:      own{meta: opts.Meta},
 	}
 	var err error
 	if m.encoded, err = m.meta.encode(); err != nil {

@@ -52,7 +52,7 @@ type Why struct {
 	Change []string `json:"change,omitempty"`
 }
 
-// RowStory is the row, with the keys that exports have.
+// RowStory is the row, with the keys that exports have, one each.
 type RowStory struct {
 	Outcome     string         `json:"outcome"`
 	Reason      crawler.Reason `json:"reason,omitempty"`

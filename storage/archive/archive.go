@@ -74,20 +74,25 @@ type WARC struct {
 	create  func(path string) (archiveFile, error) // makes a new file; tests put a disk that fails here
 	syncing chan struct{}                          // held by the one who syncs
 
-	mu     sync.Mutex
-	file   archiveFile // the one that grows, nil before the first exchange
-	name   string      // of file, without directory; kept when its last sync failed
-	size   int64       // of file: whole exchanges
-	safe   int64       // of file: bytes that outlive a crash
-	made   bool        // file is new in its directory since the last sync
-	number int         // of the last file
-	puts   uint64      // exchanges appended
-	synced uint64      // of these, durable
-	broken error       // why nothing can be stored any more
+	mu sync.Mutex // guards what follows
+	growing
+	number int    // of the last file
+	puts   uint64 // exchanges appended
+	synced uint64 // of these, durable
+	broken error  // why nothing can be stored any more
 	closed bool
 
 	diskMu  sync.Mutex // taken inside mu or without it, never the other way round
 	diskErr error      // of the first sync that failed: a disk reports such a thing only once
+}
+
+// growing is the file that grows.
+type growing struct {
+	file archiveFile // nil before the first exchange
+	name string      // without directory; kept when its last sync failed
+	size int64       // whole exchanges
+	safe int64       // bytes that outlive a crash
+	made bool        // it is new in its directory since the last sync
 }
 
 // NewWARC opens the archive below dir, which is made where it is missing. Files that an earlier run of
