@@ -25,6 +25,7 @@ var star = map[string]struct {
 	"internal/node":    {[]string{"crawler", "scheduler", "fetcher", "cluster", "storage", "internal/seeds", "internal/machine"}, "it wires the wings; what a Go program sees of it is the facade's"},
 	"internal/seeds":   {[]string{"crawler", "scheduler", "storage/export", "internal/coding"}, "it reads what users have, columns of our own exports too, into the scheduler's seeds"},
 	"internal/machine": {[]string{"crawler/weburl"}, "it knows the machine, and of a job no more than its hosts"},
+	"cmd/trawl/demo":   {[]string{"crawler", "storage/crawldir", "internal/webfarm", "cmd/trawl/view"}, "it runs the program from outside, and knows of a crawl where its bodies lie"},
 	"cmd/trawl/view":   {[]string{"trawl", "crawler"}, "it shows what a running crawl says of itself, and knows no flag and no exit status"},
 	"bench":            {[]string{"internal"}, "it runs the program from outside"},
 }

@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"trawl/cmd/trawl/demo"
 )
 
 // badPatience is how long a command may take; all are done in no time, on a machine that has time.
@@ -388,7 +390,7 @@ func newBadWorlds(t *testing.T) func(t *testing.T) *badWorld {
 	}
 	return func(t *testing.T) *badWorld {
 		t.Helper()
-		port, err := freePorts(3)
+		port, err := demo.FreePorts(3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"trawl/cmd/trawl/demo"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -212,7 +214,7 @@ func cmdEnds(ts *testscript.TestScript, neg bool, args []string) {
 // cmdPorts sets $PORT to the first of three free ports in a row.
 func cmdPorts(ts *testscript.TestScript, neg bool, _ []string) {
 	mustAbsent(ts, neg)
-	port, err := freePorts(3)
+	port, err := demo.FreePorts(3)
 	ts.Check(err)
 	ts.Setenv("PORT", strconv.Itoa(port))
 }

@@ -1,9 +1,10 @@
-package main
+package demo
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,11 +15,11 @@ import (
 	"trawl/internal/webfarm"
 )
 
-// demoDelay is the delay that the demo's crawl keeps, and that its audit asks for.
-const demoDelay = 50 * time.Millisecond
+// delay is the delay that the demo's crawl keeps, and that its audit asks for.
+const delay = 50 * time.Millisecond
 
-// demoOptions is a small web with some of everything that goes wrong on a large one.
-func demoOptions(port int) webfarm.Options {
+// options is a small web with some of everything that goes wrong on a large one.
+func options(port int) webfarm.Options {
 	return webfarm.Options{
 		Hosts: 12, PagesPerHost: 60, Seed: 1, Port: port,
 		Latency: 5 * time.Millisecond, Jitter: 10 * time.Millisecond,
@@ -27,11 +28,11 @@ func demoOptions(port int) webfarm.Options {
 	}
 }
 
-// demoWeb serves the synthetic web of the demo until it is interrupted, and says what it was asked for.
-func (p *program) demoWeb(parent context.Context, port int, seeds, audit string) error {
+// Serve serves the synthetic web of the demo until it is interrupted, and says what it was asked for.
+func Serve(parent context.Context, out io.Writer, port int, seeds, audit string) error {
 	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	farm, err := webfarm.New(demoOptions(port))
+	farm, err := webfarm.New(options(port))
 	if err != nil {
 		return err
 	}
@@ -39,15 +40,15 @@ func (p *program) demoWeb(parent context.Context, port int, seeds, audit string)
 	go func() { ended <- farm.Run(ctx) }()
 	text := "# one URL a line\n" + strings.Join(farm.Seeds(), "\n") + "\n"
 	if seeds == "" {
-		fmt.Fprint(p.stdout, text)
+		fmt.Fprint(out, text)
 	} else if err := writeWhole(seeds, []byte(text)); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "a synthetic web of %d hosts answers; the first page is %s\n", len(farm.Seeds()), farm.Seeds()[0])
+	fmt.Fprintf(out, "a synthetic web of %d hosts answers; the first page is %s\n", len(farm.Seeds()), farm.Seeds()[0])
 	if err := <-ended; err != nil && ctx.Err() == nil {
 		return err
 	}
-	return p.tellAudit(farm, audit)
+	return tellAudit(out, farm, audit)
 }
 
 // writeWhole gives a file its name when it is whole, as others wait for it.
@@ -62,12 +63,12 @@ func writeWhole(name string, text []byte) error {
 	return nil
 }
 
-func (p *program) tellAudit(farm *webfarm.Farm, file string) error {
+func tellAudit(out io.Writer, farm *webfarm.Farm, file string) error {
 	a := farm.Audit()
-	fmt.Fprintf(p.stdout, "asked %d times; smallest gap at a host %v, most requests at once %d, robots.txt %d times for %d hosts, against its rules %d\n",
+	fmt.Fprintf(out, "asked %d times; smallest gap at a host %v, most requests at once %d, robots.txt %d times for %d hosts, against its rules %d\n",
 		a.Total.Requests, a.Total.MinGap.Round(time.Millisecond), a.Total.MaxConcurrency, a.Total.Robots, a.Total.HostsAsked, a.Total.Disallowed)
-	for _, b := range farm.Breaches(webfarm.Rules{Delay: demoDelay}) {
-		fmt.Fprintf(p.stdout, "impolite: %s\n", b)
+	for _, b := range farm.Breaches(webfarm.Rules{Delay: delay}) {
+		fmt.Fprintf(out, "impolite: %s\n", b)
 	}
 	if file == "" {
 		return nil

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -18,64 +18,42 @@ import (
 	"time"
 
 	"trawl/cmd/trawl/view"
+	"trawl/crawler"
 	"trawl/storage/crawldir"
-
-	"github.com/spf13/cobra"
 )
 
 const (
-	// demoFetchers is how many fetcher processes join.
-	demoFetchers = 3
-	// demoLimit bounds the demo.
-	demoLimit = 2 * time.Minute
-	// demoMark is a file that only the demo makes; a directory with it may be made anew.
-	demoMark = "made-by-trawl-demo"
+	// fetcherCount is how many fetcher processes join.
+	fetcherCount = 3
+	// limit bounds the demo.
+	limit = 2 * time.Minute
+	// mark is a file that only the demo makes; a directory with it may be made anew.
+	mark = "made-by-trawl-demo"
+	// maxRow is the longest row of the export that is read, in bytes.
+	maxRow = 64 << 20
 )
-
-func (p *program) demoCommand() *cobra.Command {
-	d := &demo{p: p}
-	var web bool
-	var port int
-	var seeds, audit string
-	c := &cobra.Command{
-		Use:   "demo",
-		Short: "Crawl a synthetic web with a scheduler and three fetchers on this machine",
-		Long:  "A scheduler and three fetcher processes on loopback crawl a synthetic web from a seeds file to an export.\nEach command is printed as it is run, so that it can be repeated.",
-		Args:  cobra.NoArgs,
-	}
-	c.Flags().StringVar(&d.dir, "dir", "demo.trawl", "directory for everything that the demo makes")
-	c.Flags().BoolVar(&web, "web", false, "only serve the synthetic web, until interrupted")
-	c.Flags().IntVar(&port, "port", 0, "with --web: port of its hosts, 0 for a free one")
-	c.Flags().StringVar(&seeds, "seeds", "", "with --web: write the seeds to this file")
-	c.Flags().StringVar(&audit, "audit", "", "with --web: write what it was asked for to this file at the end")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if web {
-			return p.demoWeb(c.Context(), port, seeds, audit)
-		}
-		return d.run(c.Context())
-	}
-	return c
-}
 
 // demo runs the processes of the demo. What they print is shown with their names in front.
 type demo struct {
-	p   *program
+	out io.Writer
 	dir string
 	exe string
 
 	mu    sync.Mutex // held while a line is printed
-	procs []*demoProc
+	procs []*process
 }
 
-type demoProc struct {
+type process struct {
 	name  string
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // valid after ended
 }
 
-func (d *demo) run(parent context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(parent, demoLimit)
+// Run runs the demo in dir, and shows what its processes print and what came of it.
+func Run(parent context.Context, out io.Writer, dir string) (err error) {
+	d := &demo{out: out, dir: dir}
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -91,7 +69,7 @@ func (d *demo) run(parent context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	port, err := freePorts(3)
+	port, err := FreePorts(3)
 	if err != nil {
 		return err
 	}
@@ -101,11 +79,11 @@ func (d *demo) run(parent context.Context) (err error) {
 	}
 	export := filepath.Join(d.dir, "pages.jsonl")
 	scheduler, err := d.start("scheduler", "scheduler", d.seeds(), "--dir", filepath.Join(d.dir, "crawl"),
-		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "--secret-file", secret, "--delay", demoDelay.String(), "--export", export)
+		"--bind", fmt.Sprintf("127.0.0.1:%d", port), "--secret-file", secret, "--delay", delay.String(), "--export", export)
 	if err != nil {
 		return err
 	}
-	fetchers := make([]*demoProc, demoFetchers)
+	fetchers := make([]*process, fetcherCount)
 	for i := range fetchers {
 		name := fmt.Sprintf("fetcher-%d", i+1)
 		fetchers[i], err = d.start(name, "fetcher", "--join", fmt.Sprintf("127.0.0.1:%d", port),
@@ -114,7 +92,7 @@ func (d *demo) run(parent context.Context) (err error) {
 			return err
 		}
 	}
-	for _, proc := range append([]*demoProc{scheduler}, fetchers...) {
+	for _, proc := range append([]*process{scheduler}, fetchers...) {
 		if err := d.wait(ctx, proc); err != nil {
 			return err
 		}
@@ -128,8 +106,8 @@ func (d *demo) run(parent context.Context) (err error) {
 // prepare makes the directory; one of an earlier demo is made anew.
 func (d *demo) prepare() error {
 	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
-		if _, err := os.Stat(filepath.Join(d.dir, demoMark)); err != nil {
-			return usage("%s is not empty and was not made by the demo: choose another --dir", d.dir)
+		if _, err := os.Stat(filepath.Join(d.dir, mark)); err != nil {
+			return crawler.UsageError(fmt.Errorf("%s is not empty and was not made by the demo: choose another --dir", d.dir))
 		}
 		if err := os.RemoveAll(d.dir); err != nil {
 			return fmt.Errorf("remove the last demo: %w", err)
@@ -138,7 +116,7 @@ func (d *demo) prepare() error {
 	if err := os.MkdirAll(d.dir, 0o777); err != nil {
 		return fmt.Errorf("make demo directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, demoMark), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, mark), nil, 0o600); err != nil {
 		return fmt.Errorf("make demo directory: %w", err)
 	}
 	return nil
@@ -146,7 +124,7 @@ func (d *demo) prepare() error {
 
 func (d *demo) seeds() string { return filepath.Join(d.dir, "seeds.txt") }
 
-func (d *demo) startWeb(ctx context.Context) (*demoProc, error) {
+func (d *demo) startWeb(ctx context.Context) (*process, error) {
 	web, err := d.start("web", "demo", "--web", "--seeds", d.seeds(), "--audit", filepath.Join(d.dir, "audit.json"))
 	if err != nil {
 		return nil, err
@@ -167,7 +145,7 @@ func (d *demo) startWeb(ctx context.Context) (*demoProc, error) {
 	}
 }
 
-func (d *demo) stopWeb(ctx context.Context, web *demoProc) error {
+func (d *demo) stopWeb(ctx context.Context, web *process) error {
 	if err := web.cmd.Process.Signal(os.Interrupt); err != nil {
 		return fmt.Errorf("stop the synthetic web: %w", err)
 	}
@@ -189,13 +167,13 @@ func (d *demo) makeSecret(file string) error {
 func (d *demo) printCommand(args []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.p.stdout, "$ trawl %s\n", strings.Join(args, " "))
+	fmt.Fprintf(d.out, "$ trawl %s\n", strings.Join(args, " "))
 }
 
 // start runs this program with other arguments.
-func (d *demo) start(name string, args ...string) (*demoProc, error) {
+func (d *demo) start(name string, args ...string) (*process, error) {
 	d.printCommand(args)
-	proc := &demoProc{name: name, cmd: exec.Command(d.exe, args...), ended: make(chan struct{})}
+	proc := &process{name: name, cmd: exec.Command(d.exe, args...), ended: make(chan struct{})}
 	r, w := io.Pipe()
 	proc.cmd.Stdout, proc.cmd.Stderr = w, w
 	if err := proc.cmd.Start(); err != nil {
@@ -216,12 +194,12 @@ func (d *demo) start(name string, args ...string) (*demoProc, error) {
 func (d *demo) copyLines(name string, r io.Reader) {
 	for in := bufio.NewScanner(r); in.Scan(); {
 		d.mu.Lock()
-		fmt.Fprintf(d.p.stdout, "%-10s| %s\n", name, in.Text())
+		fmt.Fprintf(d.out, "%-10s| %s\n", name, in.Text())
 		d.mu.Unlock()
 	}
 }
 
-func (d *demo) wait(ctx context.Context, proc *demoProc) error {
+func (d *demo) wait(ctx context.Context, proc *process) error {
 	select {
 	case <-proc.ended:
 		if proc.err != nil {
@@ -235,7 +213,7 @@ func (d *demo) wait(ctx context.Context, proc *demoProc) error {
 
 func (d *demo) interrupted(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("the demo took more than %v; what it made is in %s", demoLimit, d.dir)
+		return fmt.Errorf("the demo took more than %v; what it made is in %s", limit, d.dir)
 	}
 	return fmt.Errorf("the demo was interrupted; what it made is in %s", d.dir)
 }
@@ -260,7 +238,7 @@ func (d *demo) show(export string, took time.Duration) error {
 	defer f.Close()
 	fetched, rows := map[string]int{}, 0
 	in := bufio.NewScanner(f)
-	in.Buffer(nil, maxBatchLine)
+	in.Buffer(nil, maxRow)
 	var sample []string
 	for ; in.Scan(); rows++ {
 		var row struct{ Outcome, Fetcher string }
@@ -275,12 +253,11 @@ func (d *demo) show(export string, took time.Duration) error {
 	if err := in.Err(); err != nil {
 		return fmt.Errorf("read the export: %w", err)
 	}
-	out := d.p.stdout
-	fmt.Fprintf(out, "\n%d rows in %s after %v; by fetcher: %s\n", rows, export, took.Round(100*time.Millisecond), shares(fetched))
+	fmt.Fprintf(d.out, "\n%d rows in %s after %v; by fetcher: %s\n", rows, export, took.Round(100*time.Millisecond), shares(fetched))
 	for _, line := range sample {
-		fmt.Fprintf(out, "  %s\n", short(line, 160))
+		fmt.Fprintf(d.out, "  %s\n", short(line, 160))
 	}
-	fmt.Fprintf(out, "Bodies are in %s, the audit of the web in %s.\n", filepath.Join(d.dir, "crawl", crawldir.ArchiveDir), filepath.Join(d.dir, "audit.json"))
+	fmt.Fprintf(d.out, "Bodies are in %s, the audit of the web in %s.\n", filepath.Join(d.dir, "crawl", crawldir.ArchiveDir), filepath.Join(d.dir, "audit.json"))
 	return nil
 }
 
@@ -301,8 +278,8 @@ func short(s string, n int) string {
 	return s
 }
 
-// freePorts finds n free ports in a row.
-func freePorts(n int) (int, error) {
+// FreePorts finds n free ports in a row.
+func FreePorts(n int) (int, error) {
 	for range 100 {
 		first, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
