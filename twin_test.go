@@ -261,7 +261,7 @@ func TestASecondFetcherOfANameTakesAnother(t *testing.T) {
 	t.Parallel()
 	f := webfarmtest.Start(t, webfarm.Options{Hosts: 4, PagesPerHost: 5})
 	s, dir := newStaying(t), t.TempDir()
-	scheduler := s.scheduler(trawl.Options{Dir: dir, Seeds: trawl.ReadSeeds(f.Seeds(), nil)})
+	scheduler := s.scheduler(trawl.Options{Dir: dir}) // its seeds come when the copy is made: one with files would ship those of the original
 	at := filepath.Join(t.TempDir(), "first")
 	first := s.fetcher("same", at, scheduler.at)
 	until(t, func() bool { return first.fetcher.Status().State == "running" })
@@ -276,6 +276,14 @@ func TestASecondFetcherOfANameTakesAnother(t *testing.T) {
 	}
 	if !s.lines.have("another fetcher with this name is at work") {
 		t.Error("nothing was said")
+	}
+	job, err := trawl.OpenDir(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer job.Close()
+	if _, err := job.Add(t.Context(), strings.NewReader(strings.Join(f.Seeds(), "\n"))); err != nil {
+		t.Fatal(err)
 	}
 	until(t, func() bool { st := scheduler.crawl.Status(); return st.Fetched > 0 && st.Waiting+st.Leased == 0 })
 	for _, r := range []*running{first, second, third, scheduler} {

@@ -51,6 +51,9 @@ func (l *Ledger) Apply(r format.Record) error {
 	return l.apply(r)
 }
 
+// leastBatch is room for a batch's own head, in bytes: the library cannot close a batch that has less.
+const leastBatch = 64
+
 // apply makes a record durable. When it returns nil every read that begins afterwards sees it; after an error it is not there, and
 // when the error was that of a write, the ledger refuses everything from then on.
 func (l *Ledger) apply(r format.Record) error {
@@ -60,7 +63,7 @@ func (l *Ledger) apply(r format.Record) error {
 	if err := l.failure(); err != nil {
 		return err
 	}
-	b := l.db.NewBatchWithSize(len(r) + len(r)/8)
+	b := l.db.NewBatchWithSize(leastBatch + len(r) + len(r)/8)
 	defer func() {
 		if l.failure() == nil { // else the commit may be under way for ever
 			b.Close()
