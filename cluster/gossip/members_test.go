@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"runtime"
@@ -338,7 +339,8 @@ func TestAnotherVersionIsRefused(t *testing.T) {
 
 func TestAFetcherWaitsForItsScheduler(t *testing.T) {
 	clustertest.NoLeaks(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that nobody else gets meanwhile
+	own := netip.AddrFrom4([4]byte{127, byte(1 + rand.N(250)), byte(rand.N(250)), byte(1 + rand.N(250))}) // where no port is taken meanwhile
+	l, err := net.Listen("tcp", netip.AddrPortFrom(own, 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +354,7 @@ func TestAFetcherWaitsForItsScheduler(t *testing.T) {
 		}
 	}
 	o := quick(Options{Name: "s", Keys: trusttest.Ring(trusttest.OurSecret), Meta: Meta{Role: cluster.RoleScheduler}})
-	o.Bind.Port = addr.Port
+	o.Bind = listen.Bind{Host: own.String(), Port: addr.Port}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
