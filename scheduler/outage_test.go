@@ -419,7 +419,7 @@ func TestAnOutageOverRestartsOfTheScheduler(t *testing.T) {
 
 func TestAListOfDeadHostsEndsWithinThreeMinutes(t *testing.T) {
 	if raced {
-		t.Skip("too large for the race detector")
+		t.Skip("a thousand hosts are too many for the race detector: the race run has the smaller outages")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &outage{hosts: 500, pages: 3, dead: func(int) bool { return true }}
@@ -438,7 +438,7 @@ func TestAListOfDeadHostsEndsWithinThreeMinutes(t *testing.T) {
 
 func TestDeadHostsDoNotHoldUpThoseThatComeBack(t *testing.T) {
 	if raced {
-		t.Skip("too large for the race detector")
+		t.Skip("a thousand hosts are too many for the race detector: the race run has the smaller outages")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &outage{hosts: 1000, pages: 5, delay: time.Second, dead: func(i int) bool { return i%2 == 1 }}

@@ -16,7 +16,7 @@
 //
 // The rules are in files of their own, one a kind of change: admit.go (what is new), offer.go (make turns), grant.go (give the right),
 // settle.go (apply a part), lapse.go (take the right back), robots.go (rules), errand.go (rules that are another host's), away.go (hosts
-// that do not answer), names.go (files), work.go (sweeps). state.go has the edits that they make.
+// that do not answer), names.go (files), work.go (sweeps). step.go has the edits that they make.
 //
 // # Crash story
 //
