@@ -57,14 +57,8 @@ func (a *atRest) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	t, c := &at.Tallies, &at.Tallies.Counts
-	s := Status{
-		Job: at.State.Job.Name, Kind: at.State.Job.Kind, State: "stopped",
-		Seen: t.Seen(), Waiting: c[crawler.Waiting], Leased: c[crawler.Leased], Fetched: c[crawler.Fetched],
-		Redirected: c[crawler.Redirected], Unchanged: c[crawler.Unchanged], Failed: c[crawler.Failed], Excluded: c[crawler.Excluded],
-		Parked: at.State.Job.Parked(t), Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds, Bytes: t.Bytes,
-		Requests: t.Requests, Hosts: t.Hosts, LateParts: t.LateParts, Lapses: t.Lapses,
-	}
+	s := crawler.StatusOf(&at.State.Job, &at.Tallies)
+	s.State = "stopped"
 	if !at.State.Finished.IsZero() && !at.Work.Pending() {
 		s.State, s.Finished = "done", at.State.Finished
 	}

@@ -46,6 +46,18 @@ type Status struct {
 	QueueReplicas  int              `json:"queue_replicas,omitempty"` // copies that foreign NATS servers keep of each queue; 0 = the queue is our own
 }
 
+// StatusOf is what the ledger knows of a job's status; the rest is for whoever runs it. It shares the maps of the tallies.
+func StatusOf(j *Job, t *Tallies) Status {
+	n := &t.Counts
+	return Status{
+		Job: j.Name, Kind: j.Kind,
+		Seen: t.Seen(), Waiting: n[Waiting], Leased: n[Leased], Fetched: n[Fetched],
+		Redirected: n[Redirected], Unchanged: n[Unchanged], Failed: n[Failed], Excluded: n[Excluded],
+		Parked: j.Parked(t), Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
+		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsAway: t.Away, LateParts: t.LateParts, Lapses: t.Lapses,
+	}
+}
+
 // SilentText says that a fetcher's network is away, "" when it is not.
 func (f *FetcherStatus) SilentText() string {
 	if f.Silent <= 0 {

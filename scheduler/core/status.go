@@ -13,15 +13,9 @@ import (
 func (c *Core) Status(now time.Time) crawler.Status {
 	s := c.state
 	t := s.tallies.Clone()
-	n := &t.Counts
-	status := crawler.Status{
-		Job: s.job.Job.Name, Kind: s.job.Job.Kind, State: c.stateWord(), Elapsed: now.Sub(s.startedAt), Finished: s.job.Finished,
-		Seen: t.Seen(), Waiting: n[crawler.Waiting], Leased: n[crawler.Leased], Fetched: n[crawler.Fetched],
-		Redirected: n[crawler.Redirected], Unchanged: n[crawler.Unchanged], Failed: n[crawler.Failed], Excluded: n[crawler.Excluded],
-		Parked: s.job.Job.Parked(&t), Reasons: t.Reasons, Dropped: t.Dropped, Bounds: t.Bounds,
-		Bytes: t.Bytes, Requests: t.Requests, Hosts: t.Hosts, HostsAway: t.Away, HostsHeld: int64(s.held()),
-		LateParts: t.LateParts, Lapses: t.Lapses, Slots: s.slots(), Fetchers: c.fetcherStatus(),
-	}
+	status := crawler.StatusOf(&s.job.Job, &t)
+	status.State, status.Elapsed, status.Finished = c.stateWord(), now.Sub(s.startedAt), s.job.Finished
+	status.HostsHeld, status.Slots, status.Fetchers = int64(s.held()), s.slots(), c.fetcherStatus()
 	status.HostsOffered = int64(len(s.turns)) - status.HostsHeld
 	status.HostsDue = s.hostsDue(now)
 	if due, ok := s.front.next(); ok {
