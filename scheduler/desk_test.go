@@ -89,10 +89,7 @@ func (d *desk) take() crawler.Task {
 
 func (d *desk) part(task crawler.Task, holder byte, number int, fill func(*crawler.Part)) {
 	d.t.Helper()
-	p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Number: number, Fetcher: "f"}
-	if fill != nil {
-		fill(&p)
-	}
+	p := schedulertest.PartOf(&task, holder, number, fill)
 	d.pos++
 	d.q.Log = append(d.q.Log, crawler.LoggedPart{Position: d.pos, Part: p})
 	d.step(gathered{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
@@ -115,16 +112,6 @@ func (d *desk) row(url string) *crawler.Row {
 		d.t.Fatalf("no row for %s", url)
 	}
 	return r
-}
-
-func fetched(url string) crawler.Result {
-	return crawler.Result{URL: mustURL(url), Outcome: crawler.Fetched, Status: 200}
-}
-
-func crawlJob() crawler.Job {
-	j := crawler.NewJob(crawler.Crawl)
-	j.Delay = time.Second
-	return j
 }
 
 func inBubble(t *testing.T, name string, f func(t *testing.T)) {

@@ -116,7 +116,7 @@ func (q *silentQueue) Read(context.Context, uint64, int) ([]crawler.LoggedPart, 
 func TestTheLoopOutlivesItsQueues(t *testing.T) {
 	inBubble(t, "what they do not take or give is tried again", func(t *testing.T) {
 		led, q := schedulertest.NewLedger(), &failing{Queues: schedulertest.NewQueues(1), times: 2}
-		s, err := New(t.Context(), Options{Job: crawlJob(), Ledger: led, Tasks: q, Results: q})
+		s, err := New(t.Context(), Options{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 		if a, err := s.Ask(ctx, crawler.Ask{Turn: task.Turn, Host: task.Host, Holder: holder, Fetcher: "f"}); err != nil || a.Verdict != crawler.Granted {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		q.Send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{fetched("http://a.test/")}, End: true})
+		q.Send(crawler.Part{Turn: task.Turn, Host: task.Host, Holder: holder, Number: 1, Fetcher: "f", Results: []crawler.Result{schedulertest.Fetched("http://a.test/")}, End: true})
 		<-s.Done()
 		synctest.Wait()
 		if !slices.Equal(q.purges, []uint64{1}) || !led.State.State.Running {
@@ -148,7 +148,7 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 		}
 	})
 	inBubble(t, "whoever asks hears the end of its own patience", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for name, err := range map[string]error{
@@ -163,7 +163,7 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 	})
 	for _, without := range []string{"Ledger", "Tasks", "Results"} {
 		led, q := schedulertest.NewLedger(), schedulertest.NewQueues(1)
-		o := Options{Job: crawlJob(), Ledger: led, Tasks: q, Results: q}
+		o := Options{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q}
 		switch without {
 		case "Ledger":
 			o.Ledger = nil
@@ -180,7 +180,7 @@ func TestTheLoopOutlivesItsQueues(t *testing.T) {
 
 func TestAfterTheEndNobodyWaits(t *testing.T) {
 	inBubble(t, "for an answer", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := d.s.Run(ctx); err != nil {

@@ -12,7 +12,7 @@ import (
 
 func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 	inBubble(t, "each kind of step, once it is committed", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		var told []string
 		d.s.o.Fault = func(step string) { told = append(told, step) }
 		expect := func(when string, want ...string) {
@@ -29,7 +29,7 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		expect("an ask", "grant")
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/1")} })
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched("http://a.test/1")} })
 		expect("a part", "settle")
 		d.pass(30 * time.Second)
 		if len(told) == 0 || told[0] != "lapse" {
@@ -37,7 +37,7 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 		}
 	})
 	inBubble(t, "asks and parts that came meanwhile go into one step, so many and no more", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		for range maxAsks {
 			d.s.asks <- askEvent{}
 		}
@@ -62,7 +62,7 @@ func TestStepsAreToldAndTheirEffectsLeave(t *testing.T) {
 
 func TestAStoppingSchedulerIsQuietWhenNoTurnIsHeld(t *testing.T) {
 	inBubble(t, "but not before, and not without being told", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		quiet := func() bool {
 			select {
 			case <-d.s.Quiet():
@@ -82,7 +82,7 @@ func TestAStoppingSchedulerIsQuietWhenNoTurnIsHeld(t *testing.T) {
 		if !quiet() || d.s.Status().HostsHeld != 0 || len(d.led.Turns) != 1 {
 			t.Errorf("quiet %v, status says %d are held", quiet(), d.s.Status().HostsHeld)
 		}
-		idle := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		idle := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		idle.step(gathered{})
 		d = idle
 		if quiet() {

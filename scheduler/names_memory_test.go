@@ -101,17 +101,11 @@ func (d *nameDesk) lines(lines ...string) {
 		f := append(strings.Fields(line), "", "")
 		s := Seed{URL: mustURL(f[0]), Text: f[0], Name: strings.TrimPrefix(f[1], "-")}
 		if f[2] != "" {
-			s.Want = digestOf(f[2])
+			s.Want = schedulertest.DigestOf(f[2])
 		}
 		seeds = append(seeds, s)
 	}
 	d.step(seeding(true, seeds...))
-}
-
-// digestOf stands for a body.
-func digestOf(body string) (d crawler.Digest) {
-	copy(d[:], body)
-	return d
 }
 
 // fetch answers whatever is asked for: by where a URL leads, "" = a body of its own text, of ten bytes.
@@ -124,27 +118,14 @@ func (d *nameDesk) fetch(leads map[string]string) {
 		}
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 1, func(p *crawler.Part) {
-			p.End = true
-			for _, u := range task.URLs {
-				r := fetched(u.URL.String())
-				if to := leads[u.URL.String()]; to != "" {
-					r.Outcome, r.Status, r.RedirectTo = crawler.Redirected, 302, mustURL(to)
-					p.Links = append(p.Links, crawler.PageLinks{Page: u.URL, Links: []crawler.Link{{URL: r.RedirectTo, Kind: crawler.LinkRedirect}}})
-				} else {
-					r.Digest, r.Bytes = digestOf(u.URL.String()), 10
-					r.Archive = crawler.Locator{File: crawler.BodyName(u.URL, r.Digest), Length: 10}
-				}
-				p.Results = append(p.Results, r)
-			}
-		})
+		d.part(task, 1, 1, schedulertest.AllOf(&task, leads))
 	}
 }
 
 // arrive lets the bodies of URLs be there.
 func (d *nameDesk) arrive(urls ...string) {
 	for _, u := range urls {
-		name := crawler.BodyName(mustURL(u), digestOf(u))
+		name := crawler.BodyName(mustURL(u), schedulertest.DigestOf(u))
 		d.bodies.there[name] = true
 		d.s.Arrived(name)
 	}

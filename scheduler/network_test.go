@@ -11,7 +11,7 @@ import (
 
 func TestStatusSaysSinceWhenAFetcherHearsNothing(t *testing.T) {
 	inBubble(t, "of two", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		there := crawler.FetcherStatus{Name: "f1", Slots: 4}
 		silent := crawler.FetcherStatus{Name: "f2", Slots: 1, Silent: 10 * time.Second}

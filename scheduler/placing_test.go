@@ -12,6 +12,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/weburl"
 	"trawl/scheduler/core"
+	"trawl/scheduler/schedulertest"
 )
 
 func TestRowsToBePlacedAreTakenInPages(t *testing.T) {
@@ -205,7 +206,7 @@ func TestABodyThatOneLineDoesNotTakeGoesToAnother(t *testing.T) {
 			d.fetch(map[string]string{a: c})
 			d.lines(b + " m")
 			d.fetch(map[string]string{b: c})
-			d.bodies.files["files/m"] = digestOf(c)
+			d.bodies.files["files/m"] = schedulertest.DigestOf(c)
 			d.start(d.t, d.led)
 		},
 	}
@@ -247,7 +248,7 @@ func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
 		if err := d.place(); err != nil {
 			t.Fatal(err)
 		}
-		if r := d.row(a); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, digestOf(a).String()+" came") || len(d.names.ToPlace) != 1 {
+		if r := d.row(a); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, schedulertest.DigestOf(a).String()+" came") || len(d.names.ToPlace) != 1 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -259,7 +260,7 @@ func TestABodyThatIsNotWhatALineAsksForFailsTheLine(t *testing.T) {
 		if err := d.place(); err != nil {
 			t.Fatal(err)
 		}
-		if r := d.row(b); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, digestOf("other").String()) || !strings.Contains(r.Detail, digestOf(c).String()+" came") {
+		if r := d.row(b); r.Reason != crawler.ReasonDigest || !strings.Contains(r.Detail, schedulertest.DigestOf("other").String()) || !strings.Contains(r.Detail, schedulertest.DigestOf(c).String()+" came") {
 			t.Errorf("%+v", r)
 		}
 		if r := d.row(a); r.Outcome != crawler.Redirected || r.Archive.File != "files/n" || !slices.Equal(d.files(), []string{"n " + c}) {
@@ -278,7 +279,7 @@ func TestWhatWasPlacedIsCommittedOnlyAsItWasSeen(t *testing.T) {
 		"as it was":                       {func(*core.Placed) {}, true, true},
 		"a row that is gone":              {func(p *core.Placed) { p.Rows[0].Key.URL++ }, false, true},
 		"a row that was settled again":    {func(p *core.Placed) { p.Rows[0].Was = crawler.Failed }, false, true},
-		"a row that has another body now": {func(p *core.Placed) { p.Rows[0].Digest = digestOf("other") }, false, true},
+		"a row that has another body now": {func(p *core.Placed) { p.Rows[0].Digest = schedulertest.DigestOf("other") }, false, true},
 		"names that were changed since":   {func(p *core.Placed) { p.Done[0].Version++ }, true, false},
 		"names that nobody looks at":      {func(p *core.Placed) { p.Done[0].Key.URL++ }, true, false},
 	} {
@@ -336,7 +337,7 @@ func TestTroubleWithTheDiskIsTriedAgain(t *testing.T) {
 		d.fetch(nil)
 		var steps []string
 		d.s.o.Fault = func(step string) { steps = append(steps, step) }
-		d.bodies.there[crawler.BodyName(mustURL(a), digestOf(a))] = true
+		d.bodies.there[crawler.BodyName(mustURL(a), schedulertest.DigestOf(a))] = true
 		d.bodies.broken = trouble
 		go d.s.Run(t.Context())
 		time.Sleep(placeAgain - time.Millisecond)

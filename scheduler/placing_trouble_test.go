@@ -7,6 +7,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
 
 // pickyBodies say of each name what comes of it.
@@ -77,7 +78,7 @@ func TestWhoseNameABodyGets(t *testing.T) {
 }
 
 func TestBodiesOfOtherMachineryAreNotLookedAt(t *testing.T) {
-	body := crawler.BodyName(mustURL("http://a.test/"), digestOf("x"))
+	body := crawler.BodyName(mustURL("http://a.test/"), schedulertest.DigestOf("x"))
 	for name, tt := range map[string]struct {
 		name   string
 		bodies Bodies

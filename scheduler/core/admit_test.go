@@ -20,7 +20,7 @@ func TestWhatBecomesOfASeedIsCounted(t *testing.T) {
 		"one of a host with the hash of another": {"http://strange.test/", Admitted{Refused: 1}, crawler.DropCollision},
 	} {
 		inBubble(t, name, func(t *testing.T) {
-			job, led := crawlJob(), schedulertest.NewLedger()
+			job, led := schedulertest.Job(), schedulertest.NewLedger()
 			job.Exclude = []string{"secret"}
 			d := newDesk(t, job, led)
 			d.seed("http://a.test/")
@@ -40,7 +40,7 @@ func TestWhatBecomesOfASeedIsCounted(t *testing.T) {
 
 func TestFetchersHearOfEachPrivateAddressOfASeed(t *testing.T) {
 	inBubble(t, "once", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		epoch := d.s.core.state.epoch
 		for _, tt := range []struct {
 			url string
@@ -57,7 +57,7 @@ func TestFetchersHearOfEachPrivateAddressOfASeed(t *testing.T) {
 func TestTheLastSeedsAreNotedOnce(t *testing.T) {
 	inBubble(t, "in the ledger", func(t *testing.T) {
 		led, noted := schedulertest.NewLedger(), 0
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		led.Watch = func(c *crawler.Changes) {
 			if c.State != nil {
 				noted++
@@ -91,13 +91,13 @@ func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			d.seed(a, "http://a.test/2", b)
 			task := d.takeAt("a.test")
 			d.ask(task, 1)
 			led.Lenient = true
 			tt.made(led, d.s.core.state.turns["a.test"])
-			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched(tt.url)} })
+			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched(tt.url)} })
 			if n := d.s.core.state.tallies.Dropped["result_without_lease"]; n != tt.want || led.State.Tallies.Counts[crawler.Fetched] != 1-tt.want {
 				t.Errorf("%d dropped, counts %v", n, led.State.Tallies.Counts)
 			}
@@ -107,7 +107,7 @@ func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
 
 func TestWhatAPageNeedsIsTold(t *testing.T) {
 	inBubble(t, "from what it links to", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -138,7 +138,7 @@ func TestAShorterWayCountsOnlyForAURLThatWaitsAndIsTooDeep(t *testing.T) {
 		"to one that is excluded":         {crawler.Excluded, limit + 3, limit, limit + 3},
 	} {
 		inBubble(t, name, func(t *testing.T) {
-			job := crawlJob()
+			job := schedulertest.Job()
 			job.Depth = limit
 			st := newDesk(t, job, schedulertest.NewLedger()).s.newStep()
 			row := &crawler.Row{Result: crawler.Result{URL: mustURL("http://a.test/1"), Outcome: tt.outcome}, Depth: tt.depth, Via: "http://a.test/long"}

@@ -14,7 +14,7 @@ import (
 // awayStep is a step about one host with three URLs, "http://a.test/0" and on.
 func awayStep(t *testing.T) (*desk, *Step, *crawler.HostState) {
 	t.Helper()
-	d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+	d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 	d.s.SetFetchers(nil)
 	d.seed(urlsOf("a.test", 3)...)
 	st := d.s.newStep()
@@ -31,8 +31,8 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		spare, wait bool
 		says        func(*crawler.HostState) bool
 	}{
-		"a page":                          {fetched("http://a.test/0"), nil, 0, false, false, func(h *crawler.HostState) bool { return h.Answered.Has("http") && !h.Gone() && h.Refused == 0 }},
-		"a page, while it was away":       {fetched("http://a.test/0"), func(h *crawler.HostState) { h.Away, h.Failed = crawler.ReasonConnect, 3 }, 0, false, false, func(h *crawler.HostState) bool { return h.Away == "" && h.Failed == 0 }},
+		"a page":                          {schedulertest.Fetched("http://a.test/0"), nil, 0, false, false, func(h *crawler.HostState) bool { return h.Answered.Has("http") && !h.Gone() && h.Refused == 0 }},
+		"a page, while it was away":       {schedulertest.Fetched("http://a.test/0"), func(h *crawler.HostState) { h.Away, h.Failed = crawler.ReasonConnect, 3 }, 0, false, false, func(h *crawler.HostState) bool { return h.Away == "" && h.Failed == 0 }},
 		"an error page":                   {failed("http://a.test/0", crawler.ReasonHTTPStatus, 404), nil, 0, false, false, func(h *crawler.HostState) bool { return h.Answered.Has("http") && !h.Answered.Has("https") }},
 		"nothing of the server's":         {failed("http://a.test/0", crawler.ReasonPrivateAddress, 0), nil, 0, false, false, func(h *crawler.HostState) bool { return h.Answered == 0 }},
 		"a refusal":                       {failed("http://a.test/0", crawler.ReasonHTTPStatus, 503), nil, 0, true, false, func(h *crawler.HostState) bool { return h.Refused == 503 && h.Answered.Has("http") }},

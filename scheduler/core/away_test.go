@@ -76,11 +76,11 @@ func (d *desk) host(name weburl.Host) crawler.HostState { return d.led.AllHosts[
 
 func TestAHostThatIsAway(t *testing.T) {
 	inBubble(t, "is probed with one URL in one lane, each time the next, after waits that double, and nobody pays", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.PerHost = 4
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 9)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		d.until(time.Minute)
 		d.turn(first(refused))
 		asked := map[string]bool{}
@@ -116,7 +116,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "is asked no faster than its delay allows", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay = 10 * time.Second
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 3)...)
@@ -130,7 +130,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "is given up with the fault's own reason after four attempts, if it never answered", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 5)...)
 		begin := time.Now()
 		for n := 1; n <= crawler.AttemptsNever; n++ {
@@ -149,9 +149,9 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "is given up an hour after its last answer, of which only running time counts", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 50)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		d.until(time.Minute)
 		paused := true
 		if _, err := d.s.change(t.Context(), &crawler.Change{Pause: &paused}); err != nil {
@@ -179,11 +179,11 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "that was away while nobody looked gets five probes first", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.HostPatience = 0
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 9)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		attempts := 0
 		for d.host("a.test").GivenUp == "" {
 			d.until(time.Hour)
@@ -196,9 +196,9 @@ func TestAHostThatIsAway(t *testing.T) {
 	})
 	inBubble(t, "keeps its running time over a restart, and time that it was down does not count", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed(urlsOf("a.test", 9)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		d.until(time.Minute)
 		d.turn(first(refused))
 		d.pass(10 * time.Minute)
@@ -207,14 +207,14 @@ func TestAHostThatIsAway(t *testing.T) {
 			t.Fatalf("%v are stored", ran)
 		}
 		time.Sleep(3 * time.Hour)
-		d = newDesk(t, crawlJob(), led)
+		d = newDesk(t, schedulertest.Job(), led)
 		d.step(gathered{tick: true})
 		if got := d.s.core.state.ran; got < ran || got > ran+time.Minute {
 			t.Errorf("the running time went from %v to %v", ran, got)
 		}
 	})
 	inBubble(t, "by three tries without an answer: they are given back, over parts and turns", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Retry.Retries = 1
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 4)...)
@@ -237,7 +237,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "by three tries of two URLs: what both paid is given back", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 2)...)
 		for d.host("a.test").Away == "" {
 			d.until(time.Minute)
@@ -255,7 +255,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "is not what one URL alone says, and that URL pays", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Retry.Retries = 4
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/only")
@@ -268,7 +268,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "does not flap for ever between bad URLs and good ones", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(append(urlsOf("a.test", 3), urlsOf("a.test/good", 20)...)...)
 		begin := time.Now()
 		for d.led.State.Tallies.Counts[crawler.Waiting] > 0 && time.Since(begin) < 10*time.Hour {
@@ -277,7 +277,7 @@ func TestAHostThatIsAway(t *testing.T) {
 				if len(u) <= len("http://a.test/0") {
 					return failed(u, crawler.ReasonReset, 0)
 				}
-				return fetched(u)
+				return schedulertest.Fetched(u)
 			}))
 		}
 		if c := d.led.State.Tallies.Counts; c[crawler.Fetched] != 20 || c[crawler.Failed] != 3 {
@@ -285,7 +285,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "by one scheme only is none: those URLs pay, the others go on", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		var urls []string
 		for i := range 3 {
 			urls = append(urls, fmt.Sprintf("http://a.test/%d", i), fmt.Sprintf("https://a.test/%d", i))
@@ -299,7 +299,7 @@ func TestAHostThatIsAway(t *testing.T) {
 				if bad {
 					return nil
 				}
-				r := fetched(u)
+				r := schedulertest.Fetched(u)
 				if mustURL(u).Scheme() == "https" {
 					r, bad = refused(u), true
 				}
@@ -312,7 +312,7 @@ func TestAHostThatIsAway(t *testing.T) {
 		}
 	})
 	inBubble(t, "ends a turn that other lanes still work on, but not its probe", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 5)...)
 		task := d.take()
 		d.ask(task, 1)
@@ -337,7 +337,7 @@ func TestAHostThatIsAway(t *testing.T) {
 
 func TestRefusalsUseUpNoRetryUntilTheTenth(t *testing.T) {
 	inBubble(t, "nine are free, then each costs one", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Retry.Retries = 2
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/")

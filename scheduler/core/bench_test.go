@@ -14,7 +14,7 @@ func benchTurn(b *testing.B) (*Core, *turn) {
 	b.Helper()
 	led := schedulertest.NewLedger()
 	led.Lenient = true
-	job := crawlJob()
+	job := schedulertest.Job()
 	job.TurnTime = time.Minute
 	s, err := newShell(b.Context(), shellOptions{Job: job, Ledger: led, Results: schedulertest.NewQueues(1)})
 	if err != nil {

@@ -109,7 +109,7 @@ func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
 
 func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
 	inBubble(t, "in this step and for those that follow", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		d.ask(d.take(), 1)
 		for _, edited := range []bool{false, true} {
@@ -153,7 +153,7 @@ func TestCachesAreAsLargeAsIsAskedFor(t *testing.T) {
 		{0, 0, DefaultFrontHosts, DefaultRecentLinks}, {3, 8, 3, 8},
 	} {
 		led, q := schedulertest.NewLedger(), schedulertest.NewQueues(1)
-		s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: q, Results: q, FrontHosts: tt.front, RecentLinks: tt.links})
+		s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, FrontHosts: tt.front, RecentLinks: tt.links})
 		if err != nil {
 			t.Fatal(err)
 		}

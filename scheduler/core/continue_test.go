@@ -12,16 +12,16 @@ import (
 func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 	inBubble(t, "what the ledger is for is stored before anything else", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		newDesk(t, crawlJob(), led)
+		newDesk(t, schedulertest.Job(), led)
 		if led.Commits != 1 || led.State.State.Job.Kind != crawler.Crawl || led.State.State.Seeded {
 			t.Fatalf("after %d commits: %+v", led.Commits, led.State.State)
 		}
 	})
 	inBubble(t, "a job that ended while its seeds were read goes on", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.step(seeding(false, Seed{URL: mustURL("http://a.test/"), Text: "a.test"}))
-		d = newDesk(t, crawlJob(), led)
+		d = newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/", "http://b.test/")
 		if n := led.State.Tallies.Seen(); n != 2 {
 			t.Errorf("%d URLs seen, want 2", n)
@@ -29,13 +29,15 @@ func TestAJobCanGoOnFromItsFirstMoment(t *testing.T) {
 	})
 	inBubble(t, "a ledger with rows that does not say its job takes that of the command", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/1")}, true })
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/1")}, true
+		})
 		led.State.State = crawler.JobState{}
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.MaxPerHost = 1
 		d = newDesk(t, job, led)
 		if s := led.State.State; s.Job.Kind != crawler.Crawl || s.Job.MaxPerHost != 1 {
@@ -59,7 +61,7 @@ func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
 		return given.seeds[0].Admitted, given.seeds[0].Refused
 	}
 	inBubble(t, "once it was found done, whoever adds some is refused, and nothing is asked for", func(t *testing.T) {
-		led, job := schedulertest.NewLedger(), crawlJob()
+		led, job := schedulertest.NewLedger(), schedulertest.Job()
 		job.MaxPages = 1
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/1", "http://b.test/2")
@@ -93,7 +95,7 @@ func TestAJobAtItsEndTakesNoMoreSeeds(t *testing.T) {
 func TestAShorterLeaseTakesNoRightBackThatWasGivenUnderALongerOne(t *testing.T) {
 	for name, renews := range map[string]bool{"its holder is silent": false, "its holder asks once more, and the answer is lost": true} {
 		inBubble(t, name, func(t *testing.T) {
-			led, job := schedulertest.NewLedger(), crawlJob()
+			led, job := schedulertest.NewLedger(), schedulertest.Job()
 			job.Lease, job.Renew = time.Minute, 5*time.Second
 			d := newDesk(t, job, led)
 			d.seed("http://a.test/")
@@ -119,7 +121,7 @@ func TestAShorterLeaseTakesNoRightBackThatWasGivenUnderALongerOne(t *testing.T) 
 
 func TestHostsThatMayBeAskedNowAreCounted(t *testing.T) {
 	inBubble(t, "due, not held, not later", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 1}})
 		d.seed("http://a.test/1", "http://b.test/2", "http://c.test/3")
 		d.step(gathered{tick: true})
@@ -132,11 +134,11 @@ func TestHostsThatMayBeAskedNowAreCounted(t *testing.T) {
 func TestAJobThatIsDoneStaysSoAtAStart(t *testing.T) {
 	inBubble(t, "with nothing left", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		d.answeredPage(d.take())
 		done := led.State.State.Finished
-		if newDesk(t, crawlJob(), led); done.IsZero() || !led.State.State.Finished.Equal(done) {
+		if newDesk(t, schedulertest.Job(), led); done.IsZero() || !led.State.State.Finished.Equal(done) {
 			t.Errorf("done at %v, after a start at %v", done, led.State.State.Finished)
 		}
 	})

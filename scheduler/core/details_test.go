@@ -13,7 +13,7 @@ import (
 
 func TestTriesCountAnewWhenABodyGrows(t *testing.T) {
 	inBubble(t, "whosever try it is", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		for _, tt := range []struct {
 			progress, spare bool
 			tries, spared   int
@@ -30,13 +30,13 @@ func TestTriesCountAnewWhenABodyGrows(t *testing.T) {
 
 func TestAHostIsAsDeepAsWhatATurnGivesBack(t *testing.T) {
 	inBubble(t, "when it ends without results", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
-			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
 		})
 		task = d.takeAt("a.test")
 		d.ask(task, 1)
@@ -50,7 +50,7 @@ func TestAHostIsAsDeepAsWhatATurnGivesBack(t *testing.T) {
 func TestRunningTimeIsStoredByItselfOnlyNowAndThen(t *testing.T) {
 	inBubble(t, "while a host is away", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.s.core.state.tallies.Away, led.Lenient = 1, true
 		for _, tt := range []struct{ ran, stored time.Duration }{{ranEvery - 1, 0}, {ranEvery, ranEvery}, {2*ranEvery - 1, ranEvery}, {2 * ranEvery, 2 * ranEvery}} {
 			d.s.core.state.ran = tt.ran
@@ -63,7 +63,7 @@ func TestRunningTimeIsStoredByItselfOnlyNowAndThen(t *testing.T) {
 
 func TestALogLevelThatIsNoneIsRefused(t *testing.T) {
 	inBubble(t, "by a change", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		for level, takes := range map[string]bool{"debug": true, "error": true, "loud": false} {
 			if refused, err := d.s.change(t.Context(), &crawler.Change{LogLevel: &level}); err != nil || (refused == nil) != takes {
 				t.Errorf("%s: %v, %v", level, refused, err)
@@ -90,7 +90,7 @@ func TestTurnsThatNoMessageCarriesAreTakenBack(t *testing.T) {
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			led.Lenient, led.Refuse = true, tt.refuse
 			d.s.core.state.turns["a.test"] = &tt.turn
 			ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +117,7 @@ func TestARepairThatIsCutOffSaysSo(t *testing.T) {
 	}{"by its end": {ctx, nil, context.Canceled}, "by the disk": {t.Context(), full, full}, "not at all": {t.Context(), nil, nil}} {
 		inBubble(t, name, func(t *testing.T) {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			d.seed("http://a.test/")
 			d.answeredPage(d.take())
 			led.Refuse = tt.refuse

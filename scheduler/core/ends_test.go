@@ -44,7 +44,7 @@ func (d *desk) settle() {
 	d.ask(task, 1)
 	d.part(task, 1, 1, func(p *crawler.Part) {
 		for _, u := range task.URLs {
-			p.Results = append(p.Results, fetched(u.URL.String()))
+			p.Results = append(p.Results, schedulertest.Fetched(u.URL.String()))
 		}
 		p.End = true
 	})
@@ -62,7 +62,7 @@ func manySeeds(hosts, pages int) (urls []string) {
 func TestEndsOfTheProcess(t *testing.T) {
 	inBubble(t, "count for no URL, however many there are, as long as something is settled in between", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := localDesk(t, crawlJob(), led)
+		d := localDesk(t, schedulertest.Job(), led)
 		d.seed(manySeeds(30, 1)...)
 		for i := range 25 {
 			if n := d.offers(); n < 2 {
@@ -72,7 +72,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 			for len(d.out) > 0 {
 				d.ask(d.take(), 1)
 			}
-			d = localDesk(t, crawlJob(), led)
+			d = localDesk(t, schedulertest.Job(), led)
 		}
 		for _, r := range led.AllRows {
 			if r.Lapses > 0 {
@@ -85,7 +85,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 	})
 	inBubble(t, "three in a row with nothing settled: one URL at a time, until ten are settled", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := localDesk(t, crawlJob(), led)
+		d := localDesk(t, schedulertest.Job(), led)
 		d.seed(manySeeds(15, 2)...)
 		for start := range 3 {
 			if n := d.offers(); n != 30 {
@@ -94,7 +94,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 			for len(d.out) > 10 { // some are held, some are not
 				d.ask(d.take(), 1)
 			}
-			d = localDesk(t, crawlJob(), led)
+			d = localDesk(t, schedulertest.Job(), led)
 		}
 		for i := range 10 {
 			if n := d.offers(); n != 1 {
@@ -120,7 +120,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 	})
 	inBubble(t, "a page that kills the process is lost after its share, and nothing else", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := localDesk(t, crawlJob(), led)
+		d := localDesk(t, schedulertest.Job(), led)
 		d.seed(manySeeds(4, 6)...)
 		const killer = "http://h2.test/3"
 		starts := 0
@@ -142,7 +142,7 @@ func TestEndsOfTheProcess(t *testing.T) {
 					for len(d.out) > 0 {
 						d.ask(d.take(), 1)
 					}
-					d = localDesk(t, crawlJob(), led)
+					d = localDesk(t, schedulertest.Job(), led)
 					break
 				}
 				d.settle()
@@ -158,11 +158,11 @@ func TestEndsOfTheProcess(t *testing.T) {
 	inBubble(t, "an orderly end is none, nor is that of a start that did not come to work", func(t *testing.T) {
 		led := schedulertest.NewLedger()
 		for range 5 {
-			d := localDesk(t, crawlJob(), led)
+			d := localDesk(t, schedulertest.Job(), led)
 			if err := d.s.carryOut(t.Context(), Running(false)); err != nil {
 				t.Fatal(err)
 			}
-			newDesk(t, crawlJob(), led)
+			newDesk(t, schedulertest.Job(), led)
 		}
 		if led.State.State.Ends != 0 {
 			t.Errorf("%d ends", led.State.State.Ends)
@@ -170,11 +170,11 @@ func TestEndsOfTheProcess(t *testing.T) {
 	})
 	inBubble(t, "of a scheduler whose fetchers are elsewhere do not make them slow", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		localDesk(t, crawlJob(), led).seed(manySeeds(15, 2)...)
+		localDesk(t, schedulertest.Job(), led).seed(manySeeds(15, 2)...)
 		for range 4 {
-			localDesk(t, crawlJob(), led)
+			localDesk(t, schedulertest.Job(), led)
 		}
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.step(gathered{tick: true})
 		if n := d.offers(); n < 10 {
 			t.Errorf("%d URLs are offered", n)

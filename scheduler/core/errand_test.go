@@ -55,7 +55,7 @@ func (d *desk) takeAt(h weburl.Host) crawler.Task {
 var allowAll = crawler.RobotsFile{Status: crawler.RobotsRules, Body: []byte("User-agent: *\nDisallow: /x\n"), TTL: time.Hour}
 
 func TestErrands(t *testing.T) {
-	job := crawlJob()
+	job := schedulertest.Job()
 	job.Scope = crawler.ScopeAny
 	wide := func(t *testing.T, led *schedulertest.Ledger) *desk {
 		d := newDesk(t, job, led)
@@ -178,7 +178,7 @@ func TestErrands(t *testing.T) {
 					p.State.Hops = append(p.State.Hops, crawler.RobotsAnswer{Hop: e, File: allowAll})
 				}
 				if len(task.URLs) > 0 { // one only: the others go on in the next turn
-					p.Results = []crawler.Result{fetched(task.URLs[0].URL.String())}
+					p.Results = []crawler.Result{schedulertest.Fetched(task.URLs[0].URL.String())}
 				}
 				p.End = true
 			})
@@ -320,7 +320,7 @@ func (d *desk) answeredPage(task crawler.Task) {
 	d.ask(task, 1)
 	d.part(task, 1, 1, func(p *crawler.Part) {
 		for _, u := range task.URLs {
-			p.Results = append(p.Results, fetched(u.URL.String()))
+			p.Results = append(p.Results, schedulertest.Fetched(u.URL.String()))
 		}
 		p.End = true
 	})
@@ -332,7 +332,7 @@ func TestTheLargerCrawlDelayOfBothSchemesCounts(t *testing.T) {
 		free := crawler.RobotsFile{Scheme: "https", Status: crawler.RobotsUnavailable, HTTP: 404, TTL: 10 * time.Hour}
 		for _, files := range [][]crawler.RobotsFile{{slow, free}, {free, slow}} {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			d.seed("http://a.test/", "https://a.test/")
 			task := d.take()
 			d.ask(task, 1)
@@ -343,7 +343,7 @@ func TestTheLargerCrawlDelayOfBothSchemesCounts(t *testing.T) {
 				t.Errorf("Crawl-delay %v", got)
 			}
 			time.Sleep(2 * time.Hour)
-			d = newDesk(t, crawlJob(), led) // the turn goes on
+			d = newDesk(t, schedulertest.Job(), led) // the turn goes on
 			d.part(task, 1, 3, func(p *crawler.Part) { p.State.Robots = []crawler.RobotsFile{free} })
 			if got := led.AllHosts["a.test"].CrawlDelay; got != 0 {
 				t.Errorf("Crawl-delay %v from a file that has run out", got)

@@ -19,7 +19,7 @@ func (d *desk) renew(task crawler.Task, holder byte) crawler.Answer {
 func TestRenewal(t *testing.T) {
 	rules := crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsRules, Body: []byte("User-agent: *\nCrawl-delay: 7\n"), TTL: time.Hour}
 	inBubble(t, "a renewal brings what changes while a turn is held, and nothing that the asker has", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -38,7 +38,7 @@ func TestRenewal(t *testing.T) {
 		}
 	})
 	inBubble(t, "a renewal says stop, and a longer delay", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)

@@ -12,7 +12,7 @@ import (
 
 func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 	inBubble(t, "seeds open so many private addresses, and the rest is counted", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(privateSeeds(maxSeedAddresses + 3)...)
 		if n := len(d.s.core.state.job.Job.SeedPrivate); n != maxSeedAddresses {
 			t.Errorf("%d addresses are open", n)
@@ -20,14 +20,14 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		if n := d.s.core.state.tallies.Bounds[boundAddresses]; n != 3 {
 			t.Errorf("%d were counted", n)
 		}
-		again := newDesk(t, crawlJob(), d.led)
+		again := newDesk(t, schedulertest.Job(), d.led)
 		again.seed(privateSeeds(10)...)
 		if n := len(again.s.core.state.job.Job.SeedPrivate); n != maxSeedAddresses {
 			t.Errorf("%d addresses are open after a restart with the same seeds", n)
 		}
 	})
 	inBubble(t, "what --allow-private opens is listed too, for a run without it, and counts no limit", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.AllowPrivate = []string{"10.0.0.0/8"}
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://10.1.2.3/", "http://127.0.0.1:8080/")
@@ -42,7 +42,7 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		}
 	})
 	inBubble(t, "a scope that is too large to be told does not change for fetchers", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		hosts := func(from, to int) (urls []string) {
 			for n := from; n < to; n++ {
 				urls = append(urls, fmt.Sprintf("http://h%d.test/", n))
@@ -64,7 +64,7 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		}
 	})
 	inBubble(t, "no turns are made while the queue does not take those there are", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay = 0
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.s.core.state.unsent = maxUnsent
@@ -82,7 +82,7 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		}
 	})
 	inBubble(t, "a task that was handed to the queue is not kept, and is the same when it comes again", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		first := d.take()
 		if kept := d.s.core.state.turns["a.test"].task; len(kept.URLs) != 0 {
@@ -95,8 +95,8 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		}
 	})
 	inBubble(t, "fetchers beyond the limit are counted together", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
-		r := fetched("http://a.test/")
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
+		r := schedulertest.Fetched("http://a.test/")
 		for n := range maxNames + 50 {
 			d.s.core.state.pages(fmt.Sprint("f", n), &r)
 		}

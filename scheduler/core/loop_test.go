@@ -41,7 +41,7 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 		"as many when the step ends one of two": {func(d *desk) { d.s.core.state.turns["end.test"] = &turn{} }, 5},
 	} {
 		inBubble(t, name, func(t *testing.T) {
-			d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+			d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
 			if tt.change != nil {
 				tt.change(d)
@@ -90,7 +90,7 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 		"to the end of the quiet of a restore": {func(d *desk) { d.s.core.state.quiet = d.s.clock.now().Add(9 * time.Second) }, 10 * time.Second},
 	} {
 		inBubble(t, name, func(t *testing.T) {
-			d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+			d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 2}})
 			d.s.core.state.front.fill(nil, 1)
 			d.s.core.state.front.set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
@@ -107,7 +107,7 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 
 func TestFetchersThatNeverAskAreMute(t *testing.T) {
 	inBubble(t, "after a minute, where turns wait, and until they ask", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
 		begin := d.s.clock.now()
 		mute := func(after time.Duration) string {
@@ -173,7 +173,7 @@ func (a *asked) Queued(context.Context) (int, error) { a.times++; return a.holds
 
 func TestTurnsArePublishedAgain(t *testing.T) {
 	inBubble(t, "those that the queue does not hold, the oldest first, each time later", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://b.test/", "http://c.test/")
 		q := &asked{Queues: d.q}
 		d.s.o.Tasks = q
@@ -248,7 +248,7 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 
 func TestEffectsOfAStep(t *testing.T) {
 	inBubble(t, "tasks once, and what of the result log is settled", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		st := d.s.newStep()
 		one := &turn{task: crawler.Task{Host: "a.test"}}
 		st.tasks, st.taskBytes, st.changes.Position = []*turn{one}, 77, 5
@@ -257,7 +257,7 @@ func TestEffectsOfAStep(t *testing.T) {
 		}
 	})
 	inBubble(t, "a part that cannot be read is counted and passed over", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.step(gathered{parts: []crawler.LoggedPart{{Position: 1, Err: errors.New("garbled")}, {Position: 2, Err: errors.New("garbled")}}})
 		if d.led.State.Tallies.LateParts != 2 || d.led.State.Position != 2 || d.s.core.state.position != 2 {
 			t.Errorf("%d late parts, position %d", d.led.State.Tallies.LateParts, d.led.State.Position)

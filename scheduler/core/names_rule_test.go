@@ -52,7 +52,7 @@ func TestALineWhoseNameCannotBeReadChangesNothing(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{})
 		d.lines("http://a.test/f n")
 		row := d.row("http://a.test/f")
-		for _, c := range []candidate{{url: row.URL, line: true, name: "m"}, {url: row.URL, line: true, name: "m", want: digestOf("x")}} {
+		for _, c := range []candidate{{url: row.URL, line: true, name: "m"}, {url: row.URL, line: true, name: "m", want: schedulertest.DigestOf("x")}} {
 			st := d.s.newStep()
 			d.names.Broken = errors.New("damaged")
 			if st.furtherName(row.Key(), row, &c); st.err == nil || len(st.rows) != 0 {

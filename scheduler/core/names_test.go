@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
 
 func TestNamesOfFilesDoNotStandInEachOthersWay(t *testing.T) {
@@ -140,7 +141,7 @@ func TestLinesOfAListGetTheirNames(t *testing.T) {
 				r := d.row(url)
 				got, want := row{name: r.Name}, crawler.Digest{}
 				if tt.want.want != "" {
-					want = digestOf(tt.want.want)
+					want = schedulertest.DigestOf(tt.want.want)
 				}
 				for n, a := range d.names.Further {
 					text := a.Name
@@ -168,7 +169,7 @@ func TestLinesOfAListGetTheirNames(t *testing.T) {
 		d.lines(url + " n one")
 		d.fetch(map[string]string{url: "http://b.test/x"})
 		r := d.row("http://b.test/x")
-		if !r.Inherits || r.Name != "n" || r.Want != digestOf("one") || r.Aliases != 0 || len(d.names.Holders) != 1 {
+		if !r.Inherits || r.Name != "n" || r.Want != schedulertest.DigestOf("one") || r.Aliases != 0 || len(d.names.Holders) != 1 {
 			t.Errorf("row %+v, names %v", r, d.names.Holders)
 		}
 		d.lines("http://b.test/x")
@@ -184,8 +185,8 @@ func TestAFetchedBodyGetsItsFile(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			r := fetched(url)
-			r.Digest = digestOf("one")
+			r := schedulertest.Fetched(url)
+			r.Digest = schedulertest.DigestOf("one")
 			r.Archive = crawler.Locator{File: crawler.BodyName(r.URL, r.Digest), Length: 7}
 			fill(&r)
 			p.Results, p.End = []crawler.Result{r}, true
@@ -204,7 +205,7 @@ func TestAFetchedBodyGetsItsFile(t *testing.T) {
 		"with another body":                    {url + " n two", func(*crawler.Result) {}, "-", crawler.ReasonDigest, false},
 		"that lies in the archive":             {url, func(r *crawler.Result) { r.Archive.File = "archive/x" }, "", "", false},
 		"that is another URL's":                {url, func(r *crawler.Result) { r.Archive.File = crawler.BodyName(mustURL("http://b.test/"), r.Digest) }, "", "", false},
-		"that is not what the result tells of": {url, func(r *crawler.Result) { r.Archive.File = crawler.BodyName(r.URL, digestOf("two")) }, "", "", false},
+		"that is not what the result tells of": {url, func(r *crawler.Result) { r.Archive.File = crawler.BodyName(r.URL, schedulertest.DigestOf("two")) }, "", "", false},
 		"not: it failed":                       {url, func(r *crawler.Result) { r.Outcome, r.Reason, r.Status = crawler.Failed, crawler.ReasonHTTPStatus, 404 }, "", crawler.ReasonHTTPStatus, false},
 	} {
 		inBubble(t, name, func(t *testing.T) {
@@ -222,7 +223,7 @@ func TestAFetchedBodyGetsItsFile(t *testing.T) {
 			if _, look := d.names.ToPlace[r.Key()]; r.Archive != want || r.Reason != tt.why || look != tt.look {
 				t.Errorf("%+v, %q, looked at %v", r.Archive, r.Reason, look)
 			}
-			if tt.why == crawler.ReasonDigest && (!strings.Contains(r.Detail, digestOf("two").String()) || !strings.Contains(r.Detail, digestOf("one").String())) {
+			if tt.why == crawler.ReasonDigest && (!strings.Contains(r.Detail, schedulertest.DigestOf("two").String()) || !strings.Contains(r.Detail, schedulertest.DigestOf("one").String())) {
 				t.Errorf("it says %q", r.Detail)
 			}
 		})
@@ -270,7 +271,7 @@ func TestAResultCountsTheRowsOfTheFileThatItsFetcherShips(t *testing.T) {
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			r := fetched(url)
+			r := schedulertest.Fetched(url)
 			r.Archive = crawler.Locator{File: "archive/x", Offset: 20, Length: 10}
 			p.Results, p.End = []crawler.Result{r}, true
 		})

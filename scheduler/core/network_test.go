@@ -10,9 +10,9 @@ import (
 
 func TestPatienceStandsStillWhileNoFetcherHasANetwork(t *testing.T) {
 	inBubble(t, "of two", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 9)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		d.until(time.Minute)
 		d.turn(first(refused))
 		silent := crawler.FetcherStatus{Slots: 1, Silent: 10 * time.Second}

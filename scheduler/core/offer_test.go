@@ -34,7 +34,7 @@ func TestATurnIsAsLargeAsItsTimeAndTheLimitsAllow(t *testing.T) {
 			"careful, one":                     {func(j *crawler.Job) { j.Name = "careful" }, crawler.HostState{}, 1},
 			"careful, and none is left":        {func(j *crawler.Job) { j.Name, j.MaxPerHost = "careful", 1 }, crawler.HostState{Counts: [7]int64{crawler.Fetched: 1}}, 0},
 		} {
-			job := crawlJob()
+			job := schedulertest.Job()
 			job.TurnTime = 10 * time.Second
 			if tt.job != nil {
 				tt.job(&job)
@@ -79,7 +79,7 @@ func TestWhetherAHostHasURLsOfItsOwn(t *testing.T) {
 func TestWhichURLsATurnHas(t *testing.T) {
 	const n = 9 // by the pace
 	inBubble(t, "the first of the queue, and the host learns how deep the rest is", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers(nil)
 		for _, tt := range []struct {
 			waiting, want, depth int
@@ -96,7 +96,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		}
 	})
 	inBubble(t, "of a size that the message takes, and one in any case", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay = 0
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.s.SetFetchers(nil)
@@ -131,7 +131,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 			"names":     func(r *crawler.Row) { r.Name = long("n") },
 			"referrers": func(r *crawler.Row) { r.Via = long("http://a.test/via/") },
 		} {
-			job := crawlJob()
+			job := schedulertest.Job()
 			job.Delay = 0
 			d := newDesk(t, job, schedulertest.NewLedger())
 			d.s.SetFetchers(nil)
@@ -153,7 +153,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		}
 	})
 	inBubble(t, "none that the same step settled", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers(nil)
 		d.seed(urlsOf("a.test", 3)...)
 		st := d.s.newStep()
@@ -170,7 +170,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 	inBubble(t, "one alone that was lost often", func(t *testing.T) {
 		for lapses, want := range map[int]int{aloneLapses - 1: 3, aloneLapses: 1} {
 			for _, which := range []int{0, 1, 2} {
-				d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+				d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 				d.s.SetFetchers(nil)
 				d.seed(urlsOf("a.test", 3)...)
 				d.led.AllRows[mustURL(urlsOf("a.test", 3)[which]).Key()].Lapses = lapses
@@ -189,7 +189,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		}
 	})
 	inBubble(t, "a probe has the one whose turn it is", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers(nil)
 		d.seed(urlsOf("a.test", 3)...)
 		for failed := range 7 {
@@ -204,7 +204,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		}
 	})
 	inBubble(t, "none, and it looks again in a second, or when the next retry is due", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		st := d.s.newStep()
 		h := st.host("a.test")
 		h.Counts[crawler.Waiting] = 1
@@ -237,7 +237,7 @@ func TestWhatBecomesOfAHostThatIsDue(t *testing.T) {
 		}},
 	} {
 		inBubble(t, name, func(t *testing.T) {
-			d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+			d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 			d.s.SetFetchers(nil)
 			d.seed("http://a.test/1")
 			d.led.Lenient = true
@@ -259,7 +259,7 @@ func TestWhatBecomesOfAHostThatIsDue(t *testing.T) {
 		})
 	}
 	inBubble(t, "no more turns than there is credit, and none for a queue that is full", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.SetFetchers(nil)
 		d.seed("http://a.test/1", "http://b.test/1", "http://c.test/1")
 		for _, tt := range []struct{ credit, unsent, want int }{{0, 0, 0}, {1, 0, 1}, {2, 0, 2}, {9, 0, 3}, {9, maxUnsent, 0}, {9, maxUnsent - 1, 1}, {-1, 0, 0}} {

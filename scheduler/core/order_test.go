@@ -70,7 +70,7 @@ func newWideDesk(t *testing.T, job crawler.Job, led *schedulertest.Ledger, slots
 }
 
 func TestOrderOfHosts(t *testing.T) {
-	broad := crawlJob()
+	broad := schedulertest.Job()
 	broad.Scope, broad.TurnTime = crawler.ScopeAny, time.Second // one URL a turn
 	inBubble(t, "hosts that were asked go on while new ones are found all the time", func(t *testing.T) {
 		for _, front := range []int{3, 1 << 16} {
@@ -103,7 +103,7 @@ func TestOrderOfHosts(t *testing.T) {
 						found++
 						links.Links = append(links.Links, crawler.Link{URL: mustURL(fmt.Sprintf("http://new%d.test/", found))})
 					}
-					p.Links, p.Results = []crawler.PageLinks{links}, []crawler.Result{fetched(page.String())}
+					p.Links, p.Results = []crawler.PageLinks{links}, []crawler.Result{schedulertest.Fetched(page.String())}
 					p.End, p.Wait = true, time.Second
 				})
 			}

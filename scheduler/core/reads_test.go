@@ -122,7 +122,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := &damaged{Ledger: schedulertest.NewLedger(), err: errors.New("damaged")}
-			s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1)})
+			s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 	}
 	inBubble(t, "the order of hosts", func(t *testing.T) {
 		led := &damaged{Ledger: schedulertest.NewLedger(), err: errors.New("damaged"), what: "due"}
-		s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1)})
+		s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,12 +22,12 @@ func TestRepair(t *testing.T) {
 	// done is a job of four URLs that is done: one failed, three fetched, each with a record.
 	done := func(t *testing.T) (*desk, *schedulertest.Ledger) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3", "http://a.test/4")
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			p.Results = []crawler.Result{failed("http://a.test/1", crawler.ReasonHTTPStatus, 404), fetched("http://a.test/2"), fetched("http://a.test/3"), fetched("http://a.test/4")}
+			p.Results = []crawler.Result{failed("http://a.test/1", crawler.ReasonHTTPStatus, 404), schedulertest.Fetched("http://a.test/2"), schedulertest.Fetched("http://a.test/3"), schedulertest.Fetched("http://a.test/4")}
 			for i := range p.Results {
 				p.Results[i].Archive, p.Results[i].Bytes, p.Results[i].ETag = crawler.Locator{File: "archive/f.warc.gz", Offset: int64(i)}, 10, "tag"
 			}
@@ -56,7 +56,7 @@ func TestRepair(t *testing.T) {
 		if c := led.State.Tallies; c.Counts[crawler.Waiting] != 2 || c.Counts[crawler.Fetched] != 2 || c.Bytes != 20 || !led.State.State.Finished.IsZero() {
 			t.Errorf("%+v", c)
 		}
-		again := newDesk(t, crawlJob(), led)
+		again := newDesk(t, schedulertest.Job(), led)
 		again.seed()
 		time.Sleep(time.Minute) // the host may not be asked at once after a start
 		again.step(gathered{})
@@ -66,7 +66,7 @@ func TestRepair(t *testing.T) {
 	})
 	inBubble(t, "a row that is leased when the scheduler died loses its old record and stays leased", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1")
 		task := d.take()
 		d.ask(task, 1)

@@ -14,13 +14,15 @@ func unreachable(scheme string) crawler.RobotsFile {
 
 func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 	inBubble(t, "is used on beyond its time, asked for now and then, and gives up no host", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 3)...)
 		task := d.take()
 		d.ask(task, 1)
 		rules := crawler.RobotsFile{Scheme: "http", Status: crawler.RobotsRules, HTTP: 200, Body: []byte("User-agent: *\nDisallow: /no\n")}
 		d.part(task, 1, 1, func(p *crawler.Part) { p.State.Robots = []crawler.RobotsFile{rules} })
-		d.part(task, 1, 2, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched(task.URLs[0].URL.String())}, true })
+		d.part(task, 1, 2, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched(task.URLs[0].URL.String())}, true
+		})
 		time.Sleep(25 * time.Hour)
 		for range 6 {
 			task = d.take()
@@ -47,14 +49,16 @@ func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 		}
 	})
 	inBubble(t, "of the other scheme leaves those pages out, not the host", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2", "https://a.test/1")
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.State.Robots = []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsUnavailable, HTTP: 404}}
 		})
-		d.part(task, 1, 2, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/1")}, true })
+		d.part(task, 1, 2, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/1")}, true
+		})
 		for range d.s.o.Job.Robots.Tries {
 			d.until(time.Hour)
 			task = d.take()
@@ -71,7 +75,7 @@ func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 		}
 	})
 	inBubble(t, "of a host without good pages gives it up after four tries", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1")
 		for range d.s.o.Job.Robots.Tries {
 			d.until(time.Hour)
@@ -88,7 +92,7 @@ func TestARobotsThatCannotBeReadAgain(t *testing.T) {
 
 func TestAnErrandWaitsForAHostThatIsAway(t *testing.T) {
 	inBubble(t, "until it is back", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)

@@ -13,7 +13,7 @@ import (
 // TestRulesOfTheLoop holds single rules of the protocol and of admission that a crawl as a whole seldom shows.
 func TestRulesOfTheLoop(t *testing.T) {
 	inBubble(t, "a task is never larger than its message may be", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay = 0
 		d := newDesk(t, job, schedulertest.NewLedger())
 		var urls []string
@@ -36,14 +36,14 @@ func TestRulesOfTheLoop(t *testing.T) {
 			d.ask(task, 1)
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				for _, u := range task.URLs {
-					p.Results = append(p.Results, fetched(u.URL.String()))
+					p.Results = append(p.Results, schedulertest.Fetched(u.URL.String()))
 				}
 				p.End, p.State.MeanTime = true, time.Microsecond
 			})
 		}
 	})
 	inBubble(t, "a turn has no more URLs than the host's share of pages leaves", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.MaxPerHost = 0, 3
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3", "http://a.test/4", "http://a.test/5")
@@ -57,24 +57,26 @@ func TestRulesOfTheLoop(t *testing.T) {
 		}
 	})
 	inBubble(t, "a part counts only from the holder of the turn", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 2, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
+		d.part(task, 2, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
+		})
 		if r := d.row("http://a.test/"); r.Outcome != crawler.Waiting || d.led.State.Tallies.LateParts != 1 {
 			t.Errorf("got %v, %d late parts", r.Outcome, d.led.State.Tallies.LateParts)
 		}
-		d.part(task, 1, 2, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} })
+		d.part(task, 1, 2, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched("http://a.test/")} })
 		if r := d.row("http://a.test/"); r.Outcome != crawler.Waiting {
 			t.Error("a part counts behind a gap")
 		}
-		if d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} }); d.row("http://a.test/").Outcome != crawler.Fetched {
+		if d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched("http://a.test/")} }); d.row("http://a.test/").Outcome != crawler.Fetched {
 			t.Error("that of the holder does not count")
 		}
 	})
 	inBubble(t, "a stopping scheduler gives no right that was not given before", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://b.test/")
 		held, offered := d.take(), d.take()
 		d.ask(held, 1)
@@ -90,7 +92,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 		led := schedulertest.NewLedger()
 		open := func() *desk {
 			q := schedulertest.NewQueues(1)
-			s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: q, Results: q, LocalFetcher: "f"})
+			s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, LocalFetcher: "f"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,11 +115,11 @@ func TestRulesOfTheLoop(t *testing.T) {
 	})
 	inBubble(t, "the clock never goes back over a start", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		last := led.State.Clock
 		q := schedulertest.NewQueues(1)
-		s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: q, Results: q, ClockOffset: func() time.Duration { return -time.Hour }})
+		s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, ClockOffset: func() time.Duration { return -time.Hour }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +128,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 		}
 	})
 	inBubble(t, "a shorter way to a URL that was too deep is noticed, however often it was seen", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.Depth = 0, 1
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/1")
@@ -138,7 +140,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 				for _, u := range to {
 					l.Links = append(l.Links, crawler.Link{URL: mustURL(u)})
 				}
-				p.Links, p.Results, p.End = []crawler.PageLinks{l}, []crawler.Result{fetched(page)}, true
+				p.Links, p.Results, p.End = []crawler.PageLinks{l}, []crawler.Result{schedulertest.Fetched(page)}, true
 			})
 		}
 		links("http://a.test/1", "http://a.test/2")
@@ -155,7 +157,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 	})
 	inBubble(t, "links count only of pages that the turn was given", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://b.test/1")
 		task := d.takeAt("a.test")
 		d.ask(task, 1)
@@ -168,7 +170,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 	})
 	inBubble(t, "a fetcher's wait does not shorten the back-off of an unreachable robots.txt", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -177,13 +179,13 @@ func TestRulesOfTheLoop(t *testing.T) {
 			p.Wait = time.Second
 		})
 		d.part(task, 1, 2, func(p *crawler.Part) { p.Wait, p.End = time.Second, true })
-		if wait := led.AllHosts["a.test"].Next.Sub(d.s.clock.now()); wait < crawlJob().Robots.Backoff {
+		if wait := led.AllHosts["a.test"].Next.Sub(d.s.clock.now()); wait < schedulertest.Job().Robots.Backoff {
 			t.Errorf("asked again in %v", wait)
 		}
 	})
 	inBubble(t, "a host whose name has the hash of another one is not admitted", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		led.Lenient = true
 		led.AllHosts["b.test"] = crawler.HostState{Host: "first.test"} // what a look-up by the hash gives
@@ -194,7 +196,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 	})
 	inBubble(t, "a URL that is taken up again begins anew", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/", "http://b.test/")
 		task := d.takeAt("a.test")
 		d.ask(task, 1)

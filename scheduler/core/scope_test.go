@@ -23,13 +23,13 @@ func TestOnlyWhereASeedsRedirectsEndOpensTheScope(t *testing.T) {
 	}
 	inBubble(t, "not each hop", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		answer(d, "a.test", redirected("http://a.test/", "http://sso.test/login"),
 			link("http://sso.test/login", crawler.LinkRedirect), link("http://sso.test/help", crawler.LinkPage))
 		answer(d, "sso.test", redirected("http://sso.test/login", "http://new.test/"),
 			link("http://new.test/", crawler.LinkRedirect), link("http://sso.test/imprint", crawler.LinkPage))
-		answer(d, "new.test", fetched("http://new.test/"), link("http://new.test/1", crawler.LinkPage), link("http://sso.test/2", crawler.LinkPage))
+		answer(d, "new.test", schedulertest.Fetched("http://new.test/"), link("http://new.test/1", crawler.LinkPage), link("http://sso.test/2", crawler.LinkPage))
 		want := []crawler.ScopeSeed{"host a.test", "host new.test"}
 		if got := led.ScopeSeeds(); !slices.Equal(got, want) {
 			t.Errorf("the scope is %q, want %q", got, want)
@@ -42,9 +42,9 @@ func TestOnlyWhereASeedsRedirectsEndOpensTheScope(t *testing.T) {
 		}
 	})
 	inBubble(t, "an end without links opens it, too, and a failed one", func(t *testing.T) {
-		for _, end := range []crawler.Result{fetched("http://new.test/"), failed("http://new.test/", crawler.ReasonHTTPStatus, 404)} {
+		for _, end := range []crawler.Result{schedulertest.Fetched("http://new.test/"), failed("http://new.test/", crawler.ReasonHTTPStatus, 404)} {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			d.seed("http://a.test/")
 			answer(d, "a.test", redirected("http://a.test/", "http://new.test/"), link("http://new.test/", crawler.LinkRedirect))
 			answer(d, "new.test", end)
@@ -55,7 +55,7 @@ func TestOnlyWhereASeedsRedirectsEndOpensTheScope(t *testing.T) {
 	})
 	inBubble(t, "never a private address, and not against --exclude", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Exclude = []string{"logout"}
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/", "http://a.test/2")
@@ -73,7 +73,7 @@ func TestSeedsOfTheScopeAreBoundedInMemory(t *testing.T) {
 		led.MostSeeds = 3
 		open := func() *desk {
 			q := schedulertest.NewQueues(1)
-			s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: q, Results: q, ScopeSeeds: 3})
+			s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, ScopeSeeds: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestSeedsOfTheScopeAreBoundedInMemory(t *testing.T) {
 		}
 	})
 	inBubble(t, "prefixes too", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Scope = crawler.ScopePrefix
 		s, err := crawler.NewScope(&job)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
 	inBubble(t, "and counted", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -33,7 +33,7 @@ func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
 
 func TestASeedIsWrittenToItsHostOnlyWhereItSaysMore(t *testing.T) {
 	inBubble(t, "by its scheme, or by its credentials", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		for _, tt := range []struct {
 			url, credentials string
 			writes           bool
@@ -73,7 +73,7 @@ func TestARobotsFileThatLeadsElsewhere(t *testing.T) {
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := schedulertest.NewLedger()
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			old := crawler.HostRobots{RobotsFile: crawler.RobotsFile{Scheme: "http", Status: tt.stored, Detail: "old"}}
 			if tt.stored != crawler.RobotsNone {
 				led.AllRobots["a.test"] = map[string]crawler.HostRobots{"http": old}

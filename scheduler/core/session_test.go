@@ -45,7 +45,7 @@ func (d *desk) carried(url string) uint64 {
 
 func TestCookiesOfTheLedger(t *testing.T) {
 	inBubble(t, "a cookie of a domain reaches another host with its next grant, in the batch of the link that leads there", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Scope = crawler.ScopeDomain
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://login.a.example/")
@@ -62,7 +62,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		}
 	})
 	inBubble(t, "a cookie that is taken back is gone, also the last one", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -84,7 +84,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		}
 	})
 	inBubble(t, "what a host sets beyond its limit is counted", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -98,7 +98,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		}
 	})
 	inBubble(t, "cookies of a late part are not taken", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1")
 		task := d.take()
 		d.ask(task, 1)
@@ -109,7 +109,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 	})
 	inBubble(t, "cookies survive the end of the process, and end when their time is over", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -118,7 +118,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 			brief.Age = time.Minute
 			p.State.Cookies = []session.CookieChange{brief, cookie("a.test", "", "long", "1")}
 		})
-		d = newDesk(t, crawlJob(), led)
+		d = newDesk(t, schedulertest.Job(), led)
 		if a := d.ask(task, 1); names(a.Cookies) != "brief=1;long=1;" || a.Cookies[0].Age > time.Minute {
 			t.Errorf("granted %+v", a.Cookies)
 		}
@@ -149,13 +149,15 @@ func TestRedirectsThatComeBack(t *testing.T) {
 		if a := d.ask(task, 1); names(a.Cookies) != "ok=1;" || task.URLs[0].Redirects != 2 || task.URLs[0].Name != "f.pdf" {
 			t.Errorf("granted %+v of %+v", a.Cookies, task)
 		}
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/f")}, true })
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/f")}, true
+		})
 		if c := d.led.State.Tallies.Counts; c[crawler.Fetched] != 1 || c[crawler.Redirected] != 1 {
 			t.Errorf("counts %v", c)
 		}
 	})
 	inBubble(t, "to itself with a new cookie: once for each", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		for n, set := range []string{"1", "2", "2"} {
 			d.pass(2 * time.Second)
@@ -172,7 +174,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 		}
 	})
 	inBubble(t, "without a cookie that goes there: the row that closes the circle fails", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1")
 		for _, hop := range [][2]string{{"/1", "/2"}, {"/2", "/3"}, {"/3", "/1"}} {
 			d.pass(2 * time.Second)
@@ -187,7 +189,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 		}
 	})
 	inBubble(t, "over another site that keeps the cookie: the circle is gone through again", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Scope = crawler.ScopeAny
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/")
@@ -202,13 +204,13 @@ func TestRedirectsThatComeBack(t *testing.T) {
 		}
 	})
 	inBubble(t, "to a page that was fetched, or to a chain that ends: nothing comes back", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3")
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Results = []crawler.Result{
-				fetched("http://a.test/1"),
+				schedulertest.Fetched("http://a.test/1"),
 				{URL: mustURL("http://a.test/2"), Outcome: crawler.Redirected, RedirectTo: mustURL("http://a.test/1")},
 				{URL: mustURL("http://a.test/3"), Outcome: crawler.Redirected, RedirectTo: mustURL("http://a.test/2")},
 			}
@@ -222,7 +224,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 
 func TestWhereSecretsMayGo(t *testing.T) {
 	inBubble(t, "to the hosts that seeds spell, with or without www., and not to where they redirect", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Headers = []crawler.Header{{Name: "Cookie", Value: "sid=1"}}
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("https://a.test/")
@@ -242,7 +244,7 @@ func TestWhereSecretsMayGo(t *testing.T) {
 	})
 	inBubble(t, "credentials by the scheme of their seed, also after a restart", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		seeds := []Seed{{URL: mustURL("https://a.test/"), Text: "s", Credentials: "s:1"}, {URL: mustURL("https://a.test/x"), Text: "x"}}
 		d.step(seeding(true, seeds...))
 		task := d.take()
@@ -250,14 +252,14 @@ func TestWhereSecretsMayGo(t *testing.T) {
 			if a := d.ask(task, 1); a.Credentials != (session.Credentials{HTTPS: "s:1"}) || a.Seeds != session.SpelledHTTPS {
 				t.Errorf("%+v %v", a.Credentials, a.Seeds)
 			}
-			d = newDesk(t, crawlJob(), led)
+			d = newDesk(t, schedulertest.Job(), led)
 		}
 	})
 }
 
 func TestThePageThatLedToAURLTravelsWithIt(t *testing.T) {
 	inBubble(t, "through redirects too, where browsers keep it", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		if via := task.URLs[0].Via; !via.IsZero() {
@@ -266,7 +268,7 @@ func TestThePageThatLedToAURLTravelsWithIt(t *testing.T) {
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/p.jpg")}}}}
-			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
 		})
 		for _, hop := range [][2]string{{"/p.jpg", "/q.jpg"}, {"/q.jpg", "/r.jpg"}} {
 			d.pass(2 * time.Second)
@@ -292,7 +294,7 @@ func TestWhatAUserGivesInPrivateIsKeptInTheLedger(t *testing.T) {
 			Logins:  []session.Login{{Host: "a.test", Credentials: "me:1"}},
 		}
 		for n, want := range []string{"sid=old;", "sid=new;"} {
-			s, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1), Private: given})
+			s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1), Private: given})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -307,7 +309,7 @@ func TestWhatAUserGivesInPrivateIsKeptInTheLedger(t *testing.T) {
 			}
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				p.State.Cookies, p.End = []session.CookieChange{cookie("a.test", "", "sid", "new")}, true
-				p.Results = []crawler.Result{fetched(fmt.Sprintf("http://a.test/%d", n))}
+				p.Results = []crawler.Result{schedulertest.Fetched(fmt.Sprintf("http://a.test/%d", n))}
 			})
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/schedulertest"
 )
 
 func TestWhatAPartSaysOfItsHost(t *testing.T) {
@@ -119,7 +120,7 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 			u := mustURL("http://a.test/0")
 			made := &turn{TurnState: crawler.TurnState{Host: "a.test", Held: true, URLs: []uint64{u.Key().URL}}}
 			st.lease(h, 1)
-			r := fetched(u.String())
+			r := schedulertest.Fetched(u.String())
 			if tt.r != nil {
 				tt.r(&r)
 			}
@@ -241,7 +242,7 @@ func TestErrandsAreKeptInStep(t *testing.T) {
 	})
 	inBubble(t, "an answer counts for as long as its kind does", func(t *testing.T) {
 		for status, want := range map[crawler.RobotsStatus]time.Duration{
-			crawler.RobotsRules: 20 * time.Minute, crawler.RobotsUnavailable: 20 * time.Minute, crawler.RobotsUnreachable: crawlJob().Robots.Backoff,
+			crawler.RobotsRules: 20 * time.Minute, crawler.RobotsUnavailable: 20 * time.Minute, crawler.RobotsUnreachable: schedulertest.Job().Robots.Backoff,
 		} {
 			_, st, _ := awayStep(t)
 			hub, e := st.host("hub.test"), hop("a.test", "http")

@@ -9,7 +9,7 @@ import (
 
 func TestAJobWithNothingToDoSaysWhatItWaitsFor(t *testing.T) {
 	inBubble(t, "more seeds of a stream that goes on", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.step(gathered{tick: true})
 		if got := d.s.Status().WaitsFor; !strings.Contains(got, "seeds are not all read") {
 			t.Errorf("it waits for %q", got)
@@ -21,7 +21,7 @@ func TestAJobWithNothingToDoSaysWhatItWaitsFor(t *testing.T) {
 		}
 	})
 	inBubble(t, "seeds that are added", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.core.o.Stay = true
 		d.seed()
 		d.step(gathered{tick: true})

@@ -81,10 +81,7 @@ func (d *desk) ask(task crawler.Task, holder byte) crawler.Answer {
 
 func (d *desk) part(task crawler.Task, holder byte, number int, fill func(*crawler.Part)) {
 	d.t.Helper()
-	p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{holder}, Number: number, Fetcher: "f"}
-	if fill != nil {
-		fill(&p)
-	}
+	p := schedulertest.PartOf(&task, holder, number, fill)
 	d.pos++
 	d.q.Log = append(d.q.Log, crawler.LoggedPart{Position: d.pos, Part: p})
 	d.step(gathered{parts: []crawler.LoggedPart{{Position: d.pos, Part: p}}})
@@ -109,18 +106,8 @@ func (d *desk) row(url string) *crawler.Row {
 	return r
 }
 
-func fetched(url string) crawler.Result {
-	return crawler.Result{URL: mustURL(url), Outcome: crawler.Fetched, Status: 200}
-}
-
 func failed(url string, why crawler.Reason, status int) crawler.Result {
 	return crawler.Result{URL: mustURL(url), Outcome: crawler.Failed, Reason: why, Status: status}
-}
-
-func crawlJob() crawler.Job {
-	j := crawler.NewJob(crawler.Crawl)
-	j.Delay = time.Second
-	return j
 }
 
 func inBubble(t *testing.T, name string, f func(t *testing.T)) {
@@ -129,7 +116,7 @@ func inBubble(t *testing.T, name string, f func(t *testing.T)) {
 
 func TestGrant(t *testing.T) {
 	inBubble(t, "the first to ask holds the turn, and only that take of it", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		if a := d.ask(task, 1); a.Verdict != crawler.Granted || a.Lease != 15*time.Second {
@@ -148,17 +135,19 @@ func TestGrant(t *testing.T) {
 		}
 	})
 	inBubble(t, "an ask after the end hears that the job is over", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
+		})
 		if a := d.ask(task, 1); a.Verdict != crawler.Over {
 			t.Errorf("got %+v", a)
 		}
 	})
 	inBubble(t, "the wait of a grant is what is left of the host's clock", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
@@ -171,12 +160,12 @@ func TestGrant(t *testing.T) {
 
 func TestSettle(t *testing.T) {
 	inBubble(t, "a part after a gap is dropped whole, and so are those that follow", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
 		for n := 2; n <= 3; n++ {
-			d.part(task, 1, n, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} })
+			d.part(task, 1, n, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched("http://a.test/")} })
 		}
 		if got := d.row("http://a.test/").Outcome; got != crawler.Waiting {
 			t.Errorf("outcome %v, want waiting", got)
@@ -186,19 +175,19 @@ func TestSettle(t *testing.T) {
 		}
 	})
 	inBubble(t, "the same part twice counts once", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
 		for range 2 {
-			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched("http://a.test/")} })
+			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched("http://a.test/")} })
 		}
 		if r := d.row("http://a.test/"); r.Attempts != 1 || d.led.State.Tallies.LateParts != 1 {
 			t.Errorf("%d attempts, %d late parts", r.Attempts, d.led.State.Tallies.LateParts)
 		}
 	})
 	inBubble(t, "a result for a URL that the turn does not lease changes nothing", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://b.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -206,20 +195,20 @@ func TestSettle(t *testing.T) {
 		if task.Host == "b.test" {
 			other = "http://a.test/"
 		}
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{fetched(other)} })
+		d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched(other)} })
 		if got := d.row(other).Outcome; got != crawler.Waiting {
 			t.Errorf("outcome %v, want waiting", got)
 		}
 	})
 	inBubble(t, "links of a page are admitted once, within scope, with depth, via and seed", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
 		links := []crawler.Link{{URL: mustURL("http://a.test/x")}, {URL: mustURL("http://a.test/x")}, {URL: mustURL("http://a.test/")}, {URL: mustURL("http://b.test/")}}
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: links}}
-			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
 		})
 		r := d.row("http://a.test/x")
 		if r.Depth != 1 || r.Via != "http://a.test/" || r.Seed != "http://a.test/" {
@@ -230,7 +219,7 @@ func TestSettle(t *testing.T) {
 		}
 	})
 	inBubble(t, "where a seed's redirect ends belongs to the scope, at the seed's depth", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -255,7 +244,7 @@ func TestSettle(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	inBubble(t, "a failed fetch is tried again after its back-off and fails in the end", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Retry.Retries = 2
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/")
@@ -284,7 +273,7 @@ func TestRetry(t *testing.T) {
 		}
 	})
 	inBubble(t, "a try that brought the kept body on begins the count anew", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Retry.Retries = 1
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/")
@@ -305,7 +294,7 @@ func TestRetry(t *testing.T) {
 		}
 	})
 	inBubble(t, "404 is final at once", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -320,7 +309,7 @@ func TestRetry(t *testing.T) {
 
 func TestLapse(t *testing.T) {
 	inBubble(t, "a turn lapses after lease and grace, its URLs wait and the host keeps its delay", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		d.ask(d.take(), 1)
 		d.pass(20 * time.Second)
@@ -336,11 +325,11 @@ func TestLapse(t *testing.T) {
 		}
 	})
 	inBubble(t, "a turn does not lapse before what was stored of it is settled", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
-		p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{1}, Number: 1, End: true, Results: []crawler.Result{fetched("http://a.test/")}}
+		p := crawler.Part{Turn: task.Turn, Host: task.Host, Holder: crawler.HolderID{1}, Number: 1, End: true, Results: []crawler.Result{schedulertest.Fetched("http://a.test/")}}
 		d.q.Log = append(d.q.Log, crawler.LoggedPart{Position: 1, Part: p}) // stored, and not read yet
 		d.pass(time.Minute)
 		if len(d.led.Turns) != 1 {
@@ -352,7 +341,7 @@ func TestLapse(t *testing.T) {
 		}
 	})
 	inBubble(t, "a turn outlives a scheduler that stood still, once", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -374,7 +363,7 @@ func TestLapse(t *testing.T) {
 		}
 	})
 	inBubble(t, "a URL that is lost ten times fails, after turns of its own", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		alone := 0
 		for len(d.led.Turns) > 0 || len(d.out) > 0 {
@@ -399,12 +388,14 @@ func TestLapse(t *testing.T) {
 func TestStart(t *testing.T) {
 	inBubble(t, "a host that was asked before is not asked before start and delay", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2")
 		task := d.take()
 		d.ask(task, 1)
-		d.part(task, 1, 1, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/1")}, true })
-		d = newDesk(t, crawlJob(), led) // a start after a crash
+		d.part(task, 1, 1, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/1")}, true
+		})
+		d = newDesk(t, schedulertest.Job(), led) // a start after a crash
 		d.step(gathered{})
 		if len(d.out) > 0 {
 			t.Fatal("offered at once")
@@ -417,12 +408,12 @@ func TestStart(t *testing.T) {
 	})
 	inBubble(t, "a held turn goes on with its holder, an offered one is published again", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/", "http://b.test/")
 		held, offered := d.take(), d.take()
 		d.ask(held, 1)
 		time.Sleep(time.Minute) // down for long
-		d = newDesk(t, crawlJob(), led)
+		d = newDesk(t, schedulertest.Job(), led)
 		d.step(gathered{tick: true})
 		if a := d.ask(held, 1); a.Verdict != crawler.Granted {
 			t.Errorf("renewal after the start: %+v", a)
@@ -433,8 +424,8 @@ func TestStart(t *testing.T) {
 	})
 	inBubble(t, "another scope is another job", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		newDesk(t, crawlJob(), led).seed("http://a.test/")
-		job := crawlJob()
+		newDesk(t, schedulertest.Job(), led).seed("http://a.test/")
+		job := schedulertest.Job()
 		job.Scope = crawler.ScopeAny
 		if _, err := newShell(t.Context(), shellOptions{Job: job, Ledger: led, Tasks: schedulertest.NewQueues(1), Results: schedulertest.NewQueues(1)}); !errors.Is(err, ErrOtherJob) {
 			t.Errorf("got %v, want ErrOtherJob", err)
@@ -445,7 +436,7 @@ func TestStart(t *testing.T) {
 func TestLimits(t *testing.T) {
 	inBubble(t, "max-pages is never exceeded, and the rest waits without holding the end", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.MaxPages = 0, 3
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://b.test/1", "http://b.test/2", "http://c.test/")
@@ -461,7 +452,7 @@ func TestLimits(t *testing.T) {
 			d.ask(task, 1)
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				for _, u := range task.URLs {
-					p.Results = append(p.Results, fetched(u.URL.String()))
+					p.Results = append(p.Results, schedulertest.Fetched(u.URL.String()))
 				}
 				p.End = true
 			})
@@ -477,7 +468,7 @@ func TestLimits(t *testing.T) {
 	})
 	inBubble(t, "max-bytes ends the turns that are held, and the rest waits without holding the end", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.MaxBytes = 0, crawler.MiB
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://b.test/1", "http://b.test/2", "http://c.test/")
@@ -488,7 +479,7 @@ func TestLimits(t *testing.T) {
 			}
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				if p.End = true; got == 0 {
-					r := fetched(task.URLs[0].URL.String())
+					r := schedulertest.Fetched(task.URLs[0].URL.String())
 					r.Bytes = crawler.MiB
 					p.Results = append(p.Results, r)
 				}
@@ -505,7 +496,7 @@ func TestLimits(t *testing.T) {
 	})
 	inBubble(t, "URLs beyond the depth wait, and go on when it is raised", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.Depth = 0, 0
 		d := newDesk(t, job, led)
 		d.seed("http://a.test/")
@@ -513,7 +504,7 @@ func TestLimits(t *testing.T) {
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
-			p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
 		})
 		if led.State.Tallies.Parked != 1 || led.State.State.Finished.IsZero() {
 			t.Fatalf("parked %d, finished %v", led.State.Tallies.Parked, led.State.State.Finished)
@@ -534,7 +525,7 @@ func TestRobots(t *testing.T) {
 	}
 	inBubble(t, "a host whose robots.txt cannot be reached is given up after four tries in about 15 minutes", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		begin := time.Now()
 		d.seed("http://a.test/")
 		for range 4 {
@@ -555,7 +546,7 @@ func TestRobots(t *testing.T) {
 		}
 	})
 	inBubble(t, "rules come with the next grant, and their Crawl-delay is in force", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		if a := d.ask(task, 1); len(a.Robots) != 0 {
@@ -574,7 +565,7 @@ func TestRobots(t *testing.T) {
 	})
 	inBubble(t, "a robots.txt elsewhere is asked for in a turn of that host, and the first host waits", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -623,7 +614,7 @@ func TestChange(t *testing.T) {
 	yes, no := true, false
 	inBubble(t, "a paused job offers nothing, tells fetchers to stop, and stays paused over a start", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -631,7 +622,7 @@ func TestChange(t *testing.T) {
 		if a := d.ask(task, 1); !a.Stop {
 			t.Error("a renewal does not say stop")
 		}
-		d = newDesk(t, crawlJob(), led)
+		d = newDesk(t, schedulertest.Job(), led)
 		d.seed("http://b.test/")
 		d.step(gathered{})
 		if len(d.out) > 0 {
@@ -645,7 +636,7 @@ func TestChange(t *testing.T) {
 	})
 	inBubble(t, "a longer delay is told with the next renewal and outlives a start with the same command", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -654,10 +645,10 @@ func TestChange(t *testing.T) {
 		if a := d.ask(task, 1); a.Delay != long {
 			t.Errorf("delay %v, want %v", a.Delay, long)
 		}
-		if got := newDesk(t, crawlJob(), led).s.core.state.job.Job.Delay; got != long {
+		if got := newDesk(t, schedulertest.Job(), led).s.core.state.job.Job.Delay; got != long {
 			t.Errorf("delay %v after a start, want %v", got, long)
 		}
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay = 2 * time.Second // the command says something new
 		if got := newDesk(t, job, led).s.core.state.job.Job.Delay; got != 2*time.Second {
 			t.Errorf("delay %v after a start with another command, want 2s", got)
@@ -665,7 +656,7 @@ func TestChange(t *testing.T) {
 	})
 	inBubble(t, "limits of requests and pages are told to fetchers, and outlive a start with the same command", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		epoch := d.s.notice.Load().ScopeEpoch
 		change(d, crawler.Change{Settings: settings("connect-timeout", "11s", "first-byte-timeout", "12s", "timeout", "13s", "total-timeout", "14s",
 			"max-redirects", 15, "max-links", 16, "referer", session.RefererNone, "lazy-images", false, "trap-repeat", 17, "trap-segments", 18)})
@@ -673,11 +664,11 @@ func TestChange(t *testing.T) {
 		if n.ScopeEpoch == epoch {
 			t.Error("no fetcher would ask for it")
 		}
-		want := crawlJob()
+		want := schedulertest.Job()
 		want.Fetch.Connect, want.Fetch.FirstByte, want.Fetch.Idle, want.Fetch.Total = 11*time.Second, 12*time.Second, 13*time.Second, 14*time.Second
 		want.Fetch.Redirects, want.Fetch.Links, want.Referer, want.LazyImages = 15, 16, session.RefererNone, false
 		want.TrapRepeat, want.TrapSegments = 17, 18
-		after := newDesk(t, crawlJob(), led).s.core.state.job.Job
+		after := newDesk(t, schedulertest.Job(), led).s.core.state.job.Job
 		for when, got := range map[string]*crawler.Job{"to fetchers": &n.Job, "after a start": &after} {
 			if got.Fetch != want.Fetch || got.Referer != want.Referer || got.LazyImages != want.LazyImages || got.TrapRepeat != want.TrapRepeat || got.TrapSegments != want.TrapSegments {
 				t.Errorf("%s: %+v", when, got)
@@ -685,7 +676,7 @@ func TestChange(t *testing.T) {
 		}
 	})
 	inBubble(t, "a longer time without a byte is one for the first byte too, as for commands", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		change(d, crawler.Change{Settings: settings("timeout", "2m")})
 		change(d, crawler.Change{Settings: settings("total-timeout", "1h")})
 		if f := d.s.core.state.job.Job.Fetch; f.FirstByte != 2*time.Minute || f.Idle != 2*time.Minute {
@@ -697,7 +688,7 @@ func TestChange(t *testing.T) {
 		}
 	})
 	inBubble(t, "a raised depth lets deep URLs go on at once", func(t *testing.T) {
-		job := crawlJob()
+		job := schedulertest.Job()
 		job.Delay, job.Depth = 0, 0
 		d := newDesk(t, job, schedulertest.NewLedger())
 		d.seed("http://a.test/")
@@ -707,7 +698,9 @@ func TestChange(t *testing.T) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL("http://a.test/deep")}}}}
 		})
 		change(d, crawler.Change{Settings: settings("depth", 1)})
-		d.part(task, 1, 2, func(p *crawler.Part) { p.Results, p.End = []crawler.Result{fetched("http://a.test/")}, true })
+		d.part(task, 1, 2, func(p *crawler.Part) {
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/")}, true
+		})
 		if next := d.take(); next.URLs[0].URL != mustURL("http://a.test/deep") {
 			t.Errorf("offered %v", next.URLs)
 		}
@@ -718,22 +711,22 @@ func TestChange(t *testing.T) {
 				continue
 			}
 			led, text := schedulertest.NewLedger(), settingtest.Sample(t, &s)
-			d := newDesk(t, crawlJob(), led)
+			d := newDesk(t, schedulertest.Job(), led)
 			change(d, crawler.Change{Settings: settings(s.Name, text)})
-			want := crawlJob()
+			want := schedulertest.Job()
 			if err := s.Value(&want).Set(text); err != nil {
 				t.Fatal(err)
 			}
 			if got := d.s.notice.Load().Job; !s.Equal(&got, &want) {
 				t.Errorf("%s is %v for fetchers, want %s", s.Name, s.Value(&got), text)
 			}
-			if got := newDesk(t, crawlJob(), led).s.core.state.job.Job; !s.Equal(&got, &want) {
+			if got := newDesk(t, schedulertest.Job(), led).s.core.state.job.Job; !s.Equal(&got, &want) {
 				t.Errorf("%s is %v after a start, want %s", s.Name, s.Value(&got), text)
 			}
 		}
 	})
 	inBubble(t, "a change that would not be valid changes nothing", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		if refused, _ := d.s.change(t.Context(), &crawler.Change{Settings: settings("delay", "-5s")}); refused == nil || d.s.core.state.job.Job.Delay != time.Second {
 			t.Errorf("refused %v, delay %v", refused, d.s.core.state.job.Job.Delay)
 		}
@@ -743,17 +736,17 @@ func TestChange(t *testing.T) {
 func TestRetryFailed(t *testing.T) {
 	inBubble(t, "failed URLs of the reason wait again, and a finished job goes on", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.seed("http://a.test/1", "http://a.test/2", "http://a.test/3")
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
-			p.Results = []crawler.Result{failed("http://a.test/1", crawler.ReasonHTTPStatus, 404), failed("http://a.test/2", crawler.ReasonPrivateAddress, 0), fetched("http://a.test/3")}
+			p.Results = []crawler.Result{failed("http://a.test/1", crawler.ReasonHTTPStatus, 404), failed("http://a.test/2", crawler.ReasonPrivateAddress, 0), schedulertest.Fetched("http://a.test/3")}
 			p.End = true
 		})
 		why := crawler.ReasonHTTPStatus
 		q := schedulertest.NewQueues(1)
-		again, err := newShell(t.Context(), shellOptions{Job: crawlJob(), Ledger: led, Tasks: q, Results: q, RetryFailed: &why})
+		again, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, RetryFailed: &why})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 
 func TestARowThatIsFinalAtOnceIsOwed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.s.core.o.Streams = true
 		d.seed("http://h.example/")
 		task := d.take()

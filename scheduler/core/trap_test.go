@@ -12,14 +12,14 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 	deep := "http://a.test" + strings.Repeat("/x", 9) + "/"
 	inBubble(t, "of a page, but not of the user", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		given := "http://a.test" + strings.Repeat("/seed", 9) + "/"
 		d.seed("http://a.test/", given)
 		task := d.take()
 		d.ask(task, 1)
 		d.part(task, 1, 1, func(p *crawler.Part) {
 			p.Links = []crawler.PageLinks{{Page: mustURL("http://a.test/"), Links: []crawler.Link{{URL: mustURL(deep)}, {URL: mustURL("http://a.test/ok")}}}}
-			p.Results, p.End = []crawler.Result{fetched("http://a.test/"), fetched(given)}, true
+			p.Results, p.End = []crawler.Result{schedulertest.Fetched("http://a.test/"), schedulertest.Fetched(given)}, true
 		})
 		r := d.row(deep)
 		if r.Outcome != crawler.Excluded || r.Reason != crawler.ReasonTrap || !strings.Contains(r.Detail, "trap-repeat 8") || r.Attempts != 0 {
@@ -34,7 +34,7 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 
 		why := crawler.ReasonTrap
 		for _, repeat := range []int{8, 9} { // the first run changes nothing
-			job := crawlJob()
+			job := schedulertest.Job()
 			job.TrapRepeat = repeat
 			q := schedulertest.NewQueues(1)
 			again, err := newShell(t.Context(), shellOptions{Job: job, Ledger: led, Tasks: q, Results: q, RetryFailed: &why})
@@ -50,7 +50,7 @@ func TestALinkThatLooksLikeATrapIsARowThatIsNotAskedFor(t *testing.T) {
 		}
 	})
 	inBubble(t, "also where a redirect leads", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)

@@ -24,15 +24,15 @@ func TestEveryWaitNamesItsCause(t *testing.T) {
 		}
 	}
 	inBubble(t, "a host that never answered, with what to do about it", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test:9/")
 		d.turn(first(refused))
 		says(t, d, "connection refused by a.test:9", "only a host that is away is left: connection refused by a.test:9, next try in ", "attempt 1 of 4 failed (see whether the server is up")
 	})
 	inBubble(t, "a host that is away, and until when it is waited for", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 3)...)
-		d.turn(first(fetched))
+		d.turn(first(schedulertest.Fetched))
 		for range 4 {
 			d.until(time.Minute)
 			d.turn(first(refused))
@@ -43,7 +43,7 @@ func TestEveryWaitNamesItsCause(t *testing.T) {
 		says(t, d, "connection refused by a.test", "connection refused by a.test, it is being tried")
 	})
 	inBubble(t, "hosts that are away while others are asked", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		d.turn(first(refused))
 		d.seed("http://b.test/")
@@ -51,7 +51,7 @@ func TestEveryWaitNamesItsCause(t *testing.T) {
 		says(t, d, "connection refused by a.test", "one host is being asked, at its own pace; one is away, connection refused by a.test")
 	})
 	inBubble(t, "a robots.txt that cannot be read", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		task := d.take()
 		d.ask(task, 1)
@@ -61,7 +61,7 @@ func TestEveryWaitNamesItsCause(t *testing.T) {
 		says(t, d, "robots.txt of a.test cannot be read (500 Internal Server Error)", "try 1 of 4 failed, next try in 7")
 	})
 	inBubble(t, "a host that asks for less", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed(urlsOf("a.test", 3)...)
 		task := d.take()
 		d.ask(task, 1)
@@ -74,7 +74,7 @@ func TestEveryWaitNamesItsCause(t *testing.T) {
 		says(t, d, "a.test is slowed by 503", "a.test is slowed to 4 s by 503, and may be asked in 4 s")
 	})
 	inBubble(t, "a URL that is tried again", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/")
 		d.turn(first(func(u string) crawler.Result { return failed(u, crawler.ReasonHTTPStatus, 500) }))
 		says(t, d, "", "a URL of a.test that failed is tried again in")

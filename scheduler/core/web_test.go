@@ -59,7 +59,7 @@ func webHost(i int) weburl.Host { return weburl.Host(fmt.Sprintf("h%d.test", i%w
 
 func newWeb(t *testing.T, seed uint64) *web {
 	w := &web{
-		t: t, rng: rand.New(rand.NewPCG(seed, 77)), led: schedulertest.NewLedger(), q: schedulertest.NewQueues(seed), job: crawlJob(),
+		t: t, rng: rand.New(rand.NewPCG(seed, 77)), led: schedulertest.NewLedger(), q: schedulertest.NewQueues(seed), job: schedulertest.Job(),
 		last: map[weburl.Host]time.Time{}, pace: map[weburl.Host]time.Duration{}, asks: map[string]int{}, tries: map[string]int{}, begin: time.Now(),
 	}
 	w.q.Lossy = true
@@ -387,7 +387,7 @@ func (w *web) page(u weburl.URL) (crawler.Result, []crawler.Link) {
 	if p == 5 { // a long way round to a page that is near elsewhere
 		links = append(links, crawler.Link{URL: mustURL(fmt.Sprintf("http://%s/2", webHost(h+1)))})
 	}
-	return fetched(u.String()), links
+	return schedulertest.Fetched(u.String()), links
 }
 
 // user does something to the job.

@@ -31,7 +31,7 @@ func manyHosts(t *testing.T, job crawler.Job, hosts int) (*schedulertest.Ledger,
 
 func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 	const hosts = 2*workHosts + 50
-	job := crawlJob()
+	job := schedulertest.Job()
 	job.Depth = 1
 	last := func() gathered { return seeding(true) }
 	inBubble(t, "a changed depth is counted host by host, with asks answered in between, and a start goes on where it stood", func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 	})
 	inBubble(t, "failed URLs are taken up in steps, over a restart without the flag", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		quick := crawlJob()
+		quick := schedulertest.Job()
 		quick.Delay = 0
 		d := newDesk(t, quick, led)
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 10_000}})
@@ -144,7 +144,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 
 func TestAMessageQueueThatHoldsTheTurnsIsNotFilled(t *testing.T) {
 	inBubble(t, "offered turns are published again only as far as the queue does not hold them, and less and less often", func(t *testing.T) {
-		d := newDesk(t, crawlJob(), schedulertest.NewLedger())
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/", "http://b.test/", "http://c.test/")
 		if len(d.out) != 3 {
 			t.Fatalf("%d turns", len(d.out))
@@ -174,7 +174,7 @@ func TestAMessageQueueThatHoldsTheTurnsIsNotFilled(t *testing.T) {
 func TestAFetcherThatNeverAsksHasNoCredit(t *testing.T) {
 	inBubble(t, "until it asks", func(t *testing.T) {
 		led := schedulertest.NewLedger()
-		d := newDesk(t, crawlJob(), led)
+		d := newDesk(t, schedulertest.Job(), led)
 		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "deaf", Slots: 100}, {Name: "f", Slots: 2}})
 		d.seed("http://a.test/", "http://b.test/", "http://c.test/", "http://d.test/")
 		task := d.take()
@@ -215,7 +215,7 @@ func TestWhichRowsAreTakenUpAgain(t *testing.T) {
 		{"http://a.test/", crawler.Fetched, "", nil},
 		{"http://a.test/", crawler.Waiting, crawler.ReasonTimeout, nil},
 	} {
-		st := &Step{s: &state{committed: committed{job: crawler.JobState{Job: crawlJob()}}}}
+		st := &Step{s: &state{committed: committed{job: crawler.JobState{Job: schedulertest.Job()}}}}
 		row := &crawler.Row{Result: crawler.Result{URL: mustURL(tt.url), Outcome: tt.outcome, Reason: tt.reason}}
 		for _, why := range []crawler.Reason{"", crawler.ReasonTimeout, crawler.ReasonConnect, crawler.ReasonTrap, crawler.ReasonRobots} {
 			if got := st.retries(row, why); got != slices.Contains(tt.taken, why) {
