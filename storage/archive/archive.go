@@ -167,12 +167,21 @@ func (w *WARC) encode(ctx context.Context, out io.Writer, x *crawler.Exchange) (
 		return 0, err
 	}
 	defer closeBody()
-	length, err := w.encoder.Encode(out, answer)
+	length, err := w.encodeRecord(out, answer)
 	if err != nil || request == nil {
 		return length, err
 	}
-	_, err = w.encoder.Encode(out, request)
+	_, err = w.encodeRecord(out, request)
 	return length, err
+}
+
+func (w *WARC) encodeRecord(out io.Writer, r *warc.Record) (_ int64, err error) {
+	if w.o.Compress == crawler.CompressGzip {
+		if r.Stored, err = hardlyShrinks(r); err != nil {
+			return 0, fmt.Errorf("look at the body: %w", err)
+		}
+	}
+	return w.encoder.Encode(out, r)
 }
 
 // Sync makes all that was put before the call durable. Callers at the same time share the disk's work.

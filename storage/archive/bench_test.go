@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -9,21 +10,50 @@ import (
 	"trawl/storage/storagetest"
 )
 
-// BenchmarkPut stores pages of 16 KB, as the cost model of a page counts them.
+// BenchmarkPut stores pages of 16 KB, as the cost model of a page counts them: sent plain, and sent in gzip.
 func BenchmarkPut(b *testing.B) {
-	var page strings.Builder
-	for i := 0; page.Len() < 16<<10; i++ {
-		fmt.Fprintf(&page, "<p>%d <a href=\"/page/%x\">a link to page %d</a></p>\n", i*i, i*7919, i)
-	}
-	for _, c := range []crawler.Compression{crawler.CompressGzip, crawler.CompressNone} {
-		b.Run(string(c), func(b *testing.B) {
-			w := openWARC(b, b.TempDir(), WARCOptions{Compress: c})
-			x := storagetest.Exchange("http://a.example/page", page.String())
-			b.SetBytes(x.Body.Size)
+	page := benchPage()
+	plain, coded := storagetest.Exchange("http://a.example/page", page), storagetest.Coded(b, "http://a.example/page", "gzip", page)
+	for _, c := range []struct {
+		name     string
+		compress crawler.Compression
+		x        *crawler.Exchange
+	}{
+		{"gzip", crawler.CompressGzip, plain},
+		{"coded", crawler.CompressGzip, coded},
+		{"none", crawler.CompressNone, plain},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := openWARC(b, b.TempDir(), WARCOptions{Compress: c.compress})
+			var bytes int64
 			b.ReportAllocs()
 			for b.Loop() {
-				storagetest.Put(b, w, x)
+				bytes = storagetest.Put(b, w, c.x).Length
 			}
+			b.ReportMetric(float64(bytes), "file-B/op")
 		})
 	}
+}
+
+// benchPage is a page of 16 KB with links, whose words gzip shrinks about as much as those of real pages.
+func benchPage() string {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	words := make([]string, 2000)
+	for i := range words {
+		letters := make([]byte, 2+rnd.IntN(9))
+		for j := range letters {
+			letters[j] = "etaoinshrdlucmfwypvbgkjqxz"[min(rnd.IntN(26), rnd.IntN(26))]
+		}
+		words[i] = string(letters)
+	}
+	often := rand.NewZipf(rnd, 1.1, 4, uint64(len(words)-1))
+	var page strings.Builder
+	for i := 0; page.Len() < 16<<10; i++ {
+		page.WriteString("<p>")
+		for range 60 {
+			page.WriteString(words[often.Uint64()] + " ")
+		}
+		fmt.Fprintf(&page, "<a href=\"/page/%x\">%s</a></p>\n", i*7919, words[i])
+	}
+	return page.String()
 }

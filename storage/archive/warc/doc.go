@@ -1,8 +1,9 @@
 // Package warc writes and reads WARC/1.1 files (ISO 28500:2017), the format of web archives. It knows
 // records and nothing of crawls or directories.
 //
-// Writing: an [Encoder] turns a [Record] into bytes, one gzip member a record, or plain. It holds a pool of
-// gzip encoders, since each takes several hundred kilobytes, and is shared by everybody who writes.
+// Writing: an [Encoder] turns a [Record] into bytes, one gzip member a record (of stored blocks where its
+// writer says that it would hardly shrink), or plain. It holds pools of gzip encoders, since each takes
+// several hundred kilobytes, and is shared by everybody who writes.
 // [ArchiveHead] makes the head of an answer fit to stand before a body that was stored without its
 // transfer coding.
 //

@@ -21,38 +21,45 @@ const recordEnd = "\r\n\r\n"
 
 // Encoder turns records into bytes. Safe for concurrent use.
 type Encoder struct {
-	gzip bool
-	pool sync.Pool // of *encoding
+	compressed, stored sync.Pool // of *encoding; a plain encoder has the second only
+	plain              bool
 }
 
 // encoding is what writing one record needs, kept for the next one.
 type encoding struct {
-	gz     *gzip.Writer // nil in plain encoders
+	gz     *gzip.Writer // nil for a plain record
 	out    counter
 	header []byte
 }
 
 // NewEncoder returns an encoder that makes each record a gzip member, or writes it plain.
 func NewEncoder(compress bool) *Encoder {
-	e := &Encoder{gzip: compress}
-	e.pool.New = func() any {
-		s := &encoding{}
-		if compress {
-			s.gz, _ = gzip.NewWriterLevel(io.Discard, GzipLevel) // fails for unknown levels only
+	e := &Encoder{plain: !compress}
+	at := func(level int) func() any {
+		return func() any {
+			gz, _ := gzip.NewWriterLevel(io.Discard, level) // fails for unknown levels only
+			return &encoding{gz: gz}
 		}
-		return s
+	}
+	e.compressed.New, e.stored.New = at(GzipLevel), at(gzip.NoCompression)
+	if e.plain {
+		e.stored.New = func() any { return &encoding{} }
 	}
 	return e
 }
 
 // Encode writes the record to w and reports how many bytes it took. After an error w may hold a part of it.
 func (e *Encoder) Encode(w io.Writer, r *Record) (int64, error) {
-	s := e.pool.Get().(*encoding)
+	pool := &e.compressed
+	if e.plain || r.Stored {
+		pool = &e.stored
+	}
+	s := pool.Get().(*encoding)
 	s.out = counter{w: w}
 	err := s.encode(r)
 	n := s.out.n
 	s.out = counter{}
-	e.pool.Put(s)
+	pool.Put(s)
 	if err != nil {
 		return n, fmt.Errorf("write %s record: %w", r.Type, err)
 	}

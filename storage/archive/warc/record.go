@@ -58,6 +58,7 @@ type Record struct {
 	BlockDigest   string
 	Filename      string // of warcinfo: name of the file it stands in
 	ContentType   string
+	Stored        bool // its gzip member holds the bytes as they are, in blocks that are not compressed
 
 	Head       []byte
 	Body       []byte
@@ -95,7 +96,8 @@ func Info(date time.Time, filename string, fields []Field) *Record {
 	return &Record{Type: TypeInfo, ID: NewID(), Date: date, Filename: filename, ContentType: ContentFields, Body: b}
 }
 
-func (r *Record) size() int64 {
+// Size is the length of the block.
+func (r *Record) Size() int64 {
 	if r.BodyReader != nil {
 		return int64(len(r.Head)) + r.BodySize
 	}
@@ -123,7 +125,7 @@ func (r *Record) appendHeader(b []byte) ([]byte, error) {
 	b = appendField(b, "WARC-Block-Digest", r.BlockDigest)
 	b = appendField(b, "Content-Type", r.ContentType)
 	b = append(b, "Content-Length: "...)
-	b = strconv.AppendInt(b, r.size(), 10)
+	b = strconv.AppendInt(b, r.Size(), 10)
 	return append(b, "\r\n\r\n"...), nil
 }
 

@@ -2,6 +2,7 @@ package warc
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -315,6 +316,49 @@ func TestOtherToolsDecompressEachMember(t *testing.T) {
 		want := [][]byte{plain[:plainEnds[0]], plain[plainEnds[0]:]}[i]
 		if err != nil || !bytes.Equal(out, want) {
 			t.Errorf("member %d: %v, %q", i, err, out)
+		}
+	}
+}
+
+func TestAStoredRecordIsOneForEveryReader(t *testing.T) {
+	long := testRecord(strings.Repeat("0123456789abcdef", 10_000)) // more than a block of deflate may hold
+	spooled := testRecord("")
+	spooled.BodyReader, spooled.BodySize = strings.NewReader(string(long.Body)), int64(len(long.Body))
+	spooled.ID, spooled.BlockDigest = long.ID, long.BlockDigest
+	short := testRecord("one")
+	plain, _ := encodeAll(t, false, short, long)
+	for _, r := range []*Record{short, long, spooled} {
+		r.Stored = true
+	}
+	file, _ := encodeAll(t, true, short, spooled)
+	if extra := len(file) - len(plain); extra < 0 || extra > 100 {
+		t.Errorf("stored records have %d bytes more than plain ones", extra)
+	}
+	d := NewReader(bytes.NewReader(file))
+	for _, want := range []*Record{short, long} {
+		e, err := d.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(e.Block); err != nil || string(b) != string(want.Head)+string(want.Body) || !e.Gzip {
+			t.Errorf("our reader: %v, %.100q", err, b)
+		}
+	}
+	g, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(g); err != nil || !bytes.Equal(b, plain) {
+		t.Errorf("the standard library: %v, %.100q", err, b)
+	}
+	for _, tool := range [][]string{{"gzip", "-dc"}, {"zcat"}, {"python3", "-c", "import gzip,sys; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))"}} {
+		if _, err := exec.LookPath(tool[0]); err != nil {
+			continue // it is not here
+		}
+		cmd := exec.CommandContext(t.Context(), tool[0], tool[1:]...)
+		cmd.Stdin = bytes.NewReader(file)
+		if b, err := cmd.Output(); err != nil || !bytes.Equal(b, plain) {
+			t.Errorf("%s: %v, %.100q", tool[0], err, b)
 		}
 	}
 }
