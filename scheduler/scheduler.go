@@ -38,8 +38,8 @@ type Options struct {
 	RetryFailed *crawler.Reason
 	// Private are cookies and logins of the user's. They stay in the ledger, so later starts need not give them again.
 	Private session.Private
-	// FrontHosts and RecentLinks bound memory; 0 = DefaultFrontHosts, DefaultRecentLinks.
-	FrontHosts, RecentLinks int
+	// WindowHosts and RecentLinks bound memory; 0 = as package memory has it.
+	WindowHosts, RecentLinks int
 	// ScopeSeeds is how many seeds of the scope are kept in memory; 0 = crawler.MaxScopeSeeds. The others are looked up.
 	ScopeSeeds int
 	Logger     *slog.Logger
@@ -208,7 +208,7 @@ func New(ctx context.Context, o Options) (*Scheduler, error) {
 func (o *Options) core() core.Options {
 	c := core.Options{
 		Job: o.Job, Said: o.Said, LocalFetcher: o.LocalFetcher, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private, NameRule: o.NameRule,
-		Streams: o.Stream != nil, FrontHosts: o.FrontHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds,
+		Streams: o.Stream != nil, WindowHosts: o.WindowHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds,
 		Read: o.Ledger, Shipped: o.Shipped,
 		Draw: func(b []byte) { rand.Read(b) }, Jitter: mrand.Float64, // Read never fails since Go 1.24
 	}

@@ -152,7 +152,7 @@ func (st *Step) redirectsEnd(page *crawler.Row) {
 
 // known answers the seen test from memory where that is certain and changes nothing. A URL that was too deep
 // for the job is not in the cache, so a shorter way to it is noticed.
-func (st *Step) known(c *candidate) bool { return st.s.recent.has(c.url.Key()) }
+func (st *Step) known(c *candidate) bool { return st.s.recent.Has(c.url.Key()) }
 
 // admit adds the candidates that are new: the seen test, exact, in one sorted pass, and
 // aware of what this step itself adds.
@@ -187,7 +187,7 @@ func (st *Step) admit() {
 			c.is(isKnown)
 			st.shorten(row, c)
 			st.furtherName(k, row, c)
-			st.s.recent.note(st, row)
+			st.s.remember(row)
 		}
 	}
 	st.links = nil

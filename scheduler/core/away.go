@@ -155,16 +155,3 @@ func (st *Step) sealRan() {
 		st.changes.Ran = s.ran
 	}
 }
-
-// maxAwayNamed is how many hosts that are away are kept to be named.
-const maxAwayNamed = 64
-
-// nameAway keeps some hosts that are away at hand. The loop calls it when a change of the host is in the ledger.
-func (s *state) nameAway(h *crawler.HostState) {
-	switch {
-	case !h.Gone():
-		delete(s.away, h.Host)
-	case len(s.away) < maxAwayNamed:
-		s.away[h.Host] = struct{}{}
-	}
-}

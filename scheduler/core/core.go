@@ -22,7 +22,7 @@ type Options struct {
 	NameRule     crawler.NameRule
 	Streams      bool // somebody reads along
 
-	FrontHosts, RecentLinks, ScopeSeeds int // bounds of memory
+	WindowHosts, RecentLinks, ScopeSeeds int // bounds of memory
 
 	Read    Reader
 	Names   NameReader    // nil = bodies get no names
@@ -288,11 +288,11 @@ func (o *Options) number() uint64 {
 // UntilDue is how long the owner may wait with the next step: until the next host is due and there is credit for it.
 func (c *Core) UntilDue(now time.Time) time.Duration {
 	s := c.state
-	due, ok := s.front.next()
+	due, ok := s.window.Next()
 	switch {
 	case s.work.Pending() && !s.stopping:
 		return 0
-	case s.front.stale():
+	case s.window.Stale():
 		return 0
 	case !ok || s.stopping || s.job.Paused || len(s.turns) >= s.mostTurns(), s.unsent >= maxUnsent, s.streamFull:
 		return time.Hour
@@ -304,14 +304,14 @@ func (c *Core) UntilDue(now time.Time) time.Duration {
 	return max(0, due.Sub(now), s.quietFor(now))
 }
 
-// refill reads the next hosts when the front is empty.
+// refill reads the next hosts when the window is empty.
 func (st *Step) refill() {
 	s := st.s
-	if !s.front.stale() {
+	if !s.window.Stale() {
 		return
 	}
-	hosts, err := st.read.Due(s.front.size)
+	hosts, err := st.read.Due(s.window.Size())
 	if st.fail(err, "read due hosts"); err == nil {
-		s.front.fill(hosts, s.front.size)
+		s.window.Fill(hosts, s.window.Size())
 	}
 }

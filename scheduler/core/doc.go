@@ -24,8 +24,8 @@
 //
 // # Memory
 //
-// A window of the earliest hosts (front.go), a cache of host records, a cache of links seen of late, and one turn for each slot of
-// the fetchers. Nothing grows with the crawl.
+// What [trawl/scheduler/memory] keeps of the ledger, each kind with a bound, and one turn for each slot of the fetchers. Nothing grows
+// with the crawl.
 //
 // # What is not here
 //

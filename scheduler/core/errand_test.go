@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -222,8 +223,8 @@ func TestErrands(t *testing.T) {
 		h := led.AllHosts["a.test"]
 		h.Errands = 3
 		led.AllHosts["a.test"] = h
-		clear(d.s.core.state.hosts.m)
-		d.s.core.state.front = newFront(0)
+		d.s.core.state.hosts = memory.NewHosts()
+		d.s.core.state.window = memory.NewWindow(0)
 		led.Lenient = true
 		d.pass(3 * time.Second)
 		if n := led.AllHosts["a.test"].Errands; n != 0 {

@@ -72,7 +72,7 @@ func (st *Step) peekHost(name weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[name]; ok {
 		return e.new
 	}
-	if h := st.s.hosts.get(name); h != nil {
+	if h := st.s.hosts.Get(name); h != nil {
 		return h
 	}
 	h, found, err := st.read.Host(name)

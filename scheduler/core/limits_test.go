@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"trawl/crawler/session"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -103,20 +102,6 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		d.s.core.state.pages("f1", &r)
 		if s := d.s.core.state.settled; len(s) != maxNames+1 || s[otherFetchers] != 50 || s["f1"] != 2 {
 			t.Errorf("%d names, %d fetches of others", len(s), s[otherFetchers])
-		}
-	})
-	inBubble(t, "the memory for domains is bounded", func(t *testing.T) {
-		c := newDomainCache()
-		large := session.KeptCookie{Cookie: session.Cookie{Value: strings.Repeat("x", session.MaxDomainCookieBytes)}}
-		for i := range 2 * maxCachedDomainBytes / session.MaxDomainCookieBytes {
-			c.put(&session.DomainState{Domain: fmt.Sprint("large", i), Cookies: []session.KeptCookie{large}})
-		}
-		sum := 0
-		for _, d := range c.m {
-			sum += d.Bytes()
-		}
-		if c.bytes > maxCachedDomainBytes || c.bytes != sum {
-			t.Errorf("%d bytes, counted %d", sum, c.bytes)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -72,7 +73,7 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 		want   time.Duration
 	}{
 		"until the next host is due":           {nil, 3 * time.Second},
-		"not at all when one is":               {func(d *desk) { d.s.core.state.front.set("b.test", d.s.clock.now().Add(-time.Hour), crawler.Rank{}) }, 0},
+		"not at all when one is":               {func(d *desk) { d.s.core.state.window.Set("b.test", d.s.clock.now().Add(-time.Hour), crawler.Rank{}) }, 0},
 		"long while stopping":                  {func(d *desk) { d.s.core.state.stopping = true }, time.Hour},
 		"long while paused":                    {func(d *desk) { d.s.core.state.job.Paused = true }, time.Hour},
 		"long without slots":                   {func(d *desk) { d.s.SetFetchers(nil) }, time.Hour},
@@ -85,15 +86,15 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 		"as ever for the last page":            {func(d *desk) { d.s.core.state.job.Job.MaxPages = 1 }, 3 * time.Second},
 		"not at all with work on the ledger":   {func(d *desk) { d.s.core.state.work.Recount = &crawler.RecountWork{} }, 0},
 		"long with such work while stopping":   {func(d *desk) { d.s.core.state.work.Recount = &crawler.RecountWork{}; d.s.core.state.stopping = true }, time.Hour},
-		"not at all when the ledger has more":  {func(d *desk) { d.s.core.state.front = newFront(1) }, 0},
-		"long when nothing is left":            {func(d *desk) { d.s.core.state.front.remove("a.test") }, time.Hour},
+		"not at all when the ledger has more":  {func(d *desk) { d.s.core.state.window = memory.NewWindow(1) }, 0},
+		"long when nothing is left":            {func(d *desk) { d.s.core.state.window.Remove("a.test") }, time.Hour},
 		"to the end of the quiet of a restore": {func(d *desk) { d.s.core.state.quiet = d.s.clock.now().Add(9 * time.Second) }, 10 * time.Second},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 2}})
-			d.s.core.state.front.fill(nil, 1)
-			d.s.core.state.front.set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
+			d.s.core.state.window.Fill(nil, 1)
+			d.s.core.state.window.Set("a.test", d.s.clock.now().Add(3*time.Second), crawler.Rank{})
 			if tt.change != nil {
 				tt.change(d)
 			}

@@ -32,7 +32,7 @@ func (st *Step) offerDue(credit int) (made int) {
 		if st.full() {
 			break
 		}
-		h, ok := st.s.front.pop(st.now)
+		h, ok := st.s.window.Pop(st.now)
 		if !ok {
 			break
 		}

@@ -265,7 +265,7 @@ func TestWhatBecomesOfAHostThatIsDue(t *testing.T) {
 		for _, tt := range []struct{ credit, unsent, want int }{{0, 0, 0}, {1, 0, 1}, {2, 0, 2}, {9, 0, 3}, {9, maxUnsent, 0}, {9, maxUnsent - 1, 1}, {-1, 0, 0}} {
 			d.s.core.state.unsent = tt.unsent
 			hosts, _ := d.led.Due(10)
-			d.s.core.state.front.fill(hosts, 100)
+			d.s.core.state.window.Fill(hosts, 100)
 			if made := d.s.newStep().offerDue(tt.credit); made != tt.want {
 				t.Errorf("credit %d, %d bytes unsent: %d turns, want %d", tt.credit, tt.unsent, made, tt.want)
 			}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func (f *fairness) see(c *crawler.Changes) {
 func newWideDesk(t *testing.T, job crawler.Job, led *schedulertest.Ledger, slots, front int) *desk {
 	t.Helper()
 	q := schedulertest.NewQueues(1)
-	s, err := newShell(t.Context(), shellOptions{Job: job, Ledger: led, Tasks: q, Results: q, FrontHosts: front})
+	s, err := newShell(t.Context(), shellOptions{Job: job, Ledger: led, Tasks: q, Results: q, WindowHosts: front})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,72 +152,4 @@ func TestOrderOfHosts(t *testing.T) {
 			t.Errorf("%s has its turn first", task.Host)
 		}
 	})
-}
-
-// TestFrontGivesHostsInOrder compares the front over an index with a sorted list of all hosts.
-func TestFrontGivesHostsInOrder(t *testing.T) {
-	for seed := range uint64(300) {
-		rng := rand.New(rand.NewPCG(seed, 9))
-		f := newFront(1 + rng.IntN(6))
-		now := time.Unix(1000, 0)
-		hosts := map[weburl.Host]crawler.DueHost{}
-		for op := range 300 {
-			now = now.Add(time.Duration(rng.IntN(3000)) * time.Millisecond)
-			h := weburl.Host(fmt.Sprint("h", rng.IntN(20)))
-			switch rng.IntN(4) {
-			case 0, 1:
-				at := crawler.DueHost{Host: h, Due: now.Add(time.Duration(rng.IntN(30000)-10000) * time.Millisecond), Rank: crawler.Rank{Depth: uint16(rng.IntN(4)), Lag: crawler.NoLag}}
-				if rng.IntN(2) == 0 {
-					at.Rank.Lag = uint16(rng.IntN(9000))
-				}
-				hosts[h] = at
-				f.set(h, at.Due, at.Rank)
-			case 2:
-				delete(hosts, h)
-				f.remove(h)
-			case 3:
-				if f.stale() {
-					all := sortedDue(hosts)
-					f.fill(all[:min(len(all), f.size)], f.size)
-				}
-				got, ok := f.pop(now)
-				due := 0
-				for _, x := range hosts {
-					if !x.Due.After(now) {
-						due++
-					}
-				}
-				if !ok {
-					if _, has := f.next(); due > 0 && !has {
-						t.Fatalf("seed %d, op %d: %d hosts are due and none is given", seed, op, due)
-					}
-					continue
-				}
-				at, known := hosts[got]
-				if !known || at.Due.After(now) {
-					t.Fatalf("seed %d, op %d: %s is given and not due", seed, op, got)
-				}
-				for _, x := range hosts {
-					if crawler.DueWindowOf(x.Due) < crawler.DueWindowOf(at.Due) {
-						t.Fatalf("seed %d, op %d: %v is given before %v", seed, op, at, x)
-					}
-				}
-				delete(hosts, got)
-			}
-			if len(f.at) > 2*f.size+1 {
-				t.Fatalf("seed %d, op %d: %d hosts in a front of %d", seed, op, len(f.at), f.size)
-			}
-		}
-	}
-}
-
-func sortedDue(hosts map[weburl.Host]crawler.DueHost) []crawler.DueHost {
-	led := schedulertest.NewLedger()
-	for h, at := range hosts {
-		s := crawler.HostState{Host: h, Next: at.Due, Depth: int(at.Rank.Depth)}
-		s.Counts[crawler.Waiting] = 1
-		led.AllHosts[h] = s
-	}
-	all, _ := led.Due(len(hosts))
-	return all
 }

@@ -9,6 +9,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -113,7 +114,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 		"answers that are handed on":   {"handing", func(st *Step) { st.handOn(known()) }},
 		"a domain that is looked at":   {"domain", func(st *Step) { st.peekDomain("a.test") }},
 		"a domain that is edited": {"domain", func(st *Step) {
-			st.s.domains.put(&session.DomainState{Domain: "a.test"})
+			st.s.domains.Put(&session.DomainState{Domain: "a.test"})
 			st.domain("a.test")
 		}},
 		"hosts that are counted":        {"hosts", func(st *Step) { st.recount(&crawler.Work{Recount: &crawler.RecountWork{}}) }},
@@ -133,7 +134,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 			}
 			led.what = tt.what
 			st := s.newStep()
-			s.core.state.domains = newDomainCache()
+			s.core.state.domains = memory.NewDomains()
 			tt.do(st)
 			if !errors.Is(st.err, led.err) {
 				t.Errorf("the step says %v", st.err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -21,7 +22,7 @@ func TestRulesOfTheLoop(t *testing.T) {
 			urls = append(urls, fmt.Sprintf("http://a.test/%d/%s", i, strings.Repeat("x", 3900)))
 		}
 		d.seed(urls...)
-		clear(d.s.core.state.hosts.m)
+		d.s.core.state.hosts = memory.NewHosts()
 		seen := 0
 		for seen < len(urls) {
 			task := d.takeAt("a.test")

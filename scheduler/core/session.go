@@ -8,41 +8,12 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// maxCachedDomainBytes bounds the domains kept in memory; those without a record are among them, with 256 bytes at least, so
-// that grants of hosts without cookies read nothing.
-const maxCachedDomainBytes = 16 << 20
-
-// domainCache keeps domains as they were last committed. Values are never changed in place.
-type domainCache struct {
-	m     map[string]*session.DomainState
-	bytes int
-}
-
-func newDomainCache() *domainCache { return &domainCache{m: make(map[string]*session.DomainState)} }
-
-func (c *domainCache) get(name string) *session.DomainState { return c.m[name] }
-
-func (c *domainCache) put(d *session.DomainState) {
-	if old := c.m[d.Domain]; old != nil {
-		c.bytes -= old.Bytes()
-	}
-	c.m[d.Domain] = d
-	c.bytes += d.Bytes()
-	for name, victim := range c.m { // any: map order is random enough for a cache
-		if c.bytes <= maxCachedDomainBytes {
-			break
-		}
-		delete(c.m, name)
-		c.bytes -= victim.Bytes()
-	}
-}
-
 // peekDomain reads a domain without editing it; one that nothing is kept of is empty.
 func (st *Step) peekDomain(name string) *session.DomainState {
 	if d := st.domains[name]; d != nil {
 		return d
 	}
-	if d := st.s.domains.get(name); d != nil {
+	if d := st.s.domains.Get(name); d != nil {
 		return d
 	}
 	stored, _, err := st.read.Domain(name)
@@ -51,7 +22,7 @@ func (st *Step) peekDomain(name string) *session.DomainState {
 		stored = session.DomainState{Domain: name}
 	}
 	if err == nil {
-		st.s.domains.put(&stored)
+		st.s.domains.Put(&stored)
 	}
 	return &stored
 }

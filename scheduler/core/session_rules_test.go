@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/session"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -17,7 +18,7 @@ func TestCookiesOfADomainWhoseHashIsThatOfAnotherAreDropped(t *testing.T) {
 		d.ask(task, 1)
 		first := session.DomainState{Domain: "first.test", Logins: []session.Login{{Host: "first.test"}}}
 		led.AllDomains["a.test"] = first // what a look-up by the hash gives
-		d.s.core.state.domains = newDomainCache()
+		d.s.core.state.domains = memory.NewDomains()
 		set := func(number int, c ...session.CookieChange) int64 {
 			d.part(task, 1, number, func(p *crawler.Part) { p.State.Cookies = c })
 			return d.s.core.state.tallies.Dropped[crawler.DropCollision]

@@ -27,17 +27,17 @@ type shell struct {
 }
 
 type shellOptions struct {
-	Job                                 crawler.Job
-	Said                                crawler.Said
-	LocalFetcher                        string
-	Stay                                bool
-	RetryFailed                         *crawler.Reason
-	Private                             session.Private
-	FrontHosts, RecentLinks, ScopeSeeds int
-	NameRule                            crawler.NameRule
-	Names                               NameReader
-	Shipped                             ShippedReader
-	Streams                             bool
+	Job                                  crawler.Job
+	Said                                 crawler.Said
+	LocalFetcher                         string
+	Stay                                 bool
+	RetryFailed                          *crawler.Reason
+	Private                              session.Private
+	WindowHosts, RecentLinks, ScopeSeeds int
+	NameRule                             crawler.NameRule
+	Names                                NameReader
+	Shipped                              ShippedReader
+	Streams                              bool
 
 	Ledger interface {
 		Reader
@@ -69,7 +69,7 @@ func newShell(ctx context.Context, o shellOptions) (*shell, error) {
 	}
 	s.core, err = New(Options{
 		Job: o.Job, Said: o.Said, LocalFetcher: o.LocalFetcher, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private, NameRule: o.NameRule, Streams: o.Streams,
-		FrontHosts: o.FrontHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds, Read: o.Ledger, Names: o.Names, Shipped: o.Shipped,
+		WindowHosts: o.WindowHosts, RecentLinks: o.RecentLinks, ScopeSeeds: o.ScopeSeeds, Read: o.Ledger, Names: o.Names, Shipped: o.Shipped,
 		Draw: func(b []byte) { rand.Read(b) }, Jitter: mrand.Float64,
 	}, &l, s.clock.now())
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/memory"
 )
 
 // state is what a core keeps between steps, by where it comes from.
@@ -35,13 +36,13 @@ type committed struct {
 type kept struct {
 	scope   *crawler.Scope
 	guard   weburl.AddressGuard // what `allow-private` and the seeds open
-	hosts   *hostCache
-	domains *domainCache
-	front   *front
-	recent  *recent
-	away    map[weburl.Host]struct{} // some of the hosts that are away, see nameAway
-	names   *nameBook                // nil = bodies get no names
-	shipped *shipped                 // nil = not noted
+	hosts   *memory.Hosts
+	domains *memory.Domains
+	window  *memory.Window
+	recent  *memory.Recent
+	away    *memory.Away
+	names   *nameBook // nil = bodies get no names
+	shipped *shipped  // nil = not noted
 }
 
 // seen is how things stood at the newest step, and since when.
@@ -77,18 +78,14 @@ type shown struct {
 
 // newState is what a ledger holds, before the settings of a start are put in force.
 func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
-	links := o.RecentLinks
-	if links <= 0 {
-		links = DefaultRecentLinks
-	}
 	return &state{
 		committed: committed{
 			job: l.State, work: l.Work.Clone(), ledger: l.Life, tallies: l.Tallies.Clone(), turns: make(map[weburl.Host]*turn),
 			position: l.Position, sequence: l.Sequence, owed: l.Owed.Last, ranStored: l.Ran, quiet: l.Quiet,
 		},
 		kept: kept{
-			hosts: &hostCache{m: make(map[weburl.Host]*crawler.HostState)}, domains: newDomainCache(), front: newFront(o.FrontHosts), recent: newRecent(links),
-			away: make(map[weburl.Host]struct{}),
+			hosts: memory.NewHosts(), domains: memory.NewDomains(), window: memory.NewWindow(o.WindowHosts), recent: memory.NewRecent(o.RecentLinks),
+			away: memory.NewAway(),
 		},
 		seen:  seen{ran: l.Ran, ranAt: now},
 		life:  life{startedAt: now, epoch: o.number() >> 1},
@@ -114,8 +111,6 @@ type turn struct {
 
 // Limits of the loop's memory.
 const (
-	// maxCachedHosts is how many host records are kept in memory, about 500 bytes each.
-	maxCachedHosts = 1 << 16
 	// maxNoticeSeeds is how many scope seeds a fetcher is told; with more it does not cut by scope.
 	maxNoticeSeeds = 4096
 	// maxUnsent is how many bytes of tasks may wait for the queue to take them; then no turns are made until it does.
@@ -125,23 +120,6 @@ const (
 	// otherFetchers stands in status for the fetchers beyond maxNames.
 	otherFetchers = "(others)"
 )
-
-// hostCache keeps host records as they were last committed. Values are never changed in place.
-type hostCache struct {
-	m map[weburl.Host]*crawler.HostState
-}
-
-func (c *hostCache) get(h weburl.Host) *crawler.HostState { return c.m[h] }
-
-func (c *hostCache) put(s *crawler.HostState) {
-	if _, known := c.m[s.Host]; !known && len(c.m) >= maxCachedHosts {
-		for victim := range c.m { // any: map order is random enough for a cache
-			delete(c.m, victim)
-			break
-		}
-	}
-	c.m[s.Host] = s
-}
 
 // away is 1 for a host that is away.
 func away(h *crawler.HostState) int64 {
@@ -165,16 +143,16 @@ func (s *state) applied(st *Step) {
 		s.ranStored = st.changes.Ran
 	}
 	for h, e := range st.hosts {
-		s.hosts.put(e.new)
-		s.nameAway(e.new)
+		s.hosts.Put(e.new)
+		s.away.Note(e.new)
 		if due, ok := e.new.Due(); ok {
-			s.front.set(h, due, e.new.Rank(due))
+			s.window.Set(h, due, e.new.Rank(due))
 		} else {
-			s.front.remove(h)
+			s.window.Remove(h)
 		}
 	}
 	for _, d := range st.domains {
-		s.domains.put(d)
+		s.domains.Put(d)
 	}
 	for h, t := range st.turns {
 		if t == nil {
@@ -184,7 +162,7 @@ func (s *state) applied(st *Step) {
 		}
 	}
 	for _, e := range st.rows {
-		s.recent.note(st, e.new)
+		s.remember(e.new)
 	}
 	if st.changes.State != nil {
 		s.job = *st.changes.State
@@ -196,6 +174,14 @@ func (s *state) applied(st *Step) {
 		s.quiet = st.changes.Quiet
 	}
 	s.namesApplied(st)
+}
+
+// remember notes a row that the ledger holds, unless a shorter way to it may still matter.
+func (s *state) remember(row *crawler.Row) {
+	if row.Outcome == crawler.Waiting && s.job.Job.TooDeep(row.Depth) {
+		return
+	}
+	s.recent.Add(row.Key())
 }
 
 func addCount(m *map[crawler.Reason]int64, word string, n int64) {

@@ -18,7 +18,7 @@ func (c *Core) Status(now time.Time) crawler.Status {
 	status.HostsHeld, status.Slots, status.Fetchers = int64(s.held()), s.slots(), c.fetcherStatus()
 	status.HostsOffered = int64(len(s.turns)) - status.HostsHeld
 	status.HostsDue = s.hostsDue(now)
-	if due, ok := s.front.next(); ok {
+	if due, ok := s.window.Next(); ok {
 		status.NextDue = max(0, due.Sub(now))
 	}
 	status.WaitsFor, status.Trouble = c.waitsFor(&status, now)
@@ -31,10 +31,10 @@ const (
 	dueEvery = time.Second
 )
 
-// hostsDue counts the hosts that may be asked now, of those that the front holds.
+// hostsDue counts the hosts that may be asked now, of those that the window has.
 func (s *state) hostsDue(now time.Time) int64 {
-	if len(s.front.at) <= fewHosts || now.Sub(s.dueAt) >= dueEvery {
-		s.due, s.dueAt = s.front.due(now), now
+	if n, _ := s.window.Len(); n <= fewHosts || now.Sub(s.dueAt) >= dueEvery {
+		s.due, s.dueAt = s.window.Due(now), now
 	}
 	return s.due
 }

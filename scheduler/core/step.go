@@ -76,7 +76,7 @@ func (st *Step) host(h weburl.Host) *crawler.HostState {
 	if e, ok := st.hosts[h]; ok {
 		return e.new
 	}
-	old := st.s.hosts.get(h)
+	old := st.s.hosts.Get(h)
 	if old == nil {
 		stored, found, err := st.read.Host(h)
 		st.fail(err, "read host %s", h)

@@ -12,11 +12,11 @@ import (
 
 // nextHost is the idle host that is to be asked next, nil when there is none or its record is not at hand.
 func (c *Core) nextHost() *crawler.HostState {
-	name, ok := c.state.front.first()
+	name, ok := c.state.window.First()
 	if !ok {
 		return nil
 	}
-	return c.state.hosts.get(name)
+	return c.state.hosts.Get(name)
 }
 
 // hostTrouble says what keeps a host from being asked, or from being asked as fast as the user would like; "" when nothing does. It
@@ -41,7 +41,7 @@ func (c *Core) slowed(h *crawler.HostState) bool {
 // slowest is the host that is being asked and is slowed the most, nil when none is.
 func (c *Core) slowest() (slowest *crawler.HostState) {
 	for name := range c.state.turns {
-		if h := c.state.hosts.get(name); h != nil && c.slowed(h) && (slowest == nil || h.Penalty > slowest.Penalty) {
+		if h := c.state.hosts.Get(name); h != nil && c.slowed(h) && (slowest == nil || h.Penalty > slowest.Penalty) {
 			slowest = h
 		}
 	}
@@ -54,7 +54,7 @@ func (c *Core) probing() (h *crawler.HostState) {
 		if !t.Probe {
 			return nil
 		}
-		if one := c.state.hosts.get(name); one != nil && one.Gone() {
+		if one := c.state.hosts.Get(name); one != nil && one.Gone() {
 			h = one
 		}
 	}
@@ -63,8 +63,8 @@ func (c *Core) probing() (h *crawler.HostState) {
 
 // onlyAway reports whether nothing is left to be asked but hosts that are away.
 func (c *Core) onlyAway() bool {
-	f := c.state.front
-	return f.horizon == math.MaxInt64 && int64(len(f.at)+len(c.state.turns)) <= c.state.tallies.Away && c.state.seeded
+	n, whole := c.state.window.Len()
+	return whole && int64(n+len(c.state.turns)) <= c.state.tallies.Away && c.state.seeded
 }
 
 // asking says what goes on while hosts are being asked.
@@ -94,8 +94,8 @@ func (c *Core) asking(t *crawler.Status) (text, trouble string) {
 
 // anyAway is one of the hosts that are away, nil when none is at hand.
 func (c *Core) anyAway() *crawler.HostState {
-	for name := range c.state.away {
-		if h := c.state.hosts.get(name); h != nil && h.Gone() {
+	for name := range c.state.away.All() {
+		if h := c.state.hosts.Get(name); h != nil && h.Gone() {
 			return h
 		}
 	}

@@ -81,7 +81,7 @@ func (w *web) start() {
 	if !w.calm && w.rng.IntN(3) == 0 {
 		offset = -time.Duration(w.rng.IntN(3600)) * time.Second
 	}
-	o := shellOptions{Job: w.job, Ledger: w.led, Tasks: w.q, Results: w.q, FrontHosts: 3, RecentLinks: 8, LocalFetcher: "local",
+	o := shellOptions{Job: w.job, Ledger: w.led, Tasks: w.q, Results: w.q, WindowHosts: 3, RecentLinks: 8, LocalFetcher: "local",
 		ClockOffset: func() time.Duration { return offset }}
 	if !w.calm && w.rng.IntN(8) == 0 {
 		o.RetryFailed = new(crawler.Reason(""))

@@ -1,4 +1,4 @@
-package core
+package memory
 
 import (
 	"cmp"
@@ -10,26 +10,26 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// DefaultFrontHosts is how many hosts the front keeps in memory; about 120 bytes each.
-const DefaultFrontHosts = 1 << 16
+// DefaultWindowHosts is how many hosts a window has; about 120 bytes each.
+const DefaultWindowHosts = 1 << 16
 
-// front is the order of hosts by when they became due, as far as it is kept in memory: all hosts that are
+// Window is the order of hosts by when they became due, as far as it is kept in memory: all hosts that are
 // due up to the horizon, while later ones are in the ledger only. It holds at most twice its size, then
 // the later half is given up and the horizon comes nearer; when it runs empty it is filled again.
 // Of the hosts that are due now the one of the earliest window and, within that, of the least depth comes first, but none that
 // waits for those that it passed before (see [crawler.Rank]). Hosts beyond the horizon became due later than all of these and wait
-// until it is moved. Owned by the loop.
-type front struct {
+// until it is moved.
+type Window struct {
 	size    int
 	later   frontHeap                  // by due time
 	ready   frontHeap                  // those that pop found due, by window and depth
 	passed  frontHeap                  // those that pop found due and that passed others, by when they were due before
 	oldest  frontHeap                  // both of these, by due time
-	at      map[weburl.Host]frontPlace // the truth; heap entries that differ are stale
-	horizon int64                      // unix nanoseconds; MaxInt64: all hosts are in memory
+	at      map[weburl.Host]frontPlace // the truth; frontHeap entries that differ are stale
+	horizon int64                 // unix nanoseconds; MaxInt64: all hosts are in memory
 }
 
-// frontPlace is a host's place in the order.
+// place is a host's place in the order.
 type frontPlace struct {
 	due  int64
 	rank crawler.Rank
@@ -43,12 +43,13 @@ type frontEntry struct {
 	host weburl.Host
 }
 
-func newFront(size int) *front {
+// NewWindow makes a window that knows nothing yet: the first refill reads the ledger. A size of 0 is [DefaultWindowHosts].
+func NewWindow(size int) *Window {
 	if size <= 0 {
-		size = DefaultFrontHosts
+		size = DefaultWindowHosts
 	}
-	// The horizon begins in the past: nothing is known, the first refill reads the ledger.
-	return &front{
+	// The horizon begins in the past: nothing is known.
+	return &Window{
 		size: size, at: make(map[weburl.Host]frontPlace), horizon: math.MinInt64,
 		later: frontHeap{less: sooner}, oldest: frontHeap{less: sooner}, ready: frontHeap{less: shallower},
 		passed: frontHeap{less: func(a, b frontEntry) bool { return a.before() < b.before() }},
@@ -63,32 +64,32 @@ func shallower(a, b frontEntry) bool {
 	return cmp.Or(cmp.Compare(window(a.due), window(b.due)), cmp.Compare(a.rank.Depth, b.rank.Depth), cmp.Compare(a.due, b.due)) < 0
 }
 
-// window is [crawler.DueWindowOf] of a front time.
+// window is [crawler.DueWindowOf] of a a time here.
 func window(due int64) int64 { return due / int64(crawler.DueWindow) }
 
-// set notes when a host is due, after that was committed.
-func (f *front) set(h weburl.Host, due time.Time, rank crawler.Rank) {
-	place := frontPlace{frontTime(due), rank}
-	if place.due > f.horizon {
+// Set notes when a host is due, after that was committed.
+func (f *Window) Set(h weburl.Host, due time.Time, rank crawler.Rank) {
+	at := frontPlace{frontTime(due), rank}
+	if at.due > f.horizon {
 		delete(f.at, h)
 		return
 	}
-	if now, known := f.at[h]; known && now == place {
+	if now, known := f.at[h]; known && now == at {
 		return
 	}
-	f.at[h] = place
-	f.later.push(frontEntry{place, h})
+	f.at[h] = at
+	f.later.push(frontEntry{at, h})
 	if len(f.at) > 2*f.size || f.later.Len()+f.ready.Len()+f.passed.Len()+f.oldest.Len() > 8*f.size {
 		f.shrink()
 	}
 }
 
-// remove forgets a host that is not due at all.
-func (f *front) remove(h weburl.Host) { delete(f.at, h) }
+// Remove forgets a host that is not due at all.
+func (f *Window) Remove(h weburl.Host) { delete(f.at, h) }
 
-// next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
-// stale() says that the ledger must be read.
-func (f *front) next() (due time.Time, ok bool) {
+// Next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
+// [Window.Stale] says that the ledger must be read.
+func (f *Window) Next() (due time.Time, ok bool) {
 	f.dropStale()
 	switch {
 	case f.oldest.Len() > 0:
@@ -99,8 +100,8 @@ func (f *front) next() (due time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// first is the host that next tells of.
-func (f *front) first() (weburl.Host, bool) {
+// First is the host that [Window.Next] is about.
+func (f *Window) First() (weburl.Host, bool) {
 	f.dropStale()
 	switch {
 	case f.oldest.Len() > 0:
@@ -111,18 +112,24 @@ func (f *front) first() (weburl.Host, bool) {
 	return "", false
 }
 
-// due counts the hosts that are due.
-func (f *front) due(now time.Time) (n int64) {
-	for _, place := range f.at {
-		if place.due <= now.UnixNano() {
+// Size is how many hosts a refill is to bring.
+func (f *Window) Size() int { return f.size }
+
+// Len counts the hosts in the window; whole says that the ledger has no others that are due at some time.
+func (f *Window) Len() (n int, whole bool) { return len(f.at), f.horizon == math.MaxInt64 }
+
+// Due counts the hosts that are due.
+func (f *Window) Due(now time.Time) (n int64) {
+	for _, at := range f.at {
+		if at.due <= now.UnixNano() {
 			n++
 		}
 	}
 	return n
 }
 
-// pop takes the first of the hosts that are due.
-func (f *front) pop(now time.Time) (weburl.Host, bool) {
+// Pop takes the first of the hosts that are due.
+func (f *Window) Pop(now time.Time) (weburl.Host, bool) {
 	f.dropStale()
 	for f.later.Len() > 0 && f.later.entries[0].due <= now.UnixNano() &&
 		(f.oldest.Len() == 0 || window(f.later.entries[0].due) <= window(f.oldest.entries[0].due)) { // later windows can wait
@@ -149,40 +156,40 @@ func (f *front) pop(now time.Time) (weburl.Host, bool) {
 	return e.host, true
 }
 
-// stale reports whether the window is empty though the ledger may have more.
-func (f *front) stale() bool {
+// Stale reports whether the window is empty though the ledger may have more.
+func (f *Window) Stale() bool {
 	f.dropStale()
 	return f.later.Len()+f.oldest.Len() == 0 && f.horizon != math.MaxInt64
 }
 
-// fill takes what the ledger read as its earliest hosts; it asked for want of them.
-func (f *front) fill(hosts []crawler.DueHost, want int) {
+// Fill takes what the ledger read as its earliest hosts; it asked for want of them.
+func (f *Window) Fill(hosts []crawler.DueHost, want int) {
 	f.ready.entries, f.passed.entries, f.oldest.entries, f.later.entries = nil, nil, nil, f.later.entries[:0]
 	f.at = make(map[weburl.Host]frontPlace, len(hosts))
 	f.horizon = math.MaxInt64
 	for _, h := range hosts {
-		place := frontPlace{frontTime(h.Due), h.Rank}
-		f.at[h.Host] = place
-		f.later.entries = append(f.later.entries, frontEntry{place, h.Host})
+		at := frontPlace{frontTime(h.Due), h.Rank}
+		f.at[h.Host] = at
+		f.later.entries = append(f.later.entries, frontEntry{at, h.Host})
 	}
 	if len(hosts) >= want && len(hosts) > 0 {
 		f.horizon = frontTime(hosts[len(hosts)-1].Due)
 	}
-	slices.SortFunc(f.later.entries, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) }) // so a heap
+	slices.SortFunc(f.later.entries, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) }) // so a frontHeap
 }
 
 // dropStale drops stale entries from the tops.
-func (f *front) dropStale() {
+func (f *Window) dropStale() {
 	for _, h := range []*frontHeap{&f.later, &f.ready, &f.passed, &f.oldest} {
 		h.dropStale(f.at)
 	}
 }
 
 // shrink keeps the earliest hosts and draws the horizon at the last of them.
-func (f *front) shrink() {
+func (f *Window) shrink() {
 	all := make([]frontEntry, 0, len(f.at))
-	for h, place := range f.at {
-		all = append(all, frontEntry{place, h})
+	for h, at := range f.at {
+		all = append(all, frontEntry{at, h})
 	}
 	slices.SortFunc(all, func(a, b frontEntry) int { return cmp.Compare(a.due, b.due) })
 	if len(all) > f.size {
@@ -193,7 +200,7 @@ func (f *front) shrink() {
 			f.at[e.host] = e.frontPlace
 		}
 	}
-	f.later.entries, f.ready.entries, f.passed.entries, f.oldest.entries = all, nil, nil, nil // in order, so a heap already
+	f.later.entries, f.ready.entries, f.passed.entries, f.oldest.entries = all, nil, nil, nil // in order, so a frontHeap already
 }
 
 // frontTime maps the zero time ("at once") below every other.
@@ -213,7 +220,7 @@ type frontHeap struct {
 func (h *frontHeap) dropStale(at map[weburl.Host]frontPlace) {
 	for len(h.entries) > 0 {
 		e := h.entries[0]
-		if place, known := at[e.host]; known && place == e.frontPlace {
+		if now, known := at[e.host]; known && now == e.frontPlace {
 			return
 		}
 		h.pop()

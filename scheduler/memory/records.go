@@ -1,0 +1,91 @@
+package memory
+
+import (
+	"iter"
+	"maps"
+
+	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
+)
+
+// MaxHosts is how many host records are kept, about 500 bytes each.
+const MaxHosts = 1 << 16
+
+// Hosts are host records as they were last committed.
+type Hosts struct {
+	m map[weburl.Host]*crawler.HostState
+}
+
+// NewHosts makes a cache without a host.
+func NewHosts() *Hosts { return &Hosts{m: make(map[weburl.Host]*crawler.HostState)} }
+
+// Get is a host's record, nil when it is not at hand.
+func (c *Hosts) Get(h weburl.Host) *crawler.HostState { return c.m[h] }
+
+// Put notes a record that was committed.
+func (c *Hosts) Put(s *crawler.HostState) {
+	if _, known := c.m[s.Host]; !known && len(c.m) >= MaxHosts {
+		for victim := range c.m { // any: map order is random enough for a cache
+			delete(c.m, victim)
+			break
+		}
+	}
+	c.m[s.Host] = s
+}
+
+// MaxDomainBytes bounds the domains that are kept; those without a record are among them, with 256 bytes at least, so that grants of
+// hosts without cookies read nothing.
+const MaxDomainBytes = 16 << 20
+
+// Domains are the records of registrable domains as they were last committed.
+type Domains struct {
+	m     map[string]*session.DomainState
+	bytes int
+}
+
+// NewDomains makes a cache without a domain.
+func NewDomains() *Domains { return &Domains{m: make(map[string]*session.DomainState)} }
+
+// Get is a domain's record, nil when it is not at hand. One that nothing is kept of is empty.
+func (c *Domains) Get(name string) *session.DomainState { return c.m[name] }
+
+// Put notes a record that was committed, or that there is none.
+func (c *Domains) Put(d *session.DomainState) {
+	if old := c.m[d.Domain]; old != nil {
+		c.bytes -= old.Bytes()
+	}
+	c.m[d.Domain] = d
+	c.bytes += d.Bytes()
+	for name, victim := range c.m { // any: map order is random enough for a cache
+		if c.bytes <= MaxDomainBytes {
+			break
+		}
+		delete(c.m, name)
+		c.bytes -= victim.Bytes()
+	}
+}
+
+// MaxAway is how many hosts that are away are kept to be named.
+const MaxAway = 64
+
+// Away are some of the hosts that are away, for those who ask which.
+type Away struct {
+	m map[weburl.Host]struct{}
+}
+
+// NewAway makes it without a host.
+func NewAway() *Away { return &Away{m: make(map[weburl.Host]struct{})} }
+
+// Note takes a host in that is away, and leaves one out that is back.
+func (a *Away) Note(h *crawler.HostState) {
+	switch {
+	case !h.Gone():
+		delete(a.m, h.Host)
+	case len(a.m) < MaxAway:
+		a.m[h.Host] = struct{}{}
+	}
+}
+
+// All are the names, in any order.
+func (a *Away) All() iter.Seq[weburl.Host] { return maps.Keys(a.m) }
