@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"trawl/crawler"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -76,16 +77,16 @@ func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
 	const a, b = "http://a.test/1", "http://b.test/"
 	for name, tt := range map[string]struct {
 		url  string
-		made func(led *schedulertest.Ledger, t *turn)
+		made func(led *schedulertest.Ledger, t *credit.Turn)
 		want int64
 	}{
-		"not where it is leased": {a, func(*schedulertest.Ledger, *turn) {}, 0},
-		"without a row": {"http://a.test/none", func(_ *schedulertest.Ledger, t *turn) {
+		"not where it is leased": {a, func(*schedulertest.Ledger, *credit.Turn) {}, 0},
+		"without a row": {"http://a.test/none", func(_ *schedulertest.Ledger, t *credit.Turn) {
 			t.URLs = append(t.URLs, mustURL("http://a.test/none").Key().URL)
 		}, 1},
-		"of another host": {b, func(_ *schedulertest.Ledger, t *turn) { t.URLs = append(t.URLs, mustURL(b).Key().URL) }, 1},
-		"of another turn": {"http://a.test/2", func(_ *schedulertest.Ledger, t *turn) { t.URLs = []uint64{mustURL(a).Key().URL} }, 1},
-		"whose hash is that of another one": {a, func(led *schedulertest.Ledger, _ *turn) {
+		"of another host": {b, func(_ *schedulertest.Ledger, t *credit.Turn) { t.URLs = append(t.URLs, mustURL(b).Key().URL) }, 1},
+		"of another turn": {"http://a.test/2", func(_ *schedulertest.Ledger, t *credit.Turn) { t.URLs = []uint64{mustURL(a).Key().URL} }, 1},
+		"whose hash is that of another one": {a, func(led *schedulertest.Ledger, _ *credit.Turn) {
 			led.AllRows[mustURL(a).Key()].URL = mustURL("http://a.test/first")
 		}, 1},
 	} {
@@ -96,7 +97,7 @@ func TestAResultOfAURLThatIsNotLeasedIsDropped(t *testing.T) {
 			task := d.takeAt("a.test")
 			d.ask(task, 1)
 			led.Lenient = true
-			tt.made(led, d.s.core.state.turns["a.test"])
+			tt.made(led, d.s.core.state.turns.Get("a.test"))
 			d.part(task, 1, 1, func(p *crawler.Part) { p.Results = []crawler.Result{schedulertest.Fetched(tt.url)} })
 			if n := d.s.core.state.tallies.Dropped["result_without_lease"]; n != tt.want || led.State.Tallies.Counts[crawler.Fetched] != 1-tt.want {
 				t.Errorf("%d dropped, counts %v", n, led.State.Tallies.Counts)

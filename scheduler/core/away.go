@@ -6,6 +6,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // A host to which there is no connection is away: one URL probes it after waits that grow, the others wait untried, and
@@ -30,11 +31,11 @@ func (s *state) advance(now time.Time) {
 
 // patienceRuns reports whether time counts against hosts that are away. This is the one place that stops that clock: what keeps
 // the job from asking anybody at all belongs here.
-func (s *state) patienceRuns() bool { return !s.job.Paused && !s.stopping && !s.netAway }
+func (s *state) patienceRuns() bool { return !s.job.Paused && !s.stopping && !s.fetchers.Away() }
 
 // fault takes what a result of the row says of its host, and reports whose the try was. spare says that it is not
 // counted as the URL's own; wait that the URL keeps its place in the queue, since nothing came of the try at all.
-func (st *Step) fault(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
+func (st *Step) fault(h *crawler.HostState, t *credit.Turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
 	switch r.Fault() {
 	case crawler.FaultNoConnection:
 		host := st.unreached(h, t, r.URL.Scheme(), r.Reason, r.Detail)
@@ -54,7 +55,7 @@ func (st *Step) fault(h *crawler.HostState, t *turn, r *crawler.Result, row *cra
 
 // unreached notes that no connection could be made, and reports whether that is the host's fault. It is the URL's own where the host
 // answers by the other scheme and never did by this one: a port that nobody serves, or a certificate that is wrong.
-func (st *Step) unreached(h *crawler.HostState, t *turn, scheme string, why crawler.Reason, detail string) bool {
+func (st *Step) unreached(h *crawler.HostState, t *credit.Turn, scheme string, why crawler.Reason, detail string) bool {
 	if !h.Gone() && h.Answered != 0 && !h.Answered.Has(scheme) {
 		return false
 	}
@@ -64,7 +65,7 @@ func (st *Step) unreached(h *crawler.HostState, t *turn, scheme string, why craw
 
 // noAnswer notes a connection without an answer. Several in a row, of more than one URL, make the host away; then those
 // tries are given back. While it is away, no probe costs its URL a try.
-func (st *Step) noAnswer(h *crawler.HostState, t *turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
+func (st *Step) noAnswer(h *crawler.HostState, t *credit.Turn, r *crawler.Result, row *crawler.Row) (spare, wait bool) {
 	if row.Spared >= crawler.MaxSpared {
 		return false, false // the URL has had its share: it is likely to be its own fault
 	}
@@ -108,7 +109,7 @@ func (st *Step) fresh(k weburl.URLKey) bool {
 }
 
 // missed notes that the host could not be reached. A turn counts once: those of its lanes that were under way say the same.
-func (st *Step) missed(h *crawler.HostState, t *turn, why crawler.Reason, detail string) {
+func (st *Step) missed(h *crawler.HostState, t *credit.Turn, why crawler.Reason, detail string) {
 	switch {
 	case !h.Gone():
 		h.AwaySince, h.Failed, h.Silent = st.now, 1, nil

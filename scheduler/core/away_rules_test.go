@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -60,7 +61,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 			}
 			row := *st.load([]weburl.URLKey{tt.r.URL.Key()})[tt.r.URL.Key()]
 			row.Spared = tt.spared
-			spare, wait := st.fault(h, &turn{}, &tt.r, &row)
+			spare, wait := st.fault(h, &credit.Turn{}, &tt.r, &row)
 			if spare != tt.spare || wait != tt.wait || tt.says != nil && !tt.says(h) {
 				t.Errorf("spare %v, wait %v, host %+v", spare, wait, h)
 			}
@@ -80,7 +81,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		h.Silent = crawler.Streak{key(1).URL, key(2).URL}
 		r := failed("http://a.test/0", crawler.ReasonTimeout, 0)
 		own := *st.load([]weburl.URLKey{key(0)})[key(0)]
-		st.fault(h, &turn{}, &r, &own)
+		st.fault(h, &credit.Turn{}, &r, &own)
 		for n, want := range map[int][2]int{1: {1, 1}, 2: {0, 1}} { // the last try of 2 was made final by this very step
 			row := st.rows[key(n)].new
 			if got := [2]int{row.Tries, row.Spared}; got != want || row.Outcome != crawler.Waiting || row.Reason != "" || !row.RetryAt.IsZero() {
@@ -109,7 +110,7 @@ func TestWhatAResultSaysOfItsHost(t *testing.T) {
 		r := failed("http://a.test/0", crawler.ReasonTimeout, 0)
 		row := *st.load([]weburl.URLKey{own})[own]
 		row.Tries = 2
-		st.fault(h, &turn{}, &r, &row)
+		st.fault(h, &credit.Turn{}, &r, &row)
 		if row.Tries != 1 || row.Spared != 1 {
 			t.Errorf("%d tries, %d spared", row.Tries, row.Spared)
 		}
@@ -124,7 +125,7 @@ func TestAHostThatIsAwayIsProbedAndGivenUp(t *testing.T) {
 			failed int
 			wait   time.Duration
 		}{{false, 1, time.Second}, {false, 1, time.Second}, {true, 2, 2 * time.Second}, {false, 2, 2 * time.Second}, {true, 3, 4 * time.Second}} {
-			st.missed(h, &turn{TurnState: crawler.TurnState{Probe: tt.probe}}, crawler.ReasonConnect, fmt.Sprint("no ", n))
+			st.missed(h, &credit.Turn{TurnState: crawler.TurnState{Probe: tt.probe}}, crawler.ReasonConnect, fmt.Sprint("no ", n))
 			if h.Failed != tt.failed || h.Next.Sub(st.now) != tt.wait || !h.AwaySince.Equal(st.now) || h.GivenUp != "" {
 				t.Errorf("%d: failed %d, next in %v, %q", n, h.Failed, h.Next.Sub(st.now), h.GivenUp)
 			}
@@ -132,7 +133,7 @@ func TestAHostThatIsAwayIsProbedAndGivenUp(t *testing.T) {
 		if h.AwayDetail != "no 4" {
 			t.Errorf("it says %q", h.AwayDetail)
 		}
-		st.missed(h, &turn{TurnState: crawler.TurnState{Probe: true}}, crawler.ReasonDNS, "no more")
+		st.missed(h, &credit.Turn{TurnState: crawler.TurnState{Probe: true}}, crawler.ReasonDNS, "no more")
 		if h.GivenUp != crawler.ReasonDNS || h.GivenUpDetail != "the host never answered in 4 attempts, the last: no more" || h.Failed != crawler.AttemptsNever {
 			t.Errorf("%q: %q after %d", h.GivenUp, h.GivenUpDetail, h.Failed)
 		}
@@ -189,9 +190,13 @@ func TestRunningTime(t *testing.T) {
 		"not backwards":                  {state{}, -time.Second, 0},
 		"not while paused":               {state{committed: committed{job: crawler.JobState{Paused: true}}}, time.Second, 0},
 		"not while stopping":             {state{seen: seen{stopping: true}}, time.Second, 0},
-		"not while no network is there":  {state{seen: seen{netAway: true}}, time.Second, 0},
+		"not while no network is there":  {state{seen: seen{fetchers: credit.NewFetchers()}}, time.Second, 0},
 		"counts on from what was before": {state{seen: seen{ran: time.Hour}}, time.Second, time.Hour + time.Second},
 	} {
+		if tt.s.fetchers == nil {
+			tt.s.fetchers = credit.NewFetchers()
+			tt.s.fetchers.See([]crawler.FetcherStatus{{Name: "f", Slots: 1}})
+		}
 		tt.s.ranAt = begin
 		if tt.s.advance(begin.Add(tt.passed)); tt.s.ran != tt.want || !tt.s.ranAt.Equal(begin.Add(tt.passed)) {
 			t.Errorf("%s: %v", name, tt.s.ran)

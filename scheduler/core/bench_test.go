@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
 // benchTurn is a held turn that has reported nothing yet, with its core.
-func benchTurn(b *testing.B) (*Core, *turn) {
+func benchTurn(b *testing.B) (*Core, *credit.Turn) {
 	b.Helper()
 	led := schedulertest.NewLedger()
 	led.Lenient = true
@@ -31,7 +32,7 @@ func benchTurn(b *testing.B) (*Core, *turn) {
 			b.Fatal(err)
 		}
 	}
-	t := s.core.state.turns["a.test"]
+	t := s.core.state.turns.Get("a.test")
 	if t == nil || len(t.URLs) < 5 {
 		b.Fatal("no turn is offered")
 	}

@@ -9,6 +9,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // Options are the settings of a core. Job and Read are needed; zero values of the others are their defaults.
@@ -127,7 +128,8 @@ type Tick struct {
 // Step works out what a step changes. The changes count once they are committed.
 func (c *Core) Step(e *Events) (*Step, error) {
 	s := c.state
-	s.stopping, s.fetchers, s.streamFull = e.Stopping, e.Fetchers, e.StreamFull
+	s.stopping, s.streamFull = e.Stopping, e.StreamFull
+	s.fetchers.See(e.Fetchers)
 	st := c.newStep(e.Now)
 	st.tracing = e.Trace
 	if e.Order != nil {
@@ -142,7 +144,6 @@ func (c *Core) Step(e *Events) (*Step, error) {
 func (st *Step) events(e *Events) {
 	st.refill()
 	s := st.s
-	s.netAway = networkAway(s.fetchers)
 	s.advance(st.now)
 	s.spare(st.now)
 	for i := range e.Parts {
@@ -228,8 +229,8 @@ func (st *Step) say(level slog.Level, text string, args ...any) {
 // Committed takes a step over whose changes are in the ledger.
 func (c *Core) Committed(st *Step) Effects {
 	for _, t := range st.tasks {
-		st.effects.Tasks = append(st.effects.Tasks, t.task)
-		t.task = crawler.Task{} // should nobody ask for the turn, it is made again from the ledger
+		st.effects.Tasks = append(st.effects.Tasks, t.Task)
+		t.Task = crawler.Task{} // should nobody ask for the turn, it is made again from the ledger
 	}
 	e := &st.effects
 	e.Purge = st.changes.Position
@@ -257,7 +258,7 @@ func (c *Core) Sent() { c.state.unsent = 0 }
 func (c *Core) Over() bool { return c.state.over() }
 
 // Held is how many turns fetchers hold.
-func (c *Core) Held() int { return c.state.held() }
+func (c *Core) Held() int { return c.state.turns.Held() }
 
 // Delivered is the number of the last owed row that the ledger knows as delivered.
 func (c *Core) Delivered() uint64 { return c.state.delivered }
@@ -272,7 +273,7 @@ func (c *Core) newStep(now time.Time) *Step {
 		now: now, s: s, o: &c.o, read: c.o.Read,
 		edits: edits{
 			tallies: s.tallies.Clone(), sequence: s.sequence, owed: s.owed,
-			hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*turn),
+			hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*credit.Turn),
 			names: make(map[weburl.HostKey]weburl.Host), given: given{holders: make(map[string]weburl.URL), dirs: make(map[string]bool)},
 		},
 	}
@@ -294,7 +295,7 @@ func (c *Core) UntilDue(now time.Time) time.Duration {
 		return 0
 	case s.window.Stale():
 		return 0
-	case !ok || s.stopping || s.job.Paused || len(s.turns) >= s.mostTurns(), s.unsent >= maxUnsent, s.streamFull:
+	case !ok || s.stopping || s.job.Paused || s.turns.Len() >= s.mostTurns(), s.unsent >= maxUnsent, s.streamFull:
 		return time.Hour
 	}
 	// The tick bounds the pace at which a limit that leaves no credit is looked at.

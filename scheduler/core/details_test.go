@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -76,30 +77,30 @@ func TestTurnsThatNoMessageCarriesAreTakenBack(t *testing.T) {
 	full := errors.New("the disk is full")
 	many := make([]crawler.RobotsHop, crawler.MaxTurnErrands+1)
 	for name, tt := range map[string]struct {
-		turn   turn
+		turn   credit.Turn
 		refuse error
 		ends   bool // meanwhile
 		want   error
 		left   int
 	}{
-		"that are offered":            {turn: turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}},
-		"not those that are held":     {turn: turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many, Held: true}}, left: 1},
-		"not those that fit":          {turn: turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many[1:]}}, left: 1},
-		"not where the disk is full":  {turn: turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}, refuse: full, want: full, left: 1},
-		"until the start is given up": {turn: turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}, ends: true, want: context.Canceled},
+		"that are offered":            {turn: credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}},
+		"not those that are held":     {turn: credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many, Held: true}}, left: 1},
+		"not those that fit":          {turn: credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many[1:]}}, left: 1},
+		"not where the disk is full":  {turn: credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}, refuse: full, want: full, left: 1},
+		"until the start is given up": {turn: credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Errands: many}}, ends: true, want: context.Canceled},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			led := schedulertest.NewLedger()
 			d := newDesk(t, schedulertest.Job(), led)
 			led.Lenient, led.Refuse = true, tt.refuse
-			d.s.core.state.turns["a.test"] = &tt.turn
+			d.s.core.state.turns.Put(&tt.turn)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if tt.ends {
 				cancel()
 			}
-			if err := d.s.carryOut(ctx, takeBackOversized); !errors.Is(err, tt.want) || len(d.s.core.state.turns) != tt.left {
-				t.Errorf("%v, %d turns left", err, len(d.s.core.state.turns))
+			if err := d.s.carryOut(ctx, takeBackOversized); !errors.Is(err, tt.want) || d.s.core.state.turns.Len() != tt.left {
+				t.Errorf("%v, %d turns left", err, d.s.core.state.turns.Len())
 			}
 		})
 	}

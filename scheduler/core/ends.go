@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"trawl/crawler"
+	"trawl/scheduler/credit"
 )
 
 // A page may kill the process that fetches it. Where that is the scheduler's own, the start after it cannot tell such an
@@ -48,7 +49,7 @@ func beCareful(st *Step) (done bool) {
 	if !st.s.careful() {
 		return true
 	}
-	if done = st.takeBack(func(t *turn) bool { return !t.Held }); done {
+	if done = st.takeBack(func(t *credit.Turn) bool { return !t.Held }); done {
 		st.say(slog.LevelWarn, "the process ended without a word several times in a row and nothing was settled in between: one URL is asked for at a time now, so that one that brings the process down is found",
 			"ends", st.s.job.Ends, "urls", st.s.job.Careful)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // A robots.txt that is redirected to another host is an errand there: the first host waits, and the URL is asked in a turn of the
@@ -123,7 +124,7 @@ func (st *Step) errandsFor(h *crawler.HostState) (errands []crawler.RobotsHop) {
 func errandBytes(e *crawler.RobotsHop) int { return len(e.URL.String()) + len(e.For) + taskOverhead }
 
 // errandAnswer takes over how an errand ended at its host.
-func (st *Step) errandAnswer(at *crawler.HostState, t *turn, a crawler.RobotsAnswer) {
+func (st *Step) errandAnswer(at *crawler.HostState, t *credit.Turn, a crawler.RobotsAnswer) {
 	for i, e := range t.Errands {
 		if e != a.Hop {
 			continue

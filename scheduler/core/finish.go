@@ -12,17 +12,6 @@ func (s *state) over() bool {
 	return s.decided || s.seeded && !s.job.Finished.IsZero() && !s.work.Pending()
 }
 
-// held counts turns that a fetcher holds.
-func (s *state) held() int {
-	n := 0
-	for _, t := range s.turns {
-		if t.Held {
-			n++
-		}
-	}
-	return n
-}
-
 // finish ends the job when nothing is left that may be asked for, by the ledger's own counts.
 func (st *Step) finish() {
 	state := &st.s.job
@@ -55,10 +44,7 @@ func (s *state) pages(fetcher string, r *crawler.Result) {
 	if r.Outcome == crawler.Excluded {
 		return
 	}
-	if _, known := s.settled[fetcher]; !known && len(s.settled) >= maxNames {
-		fetcher = otherFetchers
-	}
-	s.settled[fetcher]++
+	s.fetchers.Settled(fetcher)
 }
 
 // Notice is what fetchers are told of the job as it is now, with its scope where that is not too large; the one before where nothing of it

@@ -5,13 +5,14 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // grant answers an ask. The right is given when the turn is offered, and renewed when the asker holds it:
 // then nothing is written, as a start renews every held turn anyway. A job that is stopping gives no right anew: its
 // offered turns stay offered until the next start.
 func (st *Step) grant(a *crawler.Ask) crawler.Answer {
-	st.s.heard(a.Fetcher)
+	st.s.fetchers.Heard(a.Fetcher, st.s.looked)
 	refused := crawler.Answer{Verdict: crawler.Refused, Life: st.s.ledger}
 	if st.s.over() {
 		refused.Verdict = crawler.Over
@@ -21,28 +22,19 @@ func (st *Step) grant(a *crawler.Ask) crawler.Answer {
 		return refused
 	}
 	if t.Held {
-		st.renew(a.Host, t)
+		st.s.turns.Renew(t, crawler.MaxTime(st.now.Add(st.s.job.Job.Lease), t.Floor)) // an answer that tells a shorter one may be lost
 		st.note("renew", t)
 	} else {
 		t = st.editTurn(a.Host)
-		t.Held, t.Holder, t.Fetcher, t.task = true, a.Holder, a.Fetcher, crawler.Task{}
-		t.until = st.now.Add(st.s.job.Job.Lease)
+		t.Held, t.Holder, t.Fetcher, t.Task = true, a.Holder, a.Fetcher, crawler.Task{}
+		t.Until = st.now.Add(st.s.job.Job.Lease)
 		st.host(a.Host).Asked = true
 		st.note("grant", t)
 	}
 	return st.answer(st.turn(a.Host), a.Renewal)
 }
 
-// renew moves the end of a held turn's lease. It is not stored, so it is changed in place.
-func (st *Step) renew(h weburl.Host, t *turn) {
-	t.until = crawler.MaxTime(st.now.Add(st.s.job.Job.Lease), t.floor) // the answer that tells a shorter one may be lost
-	t.lapsing, t.spared = false, false
-	if committed := st.s.turns[h]; committed != nil && committed.ID == t.ID {
-		committed.until, committed.lapsing, committed.spared = t.until, false, false
-	}
-}
-
-func (st *Step) answer(t *turn, renewal bool) crawler.Answer {
+func (st *Step) answer(t *credit.Turn, renewal bool) crawler.Answer {
 	job := &st.s.job.Job
 	h, settings := st.peekHost(t.Host), job.For(t.Host)
 	a := crawler.Answer{

@@ -7,6 +7,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // lapse takes the right to a turn back: its holder was not heard of for lease and grace, and every part
@@ -35,7 +36,7 @@ func (st *Step) lapse(name weburl.Host) {
 		if row == nil || row.Outcome != crawler.Waiting {
 			continue
 		}
-		if t.own && !(st.s.endCounts && len(keys) == 1) {
+		if t.Own && !(st.s.endCounts && len(keys) == 1) {
 			continue // the process that held it ended, which is no fault of the URL
 		}
 		fresh := *row
@@ -54,13 +55,8 @@ func (st *Step) lapse(name weburl.Host) {
 func (s *state) spare(now time.Time) {
 	late := !s.looked.IsZero() && now.Sub(s.looked) > s.job.Job.Renew
 	s.looked = now
-	if !late {
-		return
-	}
-	for _, t := range s.turns {
-		if t.Held && !t.spared {
-			t.until, t.lapsing, t.spared = crawler.MaxTime(now.Add(s.job.Job.Lease), t.floor), false, true
-		}
+	if late {
+		s.turns.Spare(now.Add(s.job.Job.Lease))
 	}
 }
 
@@ -68,23 +64,23 @@ func (s *state) spare(now time.Time) {
 // work goes on; those held by this process itself, which died, lapse at once; offered ones are published again.
 func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) {
 	for _, ts := range turns {
-		t := &turn{TurnState: ts, offered: now}
+		t := &credit.Turn{TurnState: ts, Offered: now}
 		if ts.Held {
-			t.floor = s.job.RightsTo.Add(-s.job.Job.Grace)
-			t.until = crawler.MaxTime(now.Add(s.job.Job.Lease), t.floor)
+			t.Floor = s.job.RightsTo.Add(-s.job.Job.Grace)
+			t.Until = crawler.MaxTime(now.Add(s.job.Job.Lease), t.Floor)
 			if ts.Fetcher == local {
-				t.own = true
-				t.until = now.Add(-s.job.Job.Grace - time.Nanosecond)
+				t.Own = true
+				t.Until = now.Add(-s.job.Job.Grace - time.Nanosecond)
 			}
 		}
-		s.turns[ts.Host] = t
+		s.turns.Put(t)
 	}
 }
 
 // takeBackOversized ends offered turns that an older trawl stored with more errands than a task message takes: nobody could ever
 // ask for them. Errands and URLs wait again.
 func takeBackOversized(st *Step) (done bool) {
-	return st.takeBack(func(t *turn) bool {
+	return st.takeBack(func(t *credit.Turn) bool {
 		if t.Held || len(t.Errands) <= crawler.MaxTurnErrands {
 			return false
 		}
@@ -97,9 +93,9 @@ func takeBackOversized(st *Step) (done bool) {
 const takeBackBatch = 1000
 
 // takeBack ends turns, and reports whether none is left.
-func (st *Step) takeBack(which func(*turn) bool) (done bool) {
+func (st *Step) takeBack(which func(*credit.Turn) bool) (done bool) {
 	n := 0
-	for name, t := range st.s.turns {
+	for name, t := range st.s.turns.All() {
 		if !which(t) {
 			continue
 		}
@@ -115,15 +111,7 @@ func (st *Step) takeBack(which func(*turn) bool) (done bool) {
 func (c *Core) Expired(now time.Time) bool { return len(c.state.expired(now)) > 0 }
 
 // expired lists the turns whose lease and grace are over.
-func (s *state) expired(now time.Time) []*turn {
-	var over []*turn
-	for _, t := range s.turns {
-		if t.Held && now.After(t.until.Add(s.job.Job.Grace)) {
-			over = append(over, t)
-		}
-	}
-	return over
-}
+func (s *state) expired(now time.Time) []*credit.Turn { return s.turns.Over(now.Add(-s.job.Job.Grace)) }
 
 // lapseExpired takes turns back that are over, once what was stored by then is settled. last is the newest part that was stored, nil when
 // that is not known: no turn lapses meanwhile.
@@ -133,10 +121,10 @@ func (st *Step) lapseExpired(last *uint64) {
 	}
 	settled := max(st.s.position, st.changes.Position)
 	for _, t := range st.s.expired(st.now) {
-		if !t.lapsing {
-			t.lapsing, t.lapseAt = true, *last
+		if !t.Lapsing {
+			t.Lapsing, t.LapseAt = true, *last
 		}
-		if current := st.turn(t.Host); t.lapseAt <= settled && current != nil && current.ID == t.ID && current.Held {
+		if current := st.turn(t.Host); t.LapseAt <= settled && current != nil && current.ID == t.ID && current.Held {
 			st.say(slog.LevelInfo, "turn lapsed", "host", t.Host, "fetcher", t.Fetcher, "urls", len(current.URLs))
 			st.lapse(t.Host)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -84,24 +85,13 @@ func TestMemoryOfTheLoopIsBounded(t *testing.T) {
 		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		d.seed("http://a.test/1", "http://a.test/2")
 		first := d.take()
-		if kept := d.s.core.state.turns["a.test"].task; len(kept.URLs) != 0 {
+		if kept := d.s.core.state.turns.Get("a.test").Task; len(kept.URLs) != 0 {
 			t.Errorf("kept: %+v", kept)
 		}
-		time.Sleep(republishAfter)
+		time.Sleep(credit.RepublishAfter)
 		d.step(gathered{tick: true})
 		if again := d.take(); fmt.Sprint(again) != fmt.Sprint(first) {
 			t.Errorf("first %+v, then %+v", first, again)
-		}
-	})
-	inBubble(t, "fetchers beyond the limit are counted together", func(t *testing.T) {
-		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
-		r := schedulertest.Fetched("http://a.test/")
-		for n := range maxNames + 50 {
-			d.s.core.state.pages(fmt.Sprint("f", n), &r)
-		}
-		d.s.core.state.pages("f1", &r)
-		if s := d.s.core.state.settled; len(s) != maxNames+1 || s[otherFetchers] != 50 || s["f1"] != 2 {
-			t.Errorf("%d names, %d fetches of others", len(s), s[otherFetchers])
 		}
 	})
 }

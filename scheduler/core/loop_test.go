@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
@@ -30,16 +32,16 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 		"as ever while they are":                {func(d *desk) { d.s.core.state.streamFull = false }, 5},
 		"none beyond the pages of the job":      {func(d *desk) { d.s.core.state.job.Job.MaxPages = 3; d.s.core.state.tallies.Counts[crawler.Fetched] = 3 }, 0},
 		"as ever for the last page":             {func(d *desk) { d.s.core.state.job.Job.MaxPages = 3; d.s.core.state.tallies.Counts[crawler.Fetched] = 2 }, 5},
-		"less what is in force":                 {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{}; d.s.core.state.turns["b.test"] = &turn{} }, 3},
-		"none when more are":                    {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{}; d.s.SetFetchers(nil) }, 0},
+		"less what is in force":                 {func(d *desk) { d.s.core.state.turns.Put(turnOf("a.test")); d.s.core.state.turns.Put(turnOf("b.test")) }, 3},
+		"none when more are":                    {func(d *desk) { d.s.core.state.turns.Put(turnOf("a.test")); d.s.SetFetchers(nil) }, 0},
 		"one while careful":                     {func(d *desk) { d.s.core.state.job.Careful = 1 }, 1},
 		"none while careful without fetchers":   {func(d *desk) { d.s.core.state.job.Careful = 1; d.s.SetFetchers(nil) }, 0},
 		"no more for each than the job says":    {func(d *desk) { d.s.core.state.job.Job.Workers = 1 }, 2},
 		"no more for each than it has":          {func(d *desk) { d.s.core.state.job.Job.Workers = 3 }, 5},
-		"none for one that never asks":          {func(d *desk) { d.s.core.state.members = map[string]*member{"f": {mute: true}} }, 2},
-		"as many for one that asks":             {func(d *desk) { d.s.core.state.members = map[string]*member{"f": {}} }, 5},
-		"less one that the step makes":          {func(d *desk) { d.s.core.state.turns["a.test"] = &turn{} }, 4},
-		"as many when the step ends one of two": {func(d *desk) { d.s.core.state.turns["end.test"] = &turn{} }, 5},
+		"none for those that never ask":         {func(d *desk) { d.listen("") }, 0},
+		"as many for one that does":             {func(d *desk) { d.listen("f") }, 2},
+		"less one that the step makes":          {func(d *desk) { d.s.core.state.turns.Put(turnOf("a.test")) }, 4},
+		"as many when the step ends one of two": {func(d *desk) { d.s.core.state.turns.Put(turnOf("end.test")) }, 5},
 	} {
 		inBubble(t, name, func(t *testing.T) {
 			d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
@@ -52,19 +54,18 @@ func TestHowManyTurnsMayBeMade(t *testing.T) {
 			if got := st.credit(); got != tt.want {
 				t.Errorf("%d, want %d", got, tt.want)
 			}
-			st.turns["new.test"], st.turns["a.test"] = &turn{}, &turn{}
-			if before, now := len(d.s.core.state.turns), st.turnsInForce(); now != 2+len(slices.DeleteFunc(keysOf(d.s.core.state.turns), func(h weburl.Host) bool { return h == "end.test" || h == "a.test" })) {
-				t.Errorf("%d turns became %d", before, now)
+			st.turns["new.test"], st.turns["a.test"] = turnOf("new.test"), turnOf("a.test")
+			want := 2
+			for h := range d.s.core.state.turns.All() {
+				if h != "end.test" && h != "a.test" {
+					want++
+				}
+			}
+			if now := st.turnsInForce(); now != want {
+				t.Errorf("%d turns became %d, want %d", d.s.core.state.turns.Len(), now, want)
 			}
 		})
 	}
-}
-
-func keysOf[V any](m map[weburl.Host]V) (keys []weburl.Host) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return keys
 }
 
 func TestHowLongTheLoopMaySleep(t *testing.T) {
@@ -77,8 +78,8 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 		"long while stopping":                  {func(d *desk) { d.s.core.state.stopping = true }, time.Hour},
 		"long while paused":                    {func(d *desk) { d.s.core.state.job.Paused = true }, time.Hour},
 		"long without slots":                   {func(d *desk) { d.s.SetFetchers(nil) }, time.Hour},
-		"long when all slots have turns":       {func(d *desk) { d.s.core.state.turns["x.test"], d.s.core.state.turns["y.test"] = &turn{}, &turn{} }, time.Hour},
-		"as ever when one slot has none":       {func(d *desk) { d.s.core.state.turns["x.test"] = &turn{} }, 3 * time.Second},
+		"long when all slots have turns":       {func(d *desk) { d.s.core.state.turns.Put(turnOf("x.test")); d.s.core.state.turns.Put(turnOf("y.test")) }, time.Hour},
+		"as ever when one slot has none":       {func(d *desk) { d.s.core.state.turns.Put(turnOf("x.test")) }, 3 * time.Second},
 		"long while the queue is full":         {func(d *desk) { d.s.core.state.unsent = maxUnsent }, time.Hour},
 		"as ever while it is not quite":        {func(d *desk) { d.s.core.state.unsent = maxUnsent - 1 }, 3 * time.Second},
 		"long while rows are not taken":        {func(d *desk) { d.s.core.state.streamFull = true }, time.Hour},
@@ -98,69 +99,12 @@ func TestHowLongTheLoopMaySleep(t *testing.T) {
 			if tt.change != nil {
 				tt.change(d)
 			}
-			d.s.core.state.fetchers = d.s.fetchers
+			d.s.core.state.fetchers.See(d.s.fetchers)
 			if got := d.s.core.UntilDue(d.s.clock.now()); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
 	}
-}
-
-func TestFetchersThatNeverAskAreMute(t *testing.T) {
-	inBubble(t, "after a minute, where turns wait, and until they ask", func(t *testing.T) {
-		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
-		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
-		begin := d.s.clock.now()
-		mute := func(after time.Duration) string {
-			st := d.s.newStep()
-			st.now = begin.Add(after)
-			st.listen()
-			var names []string
-			for name, m := range d.s.core.state.members {
-				if m.mute {
-					names = append(names, name)
-				}
-			}
-			slices.Sort(names)
-			return strings.Join(names, " ")
-		}
-		offered := &turn{offered: begin}
-		for _, tt := range []struct {
-			after time.Duration
-			turn  *turn
-			want  string
-		}{
-			{0, offered, ""}, {muteAfter - 1, offered, ""}, {muteAfter, nil, ""}, {muteAfter, &turn{offered: begin, TurnState: crawler.TurnState{Held: true}}, ""},
-			{muteAfter, &turn{offered: begin.Add(1)}, ""}, {muteAfter, offered, "f g"}, {muteAfter + 1, nil, "f g"},
-		} {
-			if delete(d.s.core.state.turns, "a.test"); tt.turn != nil {
-				d.s.core.state.turns["a.test"] = tt.turn
-			}
-			if got := mute(tt.after); got != tt.want {
-				t.Errorf("after %v with %+v: %q", tt.after, tt.turn, got)
-			}
-		}
-		if text := d.s.core.state.muteWord(); !strings.HasPrefix(text, "f, g never asked") {
-			t.Errorf("it says %q", text)
-		}
-		d.s.core.state.turns["a.test"] = offered
-		d.s.core.state.heard("f")
-		if got := mute(2 * muteAfter); got != "g" {
-			t.Errorf("when f has asked: %q", got)
-		}
-		d.s.core.state.looked = begin.Add(2 * muteAfter)
-		d.s.core.state.heard("a stranger") // may be any of them
-		if got := mute(3*muteAfter - 1); got != "" {
-			t.Errorf("when a stranger has asked: %q", got)
-		}
-		if got := mute(3 * muteAfter); got != "g" {
-			t.Errorf("a minute later: %q", got)
-		}
-		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}})
-		if got := mute(3 * muteAfter); got != "" || len(d.s.core.state.members) != 1 || d.s.core.state.muteWord() != "" {
-			t.Errorf("when g has left: %q, %d members, %q", got, len(d.s.core.state.members), d.s.core.state.muteWord())
-		}
-	})
 }
 
 // asked is a queue that says how many messages it holds, and counts how often it was asked.
@@ -185,17 +129,17 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 			st.republish(d.s.queued(t.Context(), st.now))
 			var hosts []string
 			for _, one := range st.tasks {
-				if hosts = append(hosts, string(one.Host[:1])); len(one.task.URLs) != 1 || one.task.Turn != one.ID || one.task.Host != one.Host {
-					t.Errorf("%+v", one.task)
+				if hosts = append(hosts, string(one.Host[:1])); len(one.Task.URLs) != 1 || one.Task.Turn != one.ID || one.Task.Host != one.Host {
+					t.Errorf("%+v", one.Task)
 				}
-				one.task = crawler.Task{}
+				one.Task = crawler.Task{}
 			}
 			return strings.Join(hosts, "")
 		}
 		for h, at := range map[weburl.Host]time.Duration{"a.test": 2, "b.test": 1, "c.test": 3} {
-			d.s.core.state.turns[h].published = begin.Add(at)
+			d.s.core.state.turns.Get(h).Published = begin.Add(at)
 		}
-		minute := republishAfter
+		minute := credit.RepublishAfter
 		for n, tt := range []struct {
 			after time.Duration
 			holds int
@@ -203,25 +147,25 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 			want  string
 			times int
 		}{
-			{minute, 0, nil, "", 0},                                 // none is overdue
-			{minute + 3, 0, errors.New("no"), "", 1},                // it does not answer
-			{minute + 3 + countEvery - 1, 0, nil, "", 1},            // and is not asked so soon again
-			{minute + 3 + countEvery, 3, nil, "", 2},                // it holds all
-			{minute + 3 + 2*countEvery, 2, nil, "b", 3},             // all but one: the oldest is gone, most likely
-			{minute + 3 + 3*countEvery, 9, nil, "", 4},              // more than that
-			{minute + 3 + 4*countEvery, 0, nil, "ac", 5},            // the first has time
-			{2*minute + 3 + 5*countEvery, 0, nil, "", 5},            // twice as long now
-			{3*minute + 3 + 2*countEvery - 1, 0, nil, "", 5},        //
-			{3*minute + 3 + 2*countEvery, 0, nil, "b", 6},           //
-			{3*minute + 3 + 4*countEvery, 0, nil, "ac", 7},          //
-			{100 * minute, 0, nil, "abc", 8},                        //
-			{100*minute + minute<<mostRepublish - 1, 0, nil, "", 8}, // never longer than this
-			{100*minute + minute<<mostRepublish, 0, nil, "abc", 9},  // in whatever order
+			{minute, 0, nil, "", 0},                          // none is overdue
+			{minute + 3, 0, errors.New("no"), "", 1},         // it does not answer
+			{minute + 3 + countEvery - 1, 0, nil, "", 1},     // and is not asked so soon again
+			{minute + 3 + countEvery, 3, nil, "", 2},         // it holds all
+			{minute + 3 + 2*countEvery, 2, nil, "b", 3},      // all but one: the oldest is gone, most likely
+			{minute + 3 + 3*countEvery, 9, nil, "", 4},       // more than that
+			{minute + 3 + 4*countEvery, 0, nil, "ac", 5},     // the first has time
+			{2*minute + 3 + 5*countEvery, 0, nil, "", 5},     // twice as long now
+			{3*minute + 3 + 2*countEvery - 1, 0, nil, "", 5}, //
+			{3*minute + 3 + 2*countEvery, 0, nil, "b", 6},    //
+			{3*minute + 3 + 4*countEvery, 0, nil, "ac", 7},   //
+			{100 * minute, 0, nil, "abc", 8},                 //
+			{100*minute + 16*minute - 1, 0, nil, "", 8},      // never longer than this
+			{100*minute + 16*minute, 0, nil, "abc", 9},       // in whatever order
 		} {
 			q.holds, q.err = tt.holds, tt.err
 			if n >= 12 {
-				for _, one := range d.s.core.state.turns {
-					one.tries = max(one.tries, 40)
+				for _, one := range d.s.core.state.turns.All() {
+					one.Tries = max(one.Tries, 40)
 				}
 			}
 			got := published(tt.after)
@@ -240,7 +184,9 @@ func TestTurnsArePublishedAgain(t *testing.T) {
 		if got := published(1000 * minute); len(got) != 3 {
 			t.Errorf("when it is not, at once: %q", got)
 		}
-		d.s.core.state.turns["a.test"].Held = true
+		held := d.s.core.state.turns.Get("a.test").Copy()
+		held.Held = true
+		d.s.core.state.turns.Put(held)
 		if got := published(5000 * minute); strings.Contains(got, "a") || len(got) != 2 {
 			t.Errorf("with one that is held: %q", got)
 		}
@@ -251,10 +197,10 @@ func TestEffectsOfAStep(t *testing.T) {
 	inBubble(t, "tasks once, and what of the result log is settled", func(t *testing.T) {
 		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
 		st := d.s.newStep()
-		one := &turn{task: crawler.Task{Host: "a.test"}}
-		st.tasks, st.taskBytes, st.changes.Position = []*turn{one}, 77, 5
-		if e := d.s.core.Committed(st); len(e.Tasks) != 1 || e.Tasks[0].Host != "a.test" || d.s.core.state.unsent != 77 || e.Purge != 5 || one.task.Host != "" {
-			t.Errorf("%+v, left %+v", e, one.task)
+		one := &credit.Turn{Task: crawler.Task{Host: "a.test"}}
+		st.tasks, st.taskBytes, st.changes.Position = []*credit.Turn{one}, 77, 5
+		if e := d.s.core.Committed(st); len(e.Tasks) != 1 || e.Tasks[0].Host != "a.test" || d.s.core.state.unsent != 77 || e.Purge != 5 || one.Task.Host != "" {
+			t.Errorf("%+v, left %+v", e, one.Task)
 		}
 	})
 	inBubble(t, "a part that cannot be read is counted and passed over", func(t *testing.T) {
@@ -262,6 +208,38 @@ func TestEffectsOfAStep(t *testing.T) {
 		d.step(gathered{parts: []crawler.LoggedPart{{Position: 1, Err: errors.New("garbled")}, {Position: 2, Err: errors.New("garbled")}}})
 		if d.led.State.Tallies.LateParts != 2 || d.led.State.Position != 2 || d.s.core.state.position != 2 {
 			t.Errorf("%d late parts, position %d", d.led.State.Tallies.LateParts, d.led.State.Position)
+		}
+	})
+}
+
+// turnOf is an offered turn without URLs.
+func turnOf(h weburl.Host) *credit.Turn { return &credit.Turn{TurnState: crawler.TurnState{Host: h}} }
+
+// listen lets fetchers be there for a minute while a turn is offered that nobody asked for, but for one that did.
+func (d *desk) listen(asked string) {
+	s, now := d.s.core.state, d.s.clock.now()
+	s.turns.Put(turnOf("a.test"))
+	s.fetchers.See(d.s.fetchers)
+	s.fetchers.Listen(now.Add(-credit.MuteAfter), s.turns)
+	if asked != "" {
+		s.fetchers.Heard(asked, now)
+	}
+	s.fetchers.Listen(now, s.turns)
+}
+
+func TestTheLogNamesFetchersThatNeverAsk(t *testing.T) {
+	inBubble(t, "once", func(t *testing.T) {
+		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
+		d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 3}, {Name: "g", Slots: 2}})
+		s := d.s.core.state
+		s.turns.Put(turnOf("a.test"))
+		s.fetchers.See(d.s.fetchers)
+		s.fetchers.Listen(d.s.clock.now().Add(-credit.MuteAfter), s.turns)
+		st := d.s.newStep()
+		st.listen()
+		st.listen()
+		if log := st.effects.Log; len(log) != 1 || fmt.Sprint(log[0].Args) != "[fetchers f g]" {
+			t.Errorf("%+v", log)
 		}
 	})
 }

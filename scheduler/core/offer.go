@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 const (
@@ -61,14 +62,14 @@ func (st *Step) offerDue(credit int) (made int) {
 // offer makes a turn of the host's next URLs and reports how many turns it made, 0 or 1. Errands of other hosts and URLs of its
 // own take turns, so that strangers whose robots.txt leads here cannot keep it from being crawled.
 func (st *Step) offer(h *crawler.HostState) int {
-	t := &turn{TurnState: crawler.TurnState{Host: h.Host, Probe: h.Gone()}, offered: st.now, published: st.now}
+	t := &credit.Turn{TurnState: crawler.TurnState{Host: h.Host, Probe: h.Gone()}, Offered: st.now, Published: st.now}
 	due, _ := h.Due()
 	errands := st.errandsFor(h)
 	if !h.RobotsWait && (len(errands) == 0 || h.ErrandsLast && st.hasOwn(h)) {
 		st.fillTurn(h, t)
 	}
 	if len(t.URLs) == 0 {
-		t.Errands, t.task.Errands = errands, errands
+		t.Errands, t.Task.Errands = errands, errands
 	}
 	if st.err != nil || len(t.URLs)+len(t.Errands) == 0 {
 		return 0
@@ -76,28 +77,28 @@ func (st *Step) offer(h *crawler.HostState) int {
 	h.Turned, h.ErrandsLast = due, len(t.Errands) > 0
 	st.newTurn(h, t)
 	st.lease(h, int64(len(t.URLs)))
-	t.task.Turn, t.task.Host = t.ID, h.Host
+	t.Task.Turn, t.Task.Host = t.ID, h.Host
 	st.publish(t)
 	return 1
 }
 
 // publish lets a turn's task leave after the commit.
-func (st *Step) publish(t *turn) {
+func (st *Step) publish(t *credit.Turn) {
 	st.tasks = append(st.tasks, t)
-	for i := range t.task.URLs {
-		st.taskBytes += len(t.task.URLs[i].URL.String()) + len(t.task.URLs[i].Name) + len(t.task.URLs[i].Via.String())
+	for i := range t.Task.URLs {
+		st.taskBytes += len(t.Task.URLs[i].URL.String()) + len(t.Task.URLs[i].Name) + len(t.Task.URLs[i].Via.String())
 	}
-	for i := range t.task.Errands {
-		st.taskBytes += errandBytes(&t.task.Errands[i])
+	for i := range t.Task.Errands {
+		st.taskBytes += errandBytes(&t.Task.Errands[i])
 	}
-	st.taskBytes += taskOverhead * (1 + len(t.task.URLs))
+	st.taskBytes += taskOverhead * (1 + len(t.Task.URLs))
 }
 
 // full reports whether the queue must take what it was offered before more is made.
 func (st *Step) full() bool { return st.s.unsent+st.taskBytes >= maxUnsent }
 
 // fillTurn chooses the URLs. When none is ready the host learns when the next retry is.
-func (st *Step) fillTurn(h *crawler.HostState, t *turn) {
+func (st *Step) fillTurn(h *crawler.HostState, t *credit.Turn) {
 	job := &st.s.job.Job
 	n := st.turnSize(h)
 	if n <= 0 {
@@ -113,7 +114,7 @@ func (st *Step) fillTurn(h *crawler.HostState, t *turn) {
 	}
 	size, full := 0, false
 	rest := crawler.NoDepth
-	t.depth = crawler.NoDepth
+	t.Depth = crawler.NoDepth
 	picked := probed(t, h, rows)
 	for i, r := range rows {
 		r = st.current(r)
@@ -129,8 +130,8 @@ func (st *Step) fillTurn(h *crawler.HostState, t *turn) {
 		}
 		size += cost
 		t.URLs = append(t.URLs, r.Key().URL)
-		t.task.URLs = append(t.task.URLs, taskURL(r))
-		t.depth = min(t.depth, r.Depth)
+		t.Task.URLs = append(t.Task.URLs, taskURL(r))
+		t.Depth = min(t.Depth, r.Depth)
 		full = alone
 	}
 	if len(t.URLs) > 0 {
@@ -142,7 +143,7 @@ func (st *Step) fillTurn(h *crawler.HostState, t *turn) {
 
 // probed is the place of the URL that is to find out whether its host is back, -1 when the turn is no probe: each time the
 // next in order, so that one that cannot be had does not stand for all.
-func probed(t *turn, h *crawler.HostState, rows []*crawler.Row) int {
+func probed(t *credit.Turn, h *crawler.HostState, rows []*crawler.Row) int {
 	if !t.Probe || len(rows) == 0 {
 		return -1
 	}

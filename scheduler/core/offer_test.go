@@ -9,6 +9,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -87,11 +88,11 @@ func TestWhichURLsATurnHas(t *testing.T) {
 			h := weburl.Host(fmt.Sprintf("h%d.test", tt.waiting))
 			d.seed(urlsOf(string(h), tt.waiting)...)
 			st := d.s.newStep()
-			host, made := st.host(h), &turn{}
+			host, made := st.host(h), &credit.Turn{}
 			st.s.job.Job.TurnTime = 10 * time.Second
 			st.fillTurn(host, made)
-			if len(made.URLs) != tt.want || len(made.task.URLs) != tt.want || host.Depth != tt.depth || made.depth != 0 {
-				t.Errorf("of %d: %d URLs, %d in the message, depth %d, then %d", tt.waiting, len(made.URLs), len(made.task.URLs), made.depth, host.Depth)
+			if len(made.URLs) != tt.want || len(made.Task.URLs) != tt.want || host.Depth != tt.depth || made.Depth != 0 {
+				t.Errorf("of %d: %d URLs, %d in the message, depth %d, then %d", tt.waiting, len(made.URLs), len(made.Task.URLs), made.Depth, host.Depth)
 			}
 		}
 	})
@@ -108,7 +109,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		}
 		d.seed(urls...)
 		st := d.s.newStep()
-		made := &turn{}
+		made := &credit.Turn{}
 		st.host("a.test").MeanTime = time.Millisecond
 		st.fillTurn(st.host("a.test"), made)
 		if want := crawler.MaxTaskBytes / (each + taskOverhead); len(made.URLs) != want {
@@ -118,7 +119,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		if want := len(made.URLs)*(each+taskOverhead) + taskOverhead; st.taskBytes != want {
 			t.Errorf("counted as %d bytes, want %d", st.taskBytes, want)
 		}
-		errands := &turn{task: crawler.Task{Errands: []crawler.RobotsHop{{For: "b.test", URL: mustURL("http://a.test/r")}}}}
+		errands := &credit.Turn{Task: crawler.Task{Errands: []crawler.RobotsHop{{For: "b.test", URL: mustURL("http://a.test/r")}}}}
 		before := st.taskBytes
 		if st.publish(errands); st.taskBytes-before != len("b.test")+len("http://a.test/r")+2*taskOverhead {
 			t.Errorf("an errand is counted as %d bytes", st.taskBytes-before)
@@ -144,7 +145,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 				more(row)
 			}
 			st := d.s.newStep()
-			made := &turn{}
+			made := &credit.Turn{}
 			st.host("a.test").MeanTime = time.Millisecond
 			st.fillTurn(st.host("a.test"), made)
 			if want := crawler.MaxTaskBytes / (each + taskOverhead); len(made.URLs) != want {
@@ -161,10 +162,10 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		fresh := *old
 		fresh.Outcome, fresh.Reason = crawler.Failed, crawler.ReasonLost
 		st.put(old, &fresh, false)
-		made := &turn{}
+		made := &credit.Turn{}
 		st.fillTurn(st.host("a.test"), made)
 		if want := []uint64{mustURL("http://a.test/0").Key().URL, mustURL("http://a.test/2").Key().URL}; !slices.Equal(made.URLs, want) {
-			t.Errorf("%v", made.task.URLs)
+			t.Errorf("%v", made.Task.URLs)
 		}
 	})
 	inBubble(t, "one alone that was lost often", func(t *testing.T) {
@@ -175,7 +176,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 				d.seed(urlsOf("a.test", 3)...)
 				d.led.AllRows[mustURL(urlsOf("a.test", 3)[which]).Key()].Lapses = lapses
 				st := d.s.newStep()
-				made := &turn{}
+				made := &credit.Turn{}
 				st.fillTurn(st.host("a.test"), made)
 				most := want
 				if want == 1 && which > 0 {
@@ -196,10 +197,10 @@ func TestWhichURLsATurnHas(t *testing.T) {
 			st := d.s.newStep()
 			h := st.host("a.test")
 			h.Away, h.Failed = crawler.ReasonConnect, failed
-			made := &turn{TurnState: crawler.TurnState{Probe: true}}
+			made := &credit.Turn{TurnState: crawler.TurnState{Probe: true}}
 			st.fillTurn(h, made)
 			if want := mustURL(urlsOf("a.test", 3)[failed%3]).Key().URL; len(made.URLs) != 1 || made.URLs[0] != want {
-				t.Errorf("after %d: %v", failed, made.task.URLs)
+				t.Errorf("after %d: %v", failed, made.Task.URLs)
 			}
 		}
 	})
@@ -208,7 +209,7 @@ func TestWhichURLsATurnHas(t *testing.T) {
 		st := d.s.newStep()
 		h := st.host("a.test")
 		h.Counts[crawler.Waiting] = 1
-		st.fillTurn(h, &turn{})
+		st.fillTurn(h, &credit.Turn{})
 		if wait := h.Next.Sub(st.now); wait != idleRecheck || !h.RetryAt.IsZero() {
 			t.Errorf("it is looked at in %v, the next retry at %v", wait, h.RetryAt)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/credit"
 )
 
 // recall is the first order of a restored ledger. Its turns were given by another life: they are ended, and their URLs
@@ -15,7 +16,7 @@ func recall(before *crawler.Job) Order {
 	ended := false
 	return func(st *Step) (done bool) {
 		if !ended {
-			ended = st.takeBack(func(*turn) bool { return true })
+			ended = st.takeBack(func(*credit.Turn) bool { return true })
 			return false
 		}
 		job := &st.s.job.Job

@@ -6,6 +6,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // settle applies one part of a report. It counts only as the next part of a turn that its holder still
@@ -61,7 +62,7 @@ func partKeys(p *crawler.Part) []weburl.URLKey {
 }
 
 // result records how a URL's fetch ended, if the URL is leased to the turn.
-func (st *Step) result(h *crawler.HostState, t *turn, p *crawler.Part, r *crawler.Result, rows map[weburl.URLKey]*crawler.Row) {
+func (st *Step) result(h *crawler.HostState, t *credit.Turn, p *crawler.Part, r *crawler.Result, rows map[weburl.URLKey]*crawler.Row) {
 	k := r.URL.Key()
 	old := rows[k]
 	if old == nil || old.URL != r.URL || r.URL.Host() != h.Host || !t.Take(k.URL) {
@@ -128,7 +129,7 @@ func (st *Step) retry(h *crawler.HostState, r *crawler.Result, row *crawler.Row,
 }
 
 // hostReport takes over what the fetcher learned of the host.
-func (st *Step) hostReport(h *crawler.HostState, t *turn, r *crawler.HostReport) {
+func (st *Step) hostReport(h *crawler.HostState, t *credit.Turn, r *crawler.HostReport) {
 	st.tallies.Requests += int64(r.Requests)
 	for word, n := range r.Dropped {
 		addWord(&st.tallies.Dropped, word, n)

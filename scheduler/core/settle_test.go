@@ -8,6 +8,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -20,15 +21,15 @@ func TestWhatAPartSaysOfItsHost(t *testing.T) {
 			MeanTime: time.Second, Addresses: []string{"192.0.2.1"},
 		}
 		h.Refused = 503
-		st.hostReport(h, &turn{}, &report)
-		st.hostReport(h, &turn{}, &crawler.HostReport{Requests: 1, Dropped: map[string]int64{"x": 1}, Penalty: time.Hour})
+		st.hostReport(h, &credit.Turn{}, &report)
+		st.hostReport(h, &credit.Turn{}, &crawler.HostReport{Requests: 1, Dropped: map[string]int64{"x": 1}, Penalty: time.Hour})
 		if st.tallies.Requests != requests+4 || st.tallies.Dropped["x"] != 3 || st.tallies.Bounds["y"] != 4 {
 			t.Errorf("%+v", st.tallies)
 		}
 		if h.Penalty != time.Minute || h.Refused != 503 || h.MeanTime != time.Second || !slices.Equal(h.Addresses, []string{"192.0.2.1"}) || h.AddressesTo.Sub(st.now) != addressTTL {
 			t.Errorf("%+v", h)
 		}
-		st.hostReport(h, &turn{}, &crawler.HostReport{PenaltySet: true})
+		st.hostReport(h, &credit.Turn{}, &crawler.HostReport{PenaltySet: true})
 		if h.Penalty != 0 || h.Refused != 0 {
 			t.Errorf("without a back-off: %v, %d", h.Penalty, h.Refused)
 		}
@@ -47,7 +48,7 @@ func TestWhatAPartSaysOfItsHost(t *testing.T) {
 			_, st, h := awayStep(t)
 			h.Next = st.now.Add(time.Minute)
 			tt.host(h)
-			st.turns["a.test"] = &turn{TurnState: crawler.TurnState{Host: "a.test", Held: true}}
+			st.turns["a.test"] = &credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Held: true}}
 			st.settle(&crawler.Part{Host: "a.test", Number: 1, Wait: 2 * time.Second})
 			if got := h.Next.Sub(st.now); got != tt.want {
 				t.Errorf("%s: %v, want %v", name, got, tt.want)
@@ -59,24 +60,24 @@ func TestWhatAPartSaysOfItsHost(t *testing.T) {
 func TestWhichPartsCount(t *testing.T) {
 	inBubble(t, "the next of a turn that its holder holds, and no other", func(t *testing.T) {
 		for name, tt := range map[string]struct {
-			turn *turn
+			turn *credit.Turn
 			part func(*crawler.Part)
 			late int64
 		}{
-			"the next":            {&turn{}, nil, 0},
+			"the next":            {&credit.Turn{}, nil, 0},
 			"one of no turn":      {nil, nil, 1},
-			"of one offered":      {&turn{offered: time.Unix(1, 0)}, nil, 1},
-			"of another turn":     {&turn{}, func(p *crawler.Part) { p.Turn[0]++ }, 1},
-			"of another holder":   {&turn{}, func(p *crawler.Part) { p.Holder[0]++ }, 1},
-			"the one before":      {&turn{}, func(p *crawler.Part) { p.Number-- }, 1},
-			"the one after":       {&turn{}, func(p *crawler.Part) { p.Number++ }, 1},
-			"the last":            {&turn{}, func(p *crawler.Part) { p.End = true }, 0},
-			"an earlier last one": {&turn{}, func(p *crawler.Part) { p.Number, p.End = 1, true }, 1},
+			"of one offered":      {&credit.Turn{Offered: time.Unix(1, 0)}, nil, 1},
+			"of another turn":     {&credit.Turn{}, func(p *crawler.Part) { p.Turn[0]++ }, 1},
+			"of another holder":   {&credit.Turn{}, func(p *crawler.Part) { p.Holder[0]++ }, 1},
+			"the one before":      {&credit.Turn{}, func(p *crawler.Part) { p.Number-- }, 1},
+			"the one after":       {&credit.Turn{}, func(p *crawler.Part) { p.Number++ }, 1},
+			"the last":            {&credit.Turn{}, func(p *crawler.Part) { p.End = true }, 0},
+			"an earlier last one": {&credit.Turn{}, func(p *crawler.Part) { p.Number, p.End = 1, true }, 1},
 		} {
 			_, st, _ := awayStep(t)
 			st.turns["a.test"] = tt.turn
 			if tt.turn != nil {
-				tt.turn.Host, tt.turn.Held, tt.turn.Part = "a.test", tt.turn.offered.IsZero(), 4
+				tt.turn.Host, tt.turn.Held, tt.turn.Part = "a.test", tt.turn.Offered.IsZero(), 4
 			}
 			p := crawler.Part{Host: "a.test", Number: 5}
 			if tt.part != nil {
@@ -118,7 +119,7 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 		inBubble(t, name, func(t *testing.T) {
 			d, st, h := awayStep(t)
 			u := mustURL("http://a.test/0")
-			made := &turn{TurnState: crawler.TurnState{Host: "a.test", Held: true, URLs: []uint64{u.Key().URL}}}
+			made := &credit.Turn{TurnState: crawler.TurnState{Host: "a.test", Held: true, URLs: []uint64{u.Key().URL}}}
 			st.lease(h, 1)
 			r := schedulertest.Fetched(u.String())
 			if tt.r != nil {
@@ -131,8 +132,8 @@ func TestWhatAResultMakesOfItsRow(t *testing.T) {
 			if got != tt.want || (len(made.URLs) == 0) != (tt.want.dropped == 0) {
 				t.Errorf("%+v, want %+v", got, tt.want)
 			}
-			if tt.want.attempts > 0 && (row.Fetcher != "f" || st.s.settled["f"] != 1) {
-				t.Errorf("by %q, counted %v", row.Fetcher, st.s.settled)
+			if tt.want.attempts > 0 && (row.Fetcher != "f" || fetchedBy(st, "f") != 1) {
+				t.Errorf("by %q, counted %v", row.Fetcher, fetchedBy(st, "f"))
 			}
 			if row.Outcome == crawler.Waiting && row.Tries+row.Spared > 0 && row.Reason == crawler.ReasonRetry && (!row.RetryAt.After(st.now) || !h.RetryAt.Equal(row.RetryAt)) {
 				t.Errorf("again at %v, the host says %v", row.RetryAt, h.RetryAt)
@@ -247,7 +248,7 @@ func TestErrandsAreKeptInStep(t *testing.T) {
 			_, st, _ := awayStep(t)
 			hub, e := st.host("hub.test"), hop("a.test", "http")
 			st.putErrand(hub, e)
-			made := &turn{TurnState: crawler.TurnState{Host: "hub.test", Errands: []crawler.RobotsHop{hop("z.test", "http"), e}}}
+			made := &credit.Turn{TurnState: crawler.TurnState{Host: "hub.test", Errands: []crawler.RobotsHop{hop("z.test", "http"), e}}}
 			st.errandAnswer(hub, made, crawler.RobotsAnswer{Hop: hop("x.test", "http")})
 			if len(made.Errands) != 2 || len(st.answers) != 0 {
 				t.Error("an answer to what nobody asked counts")
@@ -283,4 +284,14 @@ func TestErrandsAreKeptInStep(t *testing.T) {
 			t.Errorf("a later one: %+v", b)
 		}
 	})
+}
+
+// fetchedBy is how many fetches of a fetcher's were settled, as status has it.
+func fetchedBy(st *Step, name string) int64 {
+	for _, f := range st.s.fetchers.Status(st.s.turns) {
+		if f.Name == name {
+			return f.Pages
+		}
+	}
+	return 0
 }

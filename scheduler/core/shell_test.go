@@ -182,7 +182,7 @@ func (s *shell) Stop()                                   { s.stopping = true }
 
 // newStep begins a step of this moment.
 func (s *shell) newStep() *Step {
-	s.core.state.fetchers = s.fetchers
+	s.core.state.fetchers.See(s.fetchers)
 	return s.core.newStep(s.clock.now())
 }
 

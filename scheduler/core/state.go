@@ -5,6 +5,7 @@ import (
 
 	"trawl/crawler"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 	"trawl/scheduler/memory"
 )
 
@@ -23,7 +24,7 @@ type committed struct {
 	work      crawler.Work // on the whole ledger
 	ledger    crawler.Life
 	tallies   crawler.Tallies
-	turns     map[weburl.Host]*turn
+	turns     *credit.Turns
 	position  uint64        // of the result queue
 	sequence  uint64        // of rows
 	owed      uint64        // number of the last row that whoever reads along is owed
@@ -47,11 +48,9 @@ type kept struct {
 
 // seen is how things stood at the newest step, and since when.
 type seen struct {
-	fetchers   []crawler.FetcherStatus
-	members    map[string]*member
+	fetchers   *credit.Fetchers
 	stopping   bool          // no more turns are made
 	streamFull bool          // no row can be handed over
-	netAway    bool          // no fetcher is there whose network is
 	looked     time.Time     // when the newest step was begun
 	ran        time.Duration // the job's running time, see advance
 	ranAt      time.Time     // when that was looked at last
@@ -71,42 +70,24 @@ type life struct {
 
 // shown is kept for status alone.
 type shown struct {
-	due     int64 // hosts that may be asked now, as of dueAt
-	dueAt   time.Time
-	settled map[string]int64 // fetches settled since the start, by fetcher; maxNames of them
+	due   int64 // hosts that may be asked now, as of dueAt
+	dueAt time.Time
 }
 
 // newState is what a ledger holds, before the settings of a start are put in force.
 func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
 	return &state{
 		committed: committed{
-			job: l.State, work: l.Work.Clone(), ledger: l.Life, tallies: l.Tallies.Clone(), turns: make(map[weburl.Host]*turn),
+			job: l.State, work: l.Work.Clone(), ledger: l.Life, tallies: l.Tallies.Clone(), turns: credit.NewTurns(),
 			position: l.Position, sequence: l.Sequence, owed: l.Owed.Last, ranStored: l.Ran, quiet: l.Quiet,
 		},
 		kept: kept{
 			hosts: memory.NewHosts(), domains: memory.NewDomains(), window: memory.NewWindow(o.WindowHosts), recent: memory.NewRecent(o.RecentLinks),
 			away: memory.NewAway(),
 		},
-		seen:  seen{ran: l.Ran, ranAt: now},
-		life:  life{startedAt: now, epoch: o.number() >> 1},
-		shown: shown{settled: make(map[string]int64)},
+		seen: seen{fetchers: credit.NewFetchers(), ran: l.Ran, ranAt: now},
+		life: life{startedAt: now, epoch: o.number() >> 1},
 	}
-}
-
-// turn is a turn in force.
-type turn struct {
-	crawler.TurnState
-	task      crawler.Task // on its way to the queue, empty afterwards
-	depth     int          // least of its URLs; 0 when it was made by the process before
-	offered   time.Time    // or when this process began
-	published time.Time    // last
-	tries     int          // times it was published again
-	until     time.Time    // end of the lease, when held
-	lapseAt   uint64       // position in the result queue to be settled before it lapses; 0 = not drawn yet
-	lapsing   bool         // lapseAt is drawn
-	floor     time.Time    // it was given under a longer lease than the job's, whose end this is
-	own       bool         // it was held by this process's predecessor
-	spared    bool         // its lease was made longer since its holder was last heard, see spare
 }
 
 // Limits of the loop's memory.
@@ -115,10 +96,6 @@ const (
 	maxNoticeSeeds = 4096
 	// maxUnsent is how many bytes of tasks may wait for the queue to take them; then no turns are made until it does.
 	maxUnsent = 16 << 20
-	// maxNames is how many fetchers' fetches are counted one by one; those of later ones are otherFetchers'.
-	maxNames = 1024
-	// otherFetchers stands in status for the fetchers beyond maxNames.
-	otherFetchers = "(others)"
 )
 
 // away is 1 for a host that is away.
@@ -156,9 +133,9 @@ func (s *state) applied(st *Step) {
 	}
 	for h, t := range st.turns {
 		if t == nil {
-			delete(s.turns, h)
+			s.turns.End(h)
 		} else {
-			s.turns[h] = t
+			s.turns.Put(t)
 		}
 	}
 	for _, e := range st.rows {

@@ -44,29 +44,6 @@ func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
 	}
 }
 
-func TestARenewalOfATurnEndsItsLapse(t *testing.T) {
-	inBubble(t, "in this step and for those that follow", func(t *testing.T) {
-		d := newDesk(t, schedulertest.Job(), schedulertest.NewLedger())
-		d.seed("http://a.test/")
-		d.ask(d.take(), 1)
-		for _, edited := range []bool{false, true} {
-			st := d.s.newStep()
-			committed := d.s.core.state.turns["a.test"]
-			committed.lapsing, committed.spared = true, true
-			now := committed
-			if edited {
-				now = st.editTurn("a.test")
-			}
-			st.renew("a.test", now)
-			for _, turn := range []*turn{committed, now} {
-				if turn.lapsing || turn.spared || !turn.until.Equal(st.now.Add(d.s.core.state.job.Job.Lease)) {
-					t.Errorf("edited %v: lapsing %v, spared %v, until %v", edited, turn.lapsing, turn.spared, turn.until)
-				}
-			}
-		}
-	})
-}
-
 func TestTheMemoryIsAsLargeAsIsAskedFor(t *testing.T) {
 	led, q := schedulertest.NewLedger(), schedulertest.NewQueues(1)
 	s, err := newShell(t.Context(), shellOptions{Job: schedulertest.Job(), Ledger: led, Tasks: q, Results: q, WindowHosts: 3})

@@ -2,8 +2,6 @@ package core
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"trawl/crawler"
@@ -15,8 +13,8 @@ func (c *Core) Status(now time.Time) crawler.Status {
 	t := s.tallies.Clone()
 	status := crawler.StatusOf(&s.job.Job, &t)
 	status.State, status.Elapsed, status.Finished = c.stateWord(), now.Sub(s.startedAt), s.job.Finished
-	status.HostsHeld, status.Slots, status.Fetchers = int64(s.held()), s.slots(), c.fetcherStatus()
-	status.HostsOffered = int64(len(s.turns)) - status.HostsHeld
+	status.HostsHeld, status.Slots, status.Fetchers = int64(s.turns.Held()), s.slots(), s.fetchers.Status(s.turns)
+	status.HostsOffered = int64(s.turns.Len()) - status.HostsHeld
 	status.HostsDue = s.hostsDue(now)
 	if due, ok := s.window.Next(); ok {
 		status.NextDue = max(0, due.Sub(now))
@@ -93,33 +91,12 @@ func (c *Core) waitsForAll(t *crawler.Status, now time.Time) string {
 	case c.state.work.Pending() && t.HostsHeld == 0:
 		return c.state.workWord()
 	case t.HostsOffered > 0 && t.HostsHeld == 0:
-		if mute := c.state.muteWord(); mute != "" {
+		if mute := c.state.fetchers.MuteText(); mute != "" {
 			return fmt.Sprintf("%d turns are offered, and %s", t.HostsOffered, mute)
 		}
 		return fmt.Sprintf("%d turns are offered and no fetcher takes them", t.HostsOffered)
 	}
 	return ""
-}
-
-func (c *Core) fetcherStatus() []crawler.FetcherStatus {
-	turns := make(map[string]int)
-	for _, t := range c.state.turns {
-		if t.Held {
-			turns[t.Fetcher]++
-		}
-	}
-	var all []crawler.FetcherStatus
-	for _, one := range c.state.fetchers {
-		one.Turns, one.Pages = turns[one.Name], c.state.settled[one.Name]
-		all = append(all, one)
-	}
-	for name, pages := range c.state.settled { // those that left
-		if !slices.ContainsFunc(all, func(f crawler.FetcherStatus) bool { return f.Name == name }) {
-			all = append(all, crawler.FetcherStatus{Name: name, Pages: pages, Turns: turns[name]})
-		}
-	}
-	slices.SortFunc(all, func(a, b crawler.FetcherStatus) int { return strings.Compare(a.Name, b.Name) })
-	return all
 }
 
 // silentFetcher names a fetcher whose network is away, "" when there is none.
@@ -130,9 +107,4 @@ func silentFetcher(all []crawler.FetcherStatus) string {
 		}
 	}
 	return ""
-}
-
-// networkAway reports whether no fetcher is there whose network is: then nobody is asked, and no host is to be blamed for the time.
-func networkAway(all []crawler.FetcherStatus) bool {
-	return !slices.ContainsFunc(all, func(one crawler.FetcherStatus) bool { return one.Slots > 0 && one.Silent <= 0 })
 }

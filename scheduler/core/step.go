@@ -7,6 +7,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/credit"
 )
 
 // Step is one change being made: edits over the committed state, and the effects that follow its commit. After a read error it is broken:
@@ -19,7 +20,7 @@ type Step struct {
 	tracing bool // each right is told in the log
 	edits
 	changes crawler.Changes // what the edits amount to, once it is sealed
-	tasks   []*turn         // to be published
+	tasks   []*credit.Turn  // to be published
 	effects Effects
 	handed  int  // answers given to those that waited
 	done    bool // of an order: this was its last step
@@ -36,7 +37,7 @@ type edits struct {
 	hosts    map[weburl.Host]*hostEdit
 	rows     map[weburl.URLKey]*rowEdit
 	order    []weburl.URLKey                 // rows in the order of their first edit
-	turns    map[weburl.Host]*turn           // put; nil = ended
+	turns    map[weburl.Host]*credit.Turn    // put; nil = ended
 	domains  map[string]*session.DomainState // edited
 	links    []candidate
 	names    map[weburl.HostKey]weburl.Host   // hosts that admission looked at
@@ -98,26 +99,24 @@ func (st *Step) host(h weburl.Host) *crawler.HostState {
 }
 
 // turn returns the turn in force of a host, as this step sees it; nil when the host is idle.
-func (st *Step) turn(h weburl.Host) *turn {
+func (st *Step) turn(h weburl.Host) *credit.Turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
-	return st.s.turns[h]
+	return st.s.turns.Get(h)
 }
 
 // editTurn returns a copy for editing.
-func (st *Step) editTurn(h weburl.Host) *turn {
+func (st *Step) editTurn(h weburl.Host) *credit.Turn {
 	if t, edited := st.turns[h]; edited {
 		return t
 	}
-	t := st.s.turns[h]
+	t := st.s.turns.Get(h)
 	if t == nil {
 		return nil
 	}
-	c := *t
-	c.URLs = append([]uint64(nil), t.URLs...)
-	st.turns[h] = &c
-	return &c
+	st.turns[h] = t.Copy()
+	return st.turns[h]
 }
 
 // load reads rows for later row() calls. keys must be sorted and each there once.
@@ -200,17 +199,17 @@ func (st *Step) lease(h *crawler.HostState, n int64) {
 }
 
 // newTurn begins a turn of a host.
-func (st *Step) newTurn(h *crawler.HostState, t *turn) {
+func (st *Step) newTurn(h *crawler.HostState, t *credit.Turn) {
 	st.draw((*[16]byte)(&t.ID))
 	h.Turn = t.ID
 	st.turns[h.Host] = t
 }
 
 // endTurn makes the host idle; what is still leased waits again.
-func (st *Step) endTurn(h *crawler.HostState, t *turn) {
+func (st *Step) endTurn(h *crawler.HostState, t *credit.Turn) {
 	st.lease(h, -int64(len(t.URLs)))
 	if len(t.URLs) > 0 {
-		h.Depth = min(h.Depth, t.depth)
+		h.Depth = min(h.Depth, t.Depth)
 	}
 	h.Turn = crawler.TurnID{}
 	st.turns[h.Host] = nil

@@ -40,7 +40,7 @@ func (c *Core) slowed(h *crawler.HostState) bool {
 
 // slowest is the host that is being asked and is slowed the most, nil when none is.
 func (c *Core) slowest() (slowest *crawler.HostState) {
-	for name := range c.state.turns {
+	for name := range c.state.turns.All() {
 		if h := c.state.hosts.Get(name); h != nil && c.slowed(h) && (slowest == nil || h.Penalty > slowest.Penalty) {
 			slowest = h
 		}
@@ -50,7 +50,7 @@ func (c *Core) slowest() (slowest *crawler.HostState) {
 
 // probing is the host that is being probed, when nobody else is being asked; nil otherwise.
 func (c *Core) probing() (h *crawler.HostState) {
-	for name, t := range c.state.turns {
+	for name, t := range c.state.turns.All() {
 		if !t.Probe {
 			return nil
 		}
@@ -64,7 +64,7 @@ func (c *Core) probing() (h *crawler.HostState) {
 // onlyAway reports whether nothing is left to be asked but hosts that are away.
 func (c *Core) onlyAway() bool {
 	n, whole := c.state.window.Len()
-	return whole && int64(n+len(c.state.turns)) <= c.state.tallies.Away && c.state.seeded
+	return whole && int64(n+c.state.turns.Len()) <= c.state.tallies.Away && c.state.seeded
 }
 
 // asking says what goes on while hosts are being asked.
