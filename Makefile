@@ -39,8 +39,8 @@ chaos: ## the fault bench: a cluster under seeded plans of faults (under 30 minu
 mutants: ## small mistakes in the code, one at a time: how many do the tests notice? (an hour)
 	$(GO) run ./test/mutants
 
-bench: ## speed as ratios to a bare client, from one interleaved run
-	$(GO) run ./bench
+bench: ## speed as ratios to a bare client, from one interleaved run; writes bench/RESULTS.md
+	$(GO) run ./bench -only all -write
 
 fuzz: ## each fuzz target for ten seconds
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -27,20 +26,24 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// round is a round of n pages in a second.
-func round(n int64, rss int64) outcome {
+// aRound is a round of n pages in a second, in which half of the machine's time was idle.
+func aRound(n int64, rss int64) outcome {
 	a := webfarm.Total{Counts: webfarm.Counts{Pages: n, Unique: n, Robots: 2}, MaxConcurrency: 1}
-	return outcome{usage: usage{wall: time.Second, rss: rss}, audit: a}
+	return outcome{usage: usage{wall: time.Second, cpu: 10 * time.Millisecond, rss: rss}, audit: a, line: timeline{
+		{}, {at: time.Second, pages: n, machine: 2 * time.Second, idle: 100 * time.Millisecond},
+	}}
 }
 
-func TestChecks(t *testing.T) {
+func TestTheChecksOfACrawlFindWhatIsWrong(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*outcome)
 		want   string // what fails, "" for nothing
 	}{
 		"all is well":       {func(*outcome) {}, ""},
-		"too slow":          {func(o *outcome) { o.wall *= 100 }, "ratio trawl/bare 0.010"},
+		"too slow":          {func(o *outcome) { o.wall *= 100 }, "trawl/bare 0.010"},
 		"too large":         {func(o *outcome) { o.rss = 500e6 }, "peak RSS 500 MB"},
+		"too much work":     {func(o *outcome) { o.cpu *= 10 }, "CPU 1000 µs"},
+		"an idle machine":   {func(o *outcome) { o.line[1].idle = time.Second }, "machine idle 0.50"},
 		"a page missing":    {func(o *outcome) { o.audit.Unique-- }, "asked for 99 of 100 pages"},
 		"a page twice":      {func(o *outcome) { o.audit.Repeats++ }, "1 again"},
 		"robots.txt twice":  {func(o *outcome) { o.audit.Robots++ }, "robots.txt 3 times for 2 hosts"},
@@ -49,11 +52,18 @@ func TestChecks(t *testing.T) {
 		"a bad export":      {func(o *outcome) { o.written = errors.New("row 7") }, "export: row 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := round(100, 1e6)
+			o := aRound(100, 1e6)
 			c.change(&o)
-			tools := []*tool{{name: toolBare, passes: 1, rounds: []outcome{round(100, 0)}}, {name: toolTrawl, passes: 1, rounds: []outcome{o}}}
+			s := &study{
+				scenario: &scenario{checks: []check{allByLoop, crawledWhole, atLeast(0.2), cpuAtMost(180), idleAtMost(0.1), rssAtMost(300e6)}},
+				shape:    shape{hosts: 2, pages: 50}, total: 100,
+				tools: []*tool{
+					{name: toolBare, done: []outcome{aRound(100, 0)}},
+					{name: toolTrawl, after: checkExport, done: []outcome{o}},
+				},
+			}
 			var out bytes.Buffer
-			ok := checks(&out, tools, settings{hosts: 2}, 100)
+			ok := s.write(&out, nil)
 			var failed []string
 			for line := range strings.Lines(out.String()) {
 				if strings.HasPrefix(line, "FAIL") {
@@ -67,8 +77,23 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+func TestTheIdleShareLeavesStartAndEndOut(t *testing.T) {
+	s := func(second time.Duration, pages int64, idle time.Duration) sample {
+		return sample{at: second * time.Second, pages: pages, machine: 2 * second * time.Second, idle: idle * time.Second}
+	}
+	// Idle for the whole first second and the last, half idle in the two between.
+	share, ok := timeline{s(0, 0, 0), s(1, 100, 2), s(2, 500, 3), s(3, 950, 4), s(4, 1000, 6)}.idle()
+	if !ok || share != 0.5 {
+		t.Errorf("idle %v %v, want 0.5", share, ok)
+	}
+	if _, ok := (timeline{s(0, 0, 0)}).idle(); ok {
+		t.Error("one sample has an idle share")
+	}
+}
+
 func TestCheckExport(t *testing.T) {
 	const a, b = `{"url":"u/a","outcome":"fetched","digest":"x"}` + "\n", `{"url":"u/b","outcome":"fetched","digest":"x"}` + "\n"
+	w := &web{list: []string{"u/a", "u/b"}}
 	for name, c := range map[string]struct{ text, want string }{
 		"every page once":   {a + b, ""},
 		"a page is missing": {a, "1 rows for 2 pages, 1 pages are missing"},
@@ -78,22 +103,22 @@ func TestCheckExport(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "out.jsonl"), []byte(c.text), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, exportFile), []byte(c.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			err := checkExport(dir, &web{list: []string{"u/a", "u/b"}})
+			err := checkExport(newRound(w, dir))
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}
-	if err := checkExport(t.TempDir(), &web{}); err == nil {
+	if err := checkExport(newRound(w, t.TempDir())); err == nil {
 		t.Error("no export is no error")
 	}
 }
 
-func TestLoopsAskForEveryPageAsOftenAsTold(t *testing.T) {
-	f := webfarmtest.Start(t, webfarm.Options{Hosts: 3, PagesPerHost: 20, MinBytes: 1, MaxBytes: 40_000, Assets: -1})
+// listOf writes the URLs of a farm to a file.
+func listOf(t *testing.T, f *webfarm.Farm) string {
 	var list strings.Builder
 	for u := range f.URLs() {
 		list.WriteString(u + "\n")
@@ -102,30 +127,39 @@ func TestLoopsAskForEveryPageAsOftenAsTold(t *testing.T) {
 	if err := os.WriteFile(file, []byte(list.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for name, loop := range map[string]func(context.Context, string, int, int) error{"bare": bareLoop, "raw": rawLoop} {
+	return file
+}
+
+func TestLoopsAskForEveryPageAsOftenAsTold(t *testing.T) {
+	f := webfarmtest.Start(t, webfarm.Options{Hosts: 3, PagesPerHost: 20, MinBytes: 1, MaxBytes: 40_000, Assets: -1, Gzip: 0.5})
+	file := listOf(t, f)
+	for _, kind := range []string{"bare", "gzip", "raw"} {
 		f.ResetAudit()
-		if err := loop(t.Context(), file, 8, 3); err != nil {
-			t.Errorf("%s: %v", name, err)
+		s := loopSettings{kind: kind, urls: file, passes: 3}
+		if err := s.run(t.Context(), 8); err != nil {
+			t.Errorf("%s: %v", kind, err)
 		}
 		if a := f.Audit().Total; a.Pages != 180 || a.Unique != 60 || a.Unknown != 0 || a.BadHost != 0 {
-			t.Errorf("%s: %+v, want 60 pages three times", name, a)
+			t.Errorf("%s: %+v, want 60 pages three times", kind, a)
 		}
 	}
 	if err := os.WriteFile(file, []byte(f.Seeds()[0]+"nothing\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := bareLoop(t.Context(), file, 1, 1); err == nil {
+	s := loopSettings{kind: "bare", urls: file, passes: 1}
+	if err := s.run(t.Context(), 1); err == nil {
 		t.Error("a page that is not there is no error of the bare loop")
 	}
 }
 
-func TestProcessTellsWhatFailed(t *testing.T) {
-	if _, err := process(t.Context(), t.TempDir(), "go", "no-such-command"); err == nil || !strings.Contains(err.Error(), "no-such-command") {
+func TestProcessSaysWhatFailed(t *testing.T) {
+	r := newRound(nil, t.TempDir())
+	if err := r.process(t.Context(), "go", "no-such-command"); err == nil || !strings.Contains(err.Error(), "no-such-command") {
 		t.Errorf("%v, want the output of the command", err)
 	}
-	u, err := process(t.Context(), t.TempDir(), "go", "version")
-	if err != nil || u.wall <= 0 || u.cpu <= 0 || u.rss <= 0 {
-		t.Errorf("%+v %v", u, err)
+	r = newRound(nil, t.TempDir())
+	if err := r.process(t.Context(), "go", "version"); err != nil || r.usage.cpu <= 0 || r.usage.rss <= 0 || len(r.pids) > 0 {
+		t.Errorf("%+v %v", r.usage, err)
 	}
 	w := &tail{}
 	for range 1000 {
@@ -136,8 +170,24 @@ func TestProcessTellsWhatFailed(t *testing.T) {
 	}
 }
 
+func TestScenariosAreNamedOnce(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, sc := range scenarios() {
+		if seen[sc.name] || sc.title == "" || sc.shape.total() == 0 || len(sc.checks) == 0 {
+			t.Errorf("%q is there twice, or has no title, web or check", sc.name)
+		}
+		seen[sc.name] = true
+	}
+	if all := (settings{only: "all"}).chosen(); len(all) != len(seen) {
+		t.Errorf("all are %d of %d scenarios", len(all), len(seen))
+	}
+	if some := (settings{only: "a-g,a-plain"}).chosen(); len(some) != 2 {
+		t.Errorf("%d scenarios, want 2", len(some))
+	}
+}
+
 func TestWrongUseIsToldBeforeAnythingStarts(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"-no-such-flag"}, {"argument"}, {"-hosts", "0"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-no-such-flag"}, {"argument"}, {"-hosts", "-1"}, {"-only", "nothing"}} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, &out, &errs); code != 2 || errs.Len() == 0 || out.Len() > 0 {
 			t.Errorf("%q: status %d, %q", args, code, errs.String())

@@ -1,25 +1,51 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
 
+// loopSettings say which loop this process is.
+type loopSettings struct {
+	kind   string // a key of loops
+	urls   string // file
+	to     string // where what was fetched is saved
+	passes int    // over all URLs
+}
+
+func (s *loopSettings) flags(f *flag.FlagSet) {
+	f.StringVar(&s.kind, "loop", "", "used by bench itself")
+	f.StringVar(&s.urls, "urls", "", "used by bench itself")
+	f.StringVar(&s.to, "to", "", "used by bench itself")
+	f.IntVar(&s.passes, "passes", 1, "used by bench itself")
+}
+
+func (s *loopSettings) run(ctx context.Context, n int) error {
+	l, ok := loops[s.kind]
+	if !ok {
+		return fmt.Errorf("no loop is named %q", s.kind)
+	}
+	return l(ctx, *s, n)
+}
+
+// loops are the loops by name, each with n requests open at once.
+var loops = map[string]func(ctx context.Context, s loopSettings, n int) error{
+	"bare": func(ctx context.Context, s loopSettings, n int) error { return bareLoop(ctx, s, n, true) },
+	"gzip": func(ctx context.Context, s loopSettings, n int) error { return bareLoop(ctx, s, n, false) },
+	"raw":  rawLoop,
+}
+
 // loop gives all URLs of a file to n goroutines, one after the other, as often as passes says.
-func loop(ctx context.Context, file string, n, passes int, worker func() func(u string) error) error {
-	text, err := os.ReadFile(file)
+func loop(ctx context.Context, s loopSettings, n int, worker func() func(u string) error) error {
+	text, err := os.ReadFile(s.urls)
 	if err != nil {
 		return err
 	}
@@ -31,7 +57,7 @@ func loop(ctx context.Context, file string, n, passes int, worker func() func(u 
 			get := worker()
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(urls)*passes {
+				if i >= len(urls)*s.passes {
 					return nil
 				}
 				u := urls[i%len(urls)]
@@ -45,109 +71,35 @@ func loop(ctx context.Context, file string, n, passes int, worker func() func(u 
 	return g.Wait()
 }
 
-// bareLoop is what trawl is measured against: net/http, bodies read, nothing else.
-func bareLoop(ctx context.Context, file string, n, passes int) error {
-	c := &http.Client{Transport: &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: n, DisableCompression: true}}
-	return loop(ctx, file, n, passes, func() func(string) error {
+// bareLoop is what trawl is measured against: net/http, bodies read, nothing else. What comes in gzip is
+// decoded by net/http, unless identity asks for plain bodies.
+func bareLoop(ctx context.Context, s loopSettings, n int, identity bool) error {
+	c := newClient(n, identity)
+	return loop(ctx, s, n, func() func(string) error {
 		return func(u string) error {
-			q, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
-			if err != nil {
-				return err
-			}
-			r, err := c.Do(q)
-			if err != nil {
-				return err
-			}
-			defer r.Body.Close()
-			if _, err := io.Copy(io.Discard, r.Body); err != nil {
-				return err
-			}
-			if r.StatusCode != http.StatusOK {
-				return fmt.Errorf("status %s", r.Status)
-			}
-			return nil
+			_, err := get(ctx, c, u, io.Discard)
+			return err
 		}
 	})
 }
 
-// rawLoop asks with as little work as can be, to see what the synthetic web can do.
-func rawLoop(ctx context.Context, file string, n, passes int) error {
-	pool := rawPool{idle: make(map[string][]*rawConn)}
-	return loop(ctx, file, n, passes, func() func(string) error {
-		return func(u string) error {
-			host, path, _ := strings.Cut(strings.TrimPrefix(u, "http://"), "/")
-			c, err := pool.take(host)
-			if err != nil {
-				return err
-			}
-			defer pool.put(host, c)
-			return c.get(host, path)
-		}
-	})
+func newClient(n int, identity bool) *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: n, DisableCompression: identity}}
 }
 
-// rawPool keeps connections for reuse.
-type rawPool struct {
-	mu   sync.Mutex
-	idle map[string][]*rawConn // guarded by mu
-}
-
-func (p *rawPool) take(host string) (*rawConn, error) {
-	if c := p.reuse(host); c != nil {
-		return c, nil
-	}
-	c, err := net.Dial("tcp", host)
+// get copies the body of a URL.
+func get(ctx context.Context, c *http.Client, u string, to io.Writer) (int64, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return &rawConn{Conn: c, in: bufio.NewReaderSize(c, 32<<10)}, nil
-}
-
-// reuse takes an idle connection, nil when there is none.
-func (p *rawPool) reuse(host string) *rawConn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	free := p.idle[host]
-	if len(free) == 0 {
-		return nil
+	r, err := c.Do(q)
+	if err != nil {
+		return 0, err
 	}
-	c := free[len(free)-1]
-	p.idle[host] = free[:len(free)-1]
-	return c
-}
-
-func (p *rawPool) put(host string, c *rawConn) {
-	p.mu.Lock()
-	p.idle[host] = append(p.idle[host], c)
-	p.mu.Unlock()
-}
-
-// rawConn is one connection.
-type rawConn struct {
-	net.Conn
-	in  *bufio.Reader
-	out []byte
-}
-
-func (c *rawConn) get(host, path string) error {
-	c.out = fmt.Appendf(c.out[:0], "GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host)
-	if _, err := c.Write(c.out); err != nil {
-		return err
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("status %s", r.Status)
 	}
-	length := 0
-	for {
-		line, err := c.in.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) == 2 { // the empty line
-			_, err = c.in.Discard(length)
-			return err
-		}
-		if digits, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(digits))); err != nil {
-				return err
-			}
-		}
-	}
+	return io.Copy(to, r.Body)
 }

@@ -1,10 +1,3 @@
-// Command bench measures trawl against a bare loop of GETs, and on request against other crawlers, on the
-// same synthetic web on loopback. The tools take turns within one run, and what counts is the ratio of two
-// figures of the same round: a machine may be slow today, but it is so for both.
-//
-// Every tool is a process of its own, so that its processor time and memory are the kernel's figures. Time
-// runs from the start of the process to its end, with everything that it writes. The exit status is 1 when a
-// check fails.
 package main
 
 import (
@@ -16,23 +9,18 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// What the checks ask for.
-const (
-	wantRatio = 0.08    // pages a second of trawl to those of the bare loop, the median of the rounds
-	wantRSS   = 400e6   // bytes at most, in any round
-	outDir    = "bench" // of RESULTS.md, from the module's root
-)
-
 // settings are the flags.
 type settings struct {
-	rounds, hosts, pages, loops, passes int
-	peers, ceiling, write               bool
-	trawl, keep                         string
-	bare, raw                           string // hidden: be this loop over a file of URLs
+	only                        string
+	rounds, hosts, pages, loops int
+	gzip, ceiling, write        bool
+	trawl, keep                 string
+	loop                        loopSettings // hidden: be a loop over a file of URLs
 }
 
 func main() {
@@ -46,25 +34,56 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&s.rounds, "rounds", 3, "how often each tool runs")
-	f.IntVar(&s.hosts, "hosts", 100, "hosts of the synthetic web")
-	f.IntVar(&s.pages, "pages", 200, "pages of each host")
+	f.StringVar(&s.only, "only", "", "the `scenarios` whose names begin so, with commas between; all for all (default a-plain)")
+	f.IntVar(&s.rounds, "rounds", 5, "how often each tool runs; slow peers run fewer times")
+	f.IntVar(&s.hosts, "hosts", 0, "hosts of the synthetic web, in place of the scenario's")
+	f.IntVar(&s.pages, "pages", 0, "pages of each host, in place of the scenario's")
 	f.IntVar(&s.loops, "loops", 64, "requests that the loops keep open at once; also what peers are told")
-	f.BoolVar(&s.peers, "peers", false, "also measure wget2, httrack and aria2c where they are installed")
+	f.BoolVar(&s.gzip, "gzip", false, "the same as -only a-gzip")
 	f.BoolVar(&s.ceiling, "ceiling", false, "also measure a loop without net/http: what the synthetic web can do at most")
-	f.BoolVar(&s.write, "write", false, "write bench/RESULTS.md")
+	f.BoolVar(&s.write, "write", false, "write bench/RESULTS.md and its plot")
 	f.StringVar(&s.trawl, "trawl", "", "measure this `program` instead of building one")
 	f.StringVar(&s.keep, "keep", "", "leave crawl directories and outputs in this `directory`")
-	f.IntVar(&s.passes, "passes", 1, "used by bench itself")
-	f.StringVar(&s.bare, "bare", "", "used by bench itself")
-	f.StringVar(&s.raw, "raw", "", "used by bench itself")
+	s.loop.flags(f)
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
-	if f.NArg() > 0 || s.rounds < 1 || s.hosts < 1 || s.pages < 1 || s.loops < 1 {
+	if f.NArg() > 0 || s.rounds < 1 || s.hosts < 0 || s.pages < 0 || s.loops < 1 {
 		return s, errors.New("use numbers from 1 and no arguments")
 	}
+	switch {
+	case s.only != "":
+	case s.gzip:
+		s.only = "a-gzip"
+	default:
+		s.only = "a-plain"
+	}
+	if len(s.chosen()) == 0 {
+		return s, fmt.Errorf("no scenario is named %q; there are %s", s.only, strings.Join(scenarioNames(), ", "))
+	}
 	return s, nil
+}
+
+// chosen are the scenarios that -only names.
+func (s settings) chosen() []*scenario {
+	var out []*scenario
+	for _, sc := range scenarios() {
+		for only := range strings.SplitSeq(s.only, ",") {
+			if only == "all" || strings.HasPrefix(sc.name, only) {
+				out = append(out, sc)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, sc := range scenarios() {
+		names = append(names, sc.name)
+	}
+	return names
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -75,10 +94,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
-	case s.bare != "":
-		err = bareLoop(ctx, s.bare, s.loops, s.passes)
-	case s.raw != "":
-		err = rawLoop(ctx, s.raw, s.loops, s.passes)
+	case s.loop.kind != "":
+		err = s.loop.run(ctx, s.loops)
 	default:
 		var ok bool
 		if ok, err = measure(ctx, s, stdout, stderr); err == nil && !ok {
@@ -92,7 +109,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measure runs all tools in all rounds and prints what came out; ok tells whether the checks hold.
+// measure runs the chosen scenarios and prints what came out; ok tells whether the checks hold.
 func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (ok bool, err error) {
 	dir := s.keep
 	if dir == "" {
@@ -111,29 +128,18 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (ok bool
 		if s.trawl, err = build(ctx, dir, "./cmd/trawl"); err != nil {
 			return false, err
 		}
+	} else if s.trawl, err = filepath.Abs(s.trawl); err != nil {
+		return false, err
 	}
-	w, err := startWeb(ctx, dir, s)
+	farm, err := build(ctx, dir, "./internal/webfarm/cmd/webfarm")
 	if err != nil {
 		return false, err
 	}
-	defer w.stop()
-	started := time.Now()
-	tools := newTools(s)
-	if _, err := tools[0].run(ctx, w, filepath.Join(dir, "warm")); err != nil { // so that the first round is like the others
-		return false, err
-	}
-	for round := range s.rounds {
-		for _, t := range tools {
-			if len(t.rounds) > 0 && t.rounds[len(t.rounds)-1].cut {
-				continue // it took too long, and would again
-			}
-			fmt.Fprintf(stderr, "round %d of %d: %s\n", round+1, s.rounds, t.name)
-			r, err := t.run(ctx, w, filepath.Join(dir, fmt.Sprintf("%s-%d", t.name, round+1)))
-			if err != nil {
-				return false, fmt.Errorf("%s: %w", t.name, err)
-			}
-			t.rounds = append(t.rounds, r)
+	m := &measurement{settings: s, farm: farm, dir: dir, log: stderr, started: time.Now()}
+	for _, sc := range s.chosen() {
+		if err := m.study(ctx, sc); err != nil {
+			return false, fmt.Errorf("%s: %w", sc.name, err)
 		}
 	}
-	return report(s, tools, w.total, started, stdout)
+	return m.report(stdout)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -18,28 +19,54 @@ type usage struct {
 	rss  int64         // most bytes in memory at once
 }
 
-// outputKept is how much of a process's output is kept for an error message.
-const outputKept = 2000
+// round is one round of a tool: its web, its directory, and what its processes have cost so far.
+type round struct {
+	web *web
+	dir string
+
+	mu    sync.Mutex
+	pids  map[int]bool // running; guarded by mu
+	usage usage        // of those that have ended; guarded by mu
+}
+
+func newRound(w *web, dir string) *round { return &round{web: w, dir: dir, pids: make(map[int]bool)} }
 
 // process runs a command to its end. When the context ends it is interrupted, and killed after some seconds.
-func process(ctx context.Context, dir, name string, args ...string) (usage, error) {
-	c := command(ctx, dir, name, args...)
+// What it cost is added to the round; wall is the caller's.
+func (r *round) process(ctx context.Context, name string, args ...string) error {
+	c := command(ctx, r.dir, name, args...)
 	out := &tail{}
 	c.Stdout, c.Stderr = out, out
-	start := time.Now()
-	err := c.Run()
-	u := usage{wall: time.Since(start)}
-	if c.ProcessState != nil {
-		u.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-		u.rss = maxRSS(c.ProcessState)
+	if err := c.Start(); err != nil {
+		return err
 	}
+	r.mu.Lock()
+	r.pids[c.Process.Pid] = true
+	r.mu.Unlock()
+	err := c.Wait()
+	r.mu.Lock()
+	delete(r.pids, c.Process.Pid)
+	r.usage.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	r.usage.rss = max(r.usage.rss, maxRSS(c.ProcessState))
+	r.mu.Unlock()
 	if ctx.Err() != nil {
-		return u, ctx.Err()
+		return ctx.Err()
 	}
 	if err != nil {
-		return u, fmt.Errorf("%w: %s", err, out.text)
+		return fmt.Errorf("%w: %s", err, out.text)
 	}
-	return u, nil
+	return nil
+}
+
+// cpu is the processor time of all processes of the round up to now, those that run among them.
+func (r *round) cpu() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := r.usage.cpu
+	for pid := range r.pids {
+		sum += processCPU(pid)
+	}
+	return sum
 }
 
 func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
@@ -49,6 +76,9 @@ func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	c.WaitDelay = 5 * time.Second
 	return c
 }
+
+// outputKept is how much of a process's output is kept for an error message.
+const outputKept = 2000
 
 // tail keeps the end of what is written to it.
 type tail struct{ text []byte }
@@ -71,9 +101,10 @@ func build(ctx context.Context, dir, pkg string) (string, error) {
 		return "", errors.New("run bench inside the module")
 	}
 	program := filepath.Join(dir, filepath.Base(pkg)+".program")
-	_, err := process(ctx, string(bytes.TrimSpace(out.Bytes())), "go", "build", "-o", program, pkg)
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", pkg, err)
+	c := command(ctx, string(bytes.TrimSpace(out.Bytes())), "go", "build", "-o", program, pkg)
+	c.Env = append(c.Environ(), "CGO_ENABLED=0") // as users build it
+	if text, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w: %s", pkg, err, text)
 	}
 	return program, nil
 }

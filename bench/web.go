@@ -21,8 +21,7 @@ import (
 type web struct {
 	command *exec.Cmd
 	control string
-	total   int // URLs
-	hosts   int
+	shape   shape
 	seeds   string // file
 	urls    string // file, the hosts in turn
 	list    []string
@@ -30,15 +29,10 @@ type web struct {
 	said    chan error // gets a value when it ends
 }
 
-// startWeb builds and starts it, and waits until it answers.
-func startWeb(ctx context.Context, dir string, s settings) (*web, error) {
-	program, err := build(ctx, dir, "./internal/webfarm/cmd/webfarm")
-	if err != nil {
-		return nil, err
-	}
-	w := &web{hosts: s.hosts, seeds: filepath.Join(dir, "seeds.txt"), urls: filepath.Join(dir, "urls.txt")}
-	w.command = command(ctx, dir, program, "--hosts", strconv.Itoa(s.hosts), "--pages", strconv.Itoa(s.pages),
-		"--assets", "-1", "--control", "127.0.0.1:0", "--seeds", w.seeds)
+// startWeb starts it, and waits until it answers.
+func startWeb(ctx context.Context, program, dir string, s shape) (*web, error) {
+	w := &web{shape: s, seeds: filepath.Join(dir, "seeds.txt"), urls: filepath.Join(dir, "urls.txt")}
+	w.command = command(ctx, dir, program, append(s.flags(), "--control", "127.0.0.1:0", "--seeds", w.seeds)...)
 	stderr, err := w.command.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -66,6 +60,25 @@ func startWeb(ctx context.Context, dir string, s settings) (*web, error) {
 	return w, nil
 }
 
+// keepCoded is how much the web may keep of what it sends in gzip: all of the largest web.
+const keepCoded = 4 << 30
+
+// flags are those of the web's program.
+func (s shape) flags() []string {
+	out := []string{"--hosts", strconv.Itoa(s.hosts), "--pages", strconv.Itoa(s.pages), "--assets", "-1", "--latency", s.latency.String()}
+	if s.bytes > 0 {
+		size := strconv.Itoa(s.bytes)
+		out = append(out, "--min-bytes", size, "--max-bytes", size)
+	}
+	if s.flat {
+		out = append(out, "--links", "-1")
+	}
+	if s.gzip {
+		out = append(out, "--gzip", "1", "--keep-coded", strconv.Itoa(keepCoded))
+	}
+	return out
+}
+
 func (w *web) stop() {
 	w.command.Cancel()
 	if w.said != nil {
@@ -82,11 +95,12 @@ func (w *web) writeURLs(ctx context.Context) error {
 		return err
 	}
 	all := strings.Fields(string(text))
-	w.total = len(all)
-	pages := len(all) / w.hosts // no faults, so all hosts have as many
-	for page := range pages {
-		for host := range w.hosts {
-			w.list = append(w.list, all[host*pages+page])
+	if len(all) != w.shape.total() {
+		return fmt.Errorf("the synthetic web has %d URLs, want %d", len(all), w.shape.total())
+	}
+	for page := range w.shape.pages {
+		for host := range w.shape.hosts {
+			w.list = append(w.list, all[host*w.shape.pages+page])
 		}
 	}
 	return os.WriteFile(w.urls, []byte(strings.Join(w.list, "\n")+"\n"), 0o644)
@@ -122,6 +136,17 @@ func (w *web) ask(ctx context.Context, method, path string) ([]byte, error) {
 func (w *web) reset(ctx context.Context) error {
 	_, err := w.ask(ctx, "POST", "/__reset")
 	return err
+}
+
+// sent is how many pages the web has been asked for since the last reset.
+func (w *web) sent(ctx context.Context) (int64, error) {
+	text, err := w.ask(ctx, "GET", "/__total")
+	if err != nil {
+		return 0, err
+	}
+	var t webfarm.Total
+	err = json.Unmarshal(text, &t)
+	return t.Pages, err
 }
 
 func (w *web) audit(ctx context.Context) (a webfarm.Audit, err error) {

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // buffer holds an answer and its body while it is built.
@@ -100,6 +98,8 @@ func (p *peer) build(b *buffer, q request, a asked, r *reply) (head int) {
 	if r.validators && s.notModified(q, a.ref) {
 		*r = reply{status: 304, validators: true, final: true}
 		body = nil
+	} else if r.page && r.gzip && q.gzip {
+		body = p.farm.codedBody(b, a.ref)
 	} else if r.page {
 		b.body = s.appendBody(b.body[:0], a.ref)
 		body = b.body
@@ -126,7 +126,6 @@ func (p *peer) build(b *buffer, q request, a asked, r *reply) (head int) {
 	r.chunked = r.chunked && !q.close // HTTP/1.0 does not know chunks
 	if r.gzip && q.gzip {
 		field("Content-Encoding", "gzip")
-		body = p.farm.compress(body)
 	}
 	switch {
 	case r.status == 304:
@@ -170,16 +169,6 @@ func statusText(status int) string {
 		return "Service Unavailable"
 	}
 	return "See Location"
-}
-
-func (f *Farm) compress(body []byte) []byte {
-	var out bytes.Buffer
-	w := f.gzips.Get().(*gzip.Writer)
-	defer f.gzips.Put(w)
-	w.Reset(&out)
-	w.Write(body) // to memory: no error
-	w.Close()
-	return out.Bytes()
 }
 
 // appendChunks writes the body as chunks (RFC 9112 section 7.1).

@@ -6,13 +6,17 @@ import (
 	"net/http"
 )
 
-// Control is the farm's own interface, for another process: GET /__audit, /__seeds, /__urls (lines) and
-// /__certificate, POST /__reset and /__flush (the log of requests). It belongs on an address of its own.
+// Control is the farm's own interface, for another process: GET /__audit, /__total (the audit without the
+// hosts), /__seeds, /__urls (lines) and /__certificate, POST /__reset and /__flush (the log of requests). It belongs on an address of its own.
 func (f *Farm) Control() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /__audit", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(f.Audit())
+	})
+	m.HandleFunc("GET /__total", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(f.Audit().Total)
 	})
 	m.HandleFunc("GET /__seeds", func(w http.ResponseWriter, _ *http.Request) {
 		for _, s := range f.Seeds() {

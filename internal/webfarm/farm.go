@@ -24,6 +24,8 @@ type Farm struct {
 	// Most connections are idle, so buffers and compressors are shared.
 	buffers, gzips sync.Pool
 
+	coded codedBodies
+
 	requests *requestLog // nil without Options.Requests
 
 	mu     sync.Mutex
@@ -52,6 +54,7 @@ func New(o Options) (*Farm, error) {
 	if o.Requests != nil {
 		f.requests = newRequestLog(o.Requests)
 	}
+	f.coded.limit = o.KeepCoded
 	f.buffers.New = func() any { return new(buffer) }
 	f.gzips.New = func() any {
 		w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one

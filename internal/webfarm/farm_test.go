@@ -119,6 +119,20 @@ func TestEveryURLIsAnsweredAsExpected(t *testing.T) {
 	}
 }
 
+func TestABodyInGzipIsTheSameKeptOrNot(t *testing.T) {
+	const pages, keepSome = 20, 40_000
+	f := webfarmtest.Start(t, webfarm.Options{Hosts: 1, PagesPerHost: pages, Gzip: 1, KeepCoded: keepSome})
+	c := client(t, f)
+	for range 2 {
+		for u := range f.URLs() {
+			p, _ := f.Page(u)
+			if r, body, err := get(t, c, u); err != nil || !r.Uncompressed || sha256.Sum256(body) != p.SHA256 {
+				t.Errorf("%s: another body (%v)", u, err)
+			}
+		}
+	}
+}
+
 func TestValidatorsEncodingsAndMethods(t *testing.T) {
 	f := webfarmtest.Start(t, webfarm.Options{Hosts: 1, PagesPerHost: 20, Gzip: 1})
 	c := client(t, f)

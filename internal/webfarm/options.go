@@ -28,6 +28,7 @@ type Options struct {
 	CrossHost          float64 // fraction of Links to other hosts; default 0.1, negative for none
 	Assets             float64 // fraction of images, styles and scripts; default 0.1, negative for none
 	Gzip               float64 // fraction sent as gzip to clients that take it; default 0
+	KeepCoded          int64   // bytes of answers in gzip that are kept, so that only the first of a page costs the compression; default 0
 	Chunked            float64 // fraction sent in chunks, without Content-Length; default 0
 
 	Ports bool // hosts are ports of 127.0.0.1, not addresses in 127.0.0.0/8 (which Linux routes and others do not)
@@ -137,6 +138,9 @@ func (o Options) validate() error {
 		if d < 0 {
 			errs = append(errs, fmt.Errorf("%v: use no negative duration", d))
 		}
+	}
+	if o.KeepCoded < 0 {
+		errs = append(errs, fmt.Errorf("KeepCoded %d: use 0 for none, or more", o.KeepCoded))
 	}
 	if o.Bandwidth < 0 {
 		errs = append(errs, fmt.Errorf("bandwidth %d: use 0 for no limit, or more", o.Bandwidth))
