@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -70,7 +69,7 @@ type WARC struct {
 	fsync   durable.Fsync
 	o       WARCOptions
 	encoder *warc.Encoder
-	buffers sync.Pool                              // of *bytes.Buffer
+	pool    sync.Pool                              // of *putting
 	create  func(path string) (archiveFile, error) // makes a new file; tests put a disk that fails here
 	syncing chan struct{}                          // held by the one who syncs
 
@@ -106,7 +105,7 @@ func newWARC(dir string, o WARCOptions, fsync durable.Fsync) (*WARC, error) {
 	w := &WARC{dir: dir, o: o, process: strings.ToLower(rand.Text()[:10]), fsync: fsync,
 		encoder: warc.NewEncoder(o.Compress == crawler.CompressGzip), syncing: make(chan struct{}, 1)}
 	w.create = w.createFile
-	w.buffers.New = func() any { return new(bytes.Buffer) }
+	w.pool.New = newPutting
 	if err := crawldir.MakeDurable(fsync, dir, crawldir.ArchiveDir); err != nil {
 		return nil, fmt.Errorf("make archive directory: %w", err)
 	}
@@ -146,37 +145,49 @@ func (w *WARC) put(ctx context.Context, x *crawler.Exchange) (crawler.Locator, e
 	case x.Body.File != "":
 		return w.putSpooled(ctx, x)
 	}
-	buf := w.buffers.Get().(*bytes.Buffer)
-	buf.Reset()
-	defer func() {
-		if buf.Cap() <= keptBuffer {
-			w.buffers.Put(buf)
-		}
-	}()
-	length, err := w.encode(ctx, buf, x)
+	p := w.pool.Get().(*putting)
+	defer w.giveBack(p)
+	length, err := w.encode(ctx, &p.out, p, x)
 	if err != nil {
 		return crawler.Locator{}, err
 	}
-	return w.append(bytes.NewReader(buf.Bytes()), int64(buf.Len()), length)
+	p.src.Reset(p.out.Bytes())
+	return w.append(&p.src, p.src.Size(), length)
+}
+
+func (w *WARC) giveBack(p *putting) {
+	p.forget()
+	if p.out.Cap() <= keptBuffer {
+		w.pool.Put(p)
+	}
 }
 
 // encode writes both records of the exchange and returns the length of the first, the answer.
-func (w *WARC) encode(ctx context.Context, out io.Writer, x *crawler.Exchange) (int64, error) {
-	answer, request, closeBody, err := exchangeRecords(ctx, x)
+func (w *WARC) encode(ctx context.Context, out io.Writer, p *putting, x *crawler.Exchange) (int64, error) {
+	closeBody, err := p.take(ctx, x, w.compresses())
 	if err != nil {
 		return 0, err
 	}
 	defer closeBody()
-	length, err := w.encodeRecord(out, answer)
-	if err != nil || request == nil {
+	length, err := w.encodeRecord(out, &p.answer)
+	if err != nil || len(p.request.Head) == 0 {
 		return length, err
 	}
-	_, err = w.encodeRecord(out, request)
+	_, err = w.encodeRecord(out, &p.request)
 	return length, err
 }
 
+// encodeFile is encode for records that go into a file of their own.
+func (w *WARC) encodeFile(ctx context.Context, out *os.File, x *crawler.Exchange) (int64, error) {
+	p := w.pool.Get().(*putting)
+	defer w.giveBack(p)
+	return w.encode(ctx, out, p, x)
+}
+
+func (w *WARC) compresses() bool { return w.o.Compress == crawler.CompressGzip }
+
 func (w *WARC) encodeRecord(out io.Writer, r *warc.Record) (_ int64, err error) {
-	if w.o.Compress == crawler.CompressGzip {
+	if w.compresses() {
 		if r.Stored, err = hardlyShrinks(r); err != nil {
 			return 0, fmt.Errorf("look at the body: %w", err)
 		}

@@ -118,8 +118,12 @@ func checkFile(t *testing.T, path, body string) {
 			}
 			continue
 		}
-		if got := storagetest.Digest(string(b)).String(); e.Get("WARC-Block-Digest") != got {
-			t.Errorf("%s: block digest %s, want %s", typ, e.Get("WARC-Block-Digest"), got)
+		want := storagetest.Digest(string(b)).String()
+		if e.Gzip && typ == "response" {
+			want = "" // the payload's digest and the checksum of the member are enough
+		}
+		if e.Get("WARC-Block-Digest") != want {
+			t.Errorf("%s: block digest %s, want %s", typ, e.Get("WARC-Block-Digest"), want)
 		}
 		if typ == "response" && e.Get("WARC-Payload-Digest") != storagetest.Digest(body).String() {
 			t.Errorf("payload digest %s", e.Get("WARC-Payload-Digest"))

@@ -15,75 +15,105 @@ import (
 	"trawl/storage/archive/warc"
 )
 
-// exchangeRecords makes the records of an exchange, the answer and the request (nil when there is none).
-// The caller calls closeBody when they are written.
-func exchangeRecords(ctx context.Context, x *crawler.Exchange) (answer, request *warc.Record, closeBody func(), err error) {
+// putting is what storing one exchange needs, kept for the next one: a page makes no garbage.
+type putting struct {
+	out             bytes.Buffer // both records as they go into the file; unused where they are too large for memory
+	src             bytes.Reader // of out
+	answer, request warc.Record
+	heads           []byte // of both
+	block, payload  hash.Hash
+}
+
+func newPutting() any { return &putting{block: sha256.New(), payload: sha256.New()} }
+
+// forget drops what is the caller's.
+func (p *putting) forget() {
+	p.answer, p.request = warc.Record{}, warc.Record{}
+	p.out.Reset()
+	p.src.Reset(nil)
+}
+
+// take makes the records of an exchange. There is a request only if its Head is not empty. The caller calls closeBody when the
+// records are written. compress says that they become gzip members.
+func (p *putting) take(ctx context.Context, x *crawler.Exchange, compress bool) (closeBody func(), err error) {
 	if len(x.Response) == 0 {
-		return nil, nil, nil, errors.New("exchange without the head of an answer")
+		return nil, errors.New("exchange without the head of an answer")
 	}
 	size := x.Body.Size
 	if x.Body.File == "" {
 		size = int64(len(x.Body.Bytes))
 	}
-	answer = &warc.Record{Type: warc.TypeResponse, ID: warc.NewID(), Date: x.FetchedAt, TargetURI: x.URL.String(),
+	p.heads = warc.AppendHead(p.heads[:0], x.Response, size)
+	end := len(p.heads)
+	if len(x.Request) > 0 {
+		p.heads = warc.AppendRequest(p.heads, x.Request)
+	}
+	p.answer = warc.Record{Type: warc.TypeResponse, ID: warc.NewID(), Date: x.FetchedAt, TargetURI: x.URL.String(),
 		IP: x.IP, Protocol: x.Protocol, Truncated: x.Truncated, ContentType: warc.ContentResponse,
-		Head: warc.ArchiveHead(x.Response, size), Body: x.Body.Bytes}
+		Head: p.heads[:end], Body: x.Body.Bytes}
 	closeBody = func() {}
 	if x.Body.File != "" {
 		f, err := os.Open(x.Body.File)
 		if err != nil {
-			return nil, nil, nil, fmt.Errorf("open spool file: %w", err)
+			return nil, fmt.Errorf("open spool file: %w", err)
 		}
 		closeBody = func() { f.Close() } // it was only read
-		answer.Body, answer.BodySize = nil, size
-		answer.BodyReader = &contextReader{ctx, f}
+		p.answer.Body, p.answer.BodySize = nil, size
+		p.answer.BodyReader = &contextReader{ctx, f}
 	}
-	if err := setDigests(answer, x); err != nil {
+	if err := p.setDigests(x, compress); err != nil {
 		closeBody()
-		return nil, nil, nil, err
+		return nil, err
 	}
 	if len(x.Request) == 0 {
-		return answer, nil, closeBody, nil
+		return closeBody, nil
 	}
-	request = &warc.Record{Type: warc.TypeRequest, ID: warc.NewID(), Date: x.FetchedAt, TargetURI: x.URL.String(),
-		ConcurrentTo: answer.ID, IP: x.IP, Protocol: x.Protocol, ContentType: warc.ContentRequest,
-		Head: warc.RequestHead(x.Request)}
-	request.BlockDigest = crawler.Digest(sha256.Sum256(request.Head)).String()
-	answer.ConcurrentTo = request.ID
-	return answer, request, closeBody, nil
+	p.request = warc.Record{Type: warc.TypeRequest, ID: warc.NewID(), Date: x.FetchedAt, TargetURI: x.URL.String(),
+		ConcurrentTo: p.answer.ID, IP: x.IP, Protocol: x.Protocol, ContentType: warc.ContentRequest,
+		Head: p.heads[end:]}
+	p.request.BlockDigest = sha256.Sum256(p.request.Head)
+	p.answer.ConcurrentTo = p.request.ID
+	return closeBody, nil
 }
 
-// setDigests reads the body once for both digests. The payload's is the row's where the body is whole and
-// has no content coding, since these are the same bytes then.
-func setDigests(r *warc.Record, x *crawler.Exchange) error {
-	block := sha256.New()
-	block.Write(r.Head)
-	var payload hash.Hash
-	if x.Digest.IsZero() || x.Truncated != "" || headerValue(r.Head, "Content-Encoding") != "" {
-		payload = sha256.New()
+// setDigests gives the answer its digests. The payload's is the row's where the body is whole and has no content coding, since
+// these are the same bytes then; it is not taken again. The block's is for records without a checksum, which are those that are
+// not compressed: of others the payload's digest covers the body, and the member's CRC-32 all of it.
+func (p *putting) setDigests(x *crawler.Exchange, compress bool) error {
+	r := &p.answer
+	r.PayloadDigest = warc.Digest(x.Digest)
+	known := !x.Digest.IsZero() && x.Truncated == "" && headerValue(r.Head, "Content-Encoding") == ""
+	var to io.Writer
+	switch {
+	case known && compress:
+		return nil
+	case known:
+		to = p.block
+	case compress:
+		to = p.payload
+	default:
+		to = io.MultiWriter(p.block, p.payload)
 	}
-	if err := hashBody(r, block, payload); err != nil {
+	p.payload.Reset()
+	p.block.Reset()
+	p.block.Write(r.Head)
+	if err := readBody(r, to); err != nil {
 		return err
 	}
-	r.BlockDigest = crawler.Digest(block.Sum(nil)).String()
-	r.PayloadDigest = x.Digest.String()
-	if payload != nil {
-		r.PayloadDigest = crawler.Digest(payload.Sum(nil)).String()
+	if !known {
+		p.payload.Sum(r.PayloadDigest[:0])
+	}
+	if !compress {
+		p.block.Sum(r.BlockDigest[:0])
 	}
 	return nil
 }
 
-func hashBody(r *warc.Record, block, payload hash.Hash) error {
+// readBody hands the body to a digest, and goes back to its beginning.
+func readBody(r *warc.Record, to io.Writer) error {
 	if r.BodyReader == nil {
-		block.Write(r.Body)
-		if payload != nil {
-			payload.Write(r.Body)
-		}
-		return nil
-	}
-	var to io.Writer = block
-	if payload != nil {
-		to = io.MultiWriter(block, payload)
+		_, err := to.Write(r.Body)
+		return err
 	}
 	n, err := io.Copy(to, io.LimitReader(r.BodyReader, r.BodySize))
 	if err == nil && n < r.BodySize {

@@ -232,7 +232,7 @@ func (w *WARC) putSpooled(ctx context.Context, x *crawler.Exchange) (l crawler.L
 			w.o.Logger.Warn("cannot remove a temporary file", "error", rm)
 		}
 	}()
-	length, err := w.encode(ctx, tmp, x)
+	length, err := w.encodeFile(ctx, tmp, x)
 	if err != nil {
 		return l, err
 	}
@@ -267,7 +267,7 @@ func (w *WARC) putOwnFile(ctx context.Context, x *crawler.Exchange) (l crawler.L
 	if err != nil {
 		return l, err
 	}
-	length, err := w.encode(ctx, tmp, x)
+	length, err := w.encodeFile(ctx, tmp, x)
 	if err != nil {
 		return l, err
 	}

@@ -4,7 +4,7 @@
 // Writing: an [Encoder] turns a [Record] into bytes, one gzip member a record (of stored blocks where its
 // writer says that it would hardly shrink), or plain. It holds pools of gzip encoders, since each takes
 // several hundred kilobytes, and is shared by everybody who writes.
-// [ArchiveHead] makes the head of an answer fit to stand before a body that was stored without its
+// [AppendHead] makes the head of an answer fit to stand before a body that was stored without its
 // transfer coding.
 //
 // Reading: a [Reader] streams the records of a file, plain, gzip or mixed, and reports where each begins and

@@ -91,7 +91,7 @@ func (s *encoding) writeRecord(w io.Writer, r *Record) error {
 	if err := writeBody(w, r); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, recordEnd)
+	_, err := w.Write(append(s.header[:0], recordEnd...))
 	return err
 }
 

@@ -9,22 +9,20 @@ import (
 // body as it is stored.
 const RenamedPrefix = "X-Crawl-"
 
-// ArchiveHead returns the head of an answer as it stands in the archive before a body of the given size.
+// AppendHead appends the head of an answer as it stands in the archive before a body of the given size.
 // The body is stored after transfer decoding, so a Transfer-Encoding line would make readers decode it
 // again: it is renamed to X-Crawl-Transfer-Encoding. A Content-Length that is not the size of the
 // stored body (it was cut, or there was a transfer coding too) becomes X-Crawl-Content-Length, and where a
 // line was renamed the true length is added. Answers that have no body by their status (1xx, 204, 304) keep
 // their Content-Length, which speaks of another answer (RFC 9110, 8.6). A version other than HTTP/1.x is
 // written as HTTP/1.1, since readers know no other; WARC-Protocol holds the true one. The rest is as the
-// server sent it. The result ends with an empty line; head is not changed, and returned itself when
-// nothing is to be done.
-func ArchiveHead(head []byte, size int64) []byte {
+// server sent it. What is appended ends with an empty line; head is not changed.
+func AppendHead(out, head []byte, size int64) []byte {
 	if !headNeedsWork(head, size) {
-		return head
+		return append(out, head...)
 	}
-	out := make([]byte, 0, len(head)+96)
 	first, rest := cutLine(head)
-	out = append(out, statusLine(first)...)
+	out = appendStatusLine(out, first)
 	bodyless := hasNoBody(first)
 	renamed, right := false, false
 	for len(rest) > 0 {
@@ -51,18 +49,19 @@ func ArchiveHead(head []byte, size int64) []byte {
 	return append(out, "\r\n"...)
 }
 
-// RequestHead is ArchiveHead for a request: the empty line is there, and the version is one that
+// AppendRequest is AppendHead for a request: the empty line is there, and the version is one that
 // readers know.
-func RequestHead(head []byte) []byte {
-	if bytes.HasSuffix(head, []byte("\r\n\r\n")) && !bytes.Contains(firstLine(head), []byte(" HTTP/2")) {
-		return head
-	}
+func AppendRequest(out, head []byte) []byte {
 	first, rest := cutLine(head)
-	first = bytes.TrimRight(first, "\r\n")
-	if i := bytes.LastIndex(first, []byte(" HTTP/2")); i >= 0 {
-		first = append(first[:i:i], " HTTP/1.1"...)
+	version2 := bytes.LastIndex(first, []byte(" HTTP/2"))
+	if bytes.HasSuffix(head, []byte("\r\n\r\n")) && version2 < 0 {
+		return append(out, head...)
 	}
-	out := appendLine(make([]byte, 0, len(head)+16), first)
+	if version2 >= 0 {
+		out = append(append(out, first[:version2]...), " HTTP/1.1"...)
+		first = nil
+	}
+	out = appendLine(out, first)
 	for len(rest) > 0 {
 		var line []byte
 		if line, rest = cutLine(rest); len(bytes.TrimRight(line, "\r\n")) == 0 {
@@ -109,34 +108,30 @@ func judge(line []byte, size int64, bodyless bool) (rename, fits bool) {
 	return !fits, fits
 }
 
-func statusLine(first []byte) []byte {
+func appendStatusLine(out, first []byte) []byte {
 	first = bytes.TrimRight(first, "\r\n")
 	if i := bytes.IndexByte(first, ' '); i >= 0 && bytes.HasPrefix(first, []byte("HTTP/")) &&
 		!bytes.HasPrefix(first, []byte("HTTP/1.")) {
-		return appendLine([]byte("HTTP/1.1"), first[i:])
+		out, first = append(out, "HTTP/1.1"...), first[i:]
 	}
-	return appendLine(nil, first)
+	return appendLine(out, first)
 }
 
 // hasNoBody reports whether the status allows no body.
 func hasNoBody(first []byte) bool {
-	f := bytes.Fields(first)
-	if len(f) < 2 {
-		return false
+	i := 0
+	for s := range bytes.FieldsSeq(first) {
+		if i++; i == 2 {
+			return string(s) == "204" || string(s) == "304" || len(s) == 3 && s[0] == '1'
+		}
 	}
-	s := string(f[1])
-	return s == "204" || s == "304" || len(s) == 3 && s[0] == '1'
+	return false
 }
 
 // appendLine appends a line with CRLF at its end, whatever its own end was.
 func appendLine(out, line []byte) []byte {
 	out = append(out, bytes.TrimRight(line, "\r\n")...)
 	return append(out, "\r\n"...)
-}
-
-func firstLine(b []byte) []byte {
-	l, _ := cutLine(b)
-	return l
 }
 
 // cutLine cuts after the first LF; the line keeps its end.

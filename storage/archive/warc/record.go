@@ -43,19 +43,25 @@ const (
 // Field is a named field of a record's header or of a warcinfo block.
 type Field struct{ Name, Value string }
 
+// ID is the id of a record, a UUID. The zero value is none.
+type ID [16]byte
+
+// Digest is a SHA-256. The zero value is none.
+type Digest [32]byte
+
 // Record is a record to be written. Empty fields are left out; ID, Type and Date must be set. The block is
 // Head followed by Body, or by BodySize bytes from BodyReader when that is not nil.
 type Record struct {
 	Type          Type
-	ID            string // from [NewID]
+	ID            ID // from [NewID]
 	Date          time.Time
 	TargetURI     string
-	ConcurrentTo  string // ID of the other record of the same exchange
+	ConcurrentTo  ID     // of the other record of the same exchange
 	IP            string // of the server; left out when it is not an address
 	Protocol      string // WARC-Protocol, an extension of 1.1 by the IIPC: "http/1.1", "h2"
 	Truncated     string // one of the Truncated words; another word is written as "unspecified"
-	PayloadDigest string
-	BlockDigest   string
+	PayloadDigest Digest
+	BlockDigest   Digest
 	Filename      string // of warcinfo: name of the file it stands in
 	ContentType   string
 	Stored        bool // its gzip member holds the bytes as they are, in blocks that are not compressed
@@ -66,25 +72,12 @@ type Record struct {
 	BodySize   int64
 }
 
-// NewID returns a fresh record id, a random UUID as a URN in angle brackets.
-func NewID() string {
-	var u [16]byte
-	rand.Read(u[:]) // never fails (crypto/rand)
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
-	var b [47]byte
-	copy(b[:], "<urn:uuid:")
-	hex.Encode(b[10:], u[:4])
-	b[18] = '-'
-	hex.Encode(b[19:], u[4:6])
-	b[23] = '-'
-	hex.Encode(b[24:], u[6:8])
-	b[28] = '-'
-	hex.Encode(b[29:], u[8:10])
-	b[33] = '-'
-	hex.Encode(b[34:], u[10:])
-	b[46] = '>'
-	return string(b[:])
+// NewID returns a fresh record id, a random UUID.
+func NewID() (id ID) {
+	rand.Read(id[:]) // never fails (crypto/rand)
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
 }
 
 // Info returns the warcinfo record for the head of a file.
@@ -106,27 +99,53 @@ func (r *Record) Size() int64 {
 
 // appendHeader appends the record's header with its empty line.
 func (r *Record) appendHeader(b []byte) ([]byte, error) {
-	if r.Type == "" || r.ID == "" || r.Date.IsZero() || r.BodySize < 0 {
+	if r.Type == "" || r.ID == (ID{}) || r.Date.IsZero() || r.BodySize < 0 {
 		return b, fmt.Errorf("%s record without type, id, date or size", r.Type)
 	}
 	b = append(b, version+"\r\n"...)
 	b = appendField(b, "WARC-Type", string(r.Type))
-	b = appendField(b, "WARC-Record-ID", r.ID)
-	b = appendField(b, "WARC-Date", r.Date.UTC().Format(dateLayout))
+	b = appendID(b, "WARC-Record-ID", r.ID)
+	b = append(b, "WARC-Date: "...)
+	b = append(r.Date.UTC().AppendFormat(b, dateLayout), "\r\n"...)
 	b = appendField(b, "WARC-Filename", r.Filename)
 	b = appendField(b, "WARC-Target-URI", cleanURI(r.TargetURI))
-	b = appendField(b, "WARC-Concurrent-To", r.ConcurrentTo)
+	b = appendID(b, "WARC-Concurrent-To", r.ConcurrentTo)
 	if a, err := netip.ParseAddr(r.IP); err == nil {
-		b = appendField(b, "WARC-IP-Address", a.WithZone("").Unmap().String())
+		b = append(b, "WARC-IP-Address: "...)
+		b = append(a.WithZone("").Unmap().AppendTo(b), "\r\n"...)
 	}
 	b = appendField(b, "WARC-Protocol", r.Protocol)
 	b = appendField(b, "WARC-Truncated", truncatedWord(r.Truncated))
-	b = appendField(b, "WARC-Payload-Digest", r.PayloadDigest)
-	b = appendField(b, "WARC-Block-Digest", r.BlockDigest)
+	b = appendDigest(b, "WARC-Payload-Digest", &r.PayloadDigest)
+	b = appendDigest(b, "WARC-Block-Digest", &r.BlockDigest)
 	b = appendField(b, "Content-Type", r.ContentType)
 	b = append(b, "Content-Length: "...)
 	b = strconv.AppendInt(b, r.Size(), 10)
 	return append(b, "\r\n\r\n"...), nil
+}
+
+// appendID appends a line with the id as a URN in angle brackets, nothing for none.
+func appendID(b []byte, name string, id ID) []byte {
+	if id == (ID{}) {
+		return b
+	}
+	b = append(b, name...)
+	b = append(b, ": <urn:uuid:"...)
+	b = hex.AppendEncode(b, id[:4])
+	for _, group := range [...][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
+		b = hex.AppendEncode(append(b, '-'), group)
+	}
+	return append(b, ">\r\n"...)
+}
+
+// appendDigest appends a line with the digest, nothing for none.
+func appendDigest(b []byte, name string, d *Digest) []byte {
+	if *d == (Digest{}) {
+		return b
+	}
+	b = append(b, name...)
+	b = append(b, ": sha256:"...)
+	return append(hex.AppendEncode(b, d[:]), "\r\n"...)
 }
 
 // appendField appends a line, nothing for an empty value. No byte of the value can end the line: control
