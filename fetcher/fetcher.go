@@ -21,6 +21,8 @@ import (
 const (
 	// DefaultWorkers is how many turns a fetcher works on at once.
 	DefaultWorkers = 1024
+	// DefaultIdle is how many idle connections a fetcher keeps between turns.
+	DefaultIdle = 512
 	// takers is how many tasks are asked for at the same time; each asks for one that has a slot already.
 	takers = 4
 	// askTimeout is how long an answer is waited for before the question is put again.
@@ -55,6 +57,7 @@ const (
 type Options struct {
 	Name      string // of this member, in asks, parts and rows
 	Workers   int    // turns at once; 0 = DefaultWorkers
+	Idle      int    // connections kept between two turns of a host; 0 = DefaultIdle, less = none
 	Tasks     Tasks
 	Scheduler Scheduler
 	Reports   Reports
@@ -100,13 +103,14 @@ func (o *Options) validate() error {
 type Fetcher struct {
 	Options
 
-	open    func(download.SiteOptions) site // how a turn reaches its host; replaced in tests
-	margin  time.Duration                   // maxMargin; none in tests of exact gaps
-	slots   *trouble.Slots                  // one for each turn
-	look    chan struct{}                   // one slot: the notice should be read
-	done    chan struct{}                   // one slot: an answer said that the job is over
-	drained chan struct{}                   // closed by Drain
-	drain   sync.Once
+	download *download.Downloader
+	open     func(download.SiteOptions) site // how a turn reaches its host; replaced in tests
+	margin   time.Duration                   // maxMargin; none in tests of exact gaps
+	slots    *trouble.Slots                  // one for each turn
+	look     chan struct{}                   // one slot: the notice should be read
+	done     chan struct{}                   // one slot: an answer said that the job is over
+	drained  chan struct{}                   // closed by Drain
+	drain    sync.Once
 
 	bandwidth *rate.Limiter // of the bodies of all turns; its limit follows the job's
 
@@ -133,6 +137,9 @@ func New(o Options) (*Fetcher, error) {
 	if o.Workers == 0 {
 		o.Workers = DefaultWorkers
 	}
+	if o.Idle == 0 {
+		o.Idle = DefaultIdle
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -154,11 +161,12 @@ func New(o Options) (*Fetcher, error) {
 	f.bandwidth = rate.NewLimiter(rate.Inf, crawler.MinBandwidth)
 	d, err := download.New(download.Options{
 		Archive: o.Archive, Engine: o.Engine, SpoolDir: o.SpoolDir, PartialDir: o.PartialDir, Backlog: &f.unsent,
-		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.Heard, Logger: o.Logger,
+		Bandwidth: f.bandwidth, Proxy: o.Proxy, Heard: f.network.Heard, Idle: max(0, o.Idle), Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetcher: %w", err)
 	}
+	f.download = d
 	f.open = func(o download.SiteOptions) site { return downloadSite{d.Site(o)} }
 	return f, nil
 }
@@ -302,6 +310,7 @@ func (f *Fetcher) serve(ctx context.Context) error {
 	stop()
 	loops.Wait()
 	turns.Wait()
+	f.download.CloseIdle()
 	if err == nil {
 		return nil
 	}

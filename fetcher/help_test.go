@@ -210,11 +210,12 @@ type fakeSite struct {
 	lease *lease.Lease
 }
 
-func (s *fakeSite) lane() lanePages   { return fakeLane{s} }
-func (s *fakeSite) Lapse()            {}
-func (s *fakeSite) Learned() []string { return nil }
-func (s *fakeSite) Rest()             { s.w.note("rest") }
-func (s *fakeSite) Close()            { s.w.note("close") }
+func (s *fakeSite) lane() lanePages    { return fakeLane{s} }
+func (s *fakeSite) Lapse()             {}
+func (s *fakeSite) Learned() []string  { return nil }
+func (s *fakeSite) Rest(time.Duration) { s.w.note("rest") }
+
+func (s *fakeSite) Close(ordered bool) { s.w.note("close %v", ordered) }
 
 type fakeLane struct{ site *fakeSite }
 

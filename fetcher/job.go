@@ -23,10 +23,13 @@ type view struct {
 	tls   *tls.Config // with the job's own certificates; nil = the system's only
 }
 
-func newView(n crawler.JobNotice) (*view, error) {
+// newView reads a notice; before is what was known until then, nil for nothing.
+func newView(n crawler.JobNotice, before *view) (*view, error) {
 	n.Job.IndexHosts()
 	v := &view{JobNotice: n, guard: weburl.NewAddressGuard(n.Job.AllowPrivate, n.Job.SeedPrivate), token: crawler.ProductToken(n.Job.UserAgent)}
-	if err := v.trust(n.Job.CA); err != nil {
+	if before != nil && before.Job.CA == n.Job.CA {
+		v.tls = before.tls // the same one: connections that were opened with it may serve on
+	} else if err := v.trust(n.Job.CA); err != nil {
 		return nil, err
 	}
 	if !n.ScopeWhole {
@@ -84,7 +87,7 @@ func (f *Fetcher) readNotice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := newView(n)
+	v, err := newView(n, f.view.Load())
 	if err != nil {
 		return err
 	}

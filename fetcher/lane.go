@@ -17,9 +17,9 @@ import (
 type site interface {
 	lane() lanePages
 	Lapse()
-	Rest()
+	Rest(next time.Duration)
 	Learned() (addresses []string)
-	Close()
+	Close(ordered bool)
 }
 
 // lanePages does one exchange at a time, see [download.Lane].
@@ -169,6 +169,7 @@ func (t *turn) ended(s *start, found *download.Finding) (longer, ok bool) {
 		t.f.disk.Failed(found.Why)
 		t.end()
 	case download.MachineShort:
+		t.f.download.CloseIdle()
 		t.f.slots.Short(found.Why)
 		t.end()
 	case download.Counts, download.Restart:

@@ -29,7 +29,7 @@ func TestCertificatesOfTheJobAreTrustedBesideTheSystems(t *testing.T) {
 			}
 		})
 	}
-	if _, err := newView(crawler.JobNotice{Job: crawler.Job{CA: "nonsense"}}); err == nil {
+	if _, err := newView(crawler.JobNotice{Job: crawler.Job{CA: "nonsense"}}, nil); err == nil {
 		t.Error("certificates that are none are taken")
 	}
 }

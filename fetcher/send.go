@@ -13,9 +13,9 @@ const (
 	sendAgainMax = 5 * time.Second
 )
 
-// send sends the parts of the report while lanes work, and the last one when they are done. It returns
-// when the last part is stored or the turn is dropped.
-func (t *turn) send() {
+// send sends the parts of the report while lanes work, and the last one when they are done. It returns true
+// when the last part is stored, and false when the turn is dropped.
+func (t *turn) send() (ordered bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	worked := (<-chan struct{})(t.worked)
@@ -27,27 +27,29 @@ func (t *turn) send() {
 		}
 		select {
 		case <-t.hard.Done():
-			return
+			return false
 		case <-worked:
-			t.sendRest()
-			return
+			return t.sendRest()
 		case <-t.report.wake:
 			continue
 		case <-tick:
 		}
 		if t.store(t.nextPart()) != nil {
-			return
+			return false
 		}
 	}
 }
 
-// sendRest sends what is left, the last part with its mark.
-func (t *turn) sendRest() {
+// sendRest sends what is left, the last part with its mark. It returns true when that is stored.
+func (t *turn) sendRest() bool {
 	for {
 		p := t.nextPart()
 		p.End = t.report.empty()
-		if t.store(p) != nil || p.End {
-			return
+		if t.store(p) != nil {
+			return false
+		}
+		if p.End {
+			return true
 		}
 	}
 }

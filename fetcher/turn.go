@@ -170,13 +170,13 @@ func (t *turn) run(ctx context.Context) {
 	wg.Go(func() {
 		defer close(t.worked)
 		t.lanes()
-		t.site.Rest() // before the last part, which may need what connections hold
+		t.site.Rest(t.pace.wait()) // before the last part: the host's next turn may follow on it at once
 	})
-	t.send()
+	ordered := t.send()
 	t.drop(errTurnDone)
 	wg.Wait()
 	t.report.drop()
-	t.site.Close()
+	t.site.Close(ordered)
 }
 
 // renew asks again and again, until the turn is over. Without an answer the right ends by itself; the

@@ -1,7 +1,9 @@
 package weburl
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -77,6 +79,11 @@ func (g AddressGuard) Allows(a netip.AddrPort, spelled bool) bool {
 		}
 	}
 	return spelled && g.Spelled[netip.AddrPortFrom(addr, a.Port())]
+}
+
+// Equal reports whether two guards let the same addresses through.
+func (g AddressGuard) Equal(o AddressGuard) bool {
+	return g.All == o.All && slices.Equal(g.Networks, o.Networks) && maps.Equal(g.Spelled, o.Spelled)
 }
 
 // SpelledAddresses are the private addresses that a seed opens: its own IP literal, or the loopback

@@ -14,7 +14,8 @@
 //
 // # Goroutines
 //
-// A page is fetched in the caller's goroutine; net/http has its own for connections, which end with [Site.Close].
+// A page is fetched in the caller's goroutine; net/http has its own for connections, which end with [Site.Close], or
+// with [Downloader.CloseIdle] where they are kept for the host's next turn (keeper.go).
 //
 // # Crash story
 //

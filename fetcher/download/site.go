@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,14 +37,16 @@ type Options struct {
 	Bandwidth  *rate.Limiter                    // of all sites, bytes; its limit may change
 	Proxy      func(*url.URL) (*url.URL, error) // nil = none
 	Heard      func()                           // called when something comes from outside: a byte, a connection, a refusal
+	Idle       int                              // connections that are kept from one turn of a host to the next; 0 = none
 	Logger     *slog.Logger
 }
 
-// Downloader has what all sites share: spools, decoders, the engine, the archive. Safe for concurrent use.
+// Downloader has what all sites share: spools, decoders, the engine, the archive, idle connections. Safe for concurrent use.
 type Downloader struct {
 	Options
 
-	kit *bodyKit
+	kit    *bodyKit
+	keeper *keeper
 }
 
 // New makes a downloader and its directories.
@@ -57,8 +60,11 @@ func New(o Options) (*Downloader, error) {
 			return nil, err
 		}
 	}
-	return &Downloader{Options: o, kit: kit}, nil
+	return &Downloader{Options: o, kit: kit, keeper: newKeeper(o.Idle, o.Logger)}, nil
 }
+
+// CloseIdle closes the connections that no turn has. It is called at the end, and when the machine is short of something.
+func (d *Downloader) CloseIdle() { d.keeper.clear() }
 
 // SiteOptions say what a site is, and for how long and how it may be asked.
 type SiteOptions struct {
@@ -78,6 +84,8 @@ type SiteOptions struct {
 // concurrent use.
 type Site struct {
 	from        *Downloader
+	host        weburl.Host
+	terms       terms
 	job         *crawler.Job
 	headers     []crawler.Header // the job's; the last of a name counts, and secret ones are for the seeds' hosts
 	own         []crawler.Header // of the user's rule for the host, after them
@@ -87,6 +95,10 @@ type Site struct {
 	jar         *jar
 	credentials session.Credentials // they go before an Authorization among headers
 	reported    int                 // addresses that Learned has returned
+
+	mu    sync.Mutex
+	kept  *resting // what the transport became by Rest: it may be another turn's since. nil = it is ours
+	found []string // addresses, when it was given up
 }
 
 // Site opens the way to a host. It must be closed.
@@ -94,10 +106,15 @@ func (d *Downloader) Site(o SiteOptions) *Site {
 	s := &Site{
 		from: d, job: o.Job, headers: o.Job.Headers, own: o.Job.For(o.Host).Own,
 		jar: newJar(o.Host, o.Cookies, time.Now()), seeds: o.Seeds, credentials: o.Credentials,
-		transport: newTransport(transportOptions{
+		host: o.Host, terms: o.terms(),
+	}
+	if s.transport = d.keeper.take(s.host, s.terms); s.transport != nil {
+		s.transport.renew(o.Lease, o.Addresses)
+	} else {
+		s.transport = newTransport(transportOptions{
 			Options: dial.Options{Lease: o.Lease, Guard: o.Guard, TLS: o.TLS, Heard: d.Heard, Name: hostname(o.Host), Addresses: o.Addresses},
 			Kit:     d.kit, Bandwidth: d.Bandwidth, Limits: o.Job.Fetch, Lanes: o.Lanes, Proxy: d.Proxy, Agent: o.Job.UserAgent,
-		}),
+		})
 	}
 	for _, h := range slices.Concat(s.headers, s.own) {
 		if name := http.CanonicalHeaderKey(h.Name); !slices.Contains(plainHeaders[:], name) {
@@ -111,21 +128,59 @@ func (d *Downloader) Site(o SiteOptions) *Site {
 var plainHeaders = [...]string{"Accept", "Accept-Language", "Cache-Control", "From", "Pragma", "Referer"}
 
 // Lapse closes all connections at once: the lease ended. When it is extended, new ones may be opened.
-func (s *Site) Lapse() { s.transport.dialer.Lapse() }
+func (s *Site) Lapse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept != nil {
+		s.from.keeper.drop(s.kept)
+		return
+	}
+	s.transport.lapse()
+}
 
-// Rest closes the connections that no exchange uses.
-func (s *Site) Rest() { s.transport.inner.CloseIdleConnections() }
+// Rest is called when no exchange is under way and none will be; next is how long the host is not to be asked. Idle connections
+// are kept for the host's next turn, where it may be soon and all exchanges ended in order, or else closed. From now on nothing
+// is written on them until a turn of this host is opened.
+func (s *Site) Rest(next time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if next < keptFor {
+		s.found = s.transport.dialer.Resolved()
+		if idle := s.transport.rest(); idle > 0 {
+			s.kept = &resting{host: s.host, terms: s.terms, over: s.transport, idle: idle}
+			s.from.keeper.put(s.kept)
+			return
+		}
+	}
+	s.transport.inner.CloseIdleConnections()
+}
 
 // Learned is the host's addresses, nil when they are not new since the last call. It is called by one goroutine.
 func (s *Site) Learned() (addresses []string) {
-	if found := s.transport.dialer.Resolved(); len(found) != s.reported {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.found
+	if s.kept == nil {
+		found = s.transport.dialer.Resolved()
+	}
+	if len(found) != s.reported {
 		s.reported, addresses = len(found), found
 	}
 	return addresses
 }
 
-// Close ends all connections. No lane may be used after it.
-func (s *Site) Close() { s.transport.close() }
+// Close ends all connections but those that Rest kept; these too, when the turn did not end in order. No lane may be used after
+// it.
+func (s *Site) Close(ordered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.kept == nil:
+		s.transport.close()
+	case !ordered:
+		s.from.keeper.drop(s.kept)
+	}
+}
 
 // Lane does one exchange after the other. Owned by one goroutine; it must be closed.
 type Lane struct {

@@ -54,9 +54,10 @@ type transportOptions struct {
 	Agent     string                           // User-Agent towards a proxy
 }
 
-// transport is the way to one host while a lease lasts: the one place that sees an exchange as it is. It sends
-// each request once, over connections of its own that are tied to the lease, streams the body
-// under the limits, and fills in the exchange. Safe for concurrent use by lanes; close must be called.
+// transport is the way to one host: the one place that sees an exchange as it is. It sends
+// each request once, over connections of its own that are tied to the lease of the turn that has it, streams the body
+// under the limits, and fills in the exchange. Safe for concurrent use by lanes. After a turn that ended in order it may
+// rest until the next turn of its host renews it; close must be called.
 type transport struct {
 	inner  *http.Transport
 	dialer *dial.Dialer
@@ -64,6 +65,7 @@ type transport struct {
 	band   *rate.Limiter
 	proxy  func(*url.URL) (*url.URL, error)
 	closed atomic.Int32 // requests since the last answer that met a connection closed while it was idle
+	broken atomic.Bool  // an exchange was cut by us, or the lease ended
 }
 
 func newTransport(o transportOptions) *transport {
@@ -87,6 +89,30 @@ func newTransport(o transportOptions) *transport {
 		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: h2StreamBuffer, MaxReceiveBufferPerConnection: h2ConnectionBuffer},
 	}}
+}
+
+// rest takes the transport from its turn, when no exchange is under way. It returns how many connections it has that the next
+// turn of the host may use, 0 when it is to be closed.
+func (t *transport) rest() (idle int) {
+	if t.dialer.Ended() {
+		t.broken.Store(true) // the lease may have ended without a watch that noticed yet
+	}
+	if t.broken.Load() {
+		return 0
+	}
+	return t.dialer.Rest()
+}
+
+// renew gives a transport that rests to a turn.
+func (t *transport) renew(l *lease.Lease, addresses []string) {
+	t.closed.Store(0)
+	t.dialer.Renew(l, addresses)
+}
+
+// lapse closes all connections at once: the lease ended.
+func (t *transport) lapse() {
+	t.broken.Store(true)
+	t.dialer.Lapse()
 }
 
 // close ends all connections. No exchange may be under way.
@@ -127,7 +153,7 @@ func (t *transport) carry(req *http.Request, x *exchange) (*http.Response, error
 	c.read(resp)
 	x.finish()
 	if why := c.lost(); why != nil && x.cut.reason != "" {
-		x.end(CutOff, why)
+		c.cutOff(why)
 	}
 	if x.verdict != Counts {
 		return nil, x.why
@@ -275,10 +301,16 @@ func (c *call) lost() error {
 	return nil
 }
 
+// cutOff notes that we gave the exchange up. What it left behind on the wire is not known: no later turn may go on there.
+func (c *call) cutOff(why error) {
+	c.t.broken.Store(true)
+	c.x.end(CutOff, why)
+}
+
 // failed notes why there is no answer.
 func (c *call) failed(err error) error {
 	if why := cmp.Or(c.lost(), dial.EndOfLease(err)); why != nil {
-		c.x.end(CutOff, why)
+		c.cutOff(why)
 		return why
 	}
 	if cause := context.Cause(c.ctx); cause != nil {

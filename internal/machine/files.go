@@ -11,6 +11,8 @@ import (
 // start.) This is how they are divided up, and the only place that does:
 //
 //	workers <= (limit - filesBase - filesLedger) / (filesLane * lanes of a turn)
+//
+// What that leaves is for connections that outlive their turns.
 const (
 	// filesBase is for standard streams, logs, archive and exports, and the sockets of queue, gossip, control and resolver.
 	filesBase = 64
@@ -36,13 +38,28 @@ func LedgerFiles() int { return ledgerFiles(openFileLimit()) }
 
 func ledgerFiles(limit int) int { return max(leastFilesLedger, min(limit/4, filesLedger)) }
 
+// filesLeft are those that turns may take.
+func filesLeft(limit int, ledger bool) int {
+	if ledger {
+		limit -= ledgerFiles(limit)
+	}
+	return limit - filesBase
+}
+
 // fitWorkers is [FitWorkers] for a limit of open files.
 func fitWorkers(workers, lanes, limit int, ledger bool) int {
-	left := limit - filesBase
-	if ledger {
-		left -= ledgerFiles(limit)
-	}
-	return max(1, min(workers, left/(filesLane*max(1, lanes))))
+	return max(1, min(workers, filesLeft(limit, ledger)/(filesLane*max(1, lanes))))
+}
+
+// fitIdle is [FitIdle] for a limit of open files.
+func fitIdle(idle, workers, lanes, limit int, ledger bool) int {
+	return max(0, min(idle, filesLeft(limit, ledger)-workers*filesLane*max(1, lanes)))
+}
+
+// FitIdle is how many connections may be open that no turn has, beside so many workers: idle at most, and none where files are
+// short. ledger tells that the ledger is in this process.
+func FitIdle(idle, workers, lanes int, ledger bool) int {
+	return fitIdle(idle, workers, lanes, openFileLimit(), ledger)
 }
 
 // FitWorkers is how many turns with so many lanes this process can work on, workers at most and 1 at least. ledger tells that the ledger

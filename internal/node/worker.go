@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -51,8 +52,10 @@ func openWorker(o workerOptions) (*worker, error) {
 	if o.Job.Archive == crawler.ArchiveFiles { // other bodies are not continued
 		partial = o.Dir.Partial()
 	}
+	workers := machine.FitWorkers(o.Workers, o.Job.PerHost, o.BesideLedger, o.Logger)
+	idle := machine.FitIdle(fetcher.DefaultIdle, workers, o.Job.PerHost, o.BesideLedger)
 	f, err := fetcher.New(fetcher.Options{
-		Name: o.Name, Workers: machine.FitWorkers(o.Workers, o.Job.PerHost, o.BesideLedger, o.Logger), Tasks: o.Conn, Scheduler: o.Scheduler, Reports: o.Conn,
+		Name: o.Name, Workers: workers, Idle: cmp.Or(idle, -1), Tasks: o.Conn, Scheduler: o.Scheduler, Reports: o.Conn,
 		Archive: a, SpoolDir: o.Dir.Spool(), PartialDir: partial, Proxy: o.Proxy, Stay: o.Stay, Logger: o.Logger,
 		Step: o.Hooks.Fault, ClockOffset: o.Hooks.ClockOffset, Kill: o.Kill,
 	})

@@ -30,9 +30,15 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write compares the clock with the lease right before it sends, and closes instead when the right is over.
+// Write compares the clock with the lease right before it sends, and closes instead when the right is over. Between two turns
+// it closes too: an answer that TLS or HTTP/2 would give by itself (a new key, a ping) is no request, but the server may
+// wait for it, and nothing of ours may be sent that no turn stands for.
 func (c *Conn) Write(p []byte) (int, error) {
-	if c.dialer.leaseOver() {
+	switch r := c.dialer.right.Load(); {
+	case r == nil:
+		c.part()
+		return 0, net.ErrClosed
+	case c.dialer.over(r):
 		c.lapse()
 		return 0, lease.ErrOver
 	}
@@ -44,13 +50,21 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes; after the end of the lease nothing that the kernel still holds is sent.
+// Close closes; after the end of the lease nothing that the kernel still holds is sent. Between two turns it holds nothing:
+// every request was answered.
 func (c *Conn) Close() error {
 	c.dialer.forget(c)
-	if c.refused.Load() || c.dialer.leaseOver() {
+	if r := c.dialer.right.Load(); c.refused.Load() || r != nil && c.dialer.over(r) {
 		return c.reset()
 	}
 	return c.Conn.Close()
+}
+
+// part closes between two turns, for good.
+func (c *Conn) part() {
+	c.refused.Store(true)
+	c.dialer.forget(c)
+	c.Conn.Close()
 }
 
 // Refuse closes the connection at once (linger 0: unsent bytes are dropped) and for good.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,7 +46,7 @@ func (e *Error) Unwrap() error { return e.err }
 
 // Options of a dialer. Fields without a remark must be set.
 type Options struct {
-	Lease     *lease.Lease
+	Lease     *lease.Lease // the first turn's, see Renew
 	Guard     weburl.AddressGuard
 	Limit     time.Duration    // to connect and shake hands, FetchLimits.Connect; 0 = none
 	Name      string           // whose addresses Addresses are: the host's name without port
@@ -57,12 +58,12 @@ type Options struct {
 }
 
 // Dialer opens the connections to one host: it resolves the host's name once, lets the guard check each
-// address when it is connected to, and ties every connection to the lease. Safe for concurrent use.
+// address when it is connected to, and ties every connection to the lease of the turn that has the dialer. Between two
+// turns (Rest, Renew) nobody has it: what is open stays, and nothing can be written. Safe for concurrent use.
 type Dialer struct {
 	Options
 
-	over context.Context // ends with close
-	stop context.CancelFunc
+	right atomic.Pointer[right] // of the turn that has the dialer; nil between two
 
 	mu     sync.Mutex
 	known  []netip.Addr // given, or resolved
@@ -70,6 +71,18 @@ type Dialer struct {
 	fresh  bool         // known was resolved here
 	conns  map[*Conn]struct{}
 	closed bool
+}
+
+// right is what a turn lends to the dialer: as long as it lasts, connections may be opened and written on.
+type right struct {
+	lease *lease.Lease
+	over  context.Context // ends with the turn, and with it the dials that nobody waits for
+	stop  context.CancelFunc
+}
+
+func newRight(l *lease.Lease) *right {
+	over, stop := context.WithCancel(context.Background())
+	return &right{lease: l, over: over, stop: stop}
 }
 
 // New makes a dialer; it must be closed.
@@ -88,7 +101,7 @@ func New(o Options) *Dialer {
 		o.Now = time.Now
 	}
 	d := &Dialer{Options: o, name: o.Name, known: parseAddresses(o.Addresses), conns: make(map[*Conn]struct{})}
-	d.over, d.stop = context.WithCancel(context.Background())
+	d.right.Store(newRight(o.Lease))
 	return d
 }
 
@@ -102,10 +115,36 @@ func parseAddresses(texts []string) []netip.Addr {
 	return out
 }
 
-// Ended reports whether nothing may be sent any more: the lease is over, or the dialer closed.
-func (d *Dialer) Ended() bool { return d.leaseOver() || d.over.Err() != nil }
+// Ended reports whether nothing may be sent: the lease is over, no turn has the dialer, or it is closed.
+func (d *Dialer) Ended() bool {
+	r := d.right.Load()
+	return d.over(r) || r.over.Err() != nil
+}
 
-func (d *Dialer) leaseOver() bool { return d.Lease.Over(d.Now()) }
+func (d *Dialer) leaseOver() bool { return d.over(d.right.Load()) }
+
+// over reports whether a right has ended; nil is none.
+func (d *Dialer) over(r *right) bool { return r == nil || r.lease.Over(d.Now()) }
+
+// Rest takes the dialer from its turn: until Renew no connection is opened, and one that something is to be written on closes
+// instead. Dials that nobody waits for end. It returns how many connections are open.
+func (d *Dialer) Rest() (open int) {
+	if r := d.right.Swap(nil); r != nil {
+		r.stop()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.conns)
+}
+
+// Renew gives a dialer that rests to the next turn of its host. But for what is open it is as new: the addresses are those
+// that the turn knows.
+func (d *Dialer) Renew(l *lease.Lease, addresses []string) {
+	d.mu.Lock()
+	d.name, d.known, d.fresh = d.Name, parseAddresses(addresses), false
+	d.mu.Unlock()
+	d.right.Store(newRight(l))
+}
 
 // Lapse closes every connection at once: the lease ended. When it is extended, new connections may be opened.
 func (d *Dialer) Lapse() {
@@ -116,7 +155,9 @@ func (d *Dialer) Lapse() {
 
 // Close ends all connections, and dials that nobody waits for.
 func (d *Dialer) Close() {
-	d.stop()
+	if r := d.right.Load(); r != nil {
+		r.stop()
+	}
 	for _, c := range d.take(true) {
 		c.Close()
 	}
@@ -124,7 +165,10 @@ func (d *Dialer) Close() {
 
 // Dial opens a plain connection for net/http.
 func (d *Dialer) Dial(ctx context.Context, _, address string) (net.Conn, error) {
-	ctx, cancel := d.limited(ctx)
+	ctx, cancel, err := d.limited(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	conn, err := d.open(ctx, address)
 	if err != nil {
@@ -135,7 +179,10 @@ func (d *Dialer) Dial(ctx context.Context, _, address string) (net.Conn, error) 
 
 // DialTLS opens a connection and shakes hands, both within the limit.
 func (d *Dialer) DialTLS(ctx context.Context, _, address string) (net.Conn, error) {
-	ctx, cancel := d.limited(ctx)
+	ctx, cancel, err := d.limited(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	conn, err := d.open(ctx, address)
 	if err != nil {
@@ -152,15 +199,19 @@ func (d *Dialer) DialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	return t, nil
 }
 
-// limited adds the limit and the end of the dialer to the context of a dial.
-func (d *Dialer) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+// limited adds the limit and the end of the turn to the context of a dial.
+func (d *Dialer) limited(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	r := d.right.Load()
+	if r == nil {
+		return nil, nil, lease.ErrOver
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	detach := context.AfterFunc(d.over, cancel)
+	detach := context.AfterFunc(r.over, cancel)
 	if d.Limit <= 0 {
-		return ctx, func() { detach(); cancel() }
+		return ctx, func() { detach(); cancel() }, nil
 	}
 	timed, done := context.WithTimeout(ctx, d.Limit)
-	return timed, func() { detach(); done(); cancel() }
+	return timed, func() { detach(); done(); cancel() }, nil
 }
 
 func splitAddress(address string) (name string, port uint16, err error) {

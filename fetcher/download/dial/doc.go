@@ -1,6 +1,7 @@
 // Package dial opens the connections to one host while a lease lasts. It resolves the host's name once, races its addresses,
 // lets the guard judge each address when it is connected to, so that no name leads to a private one, and ties every
-// connection to the lease: the clock is compared right before each write, and at the end all are closed at once.
+// connection to the lease: the clock is compared right before each write, and at the end all are closed at once. After a turn that
+// ended in order a dialer may rest until the next turn of its host: what is idle stays open, and nothing is written.
 //
 // # Goroutines
 //
