@@ -2,12 +2,9 @@ package core
 
 import (
 	"fmt"
-	"math"
-	"strings"
 	"testing"
 
 	"trawl/crawler"
-	"trawl/crawler/weburl"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -24,23 +21,6 @@ func TestCountsOfReasonsThatAreNoneAreLeftOut(t *testing.T) {
 func TestSettingsOfTwoStartsAreJoined(t *testing.T) {
 	if got := fmt.Sprint(union([]string{"a", "b"}, []string{"b", "c"})); got != "[a b c]" {
 		t.Error(got)
-	}
-}
-
-func TestTheWorkOnAWholeLedgerIsSaidOnlyWhileThereIsSome(t *testing.T) {
-	s := &state{}
-	if w := s.workWord(); w != "" {
-		t.Error(w)
-	}
-	s.work.Retry = []crawler.RetryWork{{}}
-	if s.workWord() == "" {
-		t.Error("nothing is said of failed URLs that are taken up")
-	}
-	for from, want := range map[weburl.HostKey]string{0: " 0 %", 1 << 63: " 50 %", math.MaxUint64: " 99 %"} {
-		s.work.Retry[0].From.Host = from
-		if w := s.workWord(); !strings.Contains(w, want) {
-			t.Errorf("at %x it says %q", from, w)
-		}
 	}
 }
 

@@ -1,10 +1,10 @@
 package core
 
 import (
-	"fmt"
 	"time"
 
 	"trawl/crawler"
+	"trawl/scheduler/waits"
 )
 
 // Status is how the job stands. Its rates are left to who looks at it again and again.
@@ -19,7 +19,7 @@ func (c *Core) Status(now time.Time) crawler.Status {
 	if due, ok := s.window.Next(); ok {
 		status.NextDue = max(0, due.Sub(now))
 	}
-	status.WaitsFor, status.Trouble = c.waitsFor(&status, now)
+	status.WaitsFor, status.Trouble = c.view(&status, now).Text()
 	return status
 }
 
@@ -49,62 +49,60 @@ func (c *Core) stateWord() string {
 	return "running"
 }
 
-// waitsFor names the one thing that the job waits for now, and what is wrong, if something is.
-func (c *Core) waitsFor(t *crawler.Status, now time.Time) (text, trouble string) {
-	text = c.waitsForAll(t, now)
-	switch {
-	case text != "" || t.State != "running":
-		return text, ""
-	case t.HostsHeld > 0:
-		return c.asking(t)
-	case t.NextDue > 0:
-		return c.resting(t)
-	case t.Waiting+t.Leased == t.Parked && !c.state.seeded:
-		return "the seeds are not all read yet, and there is nothing else to do", ""
-	case t.Waiting+t.Leased == t.Parked && c.o.Stay:
-		return "there is nothing to do; it stays for more seeds (trawl add)", ""
+// view is what is said of the job.
+func (c *Core) view(status *crawler.Status, now time.Time) *waits.View {
+	s := c.state
+	return &waits.View{
+		Status: status, Job: &s.job, Work: &s.work, Ran: s.ran, Quiet: s.quietFor(now),
+		QueueFull: s.unsent >= maxUnsent, StreamFull: s.streamFull, Seeded: s.seeded, Stay: c.o.Stay, Mute: s.fetchers.MuteText(),
+		OnlyAway: c.onlyAway(), Next: c.nextHost(), Probe: c.probing(), Slowest: c.slowest(), Away: c.anyAway(),
 	}
-	return "", ""
 }
 
-// waitsForAll names what keeps from asking any host, or more hosts; "" when nothing does.
-func (c *Core) waitsForAll(t *crawler.Status, now time.Time) string {
-	switch {
-	case t.State == "paused":
-		return "it is paused, and asks for nothing new until trawl resume"
-	case t.State != "running":
-		return ""
-	case c.state.unsent >= maxUnsent:
-		return "the task queue does not take the turns that are made"
-	case c.state.streamFull:
-		return "standard output does not take the rows"
-	case c.state.quietFor(now) > 0:
-		return fmt.Sprintf("restored from a backup: the rights of those who worked on end in %v", c.state.quietFor(now).Round(100*time.Millisecond))
-	case c.state.careful() && t.Slots > 0:
-		return fmt.Sprintf("one URL is asked for at a time, since the process ended %d times and nothing was settled; %d more", c.state.job.Ends, c.state.job.Careful)
-	case t.Slots == 0:
-		return "no fetcher has joined"
-	case silentFetcher(t.Fetchers) != "":
-		return silentFetcher(t.Fetchers)
-	case int(t.HostsHeld+t.HostsOffered) >= t.Slots:
-		return fmt.Sprintf("all %d slots of the fetchers are taken", t.Slots)
-	case c.state.work.Pending() && t.HostsHeld == 0:
-		return c.state.workWord()
-	case t.HostsOffered > 0 && t.HostsHeld == 0:
-		if mute := c.state.fetchers.MuteText(); mute != "" {
-			return fmt.Sprintf("%d turns are offered, and %s", t.HostsOffered, mute)
-		}
-		return fmt.Sprintf("%d turns are offered and no fetcher takes them", t.HostsOffered)
+// nextHost is the idle host that is to be asked next, nil when there is none or its record is not at hand.
+func (c *Core) nextHost() *crawler.HostState {
+	name, ok := c.state.window.First()
+	if !ok {
+		return nil
 	}
-	return ""
+	return c.state.hosts.Get(name)
 }
 
-// silentFetcher names a fetcher whose network is away, "" when there is none.
-func silentFetcher(all []crawler.FetcherStatus) string {
-	for i := range all {
-		if text := all[i].SilentText(); text != "" {
-			return "fetcher " + all[i].Name + " " + text
+// slowest is the host that is being asked and is slowed the most, nil when none is.
+func (c *Core) slowest() (slowest *crawler.HostState) {
+	for name := range c.state.turns.All() {
+		if h := c.state.hosts.Get(name); h != nil && waits.Slowed(h, &c.state.job.Job) && (slowest == nil || h.Penalty > slowest.Penalty) {
+			slowest = h
 		}
 	}
-	return ""
+	return slowest
+}
+
+// probing is the host that is being probed, when nobody else is being asked; nil otherwise.
+func (c *Core) probing() (h *crawler.HostState) {
+	for name, t := range c.state.turns.All() {
+		if !t.Probe {
+			return nil
+		}
+		if one := c.state.hosts.Get(name); one != nil && one.Gone() {
+			h = one
+		}
+	}
+	return h
+}
+
+// onlyAway reports whether nothing is left to be asked but hosts that are away.
+func (c *Core) onlyAway() bool {
+	n, whole := c.state.window.Len()
+	return whole && int64(n+c.state.turns.Len()) <= c.state.tallies.Away && c.state.seeded
+}
+
+// anyAway is one of the hosts that are away, nil when none is at hand.
+func (c *Core) anyAway() *crawler.HostState {
+	for name := range c.state.away.All() {
+		if h := c.state.hosts.Get(name); h != nil && h.Gone() {
+			return h
+		}
+	}
+	return nil
 }

@@ -1,10 +1,7 @@
 package core
 
 import (
-	"fmt"
-
 	"trawl/crawler"
-	"trawl/crawler/weburl"
 )
 
 // Limits of one step of the work on the whole ledger, so that asks and signals are heard between two.
@@ -108,17 +105,4 @@ func (st *Step) retries(row *crawler.Row, why crawler.Reason) bool {
 		return (why == "" || why == crawler.ReasonTrap) && st.s.job.Job.Trap(row.URL) == ""
 	}
 	return row.Outcome == crawler.Failed && (why == "" || row.Reason == why)
-}
-
-// workWord says for people what is done to the whole ledger and how far it is, "" for nothing. Keys are hashes, so their
-// first bytes tell the share.
-func (s *state) workWord() string {
-	share := func(h weburl.HostKey) int { return int(uint64(h) >> 32 * 100 >> 32) }
-	switch {
-	case s.work.Recount != nil:
-		return fmt.Sprintf("the hosts are counted under the changed limits, %d %% so far", share(s.work.Recount.From))
-	case len(s.work.Retry) > 0:
-		return fmt.Sprintf("failed URLs are taken up again, %d %% of the rows were looked at", share(s.work.Retry[0].From.Host))
-	}
-	return ""
 }
