@@ -10,6 +10,7 @@ import (
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 	"trawl/scheduler/credit"
+	"trawl/scheduler/names"
 )
 
 // Options are the settings of a core. Job and Read are needed; zero values of the others are their defaults.
@@ -53,7 +54,9 @@ func New(o Options, l *crawler.LedgerState, now time.Time) (*Core, error) {
 	if err := c.settings(l); err != nil {
 		return nil, err
 	}
-	s.nameState(&o)
+	if o.Names != nil && s.job.Job.Archive == crawler.ArchiveFiles {
+		s.names = names.NewBook(o.Names, *s.job.Names)
+	}
 	scope, err := crawler.NewScope(&s.job.Job)
 	if err != nil {
 		return nil, err
@@ -274,7 +277,7 @@ func (c *Core) newStep(now time.Time) *Step {
 		edits: edits{
 			tallies: s.tallies.Clone(), sequence: s.sequence, owed: s.owed,
 			hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*credit.Turn),
-			names: make(map[weburl.HostKey]weburl.Host), given: given{holders: make(map[string]weburl.URL), dirs: make(map[string]bool)},
+			names: make(map[weburl.HostKey]weburl.Host),
 		},
 	}
 }

@@ -18,13 +18,16 @@
 // settle.go (apply a part), lapse.go (take the right back), robots.go (rules), errand.go (rules that are another host's), away.go (hosts
 // that do not answer), names.go (files), work.go (sweeps). step.go has the edits that they make.
 //
+// What needs no step is in rooms beside this one: what is kept of the ledger ([trawl/scheduler/memory]), what is lent out
+// ([trawl/scheduler/credit]), names of files ([trawl/scheduler/names]), words of status ([trawl/scheduler/waits]).
+//
 // # Crash story
 //
 // A step that was not committed never happened; a core whose step failed is not used any more, and a new one begins from the ledger.
 //
 // # Memory
 //
-// What [trawl/scheduler/memory] keeps of the ledger, each kind with a bound, and one turn for each slot of the fetchers. Nothing grows
+// What the memory keeps of the ledger, each kind with a bound, and one turn for each slot of the fetchers. Nothing grows
 // with the crawl.
 //
 // # What is not here

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"encoding/binary"
-	"path"
 	"slices"
 	"strings"
 
@@ -11,98 +10,18 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// Names of files are given at admission, in the batch that admits the row, and are unique over the job: who comes later
-// to a name gets a mark in braces. What is put under them, and when, is in placing.go.
-
-const (
-	// maxMarks is how many times one part of a name is marked for what stands in its way, before it is marked by its URL.
-	maxMarks = 8
-	// maxNameDirs is how many directories are known from memory to hold no file of their own name.
-	maxNameDirs = 1 << 16
-)
-
-// nameBook is what the loop keeps of names. nil = bodies get no names.
-type nameBook struct {
-	read NameReader
-	rule crawler.NameRule
-	dirs map[string]bool // keys of directories that names have, so no file has them
-}
-
-// given is what a step has given.
-type given struct {
-	holders map[string]weburl.URL // by key
-	dirs    map[string]bool       // directories above them, by key
-}
+// Names are given in the batch that admits the row. What is put under them, and when, is in placing.go of the shell.
 
 // giveName gives the URL the name, or one like it that is free. known is true when the URL had it before.
 func (st *Step) giveName(u weburl.URL, name string) (full string, known bool) {
-	segments := strings.Split(name, "/")
-	at := ""
-	for i, s := range segments {
-		at, known = st.giveSegment(u, at, s, i == len(segments)-1)
-		if st.err != nil {
-			return name, false
-		}
+	if st.page == nil {
+		st.page = st.s.names.Page()
 	}
-	if known {
-		return at, true
+	given, full, known, err := st.page.Give(u, name)
+	if st.fail(err, "give a name"); err == nil && !known {
+		st.changes.Names.Given = append(st.changes.Names.Given, given)
 	}
-	rule := st.s.names.rule
-	st.changes.Names.Given = append(st.changes.Names.Given, crawler.GivenName{Key: rule.Key(at), URL: u})
-	st.given.holders[rule.Key(at)] = u
-	for d := path.Dir(at); d != "."; d = path.Dir(d) {
-		st.given.dirs[rule.Key(d)] = true
-	}
-	return at, false
-}
-
-// giveSegment finds one part of a name below a directory: not that of a file where it is a directory, and the reverse.
-func (st *Step) giveSegment(u weburl.URL, below, s string, last bool) (at string, known bool) {
-	for try := 0; ; try++ {
-		at = path.Join(below, s)
-		key := st.s.names.rule.Key(at)
-		if !last && (st.given.dirs[key] || st.s.names.dirs[key]) {
-			return at, false
-		}
-		holder := st.nameHolder(key)
-		mark := ""
-		switch {
-		case st.err != nil, last && holder == u:
-			return at, true
-		case !last && !holder.IsZero():
-			mark = crawler.MarkDir
-		case !last:
-			return at, false
-		case !holder.IsZero():
-			mark = crawler.MarkURL(u, try)
-		case st.nameBelow(key):
-			mark = crawler.MarkFile
-		default:
-			return at, false
-		}
-		if try >= maxMarks {
-			mark = crawler.MarkURL(u, try)
-		}
-		s = crawler.MarkSegment(s, mark)
-	}
-}
-
-func (st *Step) nameHolder(key string) weburl.URL {
-	if u, ok := st.given.holders[key]; ok {
-		return u
-	}
-	u, err := st.s.names.read.NameHolder(key)
-	st.fail(err, "read name %q", key)
-	return u
-}
-
-func (st *Step) nameBelow(key string) bool {
-	if st.given.dirs[key] || st.s.names.dirs[key] {
-		return true
-	}
-	below, err := st.s.names.read.NameBelow(key)
-	st.fail(err, "read names below %q", key)
-	return below
+	return full, known
 }
 
 // rowName is the name of a row that is admitted: "" for the one that is made from its URL.
@@ -188,16 +107,16 @@ func refuseDigest(row *crawler.Row, came crawler.Digest) {
 
 // shipped notes that a row points into a file that its fetcher is to ship.
 func (st *Step) shipped(fetcher string, l crawler.Locator) {
-	if st.s.shipped == nil || fetcher == st.o.LocalFetcher || !strings.HasPrefix(l.File, "archive/") {
+	if st.o.Shipped == nil || fetcher == st.o.LocalFetcher || !strings.HasPrefix(l.File, "archive/") {
 		return
 	}
 	list := &st.changes.Names.Shipped
 	i := slices.IndexFunc(*list, func(f crawler.ShippedFile) bool { return f.Name == l.File })
 	if i < 0 {
-		f, found := st.s.shipped.files[l.File]
-		if !found {
+		f, known := st.s.files.Get(l.File)
+		if !known {
 			var err error
-			f, _, err = st.s.shipped.read.ShippedFile(l.File)
+			f, _, err = st.o.Shipped.ShippedFile(l.File)
 			st.fail(err, "read shipped file %s", l.File)
 		}
 		f.Name, f.Fetcher = l.File, fetcher
@@ -207,31 +126,13 @@ func (st *Step) shipped(fetcher string, l crawler.Locator) {
 	f.Rows, f.End = f.Rows+1, max(f.End, l.Offset+l.Length)
 }
 
-// shipped is what the loop keeps of the files that fetchers ship.
-type shipped struct {
-	read  ShippedReader
-	files map[string]crawler.ShippedFile // as they were last committed; maxShipped of them
-}
-
-// maxShipped is how many of them are kept in memory: those that grow are one or two for each fetcher.
-const maxShipped = 1 << 12
-
 // namesApplied takes over what a committed step says about names.
 func (s *state) namesApplied(st *Step) {
 	for _, f := range st.changes.Names.Shipped {
-		if len(s.shipped.files) >= maxShipped {
-			clear(s.shipped.files)
-		}
-		s.shipped.files[f.Name] = f
+		s.files.Put(f)
 	}
-	if s.names == nil {
-		return
-	}
-	if len(s.names.dirs)+len(st.given.dirs) > maxNameDirs {
-		clear(s.names.dirs)
-	}
-	for d := range st.given.dirs {
-		s.names.dirs[d] = true
+	if st.page != nil {
+		s.names.Take(st.page)
 	}
 }
 
@@ -247,15 +148,5 @@ func (s *state) nameRule(o *Options) {
 	}
 	if before, now := *s.job.Names, o.NameRule; now.Case && !before.Case || now.Form && !before.Form {
 		s.notes = append(s.notes, "the crawl directory has moved to a file system that takes names for one that were two where the crawl began: of such files the later one replaces the other; fetch what was lost in a new directory")
-	}
-}
-
-// nameState is what is kept of names and files.
-func (s *state) nameState(o *Options) {
-	if o.Names != nil && s.job.Job.Archive == crawler.ArchiveFiles {
-		s.names = &nameBook{read: o.Names, rule: *s.job.Names, dirs: make(map[string]bool)}
-	}
-	if o.Shipped != nil {
-		s.shipped = &shipped{read: o.Shipped, files: make(map[string]crawler.ShippedFile)}
 	}
 }

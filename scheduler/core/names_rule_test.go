@@ -13,16 +13,16 @@ func TestTheRuleOfNamesIsThatOfTheFirstStart(t *testing.T) {
 	inBubble(t, "wherever the directory is now", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{Form: true})
 		d.rule = crawler.NameRule{Case: true}
-		if d.start(t, d.led); d.s.core.state.names.rule != (crawler.NameRule{Form: true}) || *d.led.State.State.Names != d.s.core.state.names.rule {
-			t.Errorf("rule %+v", d.s.core.state.names.rule)
+		if d.start(t, d.led); d.s.core.state.names.Rule() != (crawler.NameRule{Form: true}) || *d.led.State.State.Names != d.s.core.state.names.Rule() {
+			t.Errorf("rule %+v", d.s.core.state.names.Rule())
 		}
 	})
 	inBubble(t, "that looked at it", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{})
 		d.led.State.State.Names = nil
 		d.rule = crawler.NameRule{Case: true}
-		if d.start(t, d.led); d.s.core.state.names.rule != d.rule || *d.led.State.State.Names != d.rule {
-			t.Errorf("rule %+v", d.s.core.state.names.rule)
+		if d.start(t, d.led); d.s.core.state.names.Rule() != d.rule || *d.led.State.State.Names != d.rule {
+			t.Errorf("rule %+v", d.s.core.state.names.Rule())
 		}
 	})
 }

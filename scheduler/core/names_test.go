@@ -2,95 +2,21 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"trawl/crawler"
-	"trawl/crawler/weburl"
 	"trawl/scheduler/schedulertest"
 )
 
-func TestNamesOfFilesDoNotStandInEachOthersWay(t *testing.T) {
-	a, b := mustURL("http://a.test/"), mustURL("http://b.test/")
-	type wish struct {
-		url        weburl.URL
-		name, want string
-		known      bool
-	}
-	dirs := func(n int) string { return "a" + strings.Repeat(crawler.MarkDir, n) }
-	var manyDirs []wish
-	for n := range maxMarks {
-		manyDirs = append(manyDirs, wish{url: a, name: dirs(n), want: dirs(n)})
-	}
-	last := wish{url: a, name: dirs(maxMarks), want: dirs(maxMarks)}
-	for name, tt := range map[string]struct {
-		rule   crawler.NameRule
-		wishes []wish
-	}{
-		"one that is free":                 {wishes: []wish{{url: a, name: "x/y/z", want: "x/y/z"}}},
-		"the same once more":               {wishes: []wish{{url: a, name: "x/y", want: "x/y"}, {url: a, name: "x/y", want: "x/y", known: true}}},
-		"two files of one directory":       {wishes: []wish{{url: a, name: "x/y", want: "x/y"}, {url: b, name: "x/z", want: "x/z"}}},
-		"a file that another URL has":      {wishes: []wish{{url: a, name: "x/y.txt", want: "x/y.txt"}, {url: b, name: "x/y.txt", want: "x/" + crawler.MarkSegment("y.txt", crawler.MarkURL(b, 0))}}},
-		"a directory where a file is":      {wishes: []wish{{url: a, name: "x", want: "x"}, {url: b, name: "x/y", want: "x{dir}/y"}, {url: a, name: "x/z", want: "x{dir}/z"}}},
-		"a file where a directory is":      {wishes: []wish{{url: a, name: "x/y/z", want: "x/y/z"}, {url: b, name: "x", want: "x{file}"}, {url: b, name: "x/y", want: "x/y{file}"}}},
-		"its own file as a directory":      {wishes: []wish{{url: a, name: "x", want: "x"}, {url: a, name: "x/y", want: "x{dir}/y"}}},
-		"letters of another case":          {wishes: []wish{{url: a, name: "X/y", want: "X/y"}, {url: b, name: "x/y", want: "x/y"}, {url: b, name: "X", want: "X{file}"}}},
-		"letters that are not told apart":  {rule: crawler.NameRule{Case: true}, wishes: []wish{{url: a, name: "X/y", want: "X/y"}, {url: b, name: "x", want: "x{file}"}, {url: a, name: "x/Y", want: "x/Y", known: true}}},
-		"a directory that is marked often": {wishes: append(slices.Clone(manyDirs), wish{url: b, name: "a/y", want: dirs(maxMarks) + "/y"})},
-		"and one that is too often":        {wishes: append(slices.Clone(manyDirs), last, wish{url: b, name: "a/y", want: dirs(maxMarks) + crawler.MarkURL(b, maxMarks) + "/y"})},
-	} {
-		for _, when := range []string{"in one step", "one after another", "each after a start"} {
-			inBubble(t, name+", "+when, func(t *testing.T) {
-				d := newNameDesk(t, tt.rule)
-				st := d.s.newStep()
-				for _, w := range tt.wishes {
-					full, known := st.giveName(w.url, w.name)
-					if st.err != nil || full != w.want || known != w.known {
-						t.Errorf("%s of %s became %s, known %v, %v; want %s", w.name, w.url, full, known, st.err, w.want)
-					}
-					if when == "in one step" {
-						continue
-					}
-					st.links = nil
-					if err := d.s.seal(st); err != nil {
-						t.Fatal(err)
-					}
-					if when == "each after a start" {
-						d.start(t, d.led)
-					}
-					st = d.s.newStep()
-				}
-			})
-		}
-	}
+func TestANameThatCannotBeGivenEndsTheStep(t *testing.T) {
 	inBubble(t, "a ledger that cannot be read ends the step", func(t *testing.T) {
 		d := newNameDesk(t, crawler.NameRule{})
 		d.names.Broken = errors.New("damaged")
 		st := d.s.newStep()
-		if st.giveName(a, "x/y"); !errors.Is(st.err, d.names.Broken) || len(st.changes.Names.Given) != 0 {
+		if st.giveName(mustURL("http://a.test/"), "x/y"); !errors.Is(st.err, d.names.Broken) || len(st.changes.Names.Given) != 0 {
 			t.Errorf("%v, %+v", st.err, st.changes.Names)
-		}
-	})
-	inBubble(t, "directories are known from memory, but for so many", func(t *testing.T) {
-		d := newNameDesk(t, crawler.NameRule{})
-		dirs := d.s.core.state.names.dirs
-		for n := range maxNameDirs - 2 {
-			dirs[fmt.Sprint(n)] = true
-		}
-		give := func(name string) {
-			st := d.s.newStep()
-			st.giveName(a, name)
-			if err := d.s.seal(st); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if give("x/y/z"); len(dirs) != maxNameDirs || !dirs["x"] || !dirs["x/y"] {
-			t.Errorf("%d directories", len(dirs))
-		}
-		if give("v/z"); len(dirs) != 1 || !dirs["v"] {
-			t.Errorf("%d directories beyond the limit", len(dirs))
 		}
 	})
 }
@@ -253,12 +179,6 @@ func TestFilesThatFetchersShipAreNoted(t *testing.T) {
 		settle("f", crawler.Locator{File: "archive/x", Offset: 30, Length: 1})
 		if f := d.names.Files["archive/x"]; f.Rows != 6 || f.End != 31 || len(d.names.Read) != 2 {
 			t.Errorf("after a start: %+v, read %v", f, d.names.Read)
-		}
-		for n := range maxShipped - 1 {
-			d.s.core.state.shipped.files[fmt.Sprint(n)] = crawler.ShippedFile{}
-		}
-		if settle("f", crawler.Locator{File: "archive/y"}); len(d.s.core.state.shipped.files) != 1 {
-			t.Errorf("%d files in memory", len(d.s.core.state.shipped.files))
 		}
 	})
 }

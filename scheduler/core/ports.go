@@ -7,6 +7,7 @@ import (
 	"trawl/crawler"
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
+	"trawl/scheduler/names"
 )
 
 // Reader is what a core reads: the ledger. Values are the caller's own.
@@ -50,10 +51,7 @@ type Reader interface {
 
 // NameReader looks names of files up in the ledger.
 type NameReader interface {
-	// NameHolder reads which URL has a name, by its key under the job's rule; the zero URL when it is free.
-	NameHolder(key string) (weburl.URL, error)
-	// NameBelow reports whether a name is taken that lies below the directory.
-	NameBelow(key string) (bool, error)
+	names.Reader
 	// UnplacedVersion reads the version of a row whose names are to be looked at, false when they are not.
 	UnplacedVersion(k weburl.URLKey) (uint64, bool, error)
 }

@@ -22,9 +22,7 @@ const repairBatch = 500
 // AtRest is the core of a ledger that nobody schedules, with the job as it stands there.
 func AtRest(read Reader, l *crawler.LedgerState, now time.Time) *Core {
 	o := Options{Read: read, WindowHosts: 1, RecentLinks: 1, Draw: func([]byte) {}}
-	c := &Core{o: o, state: newState(&o, l, now)}
-	c.state.shipped = &shipped{files: make(map[string]crawler.ShippedFile)}
-	return c
+	return &Core{o: o, state: newState(&o, l, now)}
 }
 
 // Repair lets the rows wait again whose records are lost, takes their hosts up again, and at last the job. Robots files only forget their

@@ -20,7 +20,7 @@ func cookie(host, domain, name, value string) session.CookieChange {
 	return c
 }
 
-func names(cs []session.CookieChange) string {
+func cookieNames(cs []session.CookieChange) string {
 	var text strings.Builder
 	for _, c := range cs {
 		text.WriteString(c.Name + "=" + c.Value + ";")
@@ -57,7 +57,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 			cookie("login.a.example", "a.example", "sid", "7"), cookie("login.a.example", "", "own", "1"),
 			cookie("www.a.example", "", "strange", "1"), cookie("login.a.example", "example", "suffix", "1")))
 		a := d.ask(d.take(), 1)
-		if got := names(a.Cookies); got != "sid=7;" || a.Cookies[0].By != "login.a.example" {
+		if got := cookieNames(a.Cookies); got != "sid=7;" || a.Cookies[0].By != "login.a.example" {
 			t.Errorf("granted %q", got)
 		}
 	})
@@ -70,12 +70,12 @@ func TestCookiesOfTheLedger(t *testing.T) {
 			p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "1"), cookie("a.test", "", "b", "1")}
 		})
 		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "")} })
-		if a := d.ask(task, 1); names(a.Cookies) != "b=1;" {
-			t.Errorf("granted %q", names(a.Cookies))
+		if a := d.ask(task, 1); cookieNames(a.Cookies) != "b=1;" {
+			t.Errorf("granted %q", cookieNames(a.Cookies))
 		}
 		d.part(task, 1, 3, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "b", "")} })
 		if a := d.ask(task, 1); len(a.Cookies) != 0 {
-			t.Errorf("granted %q", names(a.Cookies))
+			t.Errorf("granted %q", cookieNames(a.Cookies))
 		}
 		commits := d.led.State.Tallies.Bounds
 		d.part(task, 1, 4, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "b", "")} })
@@ -104,7 +104,7 @@ func TestCookiesOfTheLedger(t *testing.T) {
 		d.ask(task, 1)
 		d.part(task, 1, 2, func(p *crawler.Part) { p.State.Cookies = []session.CookieChange{cookie("a.test", "", "a", "1")} })
 		if a := d.ask(task, 1); len(a.Cookies) != 0 {
-			t.Errorf("granted %q", names(a.Cookies))
+			t.Errorf("granted %q", cookieNames(a.Cookies))
 		}
 	})
 	inBubble(t, "cookies survive the end of the process, and end when their time is over", func(t *testing.T) {
@@ -119,13 +119,13 @@ func TestCookiesOfTheLedger(t *testing.T) {
 			p.State.Cookies = []session.CookieChange{brief, cookie("a.test", "", "long", "1")}
 		})
 		d = newDesk(t, schedulertest.Job(), led)
-		if a := d.ask(task, 1); names(a.Cookies) != "brief=1;long=1;" || a.Cookies[0].Age > time.Minute {
+		if a := d.ask(task, 1); cookieNames(a.Cookies) != "brief=1;long=1;" || a.Cookies[0].Age > time.Minute {
 			t.Errorf("granted %+v", a.Cookies)
 		}
 		time.Sleep(time.Minute)
 		d.ask(task, 1)
-		if a := d.ask(task, 1); names(a.Cookies) != "long=1;" {
-			t.Errorf("granted %q after the minute", names(a.Cookies))
+		if a := d.ask(task, 1); cookieNames(a.Cookies) != "long=1;" {
+			t.Errorf("granted %q after the minute", cookieNames(a.Cookies))
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestRedirectsThatComeBack(t *testing.T) {
 			t.Fatalf("the file's row: %+v", r)
 		}
 		task = d.take()
-		if a := d.ask(task, 1); names(a.Cookies) != "ok=1;" || task.URLs[0].Redirects != 2 || task.URLs[0].Name != "f.pdf" {
+		if a := d.ask(task, 1); cookieNames(a.Cookies) != "ok=1;" || task.URLs[0].Redirects != 2 || task.URLs[0].Name != "f.pdf" {
 			t.Errorf("granted %+v of %+v", a.Cookies, task)
 		}
 		d.part(task, 1, 1, func(p *crawler.Part) {
@@ -304,8 +304,8 @@ func TestWhatAUserGivesInPrivateIsKeptInTheLedger(t *testing.T) {
 			time.Sleep(time.Minute)
 			task := d.take()
 			a := d.ask(task, 1)
-			if names(a.Cookies) != want || a.Credentials.HTTP != "me:1" || a.Credentials.HTTPS != "me:1" {
-				t.Errorf("start %d: %q, %+v", n+1, names(a.Cookies), a.Credentials)
+			if cookieNames(a.Cookies) != want || a.Credentials.HTTP != "me:1" || a.Credentials.HTTPS != "me:1" {
+				t.Errorf("start %d: %q, %+v", n+1, cookieNames(a.Cookies), a.Credentials)
 			}
 			d.part(task, 1, 1, func(p *crawler.Part) {
 				p.State.Cookies, p.End = []session.CookieChange{cookie("a.test", "", "sid", "new")}, true

@@ -7,6 +7,7 @@ import (
 	"trawl/crawler/weburl"
 	"trawl/scheduler/credit"
 	"trawl/scheduler/memory"
+	"trawl/scheduler/names"
 )
 
 // state is what a core keeps between steps, by where it comes from.
@@ -42,8 +43,8 @@ type kept struct {
 	window  *memory.Window
 	recent  *memory.Recent
 	away    *memory.Away
-	names   *nameBook // nil = bodies get no names
-	shipped *shipped  // nil = not noted
+	names   *names.Book // nil = bodies get no names
+	files   *memory.Files
 }
 
 // seen is how things stood at the newest step, and since when.
@@ -83,7 +84,7 @@ func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
 		},
 		kept: kept{
 			hosts: memory.NewHosts(), domains: memory.NewDomains(), window: memory.NewWindow(o.WindowHosts), recent: memory.NewRecent(o.RecentLinks),
-			away: memory.NewAway(),
+			away: memory.NewAway(), files: memory.NewFiles(),
 		},
 		seen: seen{fetchers: credit.NewFetchers(), ran: l.Ran, ranAt: now},
 		life: life{startedAt: now, epoch: o.number() >> 1},

@@ -8,6 +8,7 @@ import (
 	"trawl/crawler/session"
 	"trawl/crawler/weburl"
 	"trawl/scheduler/credit"
+	"trawl/scheduler/names"
 )
 
 // Step is one change being made: edits over the committed state, and the effects that follow its commit. After a read error it is broken:
@@ -44,7 +45,7 @@ type edits struct {
 	errands  map[errandKey]*crawler.RobotsHop // put; nil = ended
 	ended    []crawler.RobotsHop              // errands
 	answers  map[weburl.URLKey]*crawler.HopAnswer
-	given    given
+	page     *names.Page // names that the step gives, nil = none yet
 }
 
 // Changes are what is to be committed, nil when there is nothing.

@@ -89,3 +89,28 @@ func (a *Away) Note(h *crawler.HostState) {
 
 // All are the names, in any order.
 func (a *Away) All() iter.Seq[weburl.Host] { return maps.Keys(a.m) }
+
+// MaxFiles is how many files that fetchers ship are kept: those that grow are one or two for each fetcher.
+const MaxFiles = 1 << 12
+
+// Files are the records of files that fetchers ship, as they were last committed.
+type Files struct {
+	m map[string]crawler.ShippedFile
+}
+
+// NewFiles makes a cache without a file.
+func NewFiles() *Files { return &Files{m: make(map[string]crawler.ShippedFile)} }
+
+// Get is a file's record, false when it is not at hand.
+func (c *Files) Get(name string) (f crawler.ShippedFile, known bool) {
+	f, known = c.m[name]
+	return f, known
+}
+
+// Put notes a record that was committed.
+func (c *Files) Put(f crawler.ShippedFile) {
+	if len(c.m) >= MaxFiles {
+		clear(c.m)
+	}
+	c.m[f.Name] = f
+}

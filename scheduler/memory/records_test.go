@@ -67,3 +67,17 @@ func TestDomainsInMemoryAreBoundedWhateverTheyHold(t *testing.T) {
 		t.Errorf("%d bytes, counted %d", sum, c.bytes)
 	}
 }
+
+func TestFilesInMemoryAreBounded(t *testing.T) {
+	c := NewFiles()
+	for n := range MaxFiles {
+		c.Put(crawler.ShippedFile{Name: fmt.Sprint(n)})
+	}
+	if _, known := c.Get("0"); !known || len(c.m) != MaxFiles {
+		t.Errorf("%d files, the first is there: %v", len(c.m), known)
+	}
+	c.Put(crawler.ShippedFile{Name: "further", Rows: 1})
+	if f, known := c.Get("further"); !known || f.Rows != 1 || len(c.m) != 1 {
+		t.Errorf("%+v, %d files", f, len(c.m))
+	}
+}

@@ -38,6 +38,9 @@ func targets() []target {
 	return []target{
 		{"scheduler", []string{"scheduler/*.go"}, "scheduler"},
 		{"core", []string{"scheduler/core/*.go"}, "scheduler/core"},
+		{"memory", []string{"scheduler/memory/*.go"}, "scheduler/memory"},
+		{"credit", []string{"scheduler/credit/*.go"}, "scheduler/credit"},
+		{"names", []string{"scheduler/names/*.go"}, "scheduler/names"},
 		{"crawler", []string{
 			"crawler/ledger.go", "crawler/retry.go", "crawler/scope.go", "crawler/hostrule.go", "crawler/trap.go", "crawler/change.go", "crawler/room.go", "crawler/standing.go",
 		}, "crawler"},
