@@ -38,6 +38,9 @@ const (
 	MaxRetryAfter = time.Hour
 	// MaxTurnWait: a turn whose next request is further away than this ends early.
 	MaxTurnWait = 10 * time.Second
+	// MaxTurnSpan is how long a turn is topped up, from its grant. Then it ends, and others may have the host: fetchers that came
+	// later, and settings that count from a grant on.
+	MaxTurnSpan = 30 * time.Second
 	// PartInterval is the longest time a result waits in a fetcher before its part is sent.
 	PartInterval = 2 * time.Second
 )
@@ -76,6 +79,8 @@ type Ask struct {
 	Host    weburl.Host
 	Fetcher string // name of the asking member
 	Renewal bool   // the asker has had an answer already: what it was told of the host may be left out
+	More    bool   // further URLs are wanted: those the asker has last less than the answer may take
+	Part    int    // number of the last part that the asker has stored; with More the answer waits for it, for a moment
 }
 
 // Verdict answers an ask.
@@ -110,7 +115,9 @@ type Answer struct {
 	Addresses   []string               // resolved addresses that are still fresh
 	Seeds       session.Schemes        // by which seeds spell the host, with or without www.
 	Credentials session.Credentials    // of seeds and logins for this host
-	More        []TaskURL
+	More        []TaskURL              // leased to the turn from now on; the asker may be lost before it hears of them, then they wait until the turn ends
+	Tops        bool                   // asks for more may bring more; without it a turn ends with the URLs that it has
+	Rest        bool                   // URLs of the host wait beside those that the turn has
 }
 
 // Validator is what is known of a URL that was fetched before.

@@ -2,7 +2,10 @@ package fetcher
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,6 +160,157 @@ func TestRetryAfterOnOneLaneHoldsTheOthers(t *testing.T) {
 			case told >= 0 && r.start > told && r.start < told+busy.RetryAfter:
 				t.Errorf("%s is asked for %v after the 503", r.url, r.start-told)
 			}
+		}
+	})
+}
+
+// leading is a page with a link to another page of the host.
+func leading(t *testing.T, to string) download.Finding {
+	return download.Finding{Links: []crawler.Link{{URL: fetchertest.MustURL(t, to)}}}
+}
+
+// chain lets page n of a.test lead to page n+1, up to the last, and the scheduler lease what it was told of. Nothing is told before its
+// part was stored.
+func (w *world) chain(t *testing.T, last int) {
+	w.page = func(_ context.Context, p download.Page) download.Finding {
+		n, _ := strconv.Atoi(strings.TrimPrefix(p.URL.String(), "http://a.test/"))
+		if n == last {
+			return download.Finding{}
+		}
+		return leading(t, fmt.Sprintf("http://a.test/%d", n+1))
+	}
+	leased := map[string]bool{"http://a.test/0": true}
+	w.answer = func(n int, ask crawler.Ask) (crawler.Answer, error) {
+		a := w.grant()
+		a.Tops = true
+		for _, p := range w.sentParts() {
+			a.Settled = p.Number
+			for _, page := range p.Links {
+				for _, l := range page.Links {
+					if u := l.URL.String(); !leased[u] && ask.More {
+						leased[u] = true
+						a.More = append(a.More, crawler.TaskURL{URL: l.URL})
+					}
+				}
+			}
+		}
+		return a, nil
+	}
+}
+
+func TestATurnThatRunsDrySendsWhatItFoundAndGoesOnWithIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.job.Delay = 0
+		w.chain(t, 20)
+		w.task(pages(1)...)
+		w.turn(time.Minute)
+		parts := w.sentParts()
+		if len(w.results()) != 21 || len(w.happened("take")) != 1 {
+			t.Errorf("%d results, %d turns", len(w.results()), len(w.happened("take")))
+		}
+		if last := w.asked()[20]; last.end != 21*w.took {
+			t.Errorf("the last page came at %v, with waits between pages of %v each", last.end, w.took)
+		}
+		if n := len(parts); n != 21 || !parts[n-1].End {
+			t.Errorf("%d parts", n)
+		}
+	})
+}
+
+func TestATurnThatIsNotToppedUpEndsWithItsLastURL(t *testing.T) {
+	for name, answer := range map[string]func(a *crawler.Answer){
+		"as the scheduler says":            func(a *crawler.Answer) { a.Tops = false },
+		"as what it found is known":        func(a *crawler.Answer) { a.Settled = 100 },
+		"as URLs that wait are for others": func(a *crawler.Answer) { a.Rest, a.Settled = true, 100 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.job.Delay = 0
+				w.page = func(context.Context, download.Page) download.Finding { return leading(t, "http://a.test/new") }
+				w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
+					a := w.grant()
+					a.Tops = true
+					answer(&a)
+					return a, nil
+				}
+				w.task(pages(1)...)
+				w.turn(time.Minute)
+				parts := w.sentParts()
+				if n := len(parts); n == 0 || !parts[n-1].End || n > 2 {
+					t.Fatalf("parts: %+v", parts)
+				}
+				if closed := w.happened("close")[0].at; closed > w.took {
+					t.Errorf("the turn is over at %v", closed)
+				}
+			})
+		})
+	}
+}
+
+func TestATurnDoesNotWaitForAnAnswerThatDoesNotCome(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.job.Delay = 0
+		w.page = func(context.Context, download.Page) download.Finding { return leading(t, "http://a.test/new") }
+		w.answer = func(n int, _ crawler.Ask) (crawler.Answer, error) {
+			a := w.grant()
+			if a.Tops = true; n > 1 {
+				return a, fetchertest.ErrTest
+			}
+			return a, nil
+		}
+		w.task(pages(1)...)
+		w.turn(time.Minute)
+		if parts := w.sentParts(); len(parts) != 2 || !parts[1].End {
+			t.Errorf("parts: %+v", parts)
+		}
+	})
+}
+
+func TestATurnAsksForMoreWhileItsLastURLsAreUnderWay(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.job.Delay = 0
+		w.answer = func(n int, ask crawler.Ask) (crawler.Answer, error) {
+			a := w.grant()
+			a.Tops, a.Rest = true, n < 3
+			if parts := w.sentParts(); len(parts) > 0 {
+				a.Settled = parts[len(parts)-1].Number
+			}
+			if ask.More && n == 2 {
+				pause(t.Context(), 5*w.took) // of a scheduler that is busy
+				for _, u := range pages(60)[30:] {
+					a.More = append(a.More, crawler.TaskURL{URL: fetchertest.MustURL(t, u)})
+				}
+			}
+			return a, nil
+		}
+		w.task(pages(30)...)
+		w.turn(time.Minute)
+		if rs := w.asked(); len(rs) != 60 || rs[59].end != 60*w.took {
+			t.Errorf("%d requests, the last ends at %v, want %v", len(rs), rs[len(rs)-1].end, 60*w.took)
+		}
+		for i, a := range w.asks {
+			if a.More && a.Part == 0 {
+				t.Errorf("ask %d is for more before anything was reported: %+v", i+1, a)
+			}
+		}
+	})
+}
+
+func TestPartsThatLeaveEarlyKeepTheirDistance(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.job.Delay, w.took = 0, time.Millisecond
+		w.page = func(_ context.Context, p download.Page) download.Finding {
+			return leading(t, "http://b.test/"+strings.TrimPrefix(p.URL.String(), "http://a.test/"))
+		}
+		w.answer = func(int, crawler.Ask) (crawler.Answer, error) {
+			a := w.grant()
+			a.Tops = true
+			return a, nil
+		}
+		w.task(pages(400)...)
+		w.turn(time.Minute)
+		if n := len(w.sentParts()); n > 6 {
+			t.Errorf("%d parts in 400 ms", n)
 		}
 	})
 }

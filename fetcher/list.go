@@ -18,7 +18,29 @@ type list struct {
 	most    int                // lanes allowed
 	changed chan struct{}      // closed when a lane that waits should look again
 	start   func()             // starts one more lane; nil until the first ones run
+	hopes
 }
+
+// hopes are what a list knows of URLs that may come: while there is hope, lanes without work wait for it. Guarded by the list's mu.
+type hopes struct {
+	found   func() bool // reports whether links to the turn's host wait to be sent
+	hungry  func()      // hears once when URLs become short, and each time that no lane has work
+	tops    bool        // the scheduler adds URLs to this turn
+	rest    bool        // it has some that wait
+	low     int         // so few URLs that wait are short
+	said    bool        // hungry heard since URLs came
+	carried int         // number of the last part that took links to the turn's host
+	settled int         // number of the last part whose links an answer knew
+}
+
+// needs says how much a turn wants further URLs.
+type needs int
+
+const (
+	enough needs = iota
+	short        // those that wait do not last long
+	dry          // none waits, and none is worked on
+)
 
 func (l *list) init(urls []crawler.TaskURL, most int) {
 	l.most = most
@@ -34,23 +56,59 @@ func (l *list) add(urls []crawler.TaskURL) {
 			l.waiting = append(l.waiting, u)
 		}
 	}
+	l.said = false
 }
 
-// accept takes further URLs. settled is the number of the last part that the scheduler has settled: a URL
-// reported in it or before has been leased again, any other repeat is known already.
-func (l *list) accept(more []crawler.TaskURL, settled int) {
+// accept takes the answer to an ask: further URLs, and whether there may be more. Settled is the number of the last part that the
+// scheduler has settled: a URL reported in it or before has been leased again, any other repeat is known already.
+func (l *list) accept(ask *crawler.Ask, a *crawler.Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for u, part := range l.known {
-		if part > 0 && part <= settled {
+		if part > 0 && part <= a.Settled {
 			delete(l.known, u)
 		}
 	}
-	if len(more) > 0 {
-		l.add(more)
-		l.wake()
+	l.settled = max(l.settled, a.Settled)
+	l.tops = a.Tops
+	l.rest = a.Rest && (len(a.More) > 0 || !ask.More || a.Settled < ask.Part) // some that are not for this turn may wait for long
+	if len(a.More) > 0 {
+		l.add(a.More)
 		l.grow()
 	}
+	l.wake()
+}
+
+// despair gives up hope, as nobody answers: a turn without work ends rather than wait.
+func (l *list) despair() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tops = false
+	l.wake()
+}
+
+// hope reports whether URLs may come that the scheduler makes of what this turn has found. Called with mu held.
+func (l *list) hope() bool { return l.tops && (l.rest || l.carried > l.settled || l.found()) }
+
+// hoping is hope for those outside.
+func (l *list) hoping() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hope()
+}
+
+// need reports how much further URLs are wanted, where low of them that wait are few.
+func (l *list) need(low int) needs {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.low = low
+	switch {
+	case !l.tops || l.lanes == 0 || len(l.waiting) > low:
+		return enough
+	case len(l.waiting) == 0 && l.working == 0:
+		return dry
+	}
+	return short
 }
 
 // run starts lanes, as many as there are URLs for and as are allowed; later ones are started when more
@@ -76,12 +134,12 @@ func (l *list) grow() {
 	}
 }
 
-// pick takes the next URL. Without one it waits while another lane works, as more may come; it reports
+// pick takes the next URL. Without one it waits while another lane works or there is hope, as more may come; it reports
 // false, and the lane is gone, when nothing is left or ctx ends.
 func (l *list) pick(ctx context.Context) (crawler.TaskURL, bool) {
 	for {
 		l.mu.Lock()
-		if ctx.Err() != nil || len(l.waiting) == 0 && l.working == 0 {
+		if ctx.Err() != nil || len(l.waiting) == 0 && l.working == 0 && !l.hope() {
 			l.lanes--
 			l.wake()
 			l.mu.Unlock()
@@ -91,6 +149,10 @@ func (l *list) pick(ctx context.Context) (crawler.TaskURL, bool) {
 			u := l.waiting[0]
 			l.waiting = l.waiting[1:]
 			l.working++
+			if len(l.waiting) <= l.low && !l.said {
+				l.said = true
+				l.hungry()
+			}
 			l.mu.Unlock()
 			return u, true
 		}
@@ -113,15 +175,20 @@ func (l *list) done(u crawler.TaskURL, again bool) {
 		l.wake()
 	} else if l.working == 0 && len(l.waiting) == 0 {
 		l.wake()
+		l.hungry()
 	}
 }
 
-// reported notes the part in which results were sent.
-func (l *list) reported(results []crawler.Result, part int) {
+// fill lets a part take what it is to send, and notes it. take reports whether links to the turn's host are among it; hope does
+// not see the moment between.
+func (l *list) fill(p *crawler.Part, take func(*crawler.Part) (local bool)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range results {
-		l.known[results[i].URL] = part
+	if take(p) {
+		l.carried = p.Number
+	}
+	for i := range p.Results {
+		l.known[p.Results[i].URL] = p.Number
 	}
 }
 

@@ -63,6 +63,13 @@ func (p *pace) delay() time.Duration {
 	return d + min(d/10, p.margin)
 }
 
+// gap is the current gap.
+func (p *pace) gap() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delay()
+}
+
 // anchor makes the limiter full at the earliest moment of the next start. Called with mu held.
 func (p *pace) anchor() {
 	d := p.delay()

@@ -1,6 +1,7 @@
 package fetcher
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ const (
 	partLimit = crawler.MaxPartBytes - 8<<10
 )
 
-// linksRemembered is how many links of a turn are known again to leave out repeats, some 50 bytes each. Beyond it every
-// link is sent.
+// linksRemembered is how many links of a turn are known again to leave out repeats, some 50 bytes each. Beyond it all are
+// forgotten, and each is sent once more where it comes again.
 const linksRemembered = 16 << 10
 
 // report gathers what a turn found, in order, until it is sent in parts. Lanes add, the turn takes. Safe
@@ -42,6 +43,8 @@ type report struct {
 	bounds   download.Tally
 	mean     time.Duration
 	sent     map[sentLink]int32 // links already added, with the least depth of a page that had them
+	host     weburl.Host        // the turn's; set before the first use
+	local    bool               // there may be links to it in queue
 	flying   int                // bytes taken for a part that is not stored yet
 	all      *backlog           // of the fetcher; holds bytes and flying
 	space    chan struct{}      // closed when room was made
@@ -150,6 +153,7 @@ func (r *report) push(e entry, urgent bool) {
 		r.oldest = time.Now()
 	}
 	r.queue = append(r.queue, e)
+	r.local = r.local || slices.ContainsFunc(e.links, func(l crawler.Link) bool { return l.URL.Host() == r.host })
 	size := e.size()
 	r.bytes += size
 	r.all.Take(size)
@@ -169,11 +173,14 @@ func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
 	keep := links[:0]
 	for _, l := range links {
 		k := sentLink{l.URL.Key(), l.Kind}
-		if known, ok := r.sent[k]; ok && int(known) <= depth && l.Kind != crawler.LinkRedirect {
+		known, ok := r.sent[k]
+		if ok && int(known) <= depth && l.Kind != crawler.LinkRedirect {
 			continue
-		} else if ok || len(r.sent) < linksRemembered {
-			r.sent[k] = int32(depth)
 		}
+		if !ok && len(r.sent) >= linksRemembered {
+			clear(r.sent)
+		}
+		r.sent[k] = int32(depth)
 		keep = append(keep, l)
 	}
 	return keep
@@ -233,6 +240,20 @@ func (r *report) due() (at time.Time, ok bool) {
 	return r.oldest.Add(crawler.PartInterval), true
 }
 
+// leads reports whether links to the turn's own host wait to be sent.
+func (r *report) leads() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.local
+}
+
+// pace is the mean time of an exchange so far, 0 before the first.
+func (r *report) pace() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mean
+}
+
 // empty reports whether everything was taken.
 func (r *report) empty() bool {
 	r.mu.Lock()
@@ -240,10 +261,12 @@ func (r *report) empty() bool {
 	return len(r.queue) == 0
 }
 
-// take moves as much as fits into the part, in order, and the counts since the last one.
-func (r *report) take(p *crawler.Part) {
+// take moves as much as fits into the part, in order, and the counts since the last one. It reports whether there may be links to the
+// turn's own host in it.
+func (r *report) take(p *crawler.Part) (local bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	local = r.local
 	left := partLimit - partBytes
 	n := 0
 	for n < len(r.queue) && r.move(p, &r.queue[n], &left) {
@@ -265,8 +288,10 @@ func (r *report) take(p *crawler.Part) {
 		r.bytes += r.queue[i].size()
 	}
 	r.flying += before - r.bytes
+	r.local = local && len(r.queue) > 0
 	close(r.space)
 	r.space = make(chan struct{})
+	return local
 }
 
 // move puts an entry into the part and reports whether all of it went in and more may follow.

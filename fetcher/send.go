@@ -11,6 +11,12 @@ const (
 	// sendAgain is the pause before a part is sent again, doubled each time up to sendAgainMax.
 	sendAgain    = 100 * time.Millisecond
 	sendAgainMax = 5 * time.Second
+	// shortWork: when the URLs that wait are less work than this, the turn sends what it has found and asks for more. It is
+	// some round trips to the scheduler, each with its syncs.
+	shortWork = 200 * time.Millisecond
+	// partGap is the least time between two parts that are sent for that reason alone, while a lane works: so many small
+	// ones cost more than they bring.
+	partGap = 100 * time.Millisecond
 )
 
 // send sends the parts of the report while lanes work, and the last one when they are done. It returns true
@@ -21,7 +27,7 @@ func (t *turn) send() (ordered bool) {
 	worked := (<-chan struct{})(t.worked)
 	for {
 		var tick <-chan time.Time
-		if at, ok := t.report.due(); ok {
+		if at, ok := t.partDue(); ok {
 			timer.Reset(time.Until(at))
 			tick = timer.C
 		}
@@ -38,6 +44,35 @@ func (t *turn) send() (ordered bool) {
 			return false
 		}
 	}
+}
+
+// partDue is when the next part is to be sent; ok is false while there is nothing to send. When URLs become short it is due early,
+// as the links that it has may be the next ones.
+func (t *turn) partDue() (at time.Time, ok bool) {
+	at, ok = t.report.due()
+	need := t.list.need(t.low())
+	if !ok || need == enough {
+		return at, ok
+	}
+	if early := t.sent.Add(partGap); need == short && early.Before(at) {
+		return early, true
+	} else if need == dry {
+		return time.Time{}, true
+	}
+	return at, true
+}
+
+// low is how many URLs are shortWork.
+func (t *turn) low() int {
+	gap, mean := t.pace.gap(), t.report.pace()
+	each := max(gap, mean/time.Duration(t.list.most))
+	if t.list.most == 1 {
+		each = gap + mean
+	}
+	if each <= 0 {
+		return 0
+	}
+	return int(min(shortWork/each, crawler.MaxTurnURLs/2))
 }
 
 // sendRest sends what is left, the last part with its mark. It returns true when that is stored.
@@ -62,14 +97,13 @@ func (t *turn) nextPart() *crawler.Part {
 		Turn: t.task.Turn, Holder: t.holder, Host: t.task.Host, Life: t.life,
 		Fetcher: t.f.Name, Number: t.parts,
 	}
-	t.report.take(p)
+	t.list.fill(p, t.report.take)
 	if p.State.PenaltySet {
 		p.State.Penalty = t.pace.backoff()
 	}
 	if len(p.State.Robots)+len(p.State.Hops) == 0 {
 		p.State.Addresses = t.site.Learned()
 	}
-	t.list.reported(p.Results, p.Number)
 	return p
 }
 
@@ -87,6 +121,11 @@ func (t *turn) store(p *crawler.Part) error {
 		return err
 	}
 	t.report.stored()
+	t.sent = time.Now()
+	t.stored.Store(int64(p.Number))
+	if t.list.need(t.low()) != enough {
+		poke(t.wants)
+	}
 	if p.Number == 1 {
 		t.f.Step(StepPart1)
 	}

@@ -44,6 +44,9 @@ type turn struct {
 	scope      atomic.Pointer[crawler.Scope]    // nil: links are not cut
 	validators map[weburl.URL]crawler.Validator // read only
 	parts      int                              // the number of the last part; owned by send
+	sent       time.Time                        // when that was stored; owned by send
+	stored     atomic.Int64                     // the number of the last part that is stored
+	wants      chan struct{}                    // one slot: further URLs are to be asked for now
 
 	mu     sync.Mutex
 	silent crawler.Streak // tries without an answer, in a row
@@ -122,9 +125,9 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	own := v.Job.For(task.Host)
 	t := &turn{
 		f: f, task: task, holder: holder, life: a.Life, job: &v.Job, own: own, token: v.token,
-		lease:      lease.New(t0, a.Lease).WithOffset(f.ClockOffset),
-		pace:       newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
-		report:     newReport(),
+		lease:  lease.New(t0, a.Lease).WithOffset(f.ClockOffset),
+		pace:   newPace(baseDelay(a, own.Delay), a.Penalty, lanes, received.Add(a.Wait)),
+		report: newReport(), wants: make(chan struct{}, 1),
 		validators: validators(a.Validators),
 		log:        f.Logger.With("host", task.Host, "turn", task.Turn),
 	}
@@ -132,11 +135,13 @@ func (f *Fetcher) newTurn(hard context.Context, task crawler.Task, holder crawle
 	t.scope.Store(v.scope)
 	t.report.all = &f.unsent
 	t.pace.margin = f.margin
+	t.report.host, t.sent = task.Host, received
 	t.list.init(task.URLs, lanes)
+	t.list.found, t.list.hungry = t.report.leads, func() { poke(t.report.wake) }
 	t.rules.fetching = make(chan struct{}, 1)
 	t.rules.read(a.Robots, v.token, received)
 	t.crawlDelay()
-	t.accept(a)
+	t.accept(&crawler.Ask{}, a)
 	t.site = f.open(download.SiteOptions{
 		Job: &v.Job, Host: task.Host, Guard: v.guard, TLS: v.tls, Lease: t.lease, Lanes: lanes, Addresses: a.Addresses,
 		Cookies: a.Cookies, Seeds: a.Seeds, Credentials: a.Credentials,
@@ -185,16 +190,21 @@ func (t *turn) renew() {
 	ask := crawler.Ask{Turn: t.task.Turn, Holder: t.holder, Host: t.task.Host, Fetcher: t.f.Name, Renewal: true}
 	interval := t.job.Renew
 	wait := interval
-	for pause(t.hard, wait) == nil {
+	for t.untilAsk(wait) {
+		ask.More, ask.Part = t.list.need(t.low()) != enough, int(t.stored.Load())
 		a, t0, err := t.f.askOnce(t.hard, ask)
 		switch {
 		case err != nil:
+			t.list.despair()
 			wait = min(interval, askAgain)
 		case a.Verdict == crawler.Granted && a.Life == t.life:
 			t.lease.Extend(t0, a.Lease)
-			t.accept(&a)
+			t.accept(&ask, &a)
 			t.refreshScope(&a)
 			wait = max(0, interval-time.Since(t0))
+			if t.list.need(t.low()) == dry && t.list.hoping() { // the answer came before the part was settled
+				wait = min(wait, partGap)
+			}
 		default:
 			if a.Verdict == crawler.Over {
 				t.f.over()
@@ -205,11 +215,24 @@ func (t *turn) renew() {
 	}
 }
 
+// untilAsk waits until the next question is to be put: after wait, or when URLs are short. It reports false when the turn is over.
+func (t *turn) untilAsk(wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.wants:
+	case <-t.hard.Done():
+		return false
+	}
+	return t.hard.Err() == nil
+}
+
 // accept takes what a granting answer says beyond the right itself. The delay only grows: what the
 // scheduler knows of the back-off came from here.
-func (t *turn) accept(a *crawler.Answer) {
+func (t *turn) accept(ask *crawler.Ask, a *crawler.Answer) {
 	t.pace.lengthen(baseDelay(a, t.own.Delay))
-	t.list.accept(a.More, a.Settled)
+	t.list.accept(ask, a)
 	if a.Stop {
 		t.stop()
 	}

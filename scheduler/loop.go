@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"trawl/crawler"
@@ -59,15 +60,33 @@ func (s *Scheduler) loop(ctx context.Context) error {
 			return ctx.Err()
 		}
 		s.gather(&g)
+		s.ripen(&g)
 		made, err := s.runStep(ctx, &g)
 		if err != nil {
 			return err
 		}
 		out.Tasks = append(out.Tasks, made.Tasks...)
 		out.Purge = max(out.Purge, made.Purge)
-		due.Reset(s.core.UntilDue(s.clock.now()))
+		if due.Reset(s.core.UntilDue(s.clock.now())); slices.ContainsFunc(s.unripe, s.ripe) {
+			due.Reset(0)
+		}
 	}
 }
+
+// ripen leaves asks for a later step that wait for a part of theirs, until the next tick at most.
+func (s *Scheduler) ripen(g *gathered) {
+	asks := append(s.unripe, g.asks...)
+	s.unripe, g.asks = nil, nil
+	for _, a := range asks {
+		if g.tick || s.ripe(a) {
+			g.asks = append(g.asks, a)
+		} else {
+			s.unripe = append(s.unripe, a)
+		}
+	}
+}
+
+func (s *Scheduler) ripe(a askEvent) bool { return s.core.Ripe(&a.ask) }
 
 // gather adds what has come meanwhile, without waiting.
 func (s *Scheduler) gather(g *gathered) {

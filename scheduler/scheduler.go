@@ -84,6 +84,7 @@ type Scheduler struct {
 
 	// Owned by the loop once Run is called.
 	writer
+	unripe  []askEvent // of turns that are not settled as far as the asks know
 	rates   rates
 	garbled rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
 }

@@ -60,6 +60,8 @@ var Ask = schema.Of("Ask",
 	schema.Host(4, "host", func(a *ask) *weburl.Host { return &a.Host }).Require(),
 	schema.Foreign(5, "fetcher", func(a *ask) *string { return &a.Fetcher }),
 	schema.Bool(6, "renewal", func(a *ask) *bool { return &a.Renewal }),
+	schema.Bool(7, "more", func(a *ask) *bool { return &a.More }),
+	schema.Count(8, "part", func(a *ask) *int { return &a.Part }),
 )
 
 var validators = schema.Of("Validator",
@@ -88,6 +90,8 @@ var Answer = schema.Of("Answer",
 	schema.Message(16, "credentials", credentialsTable, func(a *answer) *credentials { return &a.Credentials }),
 	schema.List(17, "more", crawler.MaxTurnURLs, taskURLs, func(a *answer) *[]taskURL { return &a.More }),
 	schema.Enum(18, "seeds", math.MaxUint8, func(a *answer) *uint8 { return (*uint8)(&a.Seeds) }),
+	schema.Bool(19, "tops", func(a *answer) *bool { return &a.Tops }),
+	schema.Bool(20, "rest", func(a *answer) *bool { return &a.Rest }),
 )
 
 // Notice tells a fetcher the job, which is not validated.

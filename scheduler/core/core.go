@@ -168,6 +168,7 @@ func (st *Step) events(e *Events) {
 		st.republish(e.Tick.Queued)
 		st.listen()
 	}
+	st.crowded = st.waitsForSlot()
 	st.effects.Answers = make([]crawler.Answer, 0, len(e.Asks))
 	for i := range e.Asks {
 		st.effects.Answers = append(st.effects.Answers, st.grant(&e.Asks[i]))

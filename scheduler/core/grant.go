@@ -27,11 +27,13 @@ func (st *Step) grant(a *crawler.Ask) crawler.Answer {
 	} else {
 		t = st.editTurn(a.Host)
 		t.Held, t.Holder, t.Fetcher, t.Task = true, a.Holder, a.Fetcher, crawler.Task{}
-		t.Until = st.now.Add(st.s.job.Job.Lease)
+		t.Granted, t.Until = st.now, st.now.Add(st.s.job.Job.Lease)
 		st.host(a.Host).Asked = true
 		st.note("grant", t)
 	}
-	return st.answer(st.turn(a.Host), a.Renewal)
+	answer := st.answer(st.turn(a.Host), a.Renewal)
+	st.topUp(a, &answer)
+	return answer
 }
 
 func (st *Step) answer(t *credit.Turn, renewal bool) crawler.Answer {

@@ -97,9 +97,8 @@ func (st *Step) publish(t *credit.Turn) {
 // full reports whether the queue must take what it was offered before more is made.
 func (st *Step) full() bool { return st.s.unsent+st.taskBytes >= maxUnsent }
 
-// fillTurn chooses the URLs. When none is ready the host learns when the next retry is.
+// fillTurn chooses the URLs of a new turn. When none is ready the host learns when the next retry is.
 func (st *Step) fillTurn(h *crawler.HostState, t *credit.Turn) {
-	job := &st.s.job.Job
 	n := st.turnSize(h)
 	if n <= 0 {
 		return
@@ -107,23 +106,35 @@ func (st *Step) fillTurn(h *crawler.HostState, t *credit.Turn) {
 	if t.Probe {
 		n = min(h.Failed+1, crawler.MaxTurnURLs)
 	}
-	rows, nextRetry, err := st.read.Queue(h.Host, st.now, job.Depth, n+1) // one more, to know what waits after it
+	t.Depth = crawler.NoDepth
+	if nextRetry := st.choose(h, t, n); len(t.URLs) > 0 || st.err != nil {
+		return
+	} else if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
+		st.holdBack(h, st.now.Add(idleRecheck))
+	}
+}
+
+// choose adds up to n further URLs of the host to the turn, the best first, and puts them into its task. The host learns how deep the
+// rest is.
+func (st *Step) choose(h *crawler.HostState, t *credit.Turn, n int) (nextRetry time.Time) {
+	had := len(t.URLs)
+	rows, nextRetry, err := st.read.Queue(h.Host, st.now, st.s.job.Job.Depth, had+n+1) // those that it has are in the queue, too; one more, to know what waits after it
 	if err != nil {
 		st.fail(err, "read queue of %s", h.Host)
-		return
+		return nextRetry
 	}
+	leased := setOf(t.URLs)
 	size, full := 0, false
 	rest := crawler.NoDepth
-	t.Depth = crawler.NoDepth
 	picked := probed(t, h, rows)
 	for i, r := range rows {
 		r = st.current(r)
-		if r.Outcome != crawler.Waiting {
+		if r.Outcome != crawler.Waiting || leased[r.Key().URL] {
 			continue
 		}
 		cost := len(r.URL.String()) + len(r.Name) + len(referrer(r)) + taskOverhead
 		alone := r.Lapses >= aloneLapses
-		full = full || len(t.URLs) == n || size+cost > crawler.MaxTaskBytes && len(t.URLs) > 0
+		full = full || len(t.URLs) == had+n || size+cost > crawler.MaxTaskBytes && len(t.URLs) > had
 		if full || alone && len(t.URLs) > 0 || picked >= 0 && i != picked {
 			rest = min(rest, r.Depth)
 			continue
@@ -132,13 +143,21 @@ func (st *Step) fillTurn(h *crawler.HostState, t *credit.Turn) {
 		t.URLs = append(t.URLs, r.Key().URL)
 		t.Task.URLs = append(t.Task.URLs, taskURL(r))
 		t.Depth = min(t.Depth, r.Depth)
-		full = alone
+		t.Alone, full = alone, alone
 	}
-	if len(t.URLs) > 0 {
+	if len(t.URLs) > had {
 		h.Depth = rest
-	} else if h.RetryAt = nextRetry; h.Ready() > 0 || nextRetry.IsZero() {
-		st.holdBack(h, st.now.Add(idleRecheck))
 	}
+	return nextRetry
+}
+
+// setOf has what is in a list.
+func setOf(urls []uint64) map[uint64]bool {
+	set := make(map[uint64]bool, len(urls))
+	for _, u := range urls {
+		set[u] = true
+	}
+	return set
 }
 
 // probed is the place of the URL that is to find out whether its host is back, -1 when the turn is no probe: each time the
@@ -163,10 +182,12 @@ func (st *Step) hasOwn(h *crawler.HostState) bool {
 	return h.Ready() > 0 || h.Retry > 0 && h.Counts[crawler.Waiting] > h.Parked && !h.RetryAt.After(st.now)
 }
 
-// turnSize is how many URLs make about TurnTime of work at the host's pace, within the limits of the job.
+// turnSize is how many URLs may be leased now, so that with those that are they make about TurnTime of work at the host's pace, within
+// the limits of the job.
 func (st *Step) turnSize(h *crawler.HostState) int {
 	job := &st.s.job.Job
-	n := min(int64(st.paceSize(h)), job.Room(&st.tallies), job.RoomAt(h))
+	leased := h.Counts[crawler.Leased]
+	n := min(int64(st.paceSize(h))-leased, job.Room(&st.tallies), job.RoomAt(h)-leased)
 	if st.s.careful() {
 		n = min(n, 1)
 	}

@@ -94,6 +94,7 @@ func (c *Core) Change(change *crawler.Change) (Order, error) {
 			st.changes.Work = &work
 		}
 		st.s.epoch++
+		st.s.changed = st.now
 		return true
 	}, nil
 }

@@ -62,11 +62,12 @@ type seen struct {
 // life is what belongs to this life of the process.
 type life struct {
 	startedAt time.Time
-	epoch     uint64   // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
-	seeded    bool     // the seeds of this start were all read
-	decided   bool     // it was found that the job is done, and that is what it ends with
-	endCounts bool     // the run before ended without a word while one URL was asked for at a time
-	notes     []string // warnings of the start
+	epoch     uint64    // of the scope; begins anywhere, so that a fetcher never takes it for that of the process before
+	changed   time.Time // when settings were
+	seeded    bool      // the seeds of this start were all read
+	decided   bool      // it was found that the job is done, and that is what it ends with
+	endCounts bool      // the run before ended without a word while one URL was asked for at a time
+	notes     []string  // warnings of the start
 }
 
 // shown is kept for status alone.

@@ -19,6 +19,7 @@ type Step struct {
 	o       *Options
 	read    Reader
 	tracing bool // each right is told in the log
+	crowded bool // hosts are due that no slot is left for
 	edits
 	changes crawler.Changes // what the edits amount to, once it is sealed
 	tasks   []*credit.Turn  // to be published

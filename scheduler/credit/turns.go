@@ -25,6 +25,8 @@ type Turn struct {
 	Offered   time.Time    // or when this process began
 	Published time.Time    // last
 	Tries     int          // times it was published again
+	Granted   time.Time    // when it was first held; zero when that was by the process before
+	Alone     bool         // its URL is to have a turn of its own
 	Until     time.Time    // end of the lease, when held
 	LapseAt   uint64       // position in the result queue to be settled before it lapses; 0 = not drawn yet
 	Lapsing   bool         // LapseAt is drawn
