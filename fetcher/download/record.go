@@ -11,6 +11,9 @@ import (
 	"trawl/crawler/weburl"
 )
 
+// usualHead is room for the head of a request, in bytes.
+const usualHead = 512
+
 // archive stores the exchange and notes where, or fails the result with reason archive: what is not kept
 // was not fetched, and it will be tried again. Where it is the disk that fails there is no result. An exchange without answer, or of which nothing is to be
 // kept, is not stored. Of files, only fetched ones are: an error page is not the file.
@@ -55,8 +58,8 @@ func (x *exchange) notArchived(err error) {
 // requestHead is the request as sent, without credentials. A request over HTTP/2 is written in the form of
 // HTTP/1.1, which is what readers of archives understand; the record names the protocol.
 func (x *exchange) requestHead(private []string) []byte {
-	var b bytes.Buffer
-	b.WriteString("GET " + x.url.RequestURI() + " HTTP/1.1\r\n")
+	b := make([]byte, 0, usualHead)
+	b = append(append(append(b, "GET "...), x.url.RequestURI()...), " HTTP/1.1\r\n"...)
 	for _, f := range x.sent.list() {
 		name := http.CanonicalHeaderKey(f.name)
 		switch f.name {
@@ -68,10 +71,9 @@ func (x *exchange) requestHead(private []string) []byte {
 		if name == "Authorization" || name == "Proxy-Authorization" || slices.Contains(private, name) {
 			continue
 		}
-		b.WriteString(name + ": " + headerValue(f.value) + "\r\n")
+		b = append(append(append(append(b, name...), ": "...), headerValue(f.value)...), "\r\n"...)
 	}
-	b.WriteString("\r\n")
-	return b.Bytes()
+	return append(b, "\r\n"...)
 }
 
 // responseHead is the head of the answer as it was on the wire, see Tap. Where no tap saw it (HTTP/2, a tunnel
@@ -93,4 +95,9 @@ func (x *exchange) responseHead() []byte {
 }
 
 // headerValue keeps a value on its line.
-func headerValue(s string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(s) }
+func headerValue(s string) string {
+	if !strings.ContainsAny(s, "\r\n") {
+		return s
+	}
+	return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
+}

@@ -16,6 +16,7 @@ import (
 type Conn struct {
 	net.Conn
 	dialer  *Dialer
+	ip      string       // of the peer
 	refused atomic.Bool  // no write may pass any more
 	lapsed  atomic.Bool  // closed because the lease ended
 	sent    atomic.Int64 // bytes
@@ -94,8 +95,10 @@ func (c *Conn) HasLapsed() bool { return c.lapsed.Load() }
 func (c *Conn) BytesSent() int64 { return c.sent.Load() }
 
 // IP is the address of the peer, "" when it has none.
-func (c *Conn) IP() string {
-	at, err := netip.ParseAddrPort(c.RemoteAddr().String())
+func (c *Conn) IP() string { return c.ip }
+
+func peerOf(conn net.Conn) string {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
 		return ""
 	}

@@ -379,7 +379,7 @@ func (d *Dialer) connect(ctx context.Context, guard weburl.AddressGuard, to neti
 
 // Adopt ties a connection to the lease, or closes it when the dialer or the lease is over.
 func (d *Dialer) Adopt(conn net.Conn) (*Conn, error) {
-	c := &Conn{Conn: conn, dialer: d}
+	c := &Conn{Conn: conn, dialer: d, ip: peerOf(conn)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.leaseOver() {
