@@ -28,14 +28,16 @@ type limitError struct{ timeLimit }
 func (e *limitError) Error() string { return fmt.Sprintf("%s %v", e.what, e.d) }
 
 // exchangeClock cancels a request when the limit of its phase, or the one in all, has passed. Bytes
-// restart the phase. A restart only notes the time; the timer looks at it when it fires, so that touching
-// costs next to nothing. While the exchange waits for this machine (its bandwidth, its disk) the clock is
-// paused: that time is not the server's. Safe for concurrent use.
+// restart the phase. While the exchange waits for this machine (its bandwidth, its disk) the clock is
+// paused: that time is not the server's.
+//
+// A lane has one for all its exchanges. What begins later or is put off only notes the time: the timer is left as it is, and
+// looks again when it fires, so that a usual page never touches it. Safe for concurrent use; close must be called.
 type exchangeClock struct {
-	cancel context.CancelCauseFunc
-
 	mu      sync.Mutex
-	timer   *time.Timer
+	timer   *time.Timer             // nil before the first limit
+	armed   time.Time               // when the timer fires, zero = it does not
+	cancel  context.CancelCauseFunc // of the exchange under way, nil = none
 	phase   timeLimit
 	until   time.Time // of the phase, zero = none
 	total   timeLimit
@@ -44,38 +46,40 @@ type exchangeClock struct {
 	brought int       // bytes since that was set
 	paused  time.Time // since when, zero = it runs
 	fired   bool      // the timer fired during the pause
-	stopped bool
 }
 
-// newExchangeClock starts with the limit in all; stop must be called.
-func newExchangeClock(total timeLimit, cancel context.CancelCauseFunc) *exchangeClock {
-	c := &exchangeClock{cancel: cancel, total: total}
-	if total.d > 0 {
-		c.totally = time.Now().Add(total.d)
-	}
-	c.timer = time.AfterFunc(time.Hour, c.look)
+// begin starts an exchange with its limit in all; end must be called.
+func (c *exchangeClock) begin(total timeLimit, cancel context.CancelCauseFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.arm(time.Now())
-	return c
+	c.cancel, c.phase, c.total = cancel, timeLimit{}, total
+	c.until, c.totally, c.slowly, c.paused = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	c.brought, c.fired = 0, false
+	if total.d > 0 {
+		now := time.Now()
+		c.totally = now.Add(total.d)
+		c.arm(now)
+	}
 }
 
 // enter begins a phase.
 func (c *exchangeClock) enter(phase timeLimit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
 	c.phase = phase
-	c.restart()
-	c.arm(time.Now())
+	c.restart(now)
+	c.arm(now)
 }
 
 // touch begins the phase again: n bytes arrived.
 func (c *exchangeClock) touch(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.restart()
+	now := time.Now()
+	c.restart(now)
 	if c.brought += n; c.brought >= slowLeast && !c.slowly.IsZero() {
-		c.brought, c.slowly = 0, time.Now().Add(slowTime)
+		c.brought, c.slowly = 0, now.Add(slowTime)
 	}
 }
 
@@ -109,36 +113,49 @@ func (c *exchangeClock) resume() {
 		}
 	}
 	c.paused = time.Time{}
-	c.restart()
+	c.restart(now)
 	if c.fired {
 		c.fired = false
 		c.arm(now)
 	}
 }
 
-func (c *exchangeClock) restart() {
+func (c *exchangeClock) restart(now time.Time) {
 	c.until = time.Time{}
 	if c.phase.d > 0 {
-		c.until = time.Now().Add(c.phase.d)
+		c.until = now.Add(c.phase.d)
 	}
 }
 
-// stop ends all limits.
-func (c *exchangeClock) stop() {
+// end ends the exchange and all its limits.
+func (c *exchangeClock) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stopped = true
-	c.timer.Stop()
+	c.cancel = nil
 }
 
-// arm sets the timer for what comes first. The caller holds mu.
+// close ends the use of the clock.
+func (c *exchangeClock) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = nil
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// arm makes the timer fire at what comes first, or before. The caller holds mu.
 func (c *exchangeClock) arm(now time.Time) {
 	next, _ := c.next()
-	if c.stopped || next.IsZero() {
-		c.timer.Stop()
+	if c.cancel == nil || next.IsZero() || !c.armed.IsZero() && !c.armed.After(next) {
 		return
 	}
-	c.timer.Reset(next.Sub(now))
+	c.armed = next
+	if c.timer == nil {
+		c.timer = time.AfterFunc(next.Sub(now), c.look)
+	} else {
+		c.timer.Reset(next.Sub(now))
+	}
 }
 
 // next is the limit that comes first, and when; zero = there is none.
@@ -156,15 +173,16 @@ func (c *exchangeClock) next() (at time.Time, limit timeLimit) {
 func (c *exchangeClock) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.armed = time.Time{}
 	next, limit := c.next()
 	switch now := time.Now(); {
-	case c.stopped || next.IsZero():
+	case c.cancel == nil || next.IsZero():
 	case !c.paused.IsZero():
 		c.fired = true
 	case next.After(now):
 		c.arm(now)
 	default:
-		c.stopped = true
 		c.cancel(&limitError{limit})
+		c.cancel = nil
 	}
 }

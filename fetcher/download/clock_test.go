@@ -88,11 +88,12 @@ func TestExchangeClock(t *testing.T) {
 				t0 := time.Now()
 				ctx, cancel := context.WithCancelCause(t.Context())
 				var at time.Duration
-				clock := newExchangeClock(timeLimit{"total", c.total}, func(why error) {
+				clock := new(exchangeClock)
+				defer clock.close()
+				clock.begin(timeLimit{"total", c.total}, func(why error) {
 					at = time.Since(t0)
 					cancel(why)
 				})
-				defer clock.stop()
 				c.run(clock, func(d time.Duration) {
 					timer := time.NewTimer(d)
 					<-timer.C
@@ -107,13 +108,45 @@ func TestExchangeClock(t *testing.T) {
 	}
 }
 
-func TestStoppedExchangeClockCancelsNothing(t *testing.T) {
+func TestAnExchangeThatEndedIsNotCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		clock := newExchangeClock(timeLimit{"total", time.Second}, func(why error) { t.Error(why) })
+		clock := new(exchangeClock)
+		defer clock.close()
+		clock.begin(timeLimit{"total", time.Second}, func(why error) { t.Error(why) })
 		clock.enter(timeLimit{"phase", time.Second})
-		clock.stop()
+		clock.end()
 		clock.enter(timeLimit{"late", time.Second})
 		timer := time.NewTimer(time.Hour)
 		<-timer.C
 	})
+}
+
+func TestOneClockServesOneExchangeAfterTheOther(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		first, second time.Duration // limits in all
+		pause         time.Duration // between them
+	}{
+		{"the limit of the second comes before that of the first", time.Hour, time.Second, 0},
+		{"the limit of the first comes first", time.Minute, time.Hour, time.Second},
+		{"the timer of the first fired between them", time.Second, time.Minute, time.Minute},
+		{"the first has no limit", 0, time.Second, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				clock := new(exchangeClock)
+				defer clock.close()
+				clock.begin(timeLimit{"first", c.first}, func(why error) { t.Error(why) })
+				clock.enter(timeLimit{"phase", c.first})
+				clock.pause() // it is cut off in a pause
+				clock.end()
+				<-time.NewTimer(c.pause).C
+				began, cancelled := time.Now(), make(chan error, 1)
+				clock.begin(timeLimit{"second", c.second}, func(why error) { cancelled <- why })
+				if why := <-cancelled; time.Since(began) != c.second || why.Error() != (&limitError{timeLimit{"second", c.second}}).Error() {
+					t.Errorf("%v after %v", why, time.Since(began))
+				}
+			})
+		})
+	}
 }

@@ -24,6 +24,7 @@ type exchange struct {
 	why     error // of a verdict other than Counts
 
 	over  *transport
+	clock *exchangeClock
 	spool *spool.Spool // nil = nothing kept
 	used  bool
 }

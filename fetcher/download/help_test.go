@@ -44,7 +44,13 @@ func testTransport(t testing.TB, set func(*transportOptions)) *transport {
 }
 
 func testExchange(t testing.TB, url string) *exchange {
-	return &exchange{request: request{url: fetchertest.MustURL(t, url), limits: testLimits(), keep: keepWire, links: true}}
+	return &exchange{clock: testClock(t), request: request{url: fetchertest.MustURL(t, url), limits: testLimits(), keep: keepWire, links: true}}
+}
+
+func testClock(t testing.TB) *exchangeClock {
+	c := new(exchangeClock)
+	t.Cleanup(c.close)
+	return c
 }
 
 // ask carries out an exchange as a lane does, with a client that does not follow redirects, and returns

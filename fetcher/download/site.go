@@ -186,13 +186,17 @@ func (s *Site) Close(ordered bool) {
 type Lane struct {
 	site    *Site
 	visitor Visitor
+	clock   exchangeClock
 }
 
 // Lane makes a lane.
 func (s *Site) Lane() *Lane { return &Lane{site: s, visitor: s.from.Engine.Visitor()} }
 
 // Close gives back what the lane holds.
-func (l *Lane) Close() { l.visitor.Close() }
+func (l *Lane) Close() {
+	l.visitor.Close()
+	l.clock.close()
+}
 
 // Page is a page that is asked for.
 type Page struct {
@@ -225,7 +229,7 @@ type Finding struct {
 // Page fetches a page through the engine and stores the exchange.
 func (l *Lane) Page(ctx context.Context, p Page, permit Permit) Finding {
 	s, job := l.site, l.site.job
-	x := &exchange{over: s.transport, request: request{
+	x := &exchange{over: s.transport, clock: &l.clock, request: request{
 		url: p.URL, redirects: p.Redirects, name: p.Name, limits: job.Fetch, keep: keepAs(job.Archive), permit: permit,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, lazy: job.LazyImages,
 		textLimit: s.from.Engine.TextLimit(),
@@ -284,7 +288,7 @@ func (x *exchange) notExtracted(failed error) {
 // Robots fetches a robots.txt, without the engine. What is read is cut at the job's limit; it is stored when exchanges are.
 func (l *Lane) Robots(ctx context.Context, u weburl.URL, permit Permit) Finding {
 	s, job := l.site, l.site.job
-	x := &exchange{over: s.transport, request: request{url: u, limits: job.Fetch, robots: true, textLimit: job.Fetch.Robots, permit: permit}}
+	x := &exchange{over: s.transport, clock: &l.clock, request: request{url: u, limits: job.Fetch, robots: true, textLimit: job.Fetch.Robots, permit: permit}}
 	x.limits.MaxBody = job.Fetch.Robots
 	if x.limits.Total <= 0 {
 		x.limits.Total = robotsTotal

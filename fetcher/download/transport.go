@@ -194,13 +194,14 @@ func (t *transport) newCall(parent context.Context, x *exchange) *call {
 			}
 		},
 	})
-	c.clock = newExchangeClock(timeLimit{"not done within", x.limits.Total}, cancel)
+	c.clock = x.clock
+	c.clock.begin(timeLimit{"not done within", x.limits.Total}, cancel)
 	c.clock.enter(timeLimit{"no connection within", x.limits.Connect})
 	return c
 }
 
 func (c *call) end() {
-	c.clock.stop()
+	c.clock.end()
 	c.cancel(nil)
 }
 
