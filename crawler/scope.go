@@ -39,6 +39,7 @@ type Decision struct {
 // use while seeds are added.
 type Scope struct {
 	rule       ScopeRule
+	named      string // the rule, as decisions name it
 	requisites Requisites
 	include    []*regexp.Regexp
 	exclude    []*regexp.Regexp
@@ -48,7 +49,7 @@ type Scope struct {
 
 // NewScope compiles the job's scope, without seeds.
 func NewScope(j *Job) (*Scope, error) {
-	s := &Scope{rule: j.Scope, requisites: j.Requisites, seeds: make(map[uint64]struct{})}
+	s := &Scope{rule: j.Scope, named: "`scope` " + string(j.Scope), requisites: j.Requisites, seeds: make(map[uint64]struct{})}
 	for _, re := range j.Include {
 		c, err := regexp.Compile(re)
 		if err != nil {
@@ -70,13 +71,13 @@ func NewScope(j *Job) (*Scope, error) {
 func (s *Scope) SeedOf(u weburl.URL) ScopeSeed {
 	switch s.rule {
 	case ScopePage:
-		return ScopeSeed("page " + u.String())
+		return ScopeSeed(pageWord + u.String())
 	case ScopePrefix:
 		return prefixSeed(u, strings.LastIndexByte(u.Path(), '/')+1)
 	case ScopeHost:
-		return ScopeSeed("host " + scopeHost(u))
+		return ScopeSeed(hostWord + scopeHost(u))
 	case ScopeDomain:
-		return ScopeSeed("domain " + weburl.RegistrableDomain(u.Hostname()))
+		return ScopeSeed(domainWord + weburl.RegistrableDomain(u.Hostname()))
 	}
 	return ""
 }
@@ -134,7 +135,7 @@ func (s *Scope) Decide(u weburl.URL, kind LinkKind) Decision {
 		return Decision{Drop: DropScope, Rule: rule}
 	}
 	if len(s.include) == 0 {
-		return Decision{In: true, Rule: "`scope` " + string(s.rule)}
+		return Decision{In: true, Rule: s.named}
 	}
 	for _, re := range s.include {
 		if re.MatchString(u.String()) {
@@ -150,13 +151,27 @@ func (s *Scope) covers(u weburl.URL, kind LinkKind) (rule string, in bool) {
 	}
 	switch s.rule {
 	case ScopeAny:
-		return "`scope` any", true
+		return s.named, true
 	case ScopePrefix:
-		return "`scope` prefix", s.coversPrefix(u)
+		return s.named, s.coversPrefix(u)
 	}
-	seed := s.SeedOf(u)
-	_, in = s.seeds[seed.Key()]
-	return "`scope` " + string(s.rule), in || s.rest.has(seed)
+	_, in = s.seeds[s.openerKey(u)]
+	return s.named, in || s.rest.some && s.rest.has(s.SeedOf(u))
+}
+
+// openerKey is the key of SeedOf, which most links need nothing else of, by the rules page, host and domain.
+func (s *Scope) openerKey(u weburl.URL) uint64 {
+	word, text := hostWord, scopeHost(u)
+	switch s.rule {
+	case ScopePage:
+		word, text = pageWord, u.String()
+	case ScopeDomain:
+		word, text = domainWord, weburl.RegistrableDomain(u.Hostname())
+	}
+	var hash xxhash.Digest
+	hash.Reset()
+	writeAll(&hash, word, text)
+	return hash.Sum64()
 }
 
 // coversPrefix looks for a seed at each directory of the path, so its cost is the depth of the path and
@@ -183,8 +198,13 @@ func writeAll(hash *xxhash.Digest, texts ...string) {
 	}
 }
 
-// prefixWord begins the ScopeSeed of a prefix.
-const prefixWord = "prefix "
+// What begins the ScopeSeed of each rule.
+const (
+	pageWord   = "page "
+	prefixWord = "prefix "
+	hostWord   = "host "
+	domainWord = "domain "
+)
 
 func prefixSeed(u weburl.URL, end int) ScopeSeed {
 	return ScopeSeed(prefixWord + scopeHost(u) + u.Path()[:end])

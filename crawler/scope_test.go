@@ -258,6 +258,19 @@ func TestOpensPrivate(t *testing.T) {
 	}
 }
 
+func BenchmarkDecide(b *testing.B) {
+	for _, rule := range []ScopeRule{ScopePage, ScopeHost, ScopeDomain} {
+		s := newScope(b, crawlJob(rule), "http://www.example.com/docs/")
+		u := weburl.MustParse("http://www.example.com/docs/v1/page-17.html")
+		b.Run(string(rule), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Decide(u, LinkPage)
+			}
+		})
+	}
+}
+
 func BenchmarkDecidePrefix(b *testing.B) {
 	s := newScope(b, crawlJob(ScopePrefix), "http://h/docs/v1/")
 	for name, in := range map[string]string{"usual": "http://h/a/b/c/d.html", "slashes": "http://h" + strings.Repeat("/", 4000)} {
