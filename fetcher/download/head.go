@@ -14,7 +14,7 @@ import (
 
 // answered notes the head of an answer.
 func (a *answer) answered(resp *http.Response) {
-	a.header = resp.Header.Clone()
+	a.header = resp.Header
 	a.status = resp.Status
 	a.proto = protocolName(resp)
 	if len(a.head.Odd) > 0 {

@@ -24,8 +24,8 @@ type Permit interface {
 type Engine interface {
 	// Visitor makes the means of one lane.
 	Visitor() Visitor
-	// TextLimit is how many decoded bytes of a page the engine wants to read, when it is a text; 0 = none. Then it is given
-	// an empty body.
+	// TextLimit is how many decoded bytes of a page the engine wants to read, when it is a text; 0 = it reads nothing. Then it
+	// is given neither body nor header fields.
 	TextLimit() int64
 }
 

@@ -372,15 +372,18 @@ func (c *call) pass(resp *http.Response, why error) error {
 	return why
 }
 
-// handOver makes the answer that colly sees: facts and header of the real one without what speaks of the
-// coding, and the text, or no body.
+// handOver makes the answer that colly sees: facts and header of the real one without what speaks of the coding, and the text,
+// or neither header nor text where nobody reads one.
 func handOver(resp *http.Response, req *http.Request, x *exchange) *http.Response {
 	out, text := *resp, x.text
 	out.Request = req
 	out.Status, out.StatusCode = x.status, x.result.Status
-	out.Header = x.header.Clone()
-	out.Header.Del("Content-Encoding")
-	out.Header.Del("Content-Length")
+	out.Header = nil
+	if x.textLimit > 0 {
+		out.Header = x.header.Clone()
+		out.Header.Del("Content-Encoding")
+		out.Header.Del("Content-Length")
+	}
 	out.TransferEncoding, out.Trailer = nil, nil
 	out.Uncompressed = true // or colly would look for gzip by itself
 	out.Body, out.ContentLength = http.NoBody, 0

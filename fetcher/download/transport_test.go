@@ -88,6 +88,7 @@ func TestExchangeIsForOneRequest(t *testing.T) {
 	})
 	x := testExchange(t, s.URL+"/")
 	x.over = testTransport(t, nil)
+	x.textLimit = 1 // so that it is given a Location
 	defer x.release()
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
 	if _, err := (&http.Client{Transport: x}).Do(req); !errors.Is(err, errUsed) {
