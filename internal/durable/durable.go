@@ -26,11 +26,7 @@ func System(f *os.File) error { return f.Sync() }
 
 // SyncDirectory makes durable which names stand in a directory.
 func (s Fsync) SyncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err == nil {
-		err = errors.Join(s(d), d.Close())
-	}
-	if err != nil {
+	if err := s.SyncFile(dir); err != nil {
 		return fmt.Errorf("sync directory: %w", err)
 	}
 	return nil
@@ -52,6 +48,15 @@ func (s Fsync) MakeDir(dir string, mode fs.FileMode) error {
 		return Unless(err, fs.ErrExist) // another process was quicker; what is no directory will be noticed
 	}
 	return Unless(s.SyncDirectory(above), fs.ErrPermission) // nobody can sync what he may not read
+}
+
+// SyncFile makes durable what stands in a file.
+func (s Fsync) SyncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s(f), f.Close())
 }
 
 // SyncName syncs a file or directory by its name.

@@ -26,8 +26,13 @@ type Bodies struct {
 	fsync durable.Fsync
 
 	mu   sync.Mutex
-	dirs map[string]bool // whose entries are not durable yet
+	dirs map[string]bool     // whose entries are not durable yet
+	open map[string]*os.File // directories that were opened since the last sync
 }
+
+// maxOpenDirs is how many directories are held open between two syncs. A list often has many files for each, and opening one by way of
+// an os.Root opens all above it.
+const maxOpenDirs = 64
 
 // NewBodies opens the directory.
 func NewBodies(dir string) (*Bodies, error) { return newBodies(dir, durable.System) }
@@ -40,11 +45,16 @@ func newBodies(dir string, fsync durable.Fsync) (*Bodies, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open files: %w", err)
 	}
-	return &Bodies{root: root, fsync: fsync, dirs: map[string]bool{}}, nil
+	return &Bodies{root: root, fsync: fsync, dirs: map[string]bool{}, open: map[string]*os.File{}}, nil
 }
 
 // Close closes the directory.
-func (b *Bodies) Close() error { return b.root.Close() }
+func (b *Bodies) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closeAll()
+	return b.root.Close()
+}
 
 // Place puts the body of a URL under its name, relative to the crawl directory, and replaces what has the name. Its
 // error is crawler.ErrNoBody where neither the body nor a file with its bytes is there, a [crawler.NameRefused] where the
@@ -54,16 +64,20 @@ func (b *Bodies) Place(ctx context.Context, u weburl.URL, digest crawler.Digest,
 		return err
 	}
 	body := crawler.BodyName(u, digest)
-	switch _, err := b.root.Lstat(body); {
-	case errors.Is(err, fs.ErrNotExist):
-		return b.placed(ctx, to, size, digest)
-	case err != nil:
-		return err
+	err := b.rename(body, to)
+	if errors.Is(err, fs.ErrNotExist) { // one of the directories is missing, or the body
+		switch _, err := b.root.Lstat(body); {
+		case errors.Is(err, fs.ErrNotExist):
+			return b.placed(ctx, to, size, digest)
+		case err != nil:
+			return err
+		}
+		if err := b.root.MkdirAll(path.Dir(to), durable.DirMode); err != nil {
+			return refused(to, err)
+		}
+		b.closeDirs() // one may have been open that was removed
+		err = b.rename(body, to)
 	}
-	if err := b.root.MkdirAll(path.Dir(to), durable.DirMode); err != nil {
-		return refused(to, err)
-	}
-	err := b.root.Rename(body, to)
 	if errors.Is(err, unix.EXDEV) { // files/ is a disk of its own
 		if err = b.copy(ctx, body, to); err == nil {
 			err = b.root.Remove(body)
@@ -74,6 +88,51 @@ func (b *Bodies) Place(ctx context.Context, u weburl.URL, digest crawler.Digest,
 	}
 	b.changed(to, body)
 	return nil
+}
+
+// rename gives a body its name where its directory is there.
+func (b *Bodies) rename(body, to string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.open)+2 > maxOpenDirs {
+		b.closeAll()
+	}
+	from, err := b.directory(path.Dir(body))
+	if err != nil {
+		return err
+	}
+	into, err := b.directory(path.Dir(to))
+	if err != nil {
+		return err
+	}
+	return unix.Renameat(int(from.Fd()), path.Base(body), int(into.Fd()), path.Base(to))
+}
+
+// directory opens a directory, or has it open. No name leads out of the root. Called with mu held.
+func (b *Bodies) directory(name string) (*os.File, error) {
+	if d, ok := b.open[name]; ok {
+		return d, nil
+	}
+	d, err := b.root.OpenFile(name, unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	b.open[name] = d
+	return d, nil
+}
+
+func (b *Bodies) closeDirs() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closeAll()
+}
+
+// closeAll is called with mu held.
+func (b *Bodies) closeAll() {
+	for name, d := range b.open {
+		d.Close() // it was only looked through
+		delete(b.open, name)
+	}
 }
 
 // placed reports whether the file has the bytes already: a crash came after it got its name.
@@ -188,6 +247,7 @@ func (b *Bodies) Sync() error {
 	b.mu.Lock()
 	dirs := b.dirs
 	b.dirs = map[string]bool{}
+	b.closeAll() // somebody may put others in their places
 	b.mu.Unlock()
 	if err := b.fsync.SyncAll(b.root, dirs); err != nil {
 		return fmt.Errorf("sync files: %w", err)

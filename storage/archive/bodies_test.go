@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -154,4 +155,43 @@ func tellsCase(dir string) bool {
 	defer os.Remove(filepath.Join(dir, "a"))
 	_, err := os.Stat(filepath.Join(dir, "A"))
 	return err != nil
+}
+
+func TestADirectoryThatWasReplacedMeanwhileGetsTheNextBody(t *testing.T) {
+	dir, b := withBody(t, "http://a.example/1", "one")
+	if err := place(t, b, "http://a.example/1", "one", "files/a/1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "files/a")); err != nil {
+		t.Fatal(err)
+	}
+	f := openFileArchive(t, dir)
+	storagetest.Put(t, f, storagetest.Exchange("http://a.example/2", "two"))
+	storagetest.Sync(t, f)
+	if err := place(t, b, "http://a.example/2", "two", "files/a/2"); err != nil {
+		t.Fatal(err)
+	}
+	disktest.WantTree(t, dir, map[string]string{"files/a/2": "two"})
+}
+
+func TestSoManyDirectoriesAreOpenAtMost(t *testing.T) {
+	dir := t.TempDir()
+	f, b := openFileArchive(t, dir), openBodies(t, dir)
+	want := map[string]string{}
+	for i := range 2 * maxOpenDirs {
+		url, name := fmt.Sprintf("http://a.example/%d", i), fmt.Sprintf("files/%d/x", i)
+		storagetest.Put(t, f, storagetest.Exchange(url, "text"))
+		storagetest.Sync(t, f)
+		if err := place(t, b, url, "text", name); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.open) > maxOpenDirs {
+			t.Fatalf("%d directories are open", len(b.open))
+		}
+		want[name] = "text"
+	}
+	disktest.WantTree(t, dir, want)
+	if err := b.Sync(); err != nil || len(b.open) > 0 {
+		t.Errorf("after a sync %d directories are open, %v", len(b.open), err)
+	}
 }

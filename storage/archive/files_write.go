@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,7 +17,7 @@ import (
 
 // writeTemp brings the decoded body into the scratch directory.
 func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string, size int64, err error) {
-	temp = f.scratch() + "/" + rand.Text()
+	temp = scratchDir + "/" + rand.Text()
 	if list := codings(headerValue(x.Response, "Content-Encoding")); len(list) > 0 {
 		coded, err := isCoded(ctx, x)
 		if err != nil {
@@ -49,11 +48,10 @@ func (f *Files) writeTemp(ctx context.Context, x *crawler.Exchange) (temp string
 
 // takeOver renames a spool file.
 func (f *Files) takeOver(temp, spool string) (int64, error) {
-	// Not through root: the spool may lie anywhere, and no part of this name comes from a server.
-	if err := os.Rename(spool, filepath.Join(f.dir, temp)); err != nil {
+	if err := os.Rename(spool, f.path(temp)); err != nil {
 		return 0, err
 	}
-	info, err := f.root.Stat(temp)
+	info, err := os.Stat(f.path(temp))
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +78,9 @@ func (f *Files) writeDecoded(ctx context.Context, temp string, x *crawler.Exchan
 	size, err := f.writeFile(temp, from)
 	switch {
 	case in.err != nil || ctx.Err() != nil: // the spool file could not be read, or the context is over: not the server's fault
-		return 0, errors.Join(in.err, ctx.Err(), f.root.Remove(temp))
+		return 0, errors.Join(in.err, ctx.Err(), os.Remove(f.path(temp)))
 	case err == nil && size == 0 && from.err != nil:
-		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, from.err), f.root.Remove(temp))
+		return 0, errors.Join(fmt.Errorf("%w: %w", errDecode, from.err), os.Remove(f.path(temp)))
 	}
 	return size, err
 }
@@ -117,14 +115,14 @@ func (u *untilBroken) Read(p []byte) (int, error) {
 
 // writeFile writes a new file, or leaves none.
 func (f *Files) writeFile(name string, from io.Reader) (int64, error) {
-	out, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, durable.FileMode)
+	out, err := os.OpenFile(f.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, durable.FileMode)
 	if err != nil {
 		return 0, err
 	}
 	size, err := io.Copy(out, from)
 	err = errors.Join(err, out.Close())
 	if err != nil {
-		return 0, errors.Join(err, f.root.Remove(name))
+		return 0, errors.Join(err, os.Remove(f.path(name)))
 	}
 	return size, nil
 }
@@ -185,15 +183,15 @@ func (f *Files) publish(batch map[string]string) error {
 	var g errgroup.Group
 	g.SetLimit(durable.FilesAtOnce)
 	for _, temp := range batch {
-		g.Go(func() error { return f.fsync.SyncName(f.root, temp) })
+		g.Go(func() error { return f.fsync.SyncFile(f.path(temp)) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	for name, temp := range batch {
-		if err := f.root.Rename(temp, name); err != nil {
+		if err := os.Rename(f.path(temp), f.path(name)); err != nil {
 			return err
 		}
 	}
-	return f.fsync.SyncName(f.root, bodiesDir)
+	return f.fsync.SyncDirectory(f.path(bodiesDir))
 }
