@@ -46,6 +46,9 @@ URLS ?= 1e4,1e6,1e7
 bench-ledger: ## what a link's check, a known URL and its memory cost at 10 thousand to 10 million known URLs (URLS=1e8 for more)
 	CGO_ENABLED=0 $(GO) run ./bench/ledger -urls $(URLS)
 
+bench-quick: ## has speed fallen? the ratios on small webs against bench/ratios.csv (under 3 minutes)
+	$(GO) run ./bench -quick
+
 fuzz: ## each fuzz target for ten seconds
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
 	  $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
@@ -56,5 +59,5 @@ generate: ## write the schema of the messages anew, as the tables of records say
 cover: ## statement coverage by package
 	$(GO) test -cover ./...
 
-.PHONY: help build run test race lint check accept chaos mutants bench bench-ledger fuzz generate cover
+.PHONY: help build run test race lint check accept chaos mutants bench bench-quick bench-ledger fuzz generate cover
 .DEFAULT_GOAL := help

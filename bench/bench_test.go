@@ -55,7 +55,7 @@ func TestTheChecksOfACrawlFindWhatIsWrong(t *testing.T) {
 			o := aRound(100, 1e6)
 			c.change(&o)
 			s := &study{
-				scenario: &scenario{checks: []check{allByLoop, crawledWhole, atLeast(0.2), cpuAtMost(180), idleAtMost(0.1), rssAtMost(300e6)}},
+				scenario: &scenario{ratios: toFirst(map[string]float64{toolTrawl: 0.2}), checks: []check{allByFirst, crawledWhole(1), cpuAtMost(180), idleAtMost(0.1), rssAtMost(300e6)}},
 				shape:    shape{hosts: 2, pages: 50}, total: 100,
 				tools: []*tool{
 					{name: toolBare, done: []outcome{aRound(100, 0)}},
@@ -88,6 +88,54 @@ func TestTheIdleShareLeavesStartAndEndOut(t *testing.T) {
 	}
 	if _, ok := (timeline{s(0, 0, 0)}).idle(); ok {
 		t.Error("one sample has an idle share")
+	}
+}
+
+func TestASlowSecondInMidRunIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		slow int64 // pages in each sample of the slow second
+		want float64
+	}{"none": {100, 1}, "half as fast": {50, 0.5}} {
+		line := timeline{{}}
+		for i := range 40 {
+			s := line[len(line)-1]
+			s.at += interval
+			if s.pages += 100; i >= 20 && i < 24 {
+				s.pages += c.slow - 100
+			}
+			line = append(line, s)
+		}
+		if got, ok := line.slowest(); !ok || got != c.want {
+			t.Errorf("%s: %v %v, want %v", name, got, ok, c.want)
+		}
+	}
+	if _, ok := (timeline{{}, {at: interval, pages: 1}}).slowest(); ok {
+		t.Error("a short round has a slow second")
+	}
+}
+
+func TestPacedCrawlsAreComparedWithWhatTheyCouldDo(t *testing.T) {
+	// 2 hosts of 9 pages, served in 20 s.
+	o := aRound(18, 0)
+	o.audit.Last = o.audit.First.Add(20 * time.Second)
+	s := &study{shape: shape{hosts: 2, pages: 9, latency: time.Second}, total: 18, tools: []*tool{{name: toolTrawl, done: []outcome{o}}}}
+	for name, c := range map[string]struct {
+		ratios ratios
+		want   float64
+	}{
+		"one connection":   {ofLatency(1, 0.9), 0.5},   // robots.txt and 9 pages, a second each
+		"four connections": {ofLatency(4, 0.9), 0.2},   // robots.txt, the first page, and 8 in two times 4
+		"a delay":          {ofDelay(0.9), 19.0 / 20},  // 10 answers and 9 delays
+		"efficiency":       {efficiency(0.9), 1.0 / 2}, // as long as one fetcher needs
+	} {
+		if name == "efficiency" {
+			s.tools = append(s.tools, s.tools[0])
+		}
+		got := c.ratios(s, nil)
+		s.tools = s.tools[:1]
+		if len(got) != 1 || got[0].value.median != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 
@@ -173,8 +221,8 @@ func TestProcessSaysWhatFailed(t *testing.T) {
 func TestScenariosAreNamedOnce(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, sc := range scenarios() {
-		if seen[sc.name] || sc.title == "" || sc.shape.total() == 0 || len(sc.checks) == 0 {
-			t.Errorf("%q is there twice, or has no title, web or check", sc.name)
+		if seen[sc.name] || sc.title == "" || sc.shape.total() == 0 || sc.ratios == nil || len(sc.checks) == 0 {
+			t.Errorf("%q is there twice, or has no title, web, ratios or check", sc.name)
 		}
 		seen[sc.name] = true
 	}
@@ -187,7 +235,7 @@ func TestScenariosAreNamedOnce(t *testing.T) {
 }
 
 func TestWrongUseIsToldBeforeAnythingStarts(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"-no-such-flag"}, {"argument"}, {"-hosts", "-1"}, {"-only", "nothing"}} {
+	for _, args := range [][]string{{"-rounds", "-1"}, {"-no-such-flag"}, {"argument"}, {"-hosts", "-1"}, {"-only", "nothing"}} {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, &out, &errs); code != 2 || errs.Len() == 0 || out.Len() > 0 {
 			t.Errorf("%q: status %d, %q", args, code, errs.String())

@@ -41,6 +41,7 @@ var loops = map[string]func(ctx context.Context, s loopSettings, n int) error{
 	"bare": func(ctx context.Context, s loopSettings, n int) error { return bareLoop(ctx, s, n, true) },
 	"gzip": func(ctx context.Context, s loopSettings, n int) error { return bareLoop(ctx, s, n, false) },
 	"raw":  rawLoop,
+	"save": saveLoop, "append": appendLoop,
 }
 
 // loop gives all URLs of a file to n goroutines, one after the other, as often as passes says.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ type settings struct {
 	only                        string
 	rounds, hosts, pages, loops int
 	gzip, ceiling, write        bool
+	quick, readme               bool
 	trawl, keep                 string
 	loop                        loopSettings // hidden: be a loop over a file of URLs
 }
@@ -35,11 +37,13 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&s.only, "only", "", "the `scenarios` whose names begin so, with commas between; all for all (default a-plain)")
-	f.IntVar(&s.rounds, "rounds", 5, "how often each tool runs; slow peers run fewer times")
+	f.IntVar(&s.rounds, "rounds", 0, "how often each tool runs, slow peers fewer times (default 5, with -quick 3)")
 	f.IntVar(&s.hosts, "hosts", 0, "hosts of the synthetic web, in place of the scenario's")
 	f.IntVar(&s.pages, "pages", 0, "pages of each host, in place of the scenario's")
 	f.IntVar(&s.loops, "loops", 64, "requests that the loops keep open at once; also what peers are told")
 	f.BoolVar(&s.gzip, "gzip", false, "the same as -only a-gzip")
+	f.BoolVar(&s.quick, "quick", false, "all scenarios on small webs, without peers, against bench/ratios.csv; with -write that file is written")
+	f.BoolVar(&s.readme, "readme", false, "write the table of README.md from the last -write, and measure nothing")
 	f.BoolVar(&s.ceiling, "ceiling", false, "also measure a loop without net/http: what the synthetic web can do at most")
 	f.BoolVar(&s.write, "write", false, "write bench/RESULTS.md and its plot")
 	f.StringVar(&s.trawl, "trawl", "", "measure this `program` instead of building one")
@@ -48,11 +52,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
-	if f.NArg() > 0 || s.rounds < 1 || s.hosts < 0 || s.pages < 0 || s.loops < 1 {
-		return s, errors.New("use numbers from 1 and no arguments")
+	if f.NArg() > 0 || s.rounds < 0 || s.hosts < 0 || s.pages < 0 || s.loops < 1 {
+		return s, errors.New("use no negative numbers and no arguments")
 	}
+	s.rounds = cmp.Or(s.rounds, defaultRounds(s.quick))
 	switch {
 	case s.only != "":
+	case s.quick:
+		s.only = "all"
 	case s.gzip:
 		s.only = "a-gzip"
 	default:
@@ -64,11 +71,21 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return s, nil
 }
 
+func defaultRounds(quick bool) int {
+	if quick {
+		return 3
+	}
+	return 5
+}
+
 // chosen are the scenarios that -only names.
 func (s settings) chosen() []*scenario {
 	var out []*scenario
 	for _, sc := range scenarios() {
 		for only := range strings.SplitSeq(s.only, ",") {
+			if s.quick && sc.small == (shape{}) {
+				continue
+			}
 			if only == "all" || strings.HasPrefix(sc.name, only) {
 				out = append(out, sc)
 				break
@@ -96,6 +113,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	case s.loop.kind != "":
 		err = s.loop.run(ctx, s.loops)
+	case s.readme:
+		err = writeReadme()
 	default:
 		var ok bool
 		if ok, err = measure(ctx, s, stdout, stderr); err == nil && !ok {

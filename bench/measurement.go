@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type measurement struct {
 // study runs all tools of a scenario in all rounds.
 func (m *measurement) study(ctx context.Context, sc *scenario) error {
 	shape := sc.shape
+	if m.quick {
+		shape = sc.small
+	}
 	if m.hosts > 0 {
 		shape.hosts = m.hosts
 	}
@@ -49,19 +53,23 @@ func (m *measurement) study(ctx context.Context, sc *scenario) error {
 	s := &study{scenario: sc, settings: m.settings, shape: shape, total: len(w.list)}
 	s.tools = sc.tools(kit{settings: m.settings, self: self, shape: shape})
 	m.studies = append(m.studies, s)
-	// So that the first round is like the others: the web has its pages, the system its files.
-	if _, err := m.round(ctx, s.tools[0], w, filepath.Join(dir, "warm")); err != nil {
-		return err
+	if s.tools[0].passes > 0 { // so that the first round of a loop is like the others: the web has its pages
+		if _, err := m.round(ctx, s.tools[0], w, filepath.Join(dir, "warm")); err != nil {
+			return err
+		}
 	}
 	for i := range m.rounds {
 		for _, t := range s.tools {
-			if !t.more(i) {
+			if !t.more(i) || m.quick && t.program != "" {
 				continue
 			}
 			fmt.Fprintf(m.log, "%s, round %d of %d: %s\n", sc.name, i+1, m.rounds, t.name)
 			o, err := m.round(ctx, t, w, filepath.Join(dir, fmt.Sprintf("%s-%d", t.name, i+1)))
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			if o.cut && t.own {
+				return fmt.Errorf("%s did not end within %v", t.name, roundTime)
 			}
 			t.done = append(t.done, o)
 		}
@@ -80,7 +88,7 @@ func (m *measurement) round(ctx context.Context, t *tool, w *web, dir string) (o
 	if err := w.reset(ctx); err != nil {
 		return o, err
 	}
-	limited, cancel := context.WithTimeout(ctx, roundTime)
+	limited, cancel := context.WithTimeout(ctx, cmp.Or(t.limit, roundTime))
 	defer cancel()
 	r := newRound(w, dir)
 	start := time.Now()

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +24,9 @@ type spread struct{ median, low, high float64 }
 func newSpread(v []float64) spread {
 	v = slices.Sorted(slices.Values(v))
 	n := len(v)
+	if n == 0 {
+		return spread{}
+	}
 	return spread{median: (v[(n-1)/2] + v[n/2]) / 2, low: v[0], high: v[n-1]}
 }
 
@@ -32,17 +37,43 @@ func (s spread) format(verb string) string {
 	return fmt.Sprintf(verb+" ("+verb+"–"+verb+")", s.median, s.low, s.high)
 }
 
-// report prints figures and findings, and returns whether all findings hold.
+// wholeTime is what all scenarios may take on two processors.
+const wholeTime = 30 * time.Minute
+
+// report prints figures and findings, writes the files that are asked for, and returns whether all hold.
 func (m *measurement) report(stdout io.Writer) (bool, error) {
 	var text bytes.Buffer
 	all := true
 	for _, s := range m.studies {
 		all = s.write(&text, m.studies) && all
 	}
-	if _, err := stdout.Write(text.Bytes()); err != nil || !m.settings.write {
+	took := time.Since(m.started).Round(time.Second)
+	if m.only == "all" && !m.quick {
+		fits := found(took <= wholeTime, "all took %v, at most %v wanted", took, wholeTime)
+		fits.write(&text)
+		all = all && fits.ok
+	}
+	if _, err := stdout.Write(text.Bytes()); err != nil {
 		return all, err
 	}
-	return all, writeResults(text.String(), m.started)
+	switch {
+	case m.quick && m.settings.write:
+		return all, writeRatios(filepath.Join(outDir, ratiosFile), m.studies)
+	case m.quick:
+		return guard(filepath.Join(outDir, ratiosFile), m.studies, stdout)
+	case m.settings.write:
+		return all, m.writeResults(text.String(), took)
+	}
+	return all, nil
+}
+
+// write prints a line for a finding.
+func (f finding) write(out io.Writer) {
+	word := "PASS"
+	if !f.ok {
+		word = "FAIL"
+	}
+	fmt.Fprintf(out, "%s  %s\n", word, f.text)
 }
 
 // write prints a scenario.
@@ -51,13 +82,10 @@ func (s *study) write(out io.Writer, all []*study) bool {
 	s.table(out)
 	s.explain(out)
 	holds := true
-	for _, c := range s.checks {
+	for _, c := range append([]check{ratiosHold}, s.checks...) {
 		for _, f := range c(s, all) {
-			word := "PASS"
-			if !f.ok {
-				word, holds = "FAIL", false
-			}
-			fmt.Fprintf(out, "%s  %s\n", word, f.text)
+			f.write(out)
+			holds = holds && f.ok
 		}
 	}
 	fmt.Fprintln(out)
@@ -77,7 +105,7 @@ func (s *study) table(out io.Writer) {
 			idle = fmt.Sprintf("%.2f", share.median)
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%.2f\t%.0f\t%s\t%.0f\t%d\t%d\n", t.name, len(t.done),
-			t.spread(t.rate).format("%.0f"), t.ratio(s.tools[0]).format("%.3f"),
+			t.spread(t.rate).format(rateVerb(t)), t.ratio(s.tools[0]).format("%.3f"),
 			t.spread(func(o outcome) float64 { return o.cpu.Seconds() }).median,
 			t.spread(func(o outcome) float64 { return float64(t.cpuPerPage(o)) / float64(time.Microsecond) }).median,
 			idle, t.spread(func(o outcome) float64 { return float64(o.rss) / 1e6 }).high,
@@ -85,6 +113,14 @@ func (s *study) table(out io.Writer) {
 	}
 	w.Flush()
 	fmt.Fprintln(out)
+}
+
+// rateVerb shows slow rates with digits.
+func rateVerb(t *tool) string {
+	if t.spread(t.rate).median < 100 {
+		return "%.2f"
+	}
+	return "%.0f"
 }
 
 // explain says what each tool did, and what is peculiar about its figures.
@@ -99,7 +135,7 @@ func (s *study) explain(out io.Writer) {
 		}
 		switch last := t.done[len(t.done)-1]; {
 		case last.cut:
-			fmt.Fprintf(out, "  (stopped after %v)\n", roundTime)
+			fmt.Fprintf(out, "  (stopped after %v, with %d of %d pages)\n", cmp.Or(t.limit, roundTime), last.audit.Unique, s.total)
 		case last.audit.Unique != int64(s.total):
 			fmt.Fprintf(out, "  (ended without all pages, %d of %d)\n", last.audit.Unique, s.total)
 		}
@@ -110,14 +146,18 @@ func (s *study) explain(out io.Writer) {
 	fmt.Fprintln(out)
 }
 
-// writeResults writes RESULTS.md.
-func writeResults(text string, started time.Time) error {
+// writeResults writes RESULTS.md, its plot and the ratios that README.md shows.
+func (m *measurement) writeResults(text string, took time.Duration) error {
 	var b strings.Builder
 	b.WriteString("# Results of `make bench`\n\nFigures from one machine on one day. Only ratios within one run mean something elsewhere.\n\n")
-	fmt.Fprintf(&b, "- date: %s, in %s\n- machine: %s/%s, %d CPUs%s\n- Go: %s\n- server and tools share the machine; loopback, no TLS\n\n",
-		started.UTC().Format(time.DateOnly), time.Since(started).Round(time.Second), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version())
+	fmt.Fprintf(&b, "- date: %s, in %s\n- machine: %s/%s, %d CPUs%s\n- Go: %s\n- server and tools share the machine; loopback, no TLS\n\n![ratios, pages a second and processor time](%s)\n\n",
+		m.started.UTC().Format(time.DateOnly), took, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version(), plotFile)
 	fmt.Fprintf(&b, "```\n%s```\n", text)
-	return os.WriteFile(filepath.Join(outDir, "RESULTS.md"), []byte(b.String()), 0o644)
+	return errors.Join(
+		os.WriteFile(filepath.Join(outDir, "RESULTS.md"), []byte(b.String()), 0o644),
+		os.WriteFile(filepath.Join(outDir, plotFile), plot(m.studies), 0o644),
+		writeRatios(filepath.Join(outDir, resultsFile), m.studies),
+	)
 }
 
 // processor is the name of the processor, where the system tells it.

@@ -16,7 +16,15 @@ type scenario struct {
 	shape  shape
 	small  shape // of -quick; the zero shape leaves the scenario out
 	tools  func(k kit) []*tool
+	ratios func(s *study, all []*study) []ratio // the figures that matter; bench-quick guards them
 	checks []check
+}
+
+// ratio is one figure of a scenario that does not depend on the machine, or hardly.
+type ratio struct {
+	name  string
+	value spread
+	want  float64 // at least, 0 for a figure that is only shown
 }
 
 // shape is what a web looks like.
@@ -41,11 +49,12 @@ type kit struct {
 // with.
 type tool struct {
 	name    string
-	what    string // it does, for the report
-	program string // that must be installed, if any
-	own     bool   // it must not fail
-	rounds  int    // at most, 0 for as many as are asked for
-	passes  int    // over all pages; 0 and 1 are one
+	what    string        // it does, for the report
+	program string        // that must be installed, if any
+	own     bool          // it must not fail
+	rounds  int           // at most, 0 for as many as are asked for
+	limit   time.Duration // of a round, 0 for roundTime
+	passes  int           // over all pages; 0 and 1 are one
 	do      func(ctx context.Context, r *round) error
 	after   func(r *round) error // checks what it wrote
 	done    []outcome
@@ -94,6 +103,9 @@ func (t *tool) cpuPerPage(o outcome) time.Duration {
 	return o.cpu / time.Duration(max(t.pages(o), 1))
 }
 
+// served is the time that the server saw the tool, from its first request to the end of the last answer.
+func (o outcome) served() time.Duration { return o.audit.Last.Sub(o.audit.First) }
+
 // spread is the middle of a figure over the rounds.
 func (t *tool) spread(value func(outcome) float64) spread {
 	var v []float64
@@ -120,6 +132,16 @@ type study struct {
 	shape shape
 	tools []*tool
 	total int // pages of the web
+}
+
+// find is the study of a scenario, nil where it did not run.
+func find(all []*study, name string) *study {
+	for _, s := range all {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // tool finds a tool that was measured, nil for others.

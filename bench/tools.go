@@ -31,6 +31,16 @@ func loopTool(k kit, kind, what string) *tool {
 	}
 }
 
+// savingTool runs this program as a loop that saves.
+func savingTool(k kit, kind, what string) *tool {
+	return &tool{
+		name: kind, own: true, what: fmt.Sprintf("%s, %d at once", what, k.loops),
+		do: func(ctx context.Context, r *round) error {
+			return r.process(ctx, k.self, "-loop", kind, "-urls", r.web.urls, "-to", r.dir, "-loops", strconv.Itoa(k.loops))
+		},
+	}
+}
+
 func bareTool(k kit) *tool {
 	return loopTool(k, "bare", "net/http GETs of a list, bodies read and dropped")
 }
@@ -62,6 +72,21 @@ func crawl(k kit, name, what string, flags ...string) *tool {
 		do: func(ctx context.Context, r *round) error {
 			args := append([]string{
 				"crawl", r.web.seeds, "--dir", filepath.Join(r.dir, crawlDir), "--scope", "host", "--allow-private",
+				"--export", filepath.Join(r.dir, exportFile), "--quiet",
+			}, flags...)
+			return r.process(ctx, k.trawl, args...)
+		},
+		after: checkExport,
+	}
+}
+
+// download runs trawl over the list of all URLs.
+func download(k kit, what string, flags ...string) *tool {
+	return &tool{
+		name: toolTrawl, own: true, what: what,
+		do: func(ctx context.Context, r *round) error {
+			args := append([]string{
+				"download", r.web.urls, "--dir", filepath.Join(r.dir, crawlDir), "--allow-private",
 				"--export", filepath.Join(r.dir, exportFile), "--quiet",
 			}, flags...)
 			return r.process(ctx, k.trawl, args...)
