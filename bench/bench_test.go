@@ -114,6 +114,17 @@ func TestASlowSecondInMidRunIsFound(t *testing.T) {
 	}
 }
 
+func TestAToolThatFailsLeavesTheOthersFigures(t *testing.T) {
+	s := aStudy(0.4)
+	s.tools[1].own, s.tools[1].done, s.tools[1].broken = true, nil, errors.New("round 1: no disk")
+	if f := s.findings([]*study{s}); len(f) != 1 || f[0].ok || !strings.Contains(f[0].text, "no disk") {
+		t.Errorf("%v, want what failed", f)
+	}
+	if s.tools[1].more(1) || s.figures(nil) != nil || find([]*study{s}, plainName) != nil {
+		t.Error("what failed runs again, or counts")
+	}
+}
+
 func TestPacedCrawlsAreComparedWithWhatTheyCouldDo(t *testing.T) {
 	// 2 hosts of 9 pages, served in 20 s.
 	o := aRound(18, 0)

@@ -37,7 +37,7 @@ func writeRatios(file string, studies []*study) error {
 	w := csv.NewWriter(&b)
 	w.Write([]string{"scenario", "ratio", "median", "wanted", "date"})
 	for _, s := range studies {
-		for _, r := range s.ratios(s, studies) {
+		for _, r := range s.figures(studies) {
 			w.Write([]string{s.name, r.name, strconv.FormatFloat(r.value.median, 'f', 3, 64), strconv.FormatFloat(r.want, 'f', -1, 64), time.Now().UTC().Format(time.DateOnly)})
 		}
 	}
@@ -84,7 +84,7 @@ func guard(file string, studies []*study, out io.Writer) (bool, error) {
 			continue // -only
 		}
 		f := found(false, "%s: %s is not measured any more", r.scenario, r.name)
-		for _, now := range s.ratios(s, studies) {
+		for _, now := range s.figures(studies) {
 			if now.name == r.name {
 				least := r.median * (1 - tolerance)
 				f = found(now.value.median >= least, "%s: %s %s, committed %.3f, at least %.3f wanted", r.scenario, r.name, now.value.format("%.3f"), r.median, least)

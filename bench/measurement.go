@@ -65,13 +65,17 @@ func (m *measurement) study(ctx context.Context, sc *scenario) error {
 			}
 			fmt.Fprintf(m.log, "%s, round %d of %d: %s\n", sc.name, i+1, m.rounds, t.name)
 			o, err := m.round(ctx, t, w, filepath.Join(dir, fmt.Sprintf("%s-%d", t.name, i+1)))
-			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+			if err == nil && o.cut && t.own {
+				err = fmt.Errorf("it did not end within %v", roundTime)
 			}
-			if o.cut && t.own {
-				return fmt.Errorf("%s did not end within %v", t.name, roundTime)
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case err != nil: // half an hour of other figures is not thrown away for it
+				t.broken = fmt.Errorf("round %d: %w", i+1, err)
+			default:
+				t.done = append(t.done, o)
 			}
-			t.done = append(t.done, o)
 		}
 	}
 	return nil

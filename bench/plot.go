@@ -58,7 +58,7 @@ func (p *picture) bars(studies []*study) {
 	p.y += 2 * barHeight
 	top := p.y
 	for _, s := range studies {
-		for _, r := range s.ratios(s, studies) {
+		for _, r := range s.figures(studies) {
 			if r.want == 0 {
 				continue
 			}

@@ -12,6 +12,14 @@ const plainName = "a-plain"
 
 type ratios = func(s *study, all []*study) []ratio
 
+// figures are the ratios of a scenario, none where it was not measured.
+func (s *study) figures(all []*study) []ratio {
+	if !s.measured() {
+		return nil
+	}
+	return s.ratios(s, all)
+}
+
 // both joins the ratios of two sorts.
 func both(a, b ratios) ratios {
 	return func(s *study, all []*study) []ratio { return append(a(s, all), b(s, all)...) }
@@ -64,6 +72,14 @@ func toManyHosts(want float64) ratios {
 			return nil // -only: there is nothing to compare with
 		}
 		return []ratio{{toolTrawl + "/" + plainName, s.tool(toolTrawl).ratio(plain.tool(toolTrawl)), want}}
+	}
+}
+
+// ofTime compares a time with the whole life of the process.
+func ofTime(most time.Duration, want float64) ratios {
+	return func(s *study, _ []*study) []ratio {
+		took := s.tool(toolTrawl).spread(func(o outcome) float64 { return most.Seconds() / o.wall.Seconds() })
+		return []ratio{{most.String() + "/" + toolTrawl, took, want}}
 	}
 }
 

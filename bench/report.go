@@ -82,14 +82,29 @@ func (s *study) write(out io.Writer, all []*study) bool {
 	s.table(out)
 	s.explain(out)
 	holds := true
-	for _, c := range append([]check{ratiosHold}, s.checks...) {
-		for _, f := range c(s, all) {
-			f.write(out)
-			holds = holds && f.ok
-		}
+	for _, f := range s.findings(all) {
+		f.write(out)
+		holds = holds && f.ok
 	}
 	fmt.Fprintln(out)
 	return holds
+}
+
+// findings are what the scenario asks for, line by line.
+func (s *study) findings(all []*study) []finding {
+	var out []finding
+	for _, t := range s.tools {
+		if t.broken != nil {
+			out = append(out, found(false, "%s: %v", t.name, t.broken))
+		}
+	}
+	if !s.measured() {
+		return out
+	}
+	for _, c := range append([]check{ratiosHold}, s.checks...) {
+		out = append(out, c(s, all)...)
+	}
+	return out
 }
 
 func (s *study) table(out io.Writer) {
@@ -152,7 +167,14 @@ func (m *measurement) writeResults(text string, took time.Duration) error {
 	b.WriteString("# Results of `make bench`\n\nFigures from one machine on one day. Only ratios within one run mean something elsewhere.\n\n")
 	fmt.Fprintf(&b, "- date: %s, in %s\n- machine: %s/%s, %d CPUs%s\n- Go: %s\n- server and tools share the machine; loopback, no TLS\n\n![ratios, pages a second and processor time](%s)\n\n",
 		m.started.UTC().Format(time.DateOnly), took, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), runtime.Version(), plotFile)
-	fmt.Fprintf(&b, "```\n%s```\n", text)
+	b.WriteString("## What must be true\n\n```\n")
+	for _, s := range m.studies {
+		for _, f := range s.findings(m.studies) {
+			f.text = s.name + ": " + f.text
+			f.write(&b)
+		}
+	}
+	fmt.Fprintf(&b, "```\n\n## Figures\n\n```\n%s```\n", text)
 	return errors.Join(
 		os.WriteFile(filepath.Join(outDir, "RESULTS.md"), []byte(b.String()), 0o644),
 		os.WriteFile(filepath.Join(outDir, plotFile), plot(m.studies), 0o644),

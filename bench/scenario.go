@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 
 	"trawl/internal/webfarm"
@@ -58,6 +59,7 @@ type tool struct {
 	do      func(ctx context.Context, r *round) error
 	after   func(r *round) error // checks what it wrote
 	done    []outcome
+	broken  error // why it has no more rounds
 }
 
 // outcome is what a tool did in one round.
@@ -81,7 +83,7 @@ func (t *tool) installed() bool {
 
 // more tells whether the tool takes part in a round, counted from 0.
 func (t *tool) more(round int) bool {
-	if !t.installed() || t.rounds > 0 && round >= t.rounds {
+	if !t.installed() || t.broken != nil || t.rounds > 0 && round >= t.rounds {
 		return false
 	}
 	return len(t.done) == 0 || !t.done[len(t.done)-1].cut // else it took too long, and would again
@@ -134,10 +136,15 @@ type study struct {
 	total int // pages of the web
 }
 
-// find is the study of a scenario, nil where it did not run.
+// measured returns whether every tool that must not fail has figures.
+func (s *study) measured() bool {
+	return !slices.ContainsFunc(s.tools, func(t *tool) bool { return t.own && len(t.done) == 0 })
+}
+
+// find is the study of a scenario, nil where it has no figures.
 func find(all []*study, name string) *study {
 	for _, s := range all {
-		if s.name == name {
+		if s.name == name && s.measured() {
 			return s
 		}
 	}

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // What is asked for. Shares are at least, unless it says at most.
 const (
@@ -23,6 +26,7 @@ const (
 )
 
 const (
+	start   = 150 * time.Millisecond // of one-page, at most
 	latency = 100 * time.Millisecond // of (c)
 	delay   = time.Second            // of (d)
 	answer  = 50 * time.Millisecond  // time to answer, of (d)
@@ -35,7 +39,7 @@ var fast = []string{"--delay", "0", "--per-host", "1"}
 
 // scenarios are all that bench can measure, in the order of the report.
 func scenarios() []*scenario {
-	return append(append(crawlScenarios(), listScenarios()...), paceScenarios()...)
+	return slices.Concat(crawlScenarios(), listScenarios(), paceScenarios())
 }
 
 // crawlScenarios are (a): crawls as fast as the machine can.
@@ -58,6 +62,13 @@ func crawlScenarios() []*scenario {
 			},
 			ratios: toFirst(map[string]float64{toolTrawl: wantGzip}),
 			checks: []check{allByFirst, crawledWhole(1), cpuAtMost(wantMicros), idleAtMost(wantIdle)},
+		},
+		{
+			name: "one-page", title: "crawl of one page: start and end of the program",
+			shape:  shape{hosts: 1, pages: 1, flat: true},
+			tools:  func(k kit) []*tool { return []*tool{crawl(k, toolTrawl, "trawl crawl of one page", fast...)} },
+			ratios: ofTime(start, 1),
+			checks: []check{crawledWhole(1)},
 		},
 		{
 			name: "a-workers", title: "crawl with few and with many workers",
