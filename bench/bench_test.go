@@ -134,10 +134,9 @@ func TestPacedCrawlsAreComparedWithWhatTheyCouldDo(t *testing.T) {
 		ratios ratios
 		want   float64
 	}{
-		"one connection":   {ofLatency(1, 0.9), 0.5},   // robots.txt and 9 pages, a second each
-		"four connections": {ofLatency(4, 0.9), 0.2},   // robots.txt, the first page, and 8 in two times 4
-		"a delay":          {ofDelay(0.9), 19.0 / 20},  // 10 answers and 9 delays
-		"efficiency":       {efficiency(0.9), 1.0 / 2}, // as long as one fetcher needs
+		"one connection": {ofLatency(1, 0.9), 0.5},   // robots.txt and 9 pages, a second each
+		"a delay":        {ofDelay(0.9), 19.0 / 20},  // 10 answers and 9 delays
+		"efficiency":     {efficiency(0.9), 1.0 / 2}, // as long as one fetcher needs
 	} {
 		if name == "efficiency" {
 			s.tools = append(s.tools, s.tools[0])
@@ -147,6 +146,15 @@ func TestPacedCrawlsAreComparedWithWhatTheyCouldDo(t *testing.T) {
 		if len(got) != 1 || got[0].value.median != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+	// The machine carries 10 pages a second, 18 in 1.8 s; latency asks for 4 s with 4 connections to a host.
+	plain := aStudy(0.1)
+	if got := ofLatency(4, 0.9)(s, []*study{plain}); len(got) != 1 || got[0].value.median != 0.2 {
+		t.Errorf("four connections: %v, want 0.2", got)
+	}
+	plain.tools[1].done[0].wall *= 10 // now it carries one, and needs 18 s
+	if got := ofLatency(4, 0.9)(s, []*study{plain}); len(got) != 1 || got[0].value.median != 0.9 {
+		t.Errorf("four connections on a slow machine: %v, want 0.9", got)
 	}
 }
 

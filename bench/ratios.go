@@ -60,7 +60,7 @@ func withinEachOther(want float64) ratios {
 			a, b = b, a
 			r = a.ratio(b)
 		}
-		return []ratio{{a.name + "/" + b.name, r, want}}
+		return []ratio{{"the slower/the faster of both", r, want}}
 	}
 }
 
@@ -89,22 +89,25 @@ func (t *tool) share(ideal time.Duration) spread {
 }
 
 // ofLatency compares with a crawl that keeps all its connections waiting for answers all the time, but for
-// robots.txt and the first page of a host, before which there is nothing to ask for. Where the machine
-// cannot carry that, its own rate in the crawl without latency is what it can do.
+// robots.txt and the first page of a host, before which there is nothing to ask for. Several connections to
+// each host allow more than two processors carry: then the rate of the crawl without latency is what can be
+// reached.
 func ofLatency(perHost int, want float64) ratios {
 	return func(s *study, all []*study) []ratio {
 		rest := s.shape.pages - 1
 		ideal := time.Duration(2+(rest+perHost-1)/perHost) * s.shape.latency
-		name := "latency and connections allow"
-		if plain := find(all, plainName); plain != nil {
-			rate := plain.tool(toolTrawl).spread(plain.tool(toolTrawl).rate).median
-			if machine := time.Duration(float64(s.total) / rate * float64(time.Second)); machine > ideal {
-				ideal, name = machine, plainName+" (the machine's limit, latency allows more)"
+		r := ratio{name: toolTrawl + "/latency and connections allow", want: want}
+		if perHost > 1 {
+			plain := find(all, plainName)
+			if plain == nil {
+				return nil // -only: nobody knows what the machine can do
 			}
-		} else if perHost > 1 {
-			want = 0 // nobody knows what the machine can do
+			rate := plain.tool(toolTrawl).spread(plain.tool(toolTrawl).rate).median
+			ideal = max(ideal, time.Duration(float64(s.total)/rate*float64(time.Second)))
+			r.name += ", or " + plainName
 		}
-		return []ratio{{toolTrawl + "/" + name, s.tool(toolTrawl).share(ideal), want}}
+		r.value = s.tool(toolTrawl).share(ideal)
+		return []ratio{r}
 	}
 }
 
