@@ -40,6 +40,12 @@ func TestARatioThatFellBelowTheCommittedOneIsFound(t *testing.T) {
 			t.Errorf("%.3f: %v %v, want %v: %s", c.now, holds, err, c.want, &out)
 		}
 	}
+	partial := aStudy(0.4)
+	partial.tools[1].after = checkExport
+	partial.tools[1].done[0].audit.Unique--
+	if holds, err := guard(file, []*study{partial}, io.Discard); holds || err != nil {
+		t.Errorf("a crawl without all pages holds (%v)", err)
+	}
 	other := aStudy(0.4)
 	other.tools[1].name = "other"
 	if holds, err := guard(file, []*study{other}, io.Discard); holds || err != nil {
