@@ -41,7 +41,7 @@ type Decoders struct {
 // Decoding undoes the codings of one body. Its first error stays. Owned by one goroutine.
 type Decoding struct {
 	io.Reader
-	stages []*decodingStage
+	stages []decodingStage
 }
 
 // Bounds holds for each coding of a body: what comes out of one may go into the next and vanish there, so it is
@@ -75,9 +75,12 @@ func (b *Bounds) check(out int64) error {
 // Open reads wire through the codings, the last applied first. bounds may be nil.
 func (d *Decoders) Open(codings []string, wire io.Reader, bounds *Bounds) *Decoding {
 	dec := &Decoding{Reader: wire}
-	for i := len(codings) - 1; i >= 0; i-- {
-		s := &decodingStage{from: d, coding: codings[i], in: d.input(dec.Reader), bounds: bounds}
-		dec.stages = append(dec.stages, s)
+	if len(codings) > 0 {
+		dec.stages = make([]decodingStage, len(codings))
+	}
+	for i := range dec.stages {
+		s := &dec.stages[i]
+		*s = decodingStage{from: d, coding: codings[len(codings)-1-i], in: d.input(dec.Reader), bounds: bounds}
 		dec.Reader = s
 	}
 	return dec
@@ -85,8 +88,8 @@ func (d *Decoders) Open(codings []string, wire io.Reader, bounds *Bounds) *Decod
 
 // Close gives the decoders back.
 func (d *Decoding) Close() {
-	for _, s := range d.stages {
-		s.close()
+	for i := range d.stages {
+		d.stages[i].close()
 	}
 }
 
@@ -100,7 +103,8 @@ func (d *Decoders) input(r io.Reader) *bufio.Reader {
 
 // Remarks lists what was odd about the codings, in the order in which they are undone.
 func (d *Decoding) Remarks() (list []string) {
-	for _, s := range d.stages {
+	for i := range d.stages {
+		s := &d.stages[i]
 		if s.remark != "" {
 			list = append(list, s.remark)
 		}
@@ -120,7 +124,7 @@ type decodingStage struct {
 	out    int64   // bytes that came out
 	in     *bufio.Reader
 	r      io.Reader
-	back   func() // gives r back to its pool
+	pool   *sync.Pool // that r goes back to, nil = none
 	remark string
 	err    error
 }
@@ -136,7 +140,7 @@ func (s *decodingStage) Read(p []byte) (n int, err error) {
 	defer func() {
 		if broken := recover(); broken != nil { // decoders are other people's code, fed by anybody
 			n, err = 0, fmt.Errorf("%w: %v", errDecoder, broken)
-			s.back = nil
+			s.pool = nil
 		}
 		s.err, s.out = err, s.out+int64(n)
 	}()
@@ -184,7 +188,7 @@ func (s *decodingStage) start() error {
 		if !ok {
 			r = new(brotli.Reader)
 		}
-		s.r, s.back = r, func() { s.from.brotli.Put(r) }
+		s.r, s.pool = r, &s.from.brotli
 		return r.Reset(s.in)
 	}
 	return s.startZstd()
@@ -196,7 +200,7 @@ func (s *decodingStage) startGzip() error {
 		g = new(coding.Gunzip)
 	}
 	g.Reset(s.in)
-	s.r, s.back = g, func() { s.from.gzip.Put(g) }
+	s.r, s.pool = g, &s.from.gzip
 	return nil
 }
 
@@ -206,21 +210,21 @@ func (s *decodingStage) startDeflate() error {
 	head, _ := s.in.Peek(2)
 	if coding.IsZlib(head) {
 		if r, ok := s.from.zlib.Get().(io.ReadCloser); ok {
-			s.r, s.back = r, func() { s.from.zlib.Put(r) }
+			s.r, s.pool = r, &s.from.zlib
 			return r.(zlib.Resetter).Reset(s.in, nil)
 		}
 		r, err := zlib.NewReader(s.in)
 		if err != nil {
 			return err
 		}
-		s.r, s.back = r, func() { s.from.zlib.Put(r) }
+		s.r, s.pool = r, &s.from.zlib
 		return nil
 	}
 	r, ok := s.from.flate.Get().(io.ReadCloser)
 	if !ok {
 		r = flate.NewReader(s.in)
 	}
-	s.r, s.back = r, func() { s.from.flate.Put(r) }
+	s.r, s.pool = r, &s.from.flate
 	return r.(flate.Resetter).Reset(s.in, nil)
 }
 
@@ -234,18 +238,16 @@ func (s *decodingStage) startZstd() error {
 			return err
 		}
 	}
-	s.r, s.back = r, func() {
-		if r.Reset(nil) == nil {
-			s.from.zstd.Put(r)
-		}
-	}
+	s.r, s.pool = r, &s.from.zstd
 	return r.Reset(s.in)
 }
 
 func (s *decodingStage) close() {
-	if s.back != nil {
-		s.back()
-		s.back = nil
+	if s.pool != nil {
+		if z, ok := s.r.(*zstd.Decoder); !ok || z.Reset(nil) == nil {
+			s.pool.Put(s.r)
+		}
+		s.pool = nil
 	}
 	s.in.Reset(nil)
 	s.from.inputs.Put(s.in)
