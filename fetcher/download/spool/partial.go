@@ -308,8 +308,10 @@ func (p *Partial) sync() error {
 
 // Forget drops what is there.
 func (p *Partial) Forget() {
-	p.closeFile()
-	p.from.remove(p.key, p.Info)
+	if p.file != nil || p.Info.Size > 0 { // most bodies stay in memory: they have no file to be removed
+		p.closeFile()
+		p.from.remove(p.key, p.Info)
+	}
 	p.Info, p.Size, p.Sum = Info{}, 0, nil
 }
 
