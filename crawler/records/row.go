@@ -66,8 +66,8 @@ var Result = schema.Of("Result",
 var Row = schema.Of("Row",
 	schema.Message(1, "result", Result, func(r *row) *result { return &r.Result }).Require(),
 	schema.Count(2, "depth", func(r *row) *int { return &r.Depth }).Column(11, always|repeats),
-	schema.Foreign(3, "via", func(r *row) *string { return &r.Via }).Column(12, 0),
-	schema.Foreign(4, "seed", func(r *row) *string { return &r.Seed }).Column(13, chosen|repeats),
+	schema.Foreign(3, "via", viaOf).Column(12, 0).Unless(func(r *row) bool { return schema.HasRest(r.Via, originOf(r)) }),
+	schema.Foreign(4, "seed", seedOf).Column(13, chosen|repeats).Unless(func(r *row) bool { return schema.HasRest(r.Seed, originOf(r)) }),
 	schema.Count(5, "attempts", func(r *row) *int { return &r.Attempts }).Column(16, always|repeats),
 	schema.Foreign(6, "fetcher", func(r *row) *string { return &r.Fetcher }).Column(21, repeats),
 	schema.Clock(7, "first_seen", func(r *row) *time.Time { return &r.FirstSeen }).Column(17, 0),
@@ -84,5 +84,13 @@ var Row = schema.Of("Row",
 	schema.ID(18, "want", func(r *row) []byte { return r.Want[:] }),
 	schema.Count(19, "spared", func(r *row) *int { return &r.Spared }),
 	schema.Count(20, "lapses", func(r *row) *int { return &r.Lapses }),
+	schema.Rest(21, "via_here", viaOf, originOf),
+	schema.Rest(22, "seed_here", seedOf, originOf),
 	schema.Shown(28, "names", schema.FormList, chosen, func(r *row) schema.Cell { return schema.Cell{Text: r.Names, There: r.Names != ""} }),
 )
+
+func viaOf(r *row) *string  { return &r.Via }
+func seedOf(r *row) *string { return &r.Seed }
+
+// originOf is what most rows' via begins with, and the seed of many.
+func originOf(r *row) string { return r.URL.Origin() }

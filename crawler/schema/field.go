@@ -46,6 +46,18 @@ func (f Field[T]) Check(holds func(v *T) error) Field[T] {
 	return f
 }
 
+// Unless leaves the field out of what is written where another field has what it says.
+func (f Field[T]) Unless(elsewhere func(v *T) bool) Field[T] {
+	write := f.write
+	f.write = func(b []byte, v *T) []byte {
+		if elsewhere(v) {
+			return b
+		}
+		return write(b, v)
+	}
+	return f
+}
+
 func number[T any](n protowire.Number, name, kind string, write func([]byte, *T) []byte, read func(In, *T) error) Field[T] {
 	return Field[T]{Line: Line{Number: n, Name: name, Kind: kind, Type: protowire.VarintType, Min: math.MinInt64, Max: math.MaxInt64}, write: write, read: read}
 }

@@ -37,6 +37,26 @@ func Foreign[T any](n protowire.Number, name string, at func(*T) *string) Field[
 	return text(n, name, "bytes", at, nil)
 }
 
+// Rest is a text that begins with a head which the record has, and then with "/", without that head: most pages lead to others of
+// their own site. The text as a whole is a field of its own, for where this one does not serve ([Field.Unless]). The head must be
+// read before.
+func Rest[T any](n protowire.Number, name string, at func(*T) *string, head func(*T) string) Field[T] {
+	return bytesOf(n, name, "bytes", func(b []byte, v *T) []byte {
+		if HasRest(*at(v), head(v)) {
+			b = appendText(b, n, (*at(v))[len(head(v)):])
+		}
+		return b
+	}, func(in In, v *T) error {
+		*at(v) = head(v) + in.String()
+		return nil
+	})
+}
+
+// HasRest reports whether a text is written as the rest behind a head.
+func HasRest(text, head string) bool {
+	return head != "" && len(text) > len(head) && text[len(head)] == '/' && strings.HasPrefix(text, head)
+}
+
 // maxWord is the longest word, in bytes.
 const maxWord = 64
 

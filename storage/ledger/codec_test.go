@@ -74,6 +74,31 @@ func TestEveryFieldOfARecordSurvives(t *testing.T) {
 	}
 }
 
+func TestViaAndSeedSayNoHostThatTheURLHasSaid(t *testing.T) {
+	const here = "https://www.a.example/dir/page.html"
+	for text, kept := range map[string]int{ // bytes
+		"https://www.a.example/from.html":      len("/from.html"),
+		"https://www.a.example/":               len("/"),
+		"https://www.a.example":                len("https://www.a.example"),
+		"https://www.a.example:8443/from.html": len("https://www.a.example:8443/from.html"),
+		"http://www.a.example/from.html":       len("http://www.a.example/from.html"),
+		"https://www.a.example.net/":           len("https://www.a.example.net/"),
+		"/no/url":                              len("/no/url"),
+		"www.a.example":                        len("www.a.example"),
+	} {
+		row := &crawler.Row{Result: crawler.Result{URL: weburl.MustParse(here)}}
+		without := len(records.Row.Append(nil, row))
+		row.Via, row.Seed = text, text
+		b := records.Row.Append(nil, row)
+		if got := len(b) - without - 2*(2+kept); got < 0 || got > 2 { // tags and lengths
+			t.Errorf("via and seed %s take %d bytes, want about %d", text, len(b)-without, 2*kept)
+		}
+		if got, err := format.StoredRow(b); err != nil || got.Via != text || got.Seed != text {
+			t.Errorf("via and seed %s are read as %v, %v", text, got, err)
+		}
+	}
+}
+
 func TestRecordsAreProtocolBuffers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
 	for name, k := range kinds {
@@ -82,7 +107,7 @@ func TestRecordsAreProtocolBuffers(t *testing.T) {
 		if err := proto.Unmarshal(k.encode(want), theirs); err != nil {
 			t.Fatalf("%s cannot be read: %v", name, err)
 		}
-		recordtest.CheckWhole(t, theirs)
+		recordtest.CheckWhole(t, theirs, "Row.via_here", "Row.seed_here")
 		b, err := proto.Marshal(theirs)
 		if err != nil {
 			t.Fatal(err)

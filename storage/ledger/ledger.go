@@ -26,12 +26,15 @@ import (
 const (
 	// Schema is the newest that this trawl reads, OldestSchema the oldest.
 	Schema       = schemaRestored
-	OldestSchema = schemaFresh
-	// schemaFresh is that of a new ledger.
-	schemaFresh = 3
+	OldestSchema = 3
+	// schemaFresh is that of a new ledger. Up to 4 (that of restored ones) rows had via and seed in full; such a ledger is read as it
+	// is, and its number goes up when it is opened to be written.
+	schemaFresh = 5
 	// schemaRestored is that of a restored ledger: a trawl that does not know of restoring would take the turns of
 	// the life before for its own.
-	schemaRestored = 4
+	schemaRestored = 6
+	// schemaSteps are between two numbers of the same meaning.
+	schemaSteps = 2
 )
 
 // Defaults of what a ledger takes. With them the store takes less than 200 MB however large the crawl.
@@ -212,8 +215,10 @@ func (l *Ledger) begin() error {
 	case found && schema < OldestSchema:
 		return fmt.Errorf("ledger %s is %w (schema %d, this trawl reads %d and later); go on with that trawl, or crawl anew with `fresh`", l.dir, storage.ErrOlder, schema, OldestSchema)
 	case found:
-		l.clock, _, err = l.metaTime(l.db, format.MetaClock)
-		return err
+		if l.clock, _, err = l.metaTime(l.db, format.MetaClock); err != nil || schema >= schemaFresh || l.o.ReadOnly {
+			return err
+		}
+		return l.write(func(w *format.Writer) { w.Number(format.MetaSchema, schema+schemaSteps) })
 	case l.o.ReadOnly:
 		return noLedger(l.dir)
 	}

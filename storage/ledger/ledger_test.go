@@ -195,6 +195,29 @@ func TestALedgerOfAnotherFormatIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
+func TestALedgerOfAnOlderFormatIsReadAndBecomesOneOfToday(t *testing.T) {
+	for before, after := range map[byte]uint64{3: schemaFresh, 4: schemaRestored, schemaFresh: schemaFresh, schemaRestored: schemaRestored} {
+		fs := vfs.NewMem()
+		l := open(t, "ledger", small(fs))
+		if err := l.db.Set(format.AppendMeta(nil, format.MetaSchema), []byte{before}, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		closeLedger(t, l)
+		reading := small(fs)
+		reading.ReadOnly = true
+		for _, step := range []struct {
+			o    Options
+			want uint64
+		}{{reading, uint64(before)}, {small(fs), after}, {small(fs), after}} {
+			l := open(t, "ledger", step.o)
+			if got, _, err := l.metaUint(l.db, format.MetaSchema); got != step.want || err != nil {
+				t.Errorf("schema %d is %d after it was opened (read only: %v), %v; want %d", before, got, step.o.ReadOnly, err, step.want)
+			}
+			closeLedger(t, l)
+		}
+	}
+}
+
 func TestAnotherDatabaseIsNotTakenForALedger(t *testing.T) {
 	fs := vfs.NewMem()
 	db, err := pebble.Open("ledger", &pebble.Options{FS: fs})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -18,6 +19,8 @@ import (
 const (
 	filterBits     = 10 // a key: one in a hundred lookups of what is not there reads a block
 	blockBytes     = 8 << 10
+	denseBytes     = 32 << 10 // of a block of the last levels: about a hundred rows, most of one host
+	denseLevels    = 2        // they have 99 in 100 of a large ledger
 	indexBytes     = 64 << 10
 	baseLevelBytes = 256 << 20
 )
@@ -48,13 +51,29 @@ func pebbleOptions(l *Ledger) *pebble.Options {
 			},
 		},
 	}
-	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	o.ApplyCompressionSettings(compression)
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = blockBytes
+		if i >= len(o.Levels)-denseLevels {
+			o.Levels[i].BlockSize = denseBytes
+		}
 		o.Levels[i].IndexBlockSize = indexBytes
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 	}
 	return o
+}
+
+// compression of the levels. Measured at 300,000 URLs of which a fifth was fetched, merged, in bytes on disk a URL: fastest with blocks of
+// 8 KiB 160, zstd at its first level with 16 KiB 125 and with 32 KiB 118, at its third with 32 KiB 110. Reading costs the same at both
+// levels of zstd. Pebble's own profile falls back to the fastest where zstd wins less than a tenth, and it is a tenth that we want.
+func compression() pebble.DBCompressionSettings {
+	dense := *block.GoodCompression
+	dense.AdaptiveReductionCutoffPercent = 0 // its name stays: Pebble's tools know it
+	s := pebble.UniformDBCompressionSettings(block.FastestCompression)
+	for i := len(s.Levels) - denseLevels; i < len(s.Levels); i++ {
+		s.Levels[i] = &dense
+	}
+	return s
 }
 
 // pebbleLog passes on what Pebble cannot mend. Its other messages are for its makers.
