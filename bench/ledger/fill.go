@@ -18,6 +18,8 @@ const (
 	// rounds is in how many pieces the rows of a host come: its URLs are found little by little, so tables overlap and are
 	// merged as in a crawl.
 	rounds = 2
+	// newLinks is how many new URLs a page leads to.
+	newLinks = 15
 	// fillHosts is how many hosts a commit of the filling has.
 	fillHosts = 200
 )
@@ -134,7 +136,8 @@ func (f *filler) row(r *crawler.Row, host, number int, seed string) {
 	} else {
 		r.Via = f.web.url((host*7919+number)%f.web.hosts, 0).String()
 	}
-	r.FirstSeen = f.now.Add(-24*time.Hour + time.Duration(f.number)*7*time.Microsecond)
+	// The new links of a page are admitted in one step, at one time.
+	r.FirstSeen = f.now.Add(-24*time.Hour + time.Duration(f.number/newLinks)*97*time.Microsecond)
 	rng := random(uint64(host), uint64(number)|1<<63)
 	if rng.IntN(100) < f.fetched {
 		fetch(&r.Result, rng, f.number, f.now)

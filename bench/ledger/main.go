@@ -121,7 +121,13 @@ func (p *plan) measure(dir string, out io.Writer) error {
 	return errors.Join(err, l.Close())
 }
 
-func (p *plan) options() ledger.Options { return ledger.Options{CacheBytes: p.cache << 20} }
+func (p *plan) options() ledger.Options {
+	o := ledger.Options{CacheBytes: p.cache << 20}
+	if p.cache >= 512 {
+		o.MemtableBytes = 64 << 20
+	}
+	return o
+}
 
 // plateau makes the ledger as large as n URLs and measures there.
 func (p *plan) plateau(w *web, l *ledger.Ledger, job crawler.Job, n int, dir string, out io.Writer) error {
@@ -140,6 +146,7 @@ func (p *plan) plateau(w *web, l *ledger.Ledger, job crawler.Job, n int, dir str
 		return err
 	}
 	fill := float64(f.total.Seen()-before) / time.Since(begin).Seconds()
+	settle(dir)
 	c, err := newCrawl(w, l, job, f.now, core.Options{RecentLinks: p.recent})
 	if err != nil {
 		return err
@@ -166,6 +173,21 @@ func (p *plan) plateau(w *web, l *ledger.Ledger, job crawler.Job, n int, dir str
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// settle waits until the store has merged what a filling faster than any crawl left to it: nothing in the directory has changed for
+// a while.
+func settle(dir string) {
+	const quiet = 3 // looks
+	size, same := int64(-1), 0
+	for range time.Tick(time.Second) {
+		now := diskBytes(dir)
+		if same++; now != size {
+			size, same = now, 0
+		} else if same == quiet {
+			return
+		}
+	}
+}
 
 // diskBytes is the size of all files below a directory.
 func diskBytes(dir string) (total int64) {
