@@ -81,7 +81,7 @@ func New(job Job, o Options) (*Crawl, error) {
 	}
 	c.node = node.NewScheduler(node.SchedulerOptions{
 		Dir: c.dir, Ledger: c.ledger, Job: c.job, JobText: JobYAML, Rerun: o.rightCommand(c.job.Kind),
-		Core:  scheduler.Options{Job: job, Said: o.Said, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private},
+		Core:  scheduler.Options{Job: job, Said: o.Said, Stay: o.Stay, RetryFailed: o.RetryFailed, Private: o.Private, RecentLinks: machine.CachesOf(c.o.Memory).Links},
 		Seeds: o.Seeds, BadSeed: o.BadSeed, Cluster: cluster, Workers: o.Workers, NATS: o.NATS, Proxy: o.Proxy,
 		MaxTime: o.MaxTime, MinFree: o.MinFree, Stdout: stdout, Backups: node.Backups(o.Backups),
 		RuntimeDir: o.RuntimeDir, Logger: c.o.Logger, Level: o.Level,
@@ -106,7 +106,10 @@ func (c *Crawl) open() (err error) {
 	}
 	text := slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: fileLevel{c.o.Level}})
 	c.o.Logger = slog.New(slog.NewMultiHandler(c.o.Logger.Handler(), text))
-	if c.ledger, err = ledger.Open(c.dir.Ledger(), ledger.Options{Logger: c.o.Logger, OpenFiles: machine.LedgerFiles()}); err != nil {
+	caches := machine.CachesOf(c.o.Memory)
+	if c.ledger, err = ledger.Open(c.dir.Ledger(), ledger.Options{
+		Logger: c.o.Logger, OpenFiles: machine.LedgerFiles(), CacheBytes: caches.Blocks, MemtableBytes: caches.Memtable,
+	}); err != nil {
 		return err
 	}
 	before, err := c.ledger.Load(context.Background())

@@ -28,14 +28,17 @@ type Options struct {
 	Seeds   iter.Seq2[Seed, error] // read as a stream while the job runs; nil = none. See ReadSeeds
 	BadSeed func(error)            // hears of each seed that could not be read; the others go on
 	Workers int                    // hosts asked at the same time; 0 = DefaultWorkers
-	MaxTime time.Duration          // stop after this time; 0 = no limit
-	Exports []string               // files to write at the end; "-" streams rows to Stdout as they become final
-	Stdout  io.Writer              // for the export "-"
-	Stay    bool                   // stay for more when the job is done
-	MinFree int64                  // stop before the directory's disk has less free bytes; 0 = do not look
-	Fresh   bool                   // remove the crawl that the directory holds, and begin anew
-	Logger  *slog.Logger           // nil = none
-	Level   *slog.LevelVar         // of the logger, set by trawl set log-level; nil = cannot be set
+	// Memory is what this process aims at, in bytes: caches are shares of it. It sets no limit for the collector, which is the
+	// program's own affair (debug.SetMemoryLimit). 0 = [DefaultMemory]; [LeastMemory] is the least.
+	Memory  int64
+	MaxTime time.Duration  // stop after this time; 0 = no limit
+	Exports []string       // files to write at the end; "-" streams rows to Stdout as they become final
+	Stdout  io.Writer      // for the export "-"
+	Stay    bool           // stay for more when the job is done
+	MinFree int64          // stop before the directory's disk has less free bytes; 0 = do not look
+	Fresh   bool           // remove the crawl that the directory holds, and begin anew
+	Logger  *slog.Logger   // nil = none
+	Level   *slog.LevelVar // of the logger, set by trawl set log-level; nil = cannot be set
 
 	// Said names the settings of the job that count where the directory holds a job already, by their names in job.yaml; the
 	// others stay as they are there. nil = all: the job is given whole.
@@ -87,7 +90,7 @@ type Backups struct {
 const KeepBackups = node.KeepBackups
 
 func (o *Options) validate() error {
-	problems := []error{checkWorkers(&o.Workers), node.Backups(o.Backups).Validate(), o.Said.Validate(), CheckExports(o.Exports)}
+	problems := []error{checkWorkers(&o.Workers), checkMemory(&o.Memory), node.Backups(o.Backups).Validate(), o.Said.Validate(), CheckExports(o.Exports)}
 	if o.Dir == "" {
 		problems = append(problems, errors.New("no directory: set Dir (`dir`)"))
 	}
@@ -114,6 +117,14 @@ func checkWorkers(n *int) error {
 		return fmt.Errorf("%d workers: use 1 to %d", *n, MaxWorkers)
 	}
 	*n = cmp.Or(*n, DefaultWorkers)
+	return nil
+}
+
+func checkMemory(n *int64) error {
+	if *n != 0 && *n < LeastMemory {
+		return fmt.Errorf("`memory` of %d MiB: use %d MiB or more", *n>>20, LeastMemory>>20)
+	}
+	*n = cmp.Or(*n, DefaultMemory())
 	return nil
 }
 

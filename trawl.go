@@ -17,6 +17,7 @@ import (
 
 	"trawl/cluster"
 	"trawl/crawler"
+	"trawl/internal/machine"
 	"trawl/internal/node"
 	"trawl/internal/seeds"
 	"trawl/storage/crawldir"
@@ -59,7 +60,13 @@ const (
 	DefaultWorkers = 1024
 	// MaxWorkers bounds Options.Workers.
 	MaxWorkers = 100_000
+	// LeastMemory is the least Options.Memory, in bytes.
+	LeastMemory = machine.LeastMemory
 )
+
+// DefaultMemory is what a process aims at that was not told: a sixteenth of the machine's memory, or of what its control group lets it
+// have, between 380 MiB and 1 GiB.
+func DefaultMemory() int64 { return machine.DefaultMemory() }
 
 // Errors that callers tell apart.
 var (

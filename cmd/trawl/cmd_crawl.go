@@ -84,6 +84,7 @@ func (p *program) runJob(c *cobra.Command, f *jobFlags, args []string, serve boo
 	if f.config.print {
 		return p.printJob(c, job, o, args)
 	}
+	aimAt(o.Memory)
 	show, begun := p.progress(f), time.Now()
 	o.Stdout, o.Proxy = p.stdout, httpproxy.FromEnvironment().ProxyFunc()
 	o.RuntimeDir = runtimeDir()

@@ -28,6 +28,8 @@ func (p *program) fetcherCommand() *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&o.Dir, "dir", "./fetcher.trawl", "directory for bodies on their way")
 	fs.IntVar(&o.Workers, "workers", trawl.DefaultWorkers, "hosts asked at the same time")
+	var memory int64
+	addMemory(fs, &memory)
 	fs.BoolVar(&o.Stay, "stay", false, "wait for the next job when this one is done")
 	fs.StringVar(&o.Name, "name", "", "name of this fetcher in rows and status (default made from the host name)")
 	log.add(fs, "only problems")
@@ -62,6 +64,10 @@ func (p *program) fetcherCommand() *cobra.Command {
 		if o.Workers < 1 || o.Workers > trawl.MaxWorkers {
 			return usage("--workers %d: use 1 to %d", o.Workers, trawl.MaxWorkers)
 		}
+		if err := checkMemory(memory); err != nil {
+			return err
+		}
+		aimAt(memory)
 		o.Proxy = httpproxy.FromEnvironment().ProxyFunc()
 		o.Logger = p.logger(&log, new(slog.LevelVar))
 		var err error

@@ -237,7 +237,7 @@ func everything(t *testing.T) []string {
 		"--per-host", "3", "--ignore-robots", "--user-agent", "mine/1 (yes: no)", "--header", "A: b: c # d", "--header", "Empty:",
 		"--ca-file", writeFile(t, "ca.pem", testCertificate(t)), "--bandwidth", "1MiB/s", "--min-free", "3GiB", "--max-body", "1000", "--timeout", "7s",
 		"--retries", "0", "--allow-private=10.0.0.0/8,127.0.0.1/32", "--archive", "files", "--compress", "none", "--export", "a.jsonl",
-		"--quiet", "--log-format", "json", "--lease", "3s", "--renew", "1s", "--grace", "2s", "--workers", "17", "https://a.example/?q=1#x", "list of.txt",
+		"--quiet", "--log-format", "json", "--lease", "3s", "--renew", "1s", "--grace", "2s", "--workers", "17", "--memory", "2GiB", "https://a.example/?q=1#x", "list of.txt",
 	}
 }
 

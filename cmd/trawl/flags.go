@@ -53,6 +53,7 @@ func (f *jobFlags) add(c *cobra.Command, kind crawler.Kind) {
 	f.log.add(fs, "no progress, only problems and the summary")
 	f.clock.add(fs)
 	f.config.add(fs)
+	addMemory(fs, &f.node.Memory)
 	addNATS(fs, &f.node.NATS)
 	addBackups(fs, &f.node.Backups)
 }
@@ -70,6 +71,11 @@ func addNATS(fs *pflag.FlagSet, servers *string) {
 
 func (f *jobFlags) addWorkers(c *cobra.Command) {
 	c.Flags().IntVar(&f.node.Workers, "workers", trawl.DefaultWorkers, "hosts asked at the same time")
+}
+
+// addMemory is the flag of nodes.
+func addMemory(fs *pflag.FlagSet, memory *int64) {
+	fs.Var(setting.Size.Of(memory), "memory", "memory to aim at, for caches and the collector (default a sixteenth of the machine's, 380MiB to 1GiB)")
 }
 
 // addCluster are the flags of nodes that others can reach.
@@ -93,6 +99,9 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 	if err := f.job.Validate(); err != nil {
 		return f.job, f.node, usageError{err}
 	}
+	if err := checkMemory(f.node.Memory); err != nil {
+		return f.job, f.node, err
+	}
 	if f.node.MaxTime < 0 {
 		return f.job, f.node, usage("--max-time %v: use 0 for no limit, or more", f.node.MaxTime)
 	}
@@ -114,6 +123,13 @@ func (f *jobFlags) options(c *cobra.Command) (crawler.Job, trawl.Options, error)
 		return f.job, f.node, err
 	}
 	return f.job, f.node, trawl.CheckExports(f.node.Exports)
+}
+
+func checkMemory(memory int64) error {
+	if memory != 0 && memory < trawl.LeastMemory {
+		return usage("--memory %dMiB: use %dMiB or more", memory>>20, trawl.LeastMemory>>20)
+	}
+	return nil
 }
 
 // said are the settings of the job that the command line or the configuration file gives.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,13 @@ func boundMemory() {
 			limit += ledgerShare
 		}
 		debug.SetMemoryLimit(limit)
+	}
+}
+
+// aimAt is boundMemory for a node that was told its memory; 0 = it was not.
+func aimAt(memory int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(cmp.Or(memory, trawl.DefaultMemory()))
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // ofTheRun are the flags of commands that run a job which say nothing of the job itself: the next run does not
 // remember them.
 var ofTheRun = []string{
-	"dir", "export", "max-time", "workers", "min-free", "quiet", "log-format", "log-level", "retry-failed", "fresh", "config", "print-config",
+	"dir", "export", "max-time", "workers", "memory", "min-free", "quiet", "log-format", "log-level", "retry-failed", "fresh", "config", "print-config",
 	"cookies", "auth-file", "nats", "backup-every", "backup-to", "wall-clock", "column",
 	"bind", "advertise", "join", "control", "secret-file", "tls-cert", "tls-key", "tls-ca", "stay", "download",
 }
