@@ -27,7 +27,7 @@ var star = map[string]struct {
 	"internal/machine": {[]string{"crawler/weburl"}, "it knows the machine, and of a job no more than its hosts"},
 	"cmd/trawl/demo":   {[]string{"crawler", "storage/crawldir", "internal/webfarm", "cmd/trawl/view"}, "it runs the program from outside, and knows of a crawl where its bodies lie"},
 	"cmd/trawl/view":   {[]string{"trawl", "crawler"}, "it shows what a running crawl says of itself, and knows no flag and no exit status"},
-	"bench/ledger":     {[]string{"crawler", "scheduler/core", "storage/ledger"}, "it runs a scheduler's core on a ledger without all that is around them"},
+	"bench/ledger":     {[]string{"crawler", "scheduler/core", "storage/ledger", "internal/machine"}, "it runs a scheduler's core on a ledger, with the caches of a node, without all that is around them"},
 	"bench":            {[]string{"internal"}, "it runs the program from outside"},
 }
 

@@ -2,7 +2,7 @@
 // scheduler's core crawl on it with fetchers that answer at once, and prints what checking a link costs, what memory that
 // takes and how many bytes a known URL has on disk.
 //
-//	ledger [-urls 1e6,1e7] [-checks N] [-dir DIR]
+//	ledger [-urls 1e6,1e7] [-checks N] [-memory MIB] [-dir DIR]
 //
 // A check is a link of a page as the core gets it: those that it remembers are among them. Rates count the time in the
 // core's steps and the ledger's commits alone; processor time is the whole process's but for what made the pages, so
@@ -20,11 +20,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"trawl/crawler"
+	"trawl/internal/machine"
 	"trawl/scheduler/core"
 	"trawl/storage/ledger"
 )
@@ -47,8 +49,7 @@ type plan struct {
 	fetched int
 	verify  bool
 	dir     string
-	cache   int64 // MiB
-	recent  int
+	memory  int64 // MiB
 }
 
 func parse(args []string) (*plan, error) {
@@ -73,8 +74,7 @@ func parse(args []string) (*plan, error) {
 	f.IntVar(&p.fetched, "fetched", 20, "URLs in a hundred that were fetched before")
 	f.BoolVar(&p.verify, "verify", false, "count the ledger again in the end")
 	f.StringVar(&p.dir, "dir", "", "`directory` for the ledger (default a temporary one)")
-	f.Int64Var(&p.cache, "cache", 0, "the ledger's cache in `MiB` (default as a crawl has it)")
-	f.IntVar(&p.recent, "recent", 0, "URLs that the core remembers (default as a crawl does)")
+	f.Int64Var(&p.memory, "memory", machine.DefaultMemory()>>20, "memory to aim at in `MiB`, as a crawl does that is told so")
 	return p, f.Parse(args)
 }
 
@@ -83,6 +83,8 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(50) // as the program does
+	debug.SetMemoryLimit(p.memory << 20)
 	dir, err := os.MkdirTemp(p.dir, "bench-ledger-")
 	if err != nil {
 		return err
@@ -122,11 +124,8 @@ func (p *plan) measure(dir string, out io.Writer) error {
 }
 
 func (p *plan) options() ledger.Options {
-	o := ledger.Options{CacheBytes: p.cache << 20}
-	if p.cache >= 512 {
-		o.MemtableBytes = 64 << 20
-	}
-	return o
+	caches := machine.CachesOf(p.memory << 20)
+	return ledger.Options{CacheBytes: caches.Blocks, MemtableBytes: caches.Memtable}
 }
 
 // plateau makes the ledger as large as n URLs and measures there.
@@ -147,7 +146,7 @@ func (p *plan) plateau(w *web, l *ledger.Ledger, job crawler.Job, n int, dir str
 	}
 	fill := float64(f.total.Seen()-before) / time.Since(begin).Seconds()
 	settle(dir)
-	c, err := newCrawl(w, l, job, f.now, core.Options{RecentLinks: p.recent})
+	c, err := newCrawl(w, l, job, f.now, core.Options{RecentLinks: machine.CachesOf(p.memory << 20).Links})
 	if err != nil {
 		return err
 	}
