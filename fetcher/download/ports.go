@@ -31,8 +31,9 @@ type Engine interface {
 
 // Visitor visits one page at a time.
 type Visitor interface {
-	// Visit sends a GET for the URL with the header fields through t, once, and returns when the page is done. How it
-	// ended is the transport's to say; an error says that the engine failed on the page, whatever its answer.
+	// Visit sends a GET for the URL with the header fields through t, once, and returns when the page is done. t knows the
+	// URL, and takes only header fields and context of what it is sent. How the page ended is the transport's to say; an
+	// error says that the engine failed on it, whatever its answer.
 	Visit(ctx context.Context, t http.RoundTripper, url string, header http.Header) error
 	// Close ends its use.
 	Close()
