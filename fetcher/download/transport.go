@@ -32,6 +32,13 @@ const (
 	h2ConnectionBuffer = 3 * crawler.MiB
 )
 
+// readBuffers is the memory into which the connections of one host read, in bytes, each at least leastReadBuffer: head and body of
+// a usual page come in one read instead of two or three. It bounds what idle connections hold, whatever their number.
+const (
+	readBuffers     = 32 * crawler.KiB
+	leastReadBuffer = 4 * crawler.KiB // the library's own
+)
+
 // errRevoked: the request's permit was revoked before it was written.
 var errRevoked = errors.New("the host may not be asked yet")
 
@@ -85,6 +92,7 @@ func newTransport(o transportOptions) *transport {
 		Proxy: func(r *http.Request) (*url.URL, error) { return dial.ProxyOf(r.Context()), nil }, TLSClientConfig: d.TLS.Clone(),
 		ProxyConnectHeader: http.Header{"User-Agent": {o.Agent}}, OnProxyConnectResponse: connected,
 		DialContext: tapped(d.Dial), DialTLSContext: tapped(d.DialTLS), ForceAttemptHTTP2: true,
+		ReadBufferSize:     max(leastReadBuffer, readBuffers/max(1, o.Lanes)),
 		DisableCompression: true, MaxResponseHeaderBytes: o.Limits.HeaderBytes,
 		MaxConnsPerHost: o.Lanes, MaxIdleConnsPerHost: o.Lanes,
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: h2StreamBuffer, MaxReceiveBufferPerConnection: h2ConnectionBuffer},
