@@ -89,8 +89,8 @@ func (w *wireBody) Read(p []byte) (int, error) {
 			w.err = failed
 		}
 	}
-	if w.bandwidth != nil && w.err == nil && w.bandwidth.Limit() != rate.Inf {
-		if failed := w.wait(n); failed != nil {
+	if w.bandwidth != nil && (w.err == nil || w.err == io.EOF) && w.bandwidth.Limit() != rate.Inf { // the last bytes count too
+		if failed := w.wait(n); failed != nil && w.err == nil {
 			w.err = failed
 		}
 	}
