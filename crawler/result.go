@@ -52,6 +52,12 @@ type Link struct {
 	Kind LinkKind
 }
 
+// Key stands for the link among those of a page or a turn: their texts would be most of what is needed to know them again.
+func (l Link) Key() uint64 { return LinkKey(l.URL.Hash(), l.Kind) }
+
+// LinkKey is the key of the link to a URL with the hash.
+func LinkKey(url uint64, kind LinkKind) uint64 { return url ^ uint64(kind) }
+
 // PageLinks are links found on one page of a turn. A page's links go into the same part as its result or
 // an earlier one, so that a settled page never lacks its links.
 type PageLinks struct {

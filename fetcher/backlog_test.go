@@ -19,7 +19,7 @@ func fullBacklog(t *testing.T, all *backlog) *report {
 		if n > 1000 {
 			t.Fatal("a backlog that is never full")
 		}
-		r.sent = map[sentLink]int32{} // the same links again
+		r.sent = map[uint64]int32{} // the same links again
 		r.add(&crawler.Result{URL: fetchertest.MustURL(t, "http://a.test/")}, 0, testLinks(t, 2000, 300), false)
 	}
 	return r

@@ -91,6 +91,7 @@ func (t *turn) page(u crawler.TaskURL) download.Page {
 	v := t.validators[u.URL]
 	return download.Page{
 		URL: u.URL, Via: u.Via, Redirects: u.Redirects, Name: u.Name, ETag: v.ETag, LastModified: v.LastModified,
+		Sent:  func(key uint64) bool { return t.report.knows(key, u.Depth) },
 		Early: func(links []crawler.Link, cookies []session.CookieChange) { t.early(u, links, cookies) },
 	}
 }

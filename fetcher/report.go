@@ -42,19 +42,13 @@ type report struct {
 	dropped  download.Tally
 	bounds   download.Tally
 	mean     time.Duration
-	sent     map[sentLink]int32 // links already added, with the least depth of a page that had them
-	host     weburl.Host        // the turn's; set before the first use
-	local    bool               // there may be links to it in queue
-	flying   int                // bytes taken for a part that is not stored yet
-	all      *backlog           // of the fetcher; holds bytes and flying
-	space    chan struct{}      // closed when room was made
-	wake     chan struct{}      // one slot: there is something new to decide about
-}
-
-// sentLink stands for a link. The ledger, too, knows URLs by their keys.
-type sentLink struct {
-	url  weburl.URLKey
-	kind crawler.LinkKind
+	sent     map[uint64]int32 // links already added, by their keys, with the least depth of a page that had them
+	host     weburl.Host      // the turn's; set before the first use
+	local    bool             // there may be links to it in queue
+	flying   int              // bytes taken for a part that is not stored yet
+	all      *backlog         // of the fetcher; holds bytes and flying
+	space    chan struct{}    // closed when room was made
+	wake     chan struct{}    // one slot: there is something new to decide about
 }
 
 // entry is one thing to be sent; an entry with links and a result sends the links first. One without a result has
@@ -69,7 +63,7 @@ type entry struct {
 }
 
 func newReport() *report {
-	return &report{sent: make(map[sentLink]int32), all: &backlog{}, space: make(chan struct{}), wake: make(chan struct{}, 1)}
+	return &report{sent: make(map[uint64]int32), all: &backlog{}, space: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // add takes a result with its page's links, those in scope. Links that this turn has sent before are left
@@ -172,7 +166,7 @@ func (r *report) push(e entry, urgent bool) {
 func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
 	keep := links[:0]
 	for _, l := range links {
-		k := sentLink{l.URL.Key(), l.Kind}
+		k := l.Key()
 		known, ok := r.sent[k]
 		if ok && int(known) <= depth && l.Kind != crawler.LinkRedirect {
 			continue
@@ -184,6 +178,15 @@ func (r *report) fresh(links []crawler.Link, depth int) []crawler.Link {
 		keep = append(keep, l)
 	}
 	return keep
+}
+
+// knows reports whether fresh would leave out a link on a page of the depth, other than a redirect: the page's scan asks before
+// it makes one.
+func (r *report) knows(key uint64, depth int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.sent[key]
+	return ok && int(known) <= depth
 }
 
 // room waits until neither the report nor the fetcher's backlog is full, so that a queue that is down does not fill

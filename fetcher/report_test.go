@@ -130,6 +130,11 @@ func TestLinksAreSentOnceATurnUnlessThePageIsNearerToTheSeeds(t *testing.T) {
 	if s := strings.Join(got, " "); s != "/1:0 /2:1 /3:0 /4:2 /5:2" {
 		t.Errorf("sent %s", s)
 	}
+	for depth, want := range []bool{false, true, true} {
+		if got := r.knows(a.Key(), depth); got != want {
+			t.Errorf("a page at depth %d need not make the link: %v, want %v", depth, got, want)
+		}
+	}
 }
 
 func TestCountsOfAReportAreSentOnce(t *testing.T) {

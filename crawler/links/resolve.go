@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/cespare/xxhash/v2"
-
 	"trawl/crawler"
 	"trawl/crawler/ascii"
 	"trawl/crawler/weburl"
@@ -73,9 +71,9 @@ func (s *Scanner) setBase(ref string) {
 func (s *Scanner) release() {
 	q := &s.links
 	q.holding = false
-	start := 0
+	refs, start := string(q.refs), 0 // one text for all
 	for _, h := range q.held {
-		s.resolve(q.base, string(q.refs[start:h.end]), h.kind, h.charset)
+		s.resolve(q.base, refs[start:h.end], h.kind, h.charset)
 		start = h.end
 	}
 	q.refs, q.held = q.refs[:0], q.held[:0]
@@ -92,10 +90,14 @@ func (s *Scanner) resolve(base linkBase, ref string, kind crawler.LinkKind, c *C
 		s.counts.NotHTTP++
 		return
 	}
-	u, err := base.resolve(ref, c)
+	var query weburl.QueryEncoder
+	if c != nil {
+		query = c
+	}
+	err := s.draft.Resolve(base.url, ref, query) // an absolute reference does not need a base
 	switch {
 	case err == nil:
-		s.hand(crawler.Link{URL: u, Kind: kind})
+		s.hand(kind)
 	case errors.Is(err, weburl.ErrNotHTTP):
 		s.counts.NotHTTP++
 	case errors.Is(err, weburl.ErrTooLong):
@@ -105,30 +107,25 @@ func (s *Scanner) resolve(base linkBase, ref string, kind crawler.LinkKind, c *C
 	}
 }
 
-func (b linkBase) resolve(ref string, c *Charset) (weburl.URL, error) {
-	if c == nil {
-		return b.url.Resolve(ref) // an absolute reference does not need a base
-	}
-	return b.url.ResolveIn(ref, c)
-}
-
-// hand hands a link over once for each of its kinds: what is out of scope as a page may belong to the job
+// hand hands the link in the draft over once for each of its kinds: what is out of scope as a page may belong to the job
 // as a requisite, and the other way round.
-func (s *Scanner) hand(l crawler.Link) {
-	k := seenKey(l)
+func (s *Scanner) hand(kind crawler.LinkKind) {
+	hash := s.draft.Hash()
+	k := crawler.LinkKey(hash, kind)
 	if _, known := s.seen[k]; known {
 		return
 	}
 	if s.full() {
-		l.Kind ^= crawler.LinkPage ^ crawler.LinkRequisite
-		if _, known := s.seen[seenKey(l)]; !known {
+		if _, known := s.seen[crawler.LinkKey(hash, kind^crawler.LinkPage^crawler.LinkRequisite)]; !known {
 			s.counts.TooMany++
 		}
 		return
 	}
 	s.counts.Found++
-	s.emit(l)
-	s.seen[k] = struct{}{} // after emit, which may let us forget the others
+	if s.skip == nil || !s.skip(k) {
+		s.emit(crawler.Link{URL: s.draft.URL(), Kind: kind})
+	}
+	s.seen[k] = struct{}{} // after emit and skip, which may let us forget the others
 }
 
 // full reports whether the page has had its links. One that forgot some may count a link twice and gets as many again, so
@@ -140,9 +137,6 @@ func (s *Scanner) full() bool {
 	}
 	return limit > 0 && s.counts.Found >= limit
 }
-
-// seenKey stands for a link among those of its page: their texts would be most of what a page with many links needs.
-func seenKey(l crawler.Link) uint64 { return xxhash.Sum64String(l.URL.Text) ^ uint64(l.Kind) }
 
 // otherScheme reports whether a reference plainly has a scheme other than http and https, so that long
 // data: URLs and the many mailto: and javascript: ones cost nothing.

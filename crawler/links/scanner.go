@@ -46,7 +46,7 @@ const (
 
 // LinkCounts count what a scanner found and what it left out.
 type Counts struct {
-	Found    int  // links handed over
+	Found    int  // links handed over or skipped
 	TooMany  int  // references beyond the limit; those to links handed over do not count
 	NotHTTP  int  // references of another scheme
 	TooLong  int  // references longer than MaxURLBytes
@@ -76,7 +76,9 @@ type Scanner struct {
 	html   htmlScanner
 	css    cssScanner
 	links  linkQueue
-	seen   map[uint64]struct{} // links handed over, by seenKey
+	draft  weburl.Draft
+	seen   map[uint64]struct{} // links handed over or skipped, by their keys
+	skip   func(key uint64) bool
 	counts Counts
 }
 
@@ -95,6 +97,10 @@ func NewRawScanner(page string, format Format, emit func(base string, link Raw))
 	s.reset(linkBase{text: page}, format)
 	return s
 }
+
+// Skip makes the scanner ask about each link that it is about to hand over, by its key ([crawler.Link.Key]). One that is to be
+// skipped is counted as found, and never made. It stays so over Reset.
+func (s *Scanner) Skip(skip func(key uint64) bool) { s.skip = skip }
 
 // Reset makes the scanner ready for another document; a modest part of what it has allocated is kept.
 func (s *Scanner) Reset(page weburl.URL, format Format) {

@@ -246,6 +246,32 @@ func TestAScannerThatForgetsHandsOverAllLinksOfThePage(t *testing.T) {
 	}
 }
 
+func TestASkippedLinkIsFoundAndNotHandedOver(t *testing.T) {
+	page := testURL(t, "http://a.test/dir/")
+	for _, c := range []struct{ skip, kind, want string }{
+		{"http://a.test/b", "page", "/dir/a /b"}, // the one left is an image
+		{"http://a.test/b", "requisite", "/dir/a /b"},
+		{"http://a.test/other", "page", "/dir/a /b /b"},
+	} {
+		kind := crawler.LinkPage
+		if c.kind == "requisite" {
+			kind = crawler.LinkRequisite
+		}
+		var got []string
+		var asked []uint64
+		s := NewScanner(page, HTML, 3, func(l crawler.Link) { got = append(got, l.URL.Path()) })
+		s.Skip(func(key uint64) bool {
+			asked = append(asked, key)
+			return key == crawler.Link{URL: testURL(t, c.skip), Kind: kind}.Key()
+		})
+		fmt.Fprint(s, "<a href=a><a href=/b#1><a href=../b><img src=/b><a href=/d>")
+		s.Close()
+		if n := s.Counts(); strings.Join(got, " ") != c.want || n.Found != 3 || n.TooMany != 1 || len(asked) != 3 {
+			t.Errorf("without %s %s: %q, %+v, asked %d times", c.kind, c.skip, got, n, len(asked))
+		}
+	}
+}
+
 func TestLinkScannerLimitsLeaveMarks(t *testing.T) {
 	links, s := scanLinks(t, 2, `<a href=1><a href=2><a href=1><a href=3><a href=4>`)
 	if len(*links) != 2 || s.Counts() != (Counts{Found: 2, TooMany: 2}) {

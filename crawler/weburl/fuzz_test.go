@@ -25,6 +25,11 @@ func checkAgree(t *testing.T, input, base string) {
 	}
 	href, ok := Inspect(input, base)
 	got, err := from.Resolve(input)
+	var d Draft
+	d.Resolve(URL{}, "http://before.test/some/path?and=query", nil)
+	if why := d.Resolve(from, input, nil); why != err || err == nil && (d.URL() != got || d.Hash() != got.Hash()) {
+		t.Errorf("%q at %q is %q (%v), and its draft is %q (%v)", input, base, got, err, d.URL(), why)
+	}
 	switch {
 	case errors.Is(err, ErrTooLong):
 	case errors.Is(err, ErrNotHTTP):

@@ -24,32 +24,46 @@ var (
 
 // parseURL is the basic URL parser of the WHATWG URL standard (https://url.spec.whatwg.org/#url-parsing),
 // cut down to http and https: to these schemes a backslash is a slash and every URL has a host, so a URL
-// splits at fixed characters and needs no state machine. A plain URL costs one pass over its bytes and one
-// allocation, none when it is canonical already. The query is written in the encoding query. userinfo is as
-// written, "" for none.
+// splits at fixed characters and needs no state machine. A plain URL costs one allocation, none when it is
+// canonical already. The query is written in the encoding query. userinfo is as written, "" for none.
 func parseURL(s string, base URL, query QueryEncoder) (u URL, userinfo string, err error) {
+	var stack [512]byte // room for nearly every URL, so that only its text is allocated
+	b, u, userinfo, err := appendURL(stack[:0], s, base, query)
+	switch {
+	case err != nil:
+		return URL{}, "", err
+	case string(b) == s:
+		u.Text = s
+	case string(b) == base.Text:
+		u.Text = base.Text
+	default:
+		u.Text = string(b)
+	}
+	return u, userinfo, nil
+}
+
+// appendURL appends the canonical text to b, which is empty. u has all of the URL but its text.
+func appendURL(b []byte, s string, base URL, query QueryEncoder) (_ []byte, u URL, userinfo string, err error) {
 	clean := cleanInput(s)
 	if i := strings.IndexByte(clean, '#'); i >= 0 {
 		clean = clean[:i]
 	}
 	scheme, rest, err := splitScheme(clean)
 	if err != nil {
-		return URL{}, "", err
+		return b, URL{}, "", err
 	}
 	if len(rest) > maxInputBytes {
-		return URL{}, "", ErrTooLong
+		return b, URL{}, "", ErrTooLong
 	}
 	hier, asked, hasQuery := strings.Cut(rest, "?")
 	if strings.IndexByte(hier, '\\') >= 0 {
 		hier = strings.ReplaceAll(hier, `\`, "/")
 	}
 
-	var stack [512]byte // room for nearly every URL, so that only its text is allocated
-	b := stack[:0]
 	doubleSlash := strings.HasPrefix(hier, "//")
 	switch {
 	case base.IsZero() && scheme == "":
-		return URL{}, "", errNoScheme
+		return b, URL{}, "", errNoScheme
 	case !base.IsZero() && !doubleSlash && (scheme == "" || scheme == base.Scheme()):
 		u.host, u.path = base.host, base.path
 		b = appendRelative(b, base, hier, hasQuery)
@@ -59,10 +73,10 @@ func parseURL(s string, base URL, query QueryEncoder) (u URL, userinfo string, e
 		}
 		var path string
 		if b, userinfo, path, err = appendOrigin(b, scheme, strings.TrimLeft(hier, "/")); err != nil {
-			return URL{}, "", err
+			return b, URL{}, "", err
 		}
 		if len(b) > MaxBytes { // before it is cut to 16 bits
-			return URL{}, "", ErrTooLong
+			return b, URL{}, "", ErrTooLong
 		}
 		u.host, u.path = uint16(len(scheme)+3), uint16(len(b))
 		b = appendPath(append(b, '/'), len(b), path)
@@ -74,17 +88,10 @@ func parseURL(s string, base URL, query QueryEncoder) (u URL, userinfo string, e
 			b = AppendQuery(b, asked)
 		}
 	}
-	switch {
-	case len(b) > MaxBytes:
-		return URL{}, "", ErrTooLong
-	case string(b) == s:
-		u.Text = s
-	case string(b) == base.Text:
-		u.Text = base.Text
-	default:
-		u.Text = string(b)
+	if len(b) > MaxBytes {
+		return b, URL{}, "", ErrTooLong
 	}
-	return u, userinfo, nil
+	return b, u, userinfo, nil
 }
 
 // cleanInput takes away what the standard does not see: C0 controls and spaces around, tabs and line ends

@@ -136,7 +136,10 @@ func (u URL) RobotsURL() URL {
 }
 
 // Key names the URL's row.
-func (u URL) Key() URLKey { return URLKey{Host: u.Host().Key(), URL: xxhash.Sum64String(u.Text)} }
+func (u URL) Key() URLKey { return URLKey{Host: u.Host().Key(), URL: u.Hash()} }
+
+// Hash is that of the text (xxhash64, part of the ledger's format).
+func (u URL) Hash() uint64 { return xxhash.Sum64String(u.Text) }
 
 // Origin is scheme, host and port.
 func (u URL) Origin() string { return u.Text[:u.path] }

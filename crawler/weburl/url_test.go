@@ -324,6 +324,25 @@ func BenchmarkParseURL(b *testing.B) {
 	}
 }
 
+func BenchmarkDraft(b *testing.B) {
+	base := mustURL(b, "https://www.example.com/products/category-12/index.html")
+	var d Draft
+	for _, c := range []struct{ name, ref string }{
+		{"relative", "../category-13/item-3456.html?page=2"},
+		{"absolute", "/products/category-13/item-3456.html"},
+		{"whole", "https://www.example.com/products/category-13/item-3456.html"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := d.Resolve(base, c.ref, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkResolve(b *testing.B) {
 	base := mustURL(b, "https://www.example.com/products/category-12/index.html")
 	for _, c := range []struct{ name, ref string }{

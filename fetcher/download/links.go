@@ -3,6 +3,7 @@ package download
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,10 +19,12 @@ type pageScan struct {
 	scanner *links.Scanner
 	limit   int
 	found   []crawler.Link
-	held    int                  // bytes of found, about
-	counted int                  // of these, those that are counted in the fetcher's backlog
-	early   func([]crawler.Link) // takes links before the page is read to its end; nil = none leave before
-	clock   *exchangeClock       // of the exchange; stands while early works, since it is not the server that is waited for
+	room    []crawler.Link        // for found of the next page
+	held    int                   // bytes of found, about
+	counted int                   // of these, those that are counted in the fetcher's backlog
+	sent    func(key uint64) bool // see Page.Sent; nil = none was
+	early   func([]crawler.Link)  // takes links before the page is read to its end; nil = none leave before
+	clock   *exchangeClock        // of the exchange; stands while early works, since it is not the server that is waited for
 	all     Backlog
 	memory  *linkMemory
 	known   int               // links that the scanner remembers
@@ -67,8 +70,9 @@ func (k *bodyKit) newScan(x *exchange, h *bodyHead) *pageScan {
 	if !ok || s.limit != x.limits.Links {
 		s = &pageScan{limit: x.limits.Links}
 		s.scanner = links.NewScanner(x.url, format, s.limit, s.take)
+		s.scanner.Skip(s.skip)
 	}
-	s.early, s.all, s.memory = x.early, k.backlog, &k.memory
+	s.sent, s.early, s.all, s.memory = x.sentLink, x.early, k.backlog, &k.memory
 	s.scanner.Reset(x.url, format)
 	s.scanner.Lazy(x.lazy)
 	if x.links {
@@ -91,9 +95,20 @@ const (
 	// countedLinks is the step in which the links that a page holds are counted among what the fetcher has not sent
 	// (maxUnsent). Those of most pages never are. When there is no room, they leave from here on.
 	countedLinks = 64 * crawler.KiB
+	// maxFoundKept is how many links a scan keeps room for between two pages.
+	maxFoundKept = 1024
 	// linkOverhead is what a link takes besides its text, in bytes.
 	linkOverhead = 40
 )
+
+// skip reports whether a link need not be made, since it was sent before. It costs memory all the same.
+func (s *pageScan) skip(key uint64) bool {
+	if s.sent == nil || !s.sent(key) {
+		return false
+	}
+	s.remember()
+	return true
+}
 
 // take takes a link from the scanner. While links leave, the page is not read.
 func (s *pageScan) take(l crawler.Link) {
@@ -132,7 +147,7 @@ func (s *pageScan) release() {
 	if s.counted > 0 {
 		s.all.Give(s.counted)
 	}
-	s.found, s.held, s.counted = nil, 0, 0
+	s.found, s.room, s.held, s.counted = s.room, nil, 0, 0
 }
 
 // write passes decoded bytes on. A scanner never fails; a decoder of a charset may, and then the rest of
@@ -152,7 +167,10 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 		s.decoder.Close() // an unfinished character at the end is passed over
 	}
 	s.scanner.Close()
-	x.found, x.counts = s.found, s.scanner.Counts()
+	x.found, x.counts = slices.Clone(s.found), s.scanner.Counts()
+	if clear(s.found); cap(s.found) <= maxFoundKept {
+		s.room = s.found[:0]
+	}
 	x.result.Links = x.counts.Found
 	x.result.Title = oneLine(s.scanner.Title(), maxTitle)
 	if x.counts.TooMany > 0 {
@@ -165,7 +183,7 @@ func (s *pageScan) finish(k *bodyKit, x *exchange) {
 	if s.steps > 0 {
 		s.memory.give(s.steps)
 	}
-	s.page, s.decoder, s.early, s.clock, s.all, s.known, s.steps = nil, nil, nil, nil, nil, 0, 0
+	s.page, s.decoder, s.sent, s.early, s.clock, s.all, s.known, s.steps = nil, nil, nil, nil, nil, nil, 0, 0
 	k.scans.Put(s)
 }
 

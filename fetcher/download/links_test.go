@@ -2,6 +2,7 @@ package download
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,24 @@ func TestLinksAndTitle(t *testing.T) {
 				t.Errorf("links %q, count %d, title %q; want %q, %q", got, x.result.Links, x.result.Title, c.want, c.title)
 			}
 		})
+	}
+}
+
+func TestLinksThatWereSentCountAndAreNotMadeAgain(t *testing.T) {
+	url := serveBody(t, []byte("<a href=/1></a><a href=/2></a><a href=/3></a>"), "Content-Type", "text/html")
+	tr := testTransport(t, nil)
+	sent := crawler.Link{URL: fetchertest.MustURL(t, url+"/2"), Kind: crawler.LinkPage}
+	for range 2 { // the second page has the scan of the first
+		x := testExchange(t, url)
+		x.sentLink = func(key uint64) bool { return key == sent.Key() }
+		ask(t, tr, x)
+		if x.result.Links != 3 || len(x.found) != 2 || slices.Contains(x.found, sent) {
+			t.Errorf("%d links count, found %v", x.result.Links, x.found)
+		}
+	}
+	x := testExchange(t, url)
+	if ask(t, tr, x); x.result.Links != 3 || len(x.found) != 3 {
+		t.Errorf("of a turn that sent nothing: %d links count, found %v", x.result.Links, x.found)
 	}
 }
 

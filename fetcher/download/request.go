@@ -26,9 +26,10 @@ type request struct {
 	permit    Permit                        // to write the request; nil = it may always be written
 
 	keep      keepMode
-	textLimit int64                // decoded bytes of a text that the caller wants to read; 0 = none
-	links     bool                 // look for links in an HTML page
-	styles    bool                 // and in a style sheet
-	lazy      bool                 // and in what scripts load late
-	early     func([]crawler.Link) // takes links while the page is read; nil = all wait for its end
+	textLimit int64                 // decoded bytes of a text that the caller wants to read; 0 = none
+	links     bool                  // look for links in an HTML page
+	styles    bool                  // and in a style sheet
+	lazy      bool                  // and in what scripts load late
+	sentLink  func(key uint64) bool // see Page.Sent; nil = no link was sent before
+	early     func([]crawler.Link)  // takes links while the page is read; nil = all wait for its end
 }

@@ -206,6 +206,8 @@ type Page struct {
 	Name         string     // of its file, as far as the user gave one
 	ETag         string     // of what is known of it; "" = nothing
 	LastModified string
+	// Sent reports whether a link was sent already, and need not be among Links, by its key ([crawler.Link.Key]). nil = none was.
+	Sent func(key uint64) bool
 	// Early takes links while the page is read, with the changes of cookies that its head made. It returns when more may
 	// come.
 	Early func([]crawler.Link, []session.CookieChange)
@@ -216,7 +218,7 @@ type Finding struct {
 	Verdict Verdict
 	Why     error // of a verdict other than Counts
 	Result  crawler.Result
-	Links   []crawler.Link // owned by the caller
+	Links   []crawler.Link // but those of Page.Sent; owned by the caller
 	Dropped Tally          // references on the page that are not among links, by reason
 	Bounds  Tally          // limits that were hit
 	Cookies []session.CookieChange
@@ -232,7 +234,7 @@ func (l *Lane) Page(ctx context.Context, p Page, permit Permit) Finding {
 	x := &exchange{over: s.transport, clock: &l.clock, request: request{
 		url: p.URL, redirects: p.Redirects, name: p.Name, limits: job.Fetch, keep: keepAs(job.Archive), permit: permit,
 		links: job.Kind == crawler.Crawl, styles: job.Requisites != crawler.RequisitesNone, lazy: job.LazyImages,
-		textLimit: s.from.Engine.TextLimit(),
+		textLimit: s.from.Engine.TextLimit(), sentLink: p.Sent,
 	}}
 	early := p.Early
 	x.early = func(links []crawler.Link) {
