@@ -97,6 +97,9 @@ func appendURL(b []byte, s string, base URL, query QueryEncoder) (_ []byte, u UR
 // cleanInput takes away what the standard does not see: C0 controls and spaces around, tabs and line ends
 // within. It also makes the text valid UTF-8.
 func cleanInput(s string) string {
+	if isClean(s) {
+		return s
+	}
 	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 	if strings.ContainsAny(s, "\t\n\r") {
 		s = strings.Map(func(r rune) rune { // also replaces bytes that are not UTF-8
@@ -110,6 +113,16 @@ func cleanInput(s string) string {
 		s = string([]rune(s))
 	}
 	return s
+}
+
+// isClean reports whether s has nothing but visible ASCII, as nearly all references do.
+func isClean(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // splitScheme cuts off the scheme and its colon: "http", "https", or "" when there is none.
