@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,8 @@ type simFetcher struct {
 	sched func() *Scheduler // nil while it is down
 	rng   *rand.Rand
 	dies  int               // one in so many steps; 0 = never
+	loses int               // one in so many answers to asks for more; 0 = never
+	added atomic.Int64      // URLs that came with answers
 	asks  func(weburl.Host) // hears of each request; nil = nobody
 }
 
@@ -129,20 +132,27 @@ func (f *simFetcher) turn(ctx context.Context, task crawler.Task) {
 		p.Turn, p.Holder, p.Host, p.Fetcher, p.Number, p.Wait = task.Turn, a.Holder, task.Host, f.name, number, f.w.delay
 		f.q.Send(p)
 	}
+	urls := task.URLs
 	renew := func() bool {
 		for ctx.Err() == nil {
 			t0 := time.Now()
 			again, ok := f.ask(ctx, a)
+			if ok && a.More && f.loses > 0 && f.rng.IntN(f.loses) == 0 {
+				ok = false // what it leased is the turn's, and nobody knows
+			}
 			if ok && again.Verdict != crawler.Granted {
 				return false
 			}
 			if ok {
 				end = t0.Add(again.Lease)
+				urls = append(urls, again.More...)
+				f.added.Add(int64(len(again.More)))
 				return true
 			}
 		}
 		return false
 	}
+	a.Renewal = true
 	fetch := func(what string) bool {
 		if time.Until(end) < 2*time.Second && !renew() {
 			return false
@@ -163,13 +173,17 @@ func (f *simFetcher) turn(ctx context.Context, task crawler.Task) {
 		send(crawler.Part{State: crawler.HostReport{Requests: 1, Robots: []crawler.RobotsFile{{Scheme: "http", Status: crawler.RobotsRules}}}})
 		wait(ctx, f.w.delay)
 	}
-	for _, u := range task.URLs {
+	for i := 0; i < len(urls); i++ {
+		u := urls[i]
 		if !fetch(u.URL.String()) || f.dead() {
 			return
 		}
 		r := crawler.Result{URL: u.URL, Outcome: crawler.Fetched, Status: 200}
 		send(crawler.Part{Results: []crawler.Result{r}, Links: []crawler.PageLinks{{Page: u.URL, Links: f.w.links(u.URL)}}, State: crawler.HostReport{Requests: 1}})
 		if f.dead() {
+			return
+		}
+		if a.More, a.Part = i+1 == len(urls), number; a.More && !renew() {
 			return
 		}
 		wait(ctx, f.w.delay)
@@ -202,6 +216,7 @@ func simulate(t *testing.T, seed uint64) {
 	var mu sync.Mutex
 	var current *Scheduler
 	var wg sync.WaitGroup
+	var fetchers []*simFetcher
 	for i := range 3 {
 		f := &simFetcher{name: fmt.Sprint("f", i), q: q, w: w, rng: rand.New(rand.NewPCG(seed, uint64(i)+100)), sched: func() *Scheduler {
 			mu.Lock()
@@ -209,8 +224,9 @@ func simulate(t *testing.T, seed uint64) {
 			return current
 		}}
 		if seed > 2 {
-			f.dies = 60
+			f.dies, f.loses = 60, 8
 		}
+		fetchers = append(fetchers, f)
 		wg.Go(func() { f.run(ctx) })
 	}
 	lives := 0
@@ -250,6 +266,14 @@ func simulate(t *testing.T, seed uint64) {
 	cancel()
 	wg.Wait()
 	report(t, led, w, lives)
+	added := int64(0)
+	for _, f := range fetchers {
+		added += f.added.Load()
+	}
+	if added == 0 {
+		t.Error("no turn was topped up")
+	}
+	t.Logf("%d URLs came to running turns", added)
 }
 
 func report(t *testing.T, led *schedulertest.Ledger, w *site, lives int) {
