@@ -156,18 +156,45 @@ func (n *steps) renew(i int) {
 			t.until = s.clock() + n.p.lease
 			t.f[i].renewal = 2
 			n.add(t, "scheduler: renews turn %d", f.turn)
+			n.topUp(t, i)
 			return
 		}
 		n.leave(&t, i)
 		n.add(t, "scheduler: does not renew turn %d; F%d stops", f.turn, i+1)
 	case 2:
+		if n.p.tops && s.losses < n.p.losses {
+			t := *s
+			t.losses++
+			t.f[i].renewal, t.f[i].more = 0, 0
+			n.add(t, "the renewal of F%d is lost, with URLs %02b", i+1, f.more)
+		}
 		t := *s
 		t.f[i].end = max(f.end, f.renewalAsked+n.p.lease)
 		if n.p.without.askingCounts {
 			t.f[i].end = s.now + n.p.lease
 		}
 		t.f[i].renewal = 0
+		t.f[i].mask |= f.more
+		t.f[i].more = 0
 		n.add(t, "F%d: renewed for %d ticks by its own count", i+1, int(t.f[i].end)-int(s.now))
+	}
+}
+
+// topUp adds to the renewal what waits.
+func (n *steps) topUp(t state, i int) {
+	if !n.p.tops {
+		return
+	}
+	for u := range t.url {
+		if t.url[u] == waiting {
+			t.f[i].more |= 1 << u
+			if !n.p.without.leaseBeforeTell {
+				t.url[u] = leased
+			}
+		}
+	}
+	if t.f[i].more != 0 {
+		n.add(t, "scheduler: renews turn %d and adds URLs %02b", t.cur, t.f[i].more)
 	}
 }
 
@@ -283,21 +310,25 @@ func (n *steps) publish(i int) {
 		r.wait = f.next - s.now
 	}
 	var text string
+	if n.p.tops && f.done != 0 && f.links == 0 && !f.newRobots {
+		t := t
+		t.f[i].done = 0
+		r := r
+		r.mask = f.done
+		t.append(r)
+		n.add(t, "F%d: publishes part %d of turn %d: results %02b", i+1, r.number, f.turn, f.done)
+	}
 	switch {
 	case f.newRobots:
 		r.robots, g.newRobots, text = true, false, "robots rules"
 	case f.links == 1:
 		r.links, g.links, text = 1, 0, "links of u0"
-	case f.mask == 0 && f.done != 0:
+	case f.mask == 0 && (f.done != 0 || n.p.tops && g.number > 1):
 		r.mask, r.end, text = f.done, true, fmt.Sprintf("results %02b, end", f.done)
 	default:
 		return
 	}
-	at := 0
-	for s.log[at].turn != 0 {
-		at++
-	}
-	t.log[at] = r
+	t.append(r)
 	if r.end {
 		t.ack(f.place, f.turn)
 		*g = fetcher{up: true, kept: true}

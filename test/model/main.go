@@ -8,7 +8,7 @@
 //
 // The tests check what takes seconds. The protocol is not changed before the model (docs/decisions/protocol.md).
 //
-// What is not here: several hosts, several connections of a turn, turns that are topped up, and the archive.
+// What is not here: several hosts, several connections of a turn, and the archive.
 package main
 
 import (

@@ -24,7 +24,7 @@ func TestEachRuleTakenAwayBreaksThePromise(t *testing.T) {
 	want := map[string]breach{
 		"A1": twoAtOnce, "A2": twoAtOnce, "A3": gapTooShort, "A4": gapTooShort, "A5": linksLost, "A6": linksLost, "A7": workLost,
 		"A8": twoAtOnce, "A9": twoAtOnce, "A10": twoAtOnce, "A11": twoAtOnce, "A12": twoAtOnce, "A13": twoAtOnce,
-		"A14": gapTooShort, "A15": twoAtOnce, "A16": noRight,
+		"A14": gapTooShort, "A15": twoAtOnce, "A16": noRight, "A17": notLeased, "A18": rowLost,
 	}
 	for _, p := range protocols() {
 		if !p.breaks() {

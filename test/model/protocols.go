@@ -13,6 +13,8 @@ type protocol struct {
 	jumps                        bool  // the scheduler's wall clock is set forward
 	restored                     bool  // a start is a restore from an old backup
 
+	tops bool // renewals may add URLs to a turn, and their answers be lost
+
 	warm  bool   // robots rules are known from the start: a smaller space
 	alike bool   // the two fetchers are interchangeable: a smaller space, in which traces may swap their names
 	only  breach // look for this one alone; none = for all
@@ -36,6 +38,8 @@ type rules struct {
 	noRightBetween   bool // a connection keeps the right of its last turn
 	orderedLeaveOnly bool // a turn that did not end in order keeps its connection, with what is under way on it
 	grantBeforeWrite bool // a taker that has a connection asks the host before it has its grant
+	leaseBeforeTell  bool // a renewal's URLs are not leased to the turn before its answer leaves
+	endGivesBack     bool // only what was offered waits again at the end of a turn
 }
 
 // breaks reports whether the protocol is one with a rule taken away, or with a fault that no rule covers.
@@ -65,6 +69,10 @@ func protocols() []protocol {
 		held("R8 robots known, a fetcher dies, one is stopped, the scheduler starts again", func(p *protocol) { p.warm, p.kills, p.stops, p.starts = true, 1, 1, 1 }),
 		held("R9 robots known, requests are on the wire for a tick, a fetcher is stopped", func(p *protocol) { p.warm, p.wire, p.stops = true, 1, 1 }),
 		held("R10 robots known, the scheduler is restored from an old backup", func(p *protocol) { p.warm, p.starts, p.restored = true, 1, true }),
+		held("R11 robots known, turns are topped up", func(p *protocol) { p.warm, p.tops = true, true }),
+		held("R12 robots known, turns are topped up, an answer or a report is lost", func(p *protocol) { p.warm, p.tops, p.losses = true, true, 1 }),
+		held("R13 robots known, turns are topped up, the scheduler starts again", func(p *protocol) { p.warm, p.tops, p.starts = true, true, 1 }),
+		held("R14 robots known, turns are topped up, a fetcher dies", func(p *protocol) { p.warm, p.tops, p.kills = true, true, 1 }),
 
 		with("A1 the lease counts from the answer", func(p *protocol) { p.without.askingCounts, p.grace = true, 0 }),
 		with("A2 a start takes held turns as lapsed", func(p *protocol) { p.starts, p.without.waitAtStart = 1, true }),
@@ -82,5 +90,9 @@ func protocols() []protocol {
 		with("A14 a connection keeps the right of its last turn", func(p *protocol) { p.without.noRightBetween = true }),
 		with("A15 a turn that did not end in order keeps its connection", func(p *protocol) { p.without.orderedLeaveOnly = true }),
 		with("A16 a taker that has a connection asks before it has its grant", func(p *protocol) { p.without.grantBeforeWrite = true }),
+		with("A17 robots known, a turn is topped up with URLs that it does not lease", func(p *protocol) { p.warm, p.tops, p.without.leaseBeforeTell = true, true, true }),
+		with("A18 robots known, what a lost answer leased does not wait again at the end", func(p *protocol) {
+			p.warm, p.tops, p.losses, p.only, p.without.endGivesBack = true, true, 1, rowLost, true
+		}),
 	}
 }

@@ -148,8 +148,11 @@ func (n *steps) settle(i int) {
 			if r.mask&(1<<u) == 0 {
 				continue
 			}
-			if t.url[u] == final {
+			switch t.url[u] {
+			case final:
 				t.bad = outcomeTwice
+			case waiting:
+				t.bad = notLeased
 			}
 			t.url[u] = final
 		}
@@ -160,7 +163,13 @@ func (n *steps) settle(i int) {
 		t.next = s.clock() + r.wait
 	}
 	if counts && r.end {
+		offered, before := t.mask, t.url
 		t.wait()
+		for u := range t.url {
+			if n.p.without.endGivesBack && offered&(1<<u) == 0 {
+				t.url[u] = before[u]
+			}
+		}
 	}
 	for u := range t.url {
 		if t.url[u] == leased && t.cur == 0 {

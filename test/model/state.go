@@ -22,6 +22,7 @@ const (
 	rowLost
 	workLost
 	noRight
+	notLeased
 )
 
 func (b breach) String() string {
@@ -29,6 +30,7 @@ func (b breach) String() string {
 		"no breach", "two requests at once at the host", "a gap shorter than the delay", "robots.txt asked for twice though no turn was lost",
 		"a final outcome written twice", "links lost: the job ends though u1 was never admitted", "a row leased to no turn",
 		"delivered work thrown away at the lapse", "a request on a connection that no turn has",
+		"a result of a URL that is not leased to its turn",
 	}[b]
 }
 
@@ -69,6 +71,7 @@ type fetcher struct {
 	looked                   uint8 // without writeIsLook: what it is about to ask for
 	renewal                  uint8 // 0 none, 1 asked, 2 the answer is under way
 	renewalAsked             uint8
+	more                     uint8 // URLs that the answer adds
 	place                    uint8 // of its message in the task queue + 1; 0 = acked
 	links                    uint8
 	wire, wireLeft           uint8
@@ -119,6 +122,15 @@ func (s *state) wait() {
 		}
 	}
 	s.cur, s.mask, s.held = 0, 0, 0
+}
+
+// append puts a part behind those in the log, where there is room for it.
+func (s *state) append(r part) {
+	at := 0
+	for s.log[at].turn != 0 {
+		at++
+	}
+	s.log[at] = r
 }
 
 // ack takes a fetcher's message out of the queue, when it is still that of its turn.
@@ -251,7 +263,7 @@ func (s *state) rename() {
 // key orders fetchers that are alike. Two that differ may have the same one: then a state is visited twice.
 func (f fetcher) key() uint64 {
 	k := bit(f.up) | bit(f.stopped)<<1 | bit(f.robots)<<2 | bit(f.newRobots)<<3 | bit(f.kept)<<34
-	for i, v := range []uint8{f.phase, f.turn, f.mask, f.done, f.number, f.ask, f.renewal, f.links, f.wire, f.looked} {
+	for i, v := range []uint8{f.phase, f.turn, f.mask, f.done, f.number, f.ask, f.renewal, f.links, f.wire, f.looked + f.more} {
 		k |= uint64(v&7) << (4 + 3*i)
 	}
 	return k ^ uint64(f.end)<<40 ^ uint64(f.next)<<48 ^ uint64(f.asked+f.renewalAsked)<<56
