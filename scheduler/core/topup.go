@@ -40,7 +40,7 @@ func (st *Step) addURLs(ask *crawler.Ask, a *crawler.Answer) *crawler.HostState 
 }
 
 // mayTopUp reports whether a turn may have further URLs. A turn ends with those it has when others wait for its slot or its host, when
-// it has been topped up for long, or when it was granted under other settings.
+// its fetcher has more turns than others that could take it, when it has been topped up for long, or when it was granted under other settings.
 func (st *Step) mayTopUp(h *crawler.HostState, t *credit.Turn) bool {
 	s := st.s
 	switch {
@@ -48,7 +48,7 @@ func (st *Step) mayTopUp(h *crawler.HostState, t *credit.Turn) bool {
 		return false
 	case t.Granted.IsZero(), !t.Granted.After(s.changed), st.now.Sub(t.Granted) >= crawler.MaxTurnSpan:
 		return false
-	case t.Probe, t.Alone, len(t.Errands) > 0:
+	case t.Probe, t.Alone, len(t.Errands) > 0, s.fetchers.Overloaded(t.Fetcher, s.turns):
 		return false
 	}
 	return h.Errands == 0 && !h.RobotsWait && h.Handing == 0 && h.GivenUp == "" && !h.Gone()

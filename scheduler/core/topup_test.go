@@ -162,6 +162,13 @@ func TestATurnIsNotToppedUp(t *testing.T) {
 			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 1}})
 			d.seed("http://b.test/")
 		}, 0},
+		"when its fetcher has more turns than others that could have it": {nil, func(d *desk) {
+			d.s.SetFetchers([]crawler.FetcherStatus{{Name: "f", Slots: 100}, {Name: "idle", Slots: 100}})
+			for _, host := range []string{"b", "c", "d"} {
+				d.seed("http://" + host + ".test/")
+				d.ask(d.take(), 1)
+			}
+		}, 0},
 		"but when that host has one": {nil, func(d *desk) { d.seed("http://b.test/") }, 8},
 		"for longer than a turn may last": {nil, func(d *desk) {
 			for range crawler.MaxTurnSpan / (10 * time.Second) {

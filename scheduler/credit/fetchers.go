@@ -62,6 +62,12 @@ func (f *Fetchers) Slots(most int) int {
 	return n
 }
 
+// Overloaded reports whether a fetcher holds more turns than its share, by an eighth and one, while others could have them.
+func (f *Fetchers) Overloaded(name string, turns *Turns) bool {
+	n := len(f.all)
+	return n > 1 && n*turns.by[name] > turns.held+turns.held/8+n
+}
+
 // Heard notes that a fetcher asked. One that the gossip does not name may be any of them.
 func (f *Fetchers) Heard(name string, at time.Time) {
 	if m := f.members[name]; m != nil {

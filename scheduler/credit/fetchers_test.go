@@ -116,3 +116,37 @@ func TestFetchersBeyondTheLimitAreCountedTogether(t *testing.T) {
 		t.Errorf("%d names, %d fetches of others", len(f.pages), f.pages[otherFetchers])
 	}
 }
+
+func TestAFetcherIsOverloadedWhenOthersHaveLess(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fetchers, held, others int
+		want                   bool
+	}{
+		"one that is alone":               {1, 9, 0, false},
+		"one of two, with half":           {2, 10, 10, false},
+		"one of two, with a little more":  {2, 11, 9, false},
+		"one of two, with much more":      {2, 13, 7, true},
+		"one of two, with the only turn":  {2, 1, 0, false},
+		"one of two, with both of two":    {2, 2, 0, false},
+		"one of two, with all of four":    {2, 4, 0, true},
+		"one of four, with all of a few":  {4, 3, 0, true},
+		"one of four, with one of a few":  {4, 1, 2, false},
+		"one of four, with a hundred":     {4, 100, 300, false},
+		"one of four, with too many":      {4, 130, 270, true},
+		"one that the others pass by far": {4, 10, 390, false},
+	} {
+		f, turns := NewFetchers(), NewTurns()
+		f.See(make([]crawler.FetcherStatus, tt.fetchers))
+		put := func(n int, fetcher string) {
+			for range n {
+				host := weburl.Host(fmt.Sprintf("h%d.test", turns.Len()))
+				turns.Put(&Turn{TurnState: crawler.TurnState{Host: host, Held: true, Fetcher: fetcher}})
+			}
+		}
+		put(tt.held, "a")
+		put(tt.others, "b")
+		if got := f.Overloaded("a", turns); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
