@@ -96,17 +96,25 @@ func applyEdit(b *pebble.Batch, e format.Edit, key, value []byte) error {
 	return b.DeleteRange(key, value, nil)
 }
 
-// remember takes over what of an applied record is kept in memory, too: the clock, and when the first host of a partition is due.
+// remember takes over what of an applied record is kept in memory, too: the clock, when the first host of a partition is due, and where
+// queues begin.
 func (l *Ledger) remember(r format.Record) {
 	l.due.mu.Lock()
 	defer l.due.mu.Unlock()
+	l.queues.mu.Lock()
+	defer l.queues.mu.Unlock()
 	_ = r.Edits(func(e format.Edit, key, value []byte) error { // it was read before
 		if e != format.EditSet || len(key) < format.PrefixBytes {
 			return nil
 		}
-		if due, h, ok := format.DueEntryOf(key); ok && format.Kind(key[2]) == format.KindDue && binary.BigEndian.Uint16(key) < weburl.Partitions {
-			l.due.lower(due, h)
-		} else if string(key) == clockKey && len(value) == 8 {
+		switch own := binary.BigEndian.Uint16(key) >= weburl.Partitions; {
+		case !own && format.Kind(key[2]) == format.KindQueue:
+			l.queues.lower(key)
+		case !own && format.Kind(key[2]) == format.KindDue:
+			if due, h, ok := format.DueEntryOf(key); ok {
+				l.due.lower(due, h)
+			}
+		case own && len(value) == 8 && string(key) == clockKey:
 			l.clock = format.TimeOf(binary.BigEndian.Uint64(value))
 		}
 		return nil

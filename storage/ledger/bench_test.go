@@ -139,3 +139,42 @@ func BenchmarkHost(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(buf)), "B/host")
 }
+
+// BenchmarkQueueOfALargeHost reads the next ten URLs of a host of 200,000, of which 190,000 were taken by turns of 500.
+func BenchmarkQueueOfALargeHost(b *testing.B) {
+	l, err := Open(filepath.Join(b.TempDir(), "ledger"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	const all, taken, turn = 200_000, 190_000, 500
+	row := func(i int) *crawler.Row {
+		u := weburl.MustParse(fmt.Sprintf("http://large.example/page/%d", i))
+		return &crawler.Row{Result: crawler.Result{URL: u, Outcome: crawler.Waiting}, Depth: 3, Sequence: uint64(i + 1), FirstSeen: time.Unix(1_700_000_000, 0)}
+	}
+	for from := 0; from < all+taken; from += turn {
+		var c crawler.Changes
+		for i := from; i < from+turn; i++ {
+			if i < all {
+				c.Rows = append(c.Rows, crawler.RowChange{New: row(i)})
+			} else {
+				c.Rows = append(c.Rows, crawler.RowChange{Old: row(i - all), New: storagetest.Settled(row(i - all))})
+			}
+		}
+		if from >= all { // as each turn is made
+			if rows, _, err := l.Queue("large.example", time.Now(), -1, 10); err != nil || rows[0].Sequence != uint64(from-all+1) {
+				b.Fatal(err)
+			}
+		}
+		if err := l.Commit(&c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		rows, _, err := l.Queue("large.example", time.Now(), -1, 10)
+		if err != nil || len(rows) != 10 || rows[0].Sequence != taken+1 {
+			b.Fatal(len(rows), err)
+		}
+	}
+}

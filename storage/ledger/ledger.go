@@ -106,6 +106,7 @@ type Ledger struct {
 	clock  time.Time  // newest that was committed
 	buffer []byte     // of the newest record
 	due    dueFloors
+	queues queueFloors
 
 	broken atomic.Pointer[error] // a write failed; see fail
 	gone   chan struct{}         // closed then
