@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"trawl/crawler"
+	"trawl/crawler/session"
+	"trawl/crawler/weburl"
 	"trawl/scheduler/credit"
+	"trawl/scheduler/memory"
 	"trawl/scheduler/schedulertest"
 )
 
@@ -73,6 +76,50 @@ func BenchmarkStepRenews(b *testing.B) {
 	for b.Loop() {
 		if st, err := c.Step(&e); err != nil || st.Changes() != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkManyTurns is what a scheduler does while so many turns are held, each with an idle host beside it: a hundred renewals in one
+// step, a look at leases and publications, a status, and the question how long it may sleep.
+func BenchmarkManyTurns(b *testing.B) {
+	for _, n := range []int{10, 1000, 100_000} {
+		c, _ := benchTurn(b)
+		now := time.Now()
+		s := c.state
+		s.turns.End("a.test")
+		s.fetchers.See([]crawler.FetcherStatus{{Name: "f", Slots: n}})
+		s.window = memory.NewWindow(n)
+		s.window.Fill(nil, 1)
+		renewals := Events{Now: now, Fetchers: []crawler.FetcherStatus{{Name: "f", Slots: n}}}
+		for i := range n {
+			h := &crawler.HostState{Host: weburl.Host(fmt.Sprintf("h%d.test", i)), Turn: crawler.TurnID{1}, Asked: true}
+			s.hosts.Put(h)
+			s.turns.Put(&credit.Turn{TurnState: crawler.TurnState{Host: h.Host, ID: h.Turn, Held: true, Fetcher: "f"}, Until: now.Add(time.Minute)})
+			s.window.Set(weburl.Host(fmt.Sprintf("idle%d.test", i)), now.Add(time.Minute+time.Duration(i)), crawler.Rank{})
+			s.domains.Put(&session.DomainState{Domain: string(h.Host)})
+			if len(renewals.Asks) < 100 {
+				renewals.Asks = append(renewals.Asks, crawler.Ask{Turn: h.Turn, Host: h.Host, Fetcher: "f", Renewal: true})
+			}
+		}
+		last, queued := uint64(1), 0
+		for _, one := range []struct {
+			name string
+			do   func()
+		}{
+			{"renewals", func() { c.Step(&renewals) }},
+			{"tick", func() {
+				c.Step(&Events{Now: now, Fetchers: renewals.Fetchers, Tick: &Tick{Last: &last, Queued: &queued}})
+			}},
+			{"status", func() { c.Status(now) }},
+			{"sleep", func() { c.UntilDue(now); c.Expired(now); c.Overdue(now) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", one.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					one.do()
+				}
+			})
 		}
 	}
 }

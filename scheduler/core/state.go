@@ -42,8 +42,9 @@ type kept struct {
 	domains *memory.Domains
 	window  *memory.Window
 	recent  *memory.Recent
-	away    *memory.Away
-	names   *names.Book // nil = bodies get no names
+	away    *memory.Some // hosts that are away
+	slow    *memory.Some // hosts that asked for less, and have a back-off
+	names   *names.Book  // nil = bodies get no names
 	files   *memory.Files
 }
 
@@ -85,7 +86,7 @@ func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
 		},
 		kept: kept{
 			hosts: memory.NewHosts(), domains: memory.NewDomains(), window: memory.NewWindow(o.WindowHosts), recent: memory.NewRecent(o.RecentLinks),
-			away: memory.NewAway(), files: memory.NewFiles(),
+			away: memory.NewSome(), slow: memory.NewSome(), files: memory.NewFiles(),
 		},
 		seen: seen{fetchers: credit.NewFetchers(), ran: l.Ran, ranAt: now},
 		life: life{startedAt: now, epoch: o.number() >> 1},
@@ -123,7 +124,8 @@ func (s *state) applied(st *Step) {
 	}
 	for h, e := range st.hosts {
 		s.hosts.Put(e.new)
-		s.away.Note(e.new)
+		s.away.Note(h, e.new.Gone())
+		s.slow.Note(h, e.new.Refused > 0 && e.new.Penalty > 0)
 		if due, ok := e.new.Due(); ok {
 			s.window.Set(h, due, e.new.Rank(due))
 		} else {

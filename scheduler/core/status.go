@@ -68,10 +68,10 @@ func (c *Core) nextHost() *crawler.HostState {
 	return c.state.hosts.Get(name)
 }
 
-// slowest is the host that is being asked and is slowed the most, nil when none is.
+// slowest is the host that is being asked and is slowed the most, of those that are at hand; nil when none is.
 func (c *Core) slowest() (slowest *crawler.HostState) {
-	for name := range c.state.turns.All() {
-		if h := c.state.hosts.Get(name); h != nil && waits.Slowed(h, &c.state.job.Job) && (slowest == nil || h.Penalty > slowest.Penalty) {
+	for name := range c.state.slow.All() {
+		if h := c.state.hosts.Get(name); h != nil && c.state.turns.Get(name) != nil && waits.Slowed(h, &c.state.job.Job) && (slowest == nil || h.Penalty > slowest.Penalty) {
 			slowest = h
 		}
 	}
@@ -79,16 +79,16 @@ func (c *Core) slowest() (slowest *crawler.HostState) {
 }
 
 // probing is the host that is being probed, when nobody else is being asked; nil otherwise.
-func (c *Core) probing() (h *crawler.HostState) {
-	for name, t := range c.state.turns.All() {
-		if !t.Probe {
-			return nil
-		}
-		if one := c.state.hosts.Get(name); one != nil && one.Gone() {
-			h = one
+func (c *Core) probing() *crawler.HostState {
+	if !c.state.turns.Probes() {
+		return nil
+	}
+	for name := range c.state.turns.All() {
+		if h := c.state.hosts.Get(name); h != nil && h.Gone() {
+			return h
 		}
 	}
-	return h
+	return nil
 }
 
 // onlyAway reports whether nothing is left to be asked but hosts that are away.

@@ -51,6 +51,7 @@ func (t *Turn) overdueAt() time.Time {
 type Turns struct {
 	m       map[weburl.Host]*Turn
 	held    int
+	probes  int
 	by      map[string]int // held, by fetcher
 	over    time.Time      // no lease ends before; zero = none is held
 	overdue time.Time      // no offered turn is overdue before; zero = none is offered
@@ -70,13 +71,18 @@ func (ts *Turns) Len() int { return len(ts.m) }
 // Held counts the turns that a fetcher holds.
 func (ts *Turns) Held() int { return ts.held }
 
+// Probes reports whether there are turns, and all of them only find out whether their hosts are back.
+func (ts *Turns) Probes() bool { return ts.probes > 0 && ts.probes == len(ts.m) }
+
 // All are the turns, in any order.
 func (ts *Turns) All() iter.Seq2[weburl.Host, *Turn] { return maps.All(ts.m) }
 
 // Put notes the turn of a host, in place of the one before.
 func (ts *Turns) Put(t *Turn) {
 	ts.leave(t.Host)
-	ts.m[t.Host] = t
+	if ts.m[t.Host] = t; t.Probe {
+		ts.probes++
+	}
 	if !t.Held {
 		ts.overdue = earlier(ts.overdue, t.overdueAt())
 		return
@@ -95,6 +101,9 @@ func (ts *Turns) End(h weburl.Host) {
 // leave takes the turn of a host out of the counts.
 func (ts *Turns) leave(h weburl.Host) {
 	t := ts.m[h]
+	if t != nil && t.Probe {
+		ts.probes--
+	}
 	if t == nil || !t.Held {
 		return
 	}

@@ -70,8 +70,11 @@ func TestLooksFindWhatAWalkFinds(t *testing.T) {
 			now = now.Add(time.Duration(rng.IntN(20)) * time.Second)
 			changeTurn(ts, rng, now)
 			var over, overdue []*Turn
-			held, offered := 0, 0
+			held, offered, probes := 0, 0, 0
 			for _, one := range ts.All() {
+				if one.Probe {
+					probes++
+				}
 				switch {
 				case one.Held:
 					if held++; one.Until.Before(now) {
@@ -84,7 +87,7 @@ func TestLooksFindWhatAWalkFinds(t *testing.T) {
 				}
 			}
 			n, late := ts.Overdue(now)
-			if got := ts.Over(now); !slices.Equal(names(got), names(over)) || !slices.Equal(names(late), names(overdue)) || len(overdue) > 0 && n != offered || ts.Held() != held {
+			if got := ts.Over(now); !slices.Equal(names(got), names(over)) || !slices.Equal(names(late), names(overdue)) || len(overdue) > 0 && n != offered || ts.Held() != held || ts.Probes() != (probes > 0 && probes == ts.Len()) {
 				t.Fatalf("seed %d, op %d: over %v, want %v; overdue %v of %d, want %v of %d; %d held, want %d",
 					seed, op, names(got), names(over), names(late), n, names(overdue), offered, ts.Held(), held)
 			}
@@ -104,7 +107,7 @@ func changeTurn(ts *Turns, rng *rand.Rand, now time.Time) {
 	until := now.Add(time.Duration(rng.IntN(60)-5) * time.Second)
 	switch {
 	case one == nil:
-		ts.Put(&Turn{TurnState: crawler.TurnState{Host: h, Held: rng.IntN(2) == 0, Fetcher: fmt.Sprint(rng.IntN(3))}, Published: now, Until: until})
+		ts.Put(&Turn{TurnState: crawler.TurnState{Host: h, Held: rng.IntN(2) == 0, Probe: rng.IntN(5) > 0, Fetcher: fmt.Sprint(rng.IntN(3))}, Published: now, Until: until})
 	case one.Held && rng.IntN(2) == 0:
 		ts.Renew(one, until)
 	case rng.IntN(5) == 0:

@@ -66,29 +66,29 @@ func (c *Domains) Put(d *session.DomainState) {
 	}
 }
 
-// MaxAway is how many hosts that are away are kept to be named.
-const MaxAway = 64
+// MaxSome is how many hosts of a kind are kept to be named.
+const MaxSome = 64
 
-// Away are some of the hosts that are away, for those who ask which.
-type Away struct {
+// Some are some of the hosts of a kind, for those who ask which: all of them while they are few.
+type Some struct {
 	m map[weburl.Host]struct{}
 }
 
-// NewAway makes it without a host.
-func NewAway() *Away { return &Away{m: make(map[weburl.Host]struct{})} }
+// NewSome makes it without a host.
+func NewSome() *Some { return &Some{m: make(map[weburl.Host]struct{})} }
 
-// Note takes a host in that is away, and leaves one out that is back.
-func (a *Away) Note(h *crawler.HostState) {
+// Note takes a host in that is of the kind, and leaves one out that is not.
+func (s *Some) Note(h weburl.Host, is bool) {
 	switch {
-	case !h.Gone():
-		delete(a.m, h.Host)
-	case len(a.m) < MaxAway:
-		a.m[h.Host] = struct{}{}
+	case !is:
+		delete(s.m, h)
+	case len(s.m) < MaxSome:
+		s.m[h] = struct{}{}
 	}
 }
 
 // All are the names, in any order.
-func (a *Away) All() iter.Seq[weburl.Host] { return maps.Keys(a.m) }
+func (s *Some) All() iter.Seq[weburl.Host] { return maps.Keys(s.m) }
 
 // MaxFiles is how many files that fetchers ship are kept: those that grow are one or two for each fetcher.
 const MaxFiles = 1 << 12

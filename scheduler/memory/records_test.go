@@ -43,13 +43,13 @@ func TestDomainsInMemoryAreBoundedByTheirBytes(t *testing.T) {
 	}
 }
 
-func TestHostsThatAreAwayAreNamedUpToALimit(t *testing.T) {
-	a := NewAway()
-	for n := range MaxAway + 1 {
-		a.Note(&crawler.HostState{Host: weburl.Host(fmt.Sprint(n)), Away: crawler.ReasonConnect})
+func TestHostsOfAKindAreNamedUpToALimit(t *testing.T) {
+	some := NewSome()
+	for n := range MaxSome + 1 {
+		some.Note(weburl.Host(fmt.Sprint(n)), true)
 	}
-	if len(a.m) != MaxAway {
-		t.Errorf("%d are named", len(a.m))
+	if some.Note("0", false); len(some.m) != MaxSome-1 {
+		t.Errorf("%d are named", len(some.m))
 	}
 }
 
