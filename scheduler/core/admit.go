@@ -19,6 +19,7 @@ type Seed struct {
 // candidate is a URL that may be new.
 type candidate struct {
 	url       weburl.URL
+	key       weburl.URLKey // of url; hashing it is worth once
 	depth     int
 	via, seed string
 	referrer  string // of a redirect
@@ -45,7 +46,7 @@ func isRefused(a *Admitted) *int64 { return &a.Refused }
 // addSeed opens the scope for a seed and makes it a candidate. Seeds belong to the job whatever include
 // says, since pages that lead to what is wanted need not be wanted themselves; exclude counts.
 func (st *Step) addSeed(s Seed, asked *Admitted) {
-	c := candidate{url: s.URL, seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true, asked: asked}
+	c := candidate{url: s.URL, key: s.URL.Key(), seed: s.Text, isSeed: true, name: s.Name, want: s.Want, line: true, asked: asked}
 	d := st.s.scope.Decide(s.URL, crawler.LinkPage)
 	if d.Drop == crawler.DropExclude || d.Drop == crawler.DropTooLong {
 		addWord(&st.tallies.Dropped, d.Drop, 1)
@@ -111,17 +112,19 @@ func (st *Step) jobState() *crawler.JobState {
 
 // addLinks judges the links of a page and keeps those in scope as candidates.
 func (st *Step) addLinks(page *crawler.Row, links []crawler.Link) {
+	via := page.URL.String()
 	for _, l := range links {
-		c := candidate{url: l.URL, depth: page.Depth + 1, via: page.URL.String(), seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
+		k := l.URL.Key()
+		if st.s.recent.Has(k) { // certain, and nothing is to be changed
+			continue
+		}
+		c := candidate{url: l.URL, key: k, depth: page.Depth + 1, via: via, seed: page.Seed, requisite: l.Kind == crawler.LinkRequisite}
 		if l.Kind == crawler.LinkRedirect {
 			c.depth, c.redirects, c.isSeed = page.Depth, page.Redirects+1, page.IsSeed
 			c.requisite, c.referrer = page.Requisite, referrer(page)
 			if c.name = ""; st.s.job.Job.Kind == crawler.Download {
 				c.inherits, c.name, c.want = true, page.FileOf(), page.Want
 			}
-		}
-		if st.known(&c) {
-			continue
 		}
 		if st.s.job.Job.Kind == crawler.Crawl {
 			kind := l.Kind
@@ -150,9 +153,8 @@ func (st *Step) redirectsEnd(page *crawler.Row) {
 	}
 }
 
-// known answers the seen test from memory where that is certain and changes nothing. A URL that was too deep
-// for the job is not in the cache, so a shorter way to it is noticed.
-func (st *Step) known(c *candidate) bool { return st.s.recent.Has(c.url.Key()) }
+// maxKeptLinks is how many candidates there is room for between steps, about 250 bytes each.
+const maxKeptLinks = 1 << 12
 
 // admit adds the candidates that are new: the seen test, exact, in one sorted pass, and
 // aware of what this step itself adds.
@@ -162,7 +164,7 @@ func (st *Step) admit() {
 	}
 	keys := make([]weburl.URLKey, len(st.links))
 	for i := range st.links {
-		keys[i] = st.links[i].url.Key()
+		keys[i] = st.links[i].key
 	}
 	slices.SortFunc(keys, weburl.URLKey.Compare)
 	known := st.load(slices.Compact(keys))
@@ -171,7 +173,7 @@ func (st *Step) admit() {
 	}
 	for i := range st.links {
 		c := &st.links[i]
-		k := c.url.Key()
+		k := c.key
 		row := known[k]
 		switch {
 		case row == nil && st.hashCollides(c.url.Host()):
@@ -189,6 +191,10 @@ func (st *Step) admit() {
 			st.furtherName(k, row, c)
 			st.s.remember(row)
 		}
+	}
+	clear(st.links)
+	if cap(st.links) <= maxKeptLinks {
+		st.s.links = st.links[:0]
 	}
 	st.links = nil
 }

@@ -273,10 +273,12 @@ func (c *Core) Job() *crawler.Job { return &c.state.job.Job }
 // newStep begins a step.
 func (c *Core) newStep(now time.Time) *Step {
 	s := c.state
+	links := s.links
+	s.links = nil // the step has the room, until it gives it back
 	return &Step{
 		now: now, s: s, o: &c.o, read: c.o.Read,
 		edits: edits{
-			tallies: s.tallies.Clone(), sequence: s.sequence, owed: s.owed,
+			tallies: s.tallies.Clone(), sequence: s.sequence, owed: s.owed, links: links,
 			hosts: make(map[weburl.Host]*hostEdit), rows: make(map[weburl.URLKey]*rowEdit), domains: make(map[string]*session.DomainState), turns: make(map[weburl.Host]*credit.Turn),
 			names: make(map[weburl.HostKey]weburl.Host),
 		},

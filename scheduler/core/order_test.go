@@ -120,7 +120,7 @@ func TestOrderOfHosts(t *testing.T) {
 		st := d.s.newStep()
 		want := []string{"c.test", "b.test", "a.test"} // d.test is of a later window
 		for i, name := range []string{"a.test", "b.test", "c.test"} {
-			st.links = append(st.links, candidate{url: mustURL("http://" + name + "/"), depth: 3 - i})
+			st.links = append(st.links, candidate{url: mustURL("http://" + name + "/"), key: mustURL("http://" + name + "/").Key(), depth: 3 - i})
 		}
 		st.admit()
 		if err := d.s.seal(st); err != nil {

@@ -102,7 +102,7 @@ func TestALedgerThatCannotBeReadEndsTheStep(t *testing.T) {
 		"a host that is edited":        {"host", func(st *Step) { st.host(h) }},
 		"a host that is looked at":     {"host", func(st *Step) { st.peekHost(h) }},
 		"rows":                         {"rows", func(st *Step) { st.load([]weburl.URLKey{u.Key()}) }},
-		"rows of links":                {"rows", func(st *Step) { st.links = []candidate{{url: u}}; st.admit() }},
+		"rows of links":                {"rows", func(st *Step) { st.links = []candidate{{url: u, key: u.Key()}}; st.admit() }},
 		"the queue of a turn":          {"queue", func(st *Step) { st.fillTurn(known(), &credit.Turn{}) }},
 		"the queue of one given up":    {"queue", func(st *Step) { st.giveUpBatch(&crawler.HostState{Host: h}) }},
 		"URLs that are too deep":       {"beyond", func(st *Step) { st.s.job.Job.Depth = 1; st.countDeep(known()) }},

@@ -57,6 +57,7 @@ type seen struct {
 	ran        time.Duration // the job's running time, see advance
 	ranAt      time.Time     // when that was looked at last
 	counted    time.Time     // when the task queue last said how many messages it holds
+	links      []candidate   // room for those of the next step, empty
 	unsent     int           // bytes of tasks that wait until the queue takes them
 }
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"trawl/crawler"
@@ -224,6 +225,7 @@ func (st *Step) seal() {
 	if st.s.scope != nil {
 		st.fail(st.s.scope.Err(), "look seeds of the scope up")
 	}
+	c.Rows, c.Hosts = slices.Grow(c.Rows, len(st.order)), slices.Grow(c.Hosts, len(st.hosts))
 	for _, k := range st.order {
 		e := st.rows[k]
 		c.Rows = append(c.Rows, crawler.RowChange{Old: e.old, New: e.new})

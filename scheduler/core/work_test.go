@@ -19,7 +19,8 @@ func manyHosts(t *testing.T, job crawler.Job, hosts int) (*schedulertest.Ledger,
 	st := d.s.newStep()
 	for i := range hosts {
 		for depth := range 2 {
-			st.links = append(st.links, candidate{url: mustURL(fmt.Sprintf("http://h%d.test/%d", i, depth)), depth: depth})
+			u := mustURL(fmt.Sprintf("http://h%d.test/%d", i, depth))
+			st.links = append(st.links, candidate{url: u, key: u.Key(), depth: depth})
 		}
 	}
 	st.admit()
