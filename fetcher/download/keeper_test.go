@@ -147,6 +147,16 @@ func (w *turnServer) want(conns, ended int64) {
 	}
 }
 
+// keepsNothing fails when a connection is kept: it would end as well, later.
+func (w *turnServer) keepsNothing() {
+	w.t.Helper()
+	w.d.keeper.mu.Lock()
+	defer w.d.keeper.mu.Unlock()
+	if n := w.d.keeper.idle; n != 0 {
+		w.t.Errorf("%d connections are kept", n)
+	}
+}
+
 func TestAnIdleConnectionServesTheNextTurnOfItsHost(t *testing.T) {
 	for _, kind := range []string{"http", "https", "h2"} {
 		t.Run(kind, func(t *testing.T) {
@@ -254,6 +264,7 @@ func TestATurnThatDidNotEndInOrderLeavesNoConnection(t *testing.T) {
 			s := w.open()
 			wantOutcome(t, w.page(s), crawler.Fetched, "")
 			end(w, s)
+			w.keepsNothing()
 			w.want(1, 1)
 			w.turn()
 			w.want(2, 1)
@@ -277,6 +288,7 @@ func TestACutExchangeClosesTheOthersToo(t *testing.T) {
 	}
 	s.Rest(0)
 	s.Close(true)
+	w.keepsNothing()
 	w.want(2, 2)
 }
 
