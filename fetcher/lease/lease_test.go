@@ -127,3 +127,86 @@ func TestLeaseWatchReturnsAfterEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestLeaseEndsByAWallClockThatIsMoved(t *testing.T) {
+	t0 := time.Now()
+	ahead := time.Hour // when the lease begins: only what comes after counts
+	l := New(t0, 15*time.Second).WithOffset(nil).WithOffset(func() time.Duration { return ahead })
+	if l.Over(t0.Add(14 * time.Second)) {
+		t.Error("an offset from before the asking counts")
+	}
+	ahead += 10 * time.Second
+	if l.Over(t0.Add(4*time.Second)) || !l.Over(t0.Add(5*time.Second)) {
+		t.Error("a wall clock that was moved 10 s forward does not take 10 s of the right")
+	}
+	l.Extend(t0.Add(4*time.Second), 15*time.Second)
+	if l.Over(t0.Add(18 * time.Second)) {
+		t.Error("an offset from before the renewal counts")
+	}
+}
+
+func TestLeaseWatchTellsARightThatWasOverBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := 0
+		var running sync.WaitGroup
+		running.Go(func() { New(time.Now().Add(-time.Hour), time.Minute).Watch(ctx, time.Now, func() { told++ }) })
+		synctest.Wait()
+		cancel()
+		running.Wait()
+		if told != 1 {
+			t.Errorf("told %d times, want once", told)
+		}
+	})
+}
+
+func TestOnlyARenewalThatMovesTheEndIsTold(t *testing.T) {
+	t0 := time.Now()
+	l := New(t0, 15*time.Second)
+	extended := l.Extended()
+	moved := func() bool {
+		select {
+		case <-extended:
+			return true
+		default:
+			return false
+		}
+	}
+	if l.Extend(t0, 15*time.Second); moved() {
+		t.Error("a renewal with the same end is told")
+	}
+	if l.Extend(t0.Add(time.Second), 15*time.Second); !moved() {
+		t.Error("a renewal is not told")
+	}
+	if extended = l.Extended(); moved() {
+		t.Error("the next one is told before it comes")
+	}
+}
+
+func TestLeaseWatchEndsAtOnceAndTellsNoEndAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(time.Now(), 15*time.Second)
+		told := 0
+		var running sync.WaitGroup
+		running.Go(func() { l.Watch(t.Context(), time.Now, func() { told++ }) })
+		pass := time.NewTimer(20 * time.Second)
+		<-pass.C
+		at := time.Now()
+		l.End()
+		running.Wait()
+		if told != 1 || time.Since(at) != 0 {
+			t.Errorf("told %d times; it ended %v after the right was given up", told, time.Since(at))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l, at := New(time.Now(), time.Hour), time.Now()
+		var running sync.WaitGroup
+		running.Go(func() { l.Watch(t.Context(), time.Now, func() {}) })
+		synctest.Wait()
+		l.End()
+		running.Wait()
+		if time.Since(at) != 0 {
+			t.Errorf("it ended %v after the right was given up", time.Since(at))
+		}
+	})
+}

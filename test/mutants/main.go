@@ -15,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -38,6 +39,9 @@ func targets() []target {
 	return []target{
 		{"scheduler", []string{"scheduler/*.go"}, "scheduler"},
 		{"core", []string{"scheduler/core/*.go"}, "scheduler/core"},
+		{"credit", []string{"scheduler/credit/*.go"}, "scheduler/credit"},
+		{"memory", []string{"scheduler/memory/*.go"}, "scheduler/memory"},
+		{"names", []string{"scheduler/names/*.go"}, "scheduler/names"},
 		{"memory", []string{"scheduler/memory/*.go"}, "scheduler/memory"},
 		{"credit", []string{"scheduler/credit/*.go"}, "scheduler/credit"},
 		{"names", []string{"scheduler/names/*.go"}, "scheduler/names"},
@@ -47,6 +51,9 @@ func targets() []target {
 		{"weburl", []string{"crawler/weburl/*.go"}, "crawler/weburl"},
 		{"robots", []string{"crawler/robots/*.go"}, "crawler/robots"},
 		{"session", []string{"crawler/session/cookie*.go", "crawler/session/referer.go"}, "crawler/session"},
+		{"fetcher", []string{"fetcher/*.go"}, "fetcher"},
+		{"lease", []string{"fetcher/lease/*.go"}, "fetcher/lease"},
+		{"download", []string{"fetcher/download/*.go"}, "fetcher/download"},
 		{"archive", []string{"storage/archive/*.go"}, "storage/archive"},
 		{"durable", []string{"internal/durable/*.go"}, "internal/durable"},
 	}
@@ -77,7 +84,7 @@ func run() error {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	flag.IntVar(&o.n, "n", 200, "mutants that compile")
 	flag.DurationVar(&o.limit, "time", 55*time.Minute, "for all of them; the sample ends early, and says so")
-	flag.StringVar(&o.only, "only", "", "one target: scheduler, crawler, weburl, robots, session, archive or durable")
+	flag.StringVar(&o.only, "only", "", "one target: scheduler, core, fetcher, download, …")
 	flag.StringVar(&o.known, "survivors", "test/mutants/survivors.txt", "known survivors, each with its reason")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -91,6 +98,9 @@ func run() error {
 	sample, err := draw(&o)
 	if err != nil {
 		return err
+	}
+	if o.only == "" {
+		reportStale(os.Stdout, known, sample)
 	}
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
@@ -147,6 +157,19 @@ func draw(o *options) ([]*job, error) {
 	r := rand.New(rand.NewPCG(o.seed, o.seed))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all, nil
+}
+
+// reportStale prints the known survivors that the code has no more: what they explain was changed or moved.
+func reportStale(out io.Writer, known map[string]string, all []*job) {
+	there := make(map[string]bool, len(all))
+	for _, j := range all {
+		there[j.name()] = true
+	}
+	for _, name := range sortedKeys(known) {
+		if !there[name] {
+			fmt.Fprintf(out, "stale    %s\n", name)
+		}
+	}
 }
 
 // report prints the figures and the survivors that nobody has explained.
