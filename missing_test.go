@@ -107,7 +107,7 @@ func TestTheEndOfAJobDoesNotWaitForFetchersThatStay(t *testing.T) {
 	}
 }
 
-// Seeds come when the fetcher has begun anew: a turn that it took at that moment would be offered again a minute later.
+// Seeds come when the fetcher has begun again: a turn that it took at that moment would be offered again a minute later.
 func TestAFetcherKeepsBodiesAsARestartedSchedulerWantsThem(t *testing.T) {
 	for name, tt := range map[string]struct {
 		archive  crawler.ArchiveKind // at first; then warc

@@ -36,7 +36,7 @@ type Options struct {
 	Stdout  io.Writer      // for the export "-"
 	Stay    bool           // stay for more when the job is done
 	MinFree int64          // stop before the directory's disk has less free bytes; 0 = do not look
-	Fresh   bool           // remove the crawl that the directory holds, and begin anew
+	Fresh   bool           // remove the crawl that the directory holds, and start again
 	Logger  *slog.Logger   // nil = none
 	Level   *slog.LevelVar // of the logger, set by trawl set log-level; nil = cannot be set
 
@@ -62,7 +62,7 @@ type Options struct {
 	// NATS are servers to use for the queues in place of the embedded one: nats://HOST:PORT,…
 	NATS string
 
-	// Proxy tells the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
+	// Proxy returns the proxy for a URL, nil for none; nil = none at all. A proxy resolves names, so private addresses behind
 	// names are not guarded through one.
 	Proxy func(*url.URL) (*url.URL, error)
 }

@@ -52,7 +52,7 @@ const (
 	KindDownload = crawler.Download
 )
 
-// NewJob returns a job with every default in force.
+// NewJob returns a job with every default set.
 func NewJob(kind crawler.Kind) Job { return crawler.NewJob(kind) }
 
 const (
@@ -68,7 +68,7 @@ const (
 // have, between 380 MiB and 1 GiB.
 func DefaultMemory() int64 { return machine.DefaultMemory() }
 
-// Errors that callers tell apart.
+// Errors that callers distinguish.
 var (
 	// ErrUsage: a mistake in options or seeds, found before anything started.
 	ErrUsage = crawler.ErrUsage
@@ -76,7 +76,7 @@ var (
 	ErrRefused = cluster.ErrRefused
 )
 
-// HoldsCrawl reports whether a directory holds a crawl that can be gone on with.
+// HoldsCrawl reports whether a directory holds a crawl that can be continued.
 func HoldsCrawl(dir string) bool { return crawldir.HoldsLedger(dir) }
 
 // Version is the program's version, from the build.

@@ -128,7 +128,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// measure runs the chosen scenarios and prints what came out; ok tells whether the checks hold.
+// measure runs the chosen scenarios and prints what came out; ok reports whether the checks hold.
 func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (ok bool, err error) {
 	dir := s.keep
 	if dir == "" {

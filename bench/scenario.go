@@ -72,7 +72,7 @@ type outcome struct {
 	line    timeline
 }
 
-// installed tells whether a tool can run here.
+// installed reports whether a tool can run here.
 func (t *tool) installed() bool {
 	if t.program == "" {
 		return true
@@ -81,7 +81,7 @@ func (t *tool) installed() bool {
 	return err == nil
 }
 
-// more tells whether the tool takes part in a round, counted from 0.
+// more reports whether the tool takes part in a round, counted from 0.
 func (t *tool) more(round int) bool {
 	if !t.installed() || t.broken != nil || t.rounds > 0 && round >= t.rounds {
 		return false

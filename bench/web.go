@@ -106,7 +106,7 @@ func (w *web) writeURLs(ctx context.Context) error {
 	return os.WriteFile(w.urls, []byte(strings.Join(w.list, "\n")+"\n"), 0o644)
 }
 
-// gone tells what the web said last, if it has ended.
+// gone reports what the web said last, if it has ended.
 func (w *web) gone() string {
 	select {
 	case err := <-w.said:

@@ -10,7 +10,7 @@ import (
 )
 
 // Change is what a user changes of a running job. Fields that are nil stay as they are. It is recorded in the
-// ledger and stays in force over restarts, until another change, or until the command itself says something new.
+// ledger and stays set over restarts, until another change, or until the command itself says something new.
 type Change struct {
 	Pause    *bool             `json:"pause,omitempty"`
 	LogLevel *string           `json:"log_level,omitempty"` // debug, info, warn or error

@@ -50,7 +50,7 @@ func (j *Job) Follow(said Said) {
 	}
 }
 
-// Continue completes a job that goes on with what the last run left. What is not said stays as it was. What is said counts,
+// Continue completes a job that continues what the last run left. What is not said stays as it was. What is said counts,
 // but where the last command said the same and it was changed while the job ran (see [Change]): then the change stays.
 // given is what was said last, without the changes; the next run compares with it. kept lists what stays and is not as
 // usual, each as "delay 10s", for people; values that may be secret are left out.

@@ -62,7 +62,7 @@ func TestLongNamesAreCutAndStayDifferent(t *testing.T) {
 	}
 }
 
-// checkName tells what holds for every name.
+// checkName reports what holds for every name.
 func checkName(t *testing.T, name string) {
 	t.Helper()
 	if !filepath.IsLocal(name) || len(name) > MaxNameBytes || strings.ContainsAny(name, "\x00\\\n") {

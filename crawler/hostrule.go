@@ -85,7 +85,7 @@ func (r *HostRule) validate() (problems []error) {
 	return problems
 }
 
-// HostSettings are the settings in force for one host.
+// HostSettings are the current settings for one host.
 type HostSettings struct {
 	Delay        time.Duration
 	PerHost      int

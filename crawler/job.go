@@ -149,7 +149,7 @@ const (
 	MiB = 1 << 20
 )
 
-// NewJob returns a job of the kind with every default in force.
+// NewJob returns a job of the kind with every default set.
 func NewJob(kind Kind) Job {
 	j := Job{}
 	for i := range jobSettings {
@@ -173,7 +173,7 @@ func (j *Job) Validate() error {
 	return errors.Join(append(problems, j.canonicalHosts()...)...)
 }
 
-// SameAs tells whether o goes on with j: the fields of identity must be equal. The error names the first
+// SameAs reports whether o continues j: the fields of identity must be equal. The error names the first
 // that is not.
 func (j *Job) SameAs(o *Job) error {
 	for i := range jobSettings {

@@ -10,7 +10,7 @@ import (
 	"trawl/crawler/weburl"
 )
 
-// HostState is what the ledger keeps of a host. Robots files and the turn in force are records of their
+// HostState is what the ledger keeps of a host. Robots files and the active turn are records of their
 // own, so that this one stays small: it is written whenever a part of the host is settled. It is one record, read and written whole.
 type HostState struct {
 	Host weburl.Host
@@ -42,7 +42,7 @@ type HostState struct {
 	GivenUpDetail string
 
 	CrawlDelay time.Duration // as robots.txt says, before the cap
-	Penalty    time.Duration // back-off in force
+	Penalty    time.Duration // current back-off
 	MeanTime   time.Duration // of an exchange
 
 	RobotsTries  int    // of an unreachable robots.txt, in a row
@@ -97,7 +97,7 @@ func (h *HostState) Park(j *Job) {
 	}
 }
 
-// Due tells when the frontier should look at the host, false when there is nothing to do for it: it is
+// Due reports when the frontier should look at the host, false when there is nothing to do for it: it is
 // held, waits for another host, or has no URL that may be asked for.
 func (h *HostState) Due() (time.Time, bool) {
 	switch {
@@ -126,7 +126,7 @@ func MaxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// TurnState is a turn in force: offered, or held by a holder. URLs lists those that are leased to it.
+// TurnState is an active turn: offered, or held by a holder. URLs lists those that are leased to it.
 type TurnState struct {
 	ID      TurnID
 	Host    weburl.Host
@@ -252,7 +252,7 @@ type Changes struct {
 	Sequence   uint64        // last row sequence used; 0 = unchanged
 	State      *JobState     // nil = unchanged
 	Work       *Work         // nil = unchanged
-	Owed       []OwedRow     // put; rows that whoever reads along has still to get
+	Owed       []OwedRow     // put; rows that the reader of the stream has still to get
 	Delivered  uint64        // owed rows up to this number were delivered; 0 = none
 	Quiet      time.Time     // of a restored ledger, see LedgerState; zero = unchanged. With it Recall ends
 	Ran        time.Duration // see LedgerState; 0 = unchanged
@@ -281,7 +281,7 @@ type RobotsChange struct {
 	File HostRobots
 }
 
-// JobState is where a job stands, with the settings in force.
+// JobState is where a job stands, with the current settings.
 type JobState struct {
 	Job      Job // in force
 	Given    Job // as the command that runs it says; Job differs where a [Change] came since

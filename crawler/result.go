@@ -34,7 +34,7 @@ type Result struct {
 	Progress     bool          // failed, and what is kept of the body for the next try became longer
 }
 
-// LinkKind tells what a link is for; scope treats pages and requisites differently.
+// LinkKind says what a link is for; scope treats pages and requisites differently.
 type LinkKind uint8
 
 const (

@@ -67,7 +67,7 @@ func NewScope(j *Job) (*Scope, error) {
 	return s, nil
 }
 
-// SeedOf tells what u opens as a seed, "" when the scope takes everything anyway.
+// SeedOf says what u opens as a seed, "" when the scope takes everything anyway.
 func (s *Scope) SeedOf(u weburl.URL) ScopeSeed {
 	switch s.rule {
 	case ScopePage:
@@ -118,7 +118,7 @@ func (s *Scope) Keys() []uint64 {
 	return keys
 }
 
-// Decide tells whether u, reached by a link of the kind from a page in scope, belongs to the job.
+// Decide reports whether u, reached by a link of the kind from a page in scope, belongs to the job.
 func (s *Scope) Decide(u weburl.URL, kind LinkKind) Decision {
 	if len(u.String()) > weburl.MaxBytes {
 		return Decision{Drop: DropTooLong, Rule: fmt.Sprintf("longer than %d bytes", weburl.MaxBytes)}

@@ -13,7 +13,7 @@ import (
 type (
 	// TurnID names a turn.
 	TurnID [16]byte
-	// HolderID names one take of a turn by a fetcher: drawn anew each time a message is taken.
+	// HolderID names one take of a turn by a fetcher: each take of a message draws a new one.
 	HolderID [16]byte
 	// Life names one life of a ledger; a restored ledger gets a new one.
 	Life [16]byte
@@ -109,7 +109,7 @@ type Answer struct {
 	Settled     int           // number of the last part settled
 	ScopeEpoch  uint64        // changes when the fetcher's copy of the scope is out of date
 
-	Robots      []RobotsFile // rules in force; a scheme without one must be fetched first
+	Robots      []RobotsFile // current rules; a scheme without one must be fetched first
 	Validators  []Validator
 	Cookies     []session.CookieChange // those that may go to the host, in the order in which they were first set
 	Addresses   []string               // resolved addresses that are still fresh
@@ -150,7 +150,7 @@ type HostReport struct {
 	Hops       []RobotsAnswer // errands done in this turn
 	Requests   int            // requests sent, robots.txt included
 	PenaltySet bool           // Penalty is meant, also when 0
-	Penalty    time.Duration  // back-off in force
+	Penalty    time.Duration  // current back-off
 	MeanTime   time.Duration  // mean time of an exchange, for sizing turns
 	Addresses  []string
 	Cookies    []session.CookieChange // set and taken back, in order; with or before the links and results of the pages that did it

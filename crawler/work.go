@@ -7,7 +7,7 @@ import (
 )
 
 // Work is what is still to be done to the ledger as a whole: in steps, beside the crawl. Where it stands is stored with each step,
-// so a start goes on with it; until it is through the job is not done.
+// so a start continues it; until it is through the job is not done.
 type Work struct {
 	// Recount: hosts are to be counted under limits that changed, those with lower keys are done. nil = none. A host beyond it that
 	// is changed meanwhile is counted then.

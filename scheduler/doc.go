@@ -4,7 +4,7 @@
 //
 // [Scheduler.Run] is one loop that owns the core. It gathers what has come (asks of fetchers, parts of reports, seeds, changes by the
 // user, bodies that got their names), lets the core make one step of it, and commits the step as one synced batch of the ledger. Only
-// then do its effects leave: answers, tasks, purges, rows for whoever reads along. So every change is durable before anyone hears of
+// then do its effects leave: answers, tasks, purges, rows for the reader of the stream. So every change is durable before anyone hears of
 // it, and one sync covers many. The commit has one place for all who write: a start, the loop, a change, a repair.
 //
 // Beside the loop one goroutine reads the result log, one publishes turns and purges parts, so that a slow queue does not hold up

@@ -10,7 +10,7 @@ import (
 // Ledger is the only truth. One scheduler writes it; readers may read at any time. What Commit was given
 // is durable and visible to reads when it returns nil, and not there at all after an error.
 type Ledger interface {
-	// Load reads what a scheduler needs at its start, with every turn in force.
+	// Load reads what a scheduler needs at its start, with every active turn.
 	Load(ctx context.Context) (crawler.LedgerState, error)
 	// Commit applies one change in one synced batch.
 	Commit(c *crawler.Changes) error
@@ -25,7 +25,7 @@ type Tasks interface {
 	Queued(ctx context.Context) (int, error)
 }
 
-// Stream is whoever reads along. What it was handed and has not delivered stands in the ledger ([crawler.OwedRow]), so that
+// Stream is the reader of the stream. What it was handed and has not delivered stands in the ledger ([crawler.OwedRow]), so that
 // rows are delivered at least once, in the order in which they became final, over any end of the process. Its methods are
 // called by the loop, and do not wait.
 type Stream interface {

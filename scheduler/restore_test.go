@@ -91,7 +91,7 @@ func TestARestoredCrawlAsksNobodyTooEarly(t *testing.T) {
 	}
 }
 
-// simulateRestore tells how long the fetchers of the life before asked on.
+// simulateRestore reports how long the fetchers of the life before asked on.
 func simulateRestore(t *testing.T, seed uint64, dies bool) time.Duration {
 	w := &site{hosts: 6, pages: 120, delay: 200 * time.Millisecond, ended: map[weburl.Host]time.Time{}, open: map[weburl.Host]int{}, robots: map[weburl.Host]int{}, asked: map[string]int{}}
 	job := crawler.NewJob(crawler.Crawl)

@@ -86,7 +86,7 @@ type Scheduler struct {
 	writer
 	unripe  []askEvent // of turns that are not settled as far as the asks know
 	rates   rates
-	garbled rate.Sometimes // for the log: whoever sends parts that cannot be read may go on with it
+	garbled rate.Sometimes // for the log: a member that sends parts that cannot be read may continue to
 }
 
 // inbox is what comes to the loop.
@@ -96,7 +96,7 @@ type inbox struct {
 	changes chan changeEvent
 	parts   chan []crawler.LoggedPart
 	placed  chan placedEvent
-	poke    chan struct{} // something was told
+	poke    chan struct{} // something was set
 }
 
 // told is set by callers and read by the loop.
@@ -328,7 +328,7 @@ func (s *Scheduler) Ask(ctx context.Context, a crawler.Ask) (crawler.Answer, err
 	}
 }
 
-// Notice tells a fetcher the job.
+// Notice gives a fetcher the job.
 func (s *Scheduler) Notice(context.Context) (crawler.JobNotice, error) { return *s.notice.Load(), nil }
 
 // Status is the newest snapshot, at most a fraction of a second old.

@@ -148,7 +148,7 @@ func TestAServerNeedsACertificateForServers(t *testing.T) {
 	}
 }
 
-// The end of a certificate is told once, and a renewed one is taken from its files while nodes run.
+// The end of a certificate is logged once, and a renewed one is taken from its files while nodes run.
 func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 	own := clustertest.NewPKI(t)
 	dir := t.TempDir()

@@ -5,7 +5,7 @@ import "fmt"
 // maxBadSeeds is how many lines that cannot be read are told one by one: the summary counts all of them.
 const maxBadSeeds = 20
 
-// tellBadSeeds tells lines that cannot be read.
+// tellBadSeeds reports lines that cannot be read.
 func (p *program) tellBadSeeds() func(error) {
 	told := 0
 	return func(err error) {

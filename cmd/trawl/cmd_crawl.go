@@ -155,7 +155,7 @@ func (f *jobFlags) takeKind(c *cobra.Command) error {
 	return nil
 }
 
-// printJob prints the settings in force, those that the directory remembers among them, and does nothing else.
+// printJob prints the current settings, those that the directory remembers among them, and does nothing else.
 func (p *program) printJob(c *cobra.Command, job crawler.Job, o trawl.Options, args []string) error {
 	if dir, err := seeds.DefaultDir(args); err == nil && o.Dir == "" {
 		if err := c.Flags().Set("dir", dir); err != nil {

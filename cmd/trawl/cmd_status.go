@@ -94,7 +94,7 @@ func (p *program) printStatus(s crawler.Status) {
 	}
 }
 
-// printFetcher tells what a fetcher node is at; it knows nothing of the job as a whole.
+// printFetcher reports what a fetcher node is at; it knows nothing of the job as a whole.
 func (p *program) printFetcher(s *crawler.Status) {
 	if s.WaitsFor != "" {
 		fmt.Fprintf(p.stdout, "  %s\n", s.WaitsFor)

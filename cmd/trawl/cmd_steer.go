@@ -101,7 +101,7 @@ func (p *program) addCommand() *cobra.Command {
 	return c
 }
 
-// tellAdded tells what came of the seeds of an argument.
+// tellAdded reports what came of the seeds of an argument.
 func (p *program) tellAdded(seed string, added *crawler.Added) {
 	for _, line := range added.Lines {
 		fmt.Fprintf(p.stderr, "trawl: %s: %s\n", seed, line)

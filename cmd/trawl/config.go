@@ -28,7 +28,7 @@ type config struct {
 	file  string // --config
 	print bool   // --print-config
 
-	lines     map[string]int // where the keys stand that are in force
+	lines     map[string]int // where the keys stand that count
 	kind      crawler.Kind   // "" = not said
 	seeds     []string
 	hosts     []crawler.HostRule
@@ -263,7 +263,7 @@ func (r *configReader) readHost(item ast.Node) {
 	r.hosts = append(r.hosts, rule)
 }
 
-// printConfig writes the settings in force in the form that --config reads.
+// printConfig writes the current settings in the form that --config reads.
 func printConfig(w io.Writer, fs *pflag.FlagSet, job *crawler.Job, seeds []string) error {
 	ofJob, err := trawl.JobYAML(job)
 	if err != nil {
@@ -276,7 +276,7 @@ func printConfig(w io.Writer, fs *pflag.FlagSet, job *crawler.Job, seeds []strin
 	return writeYAML(w, rest, ofJob)
 }
 
-// printNode writes the settings in force of a fetcher.
+// printNode writes the current settings of a fetcher.
 func printNode(w io.Writer, fs *pflag.FlagSet) error {
 	return writeYAML(w, flagValues(fs, append(slices.Clone(commandLineOnly), "bandwidth")), nil)
 }
@@ -292,7 +292,7 @@ func writeYAML(w io.Writer, settings yaml.MapSlice, more []byte) error {
 	return nil
 }
 
-// flagValues are the flags with their values in force, in order of their names.
+// flagValues are the flags with their current values, in order of their names.
 func flagValues(fs *pflag.FlagSet, skip []string) yaml.MapSlice {
 	var all yaml.MapSlice
 	fs.VisitAll(func(f *pflag.Flag) {

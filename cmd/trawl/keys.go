@@ -48,7 +48,7 @@ func (k *keyFlags) ask(p *program) (*trust.Keyring, error) {
 // rereads reports whether there are files to be read again at SIGHUP.
 func (k *keyFlags) rereads() bool { return k.files.Secret != "" || k.files.Cert != "" }
 
-// hangups lets the keys be read anew at each SIGHUP, until the returned function is called. Keys without files leave
+// hangups lets the keys be read again at each SIGHUP, until the returned function is called. Keys without files leave
 // the signal to [endings].
 func (k *keyFlags) hangups(ctx context.Context, keys *trust.Keyring) func() {
 	if !k.rereads() {

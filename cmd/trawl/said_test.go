@@ -58,7 +58,7 @@ func TestEveryFlagOfAJobIsASettingOrOfTheRun(t *testing.T) {
 	}
 }
 
-// TestAFlagSaysItsSetting: what a flag changes of the job is what goes on with the job when that flag is said, and
+// TestAFlagSaysItsSetting: what a flag changes of the job is what continues the job when that flag is said, and
 // stays as it was when it is not. A configuration file says the same.
 func TestAFlagSaysItsSetting(t *testing.T) {
 	for _, s := range crawler.Settings() {

@@ -1,4 +1,4 @@
-// Package codingtest makes bodies in the content codings that servers use, for the tests of whoever undoes them.
+// Package codingtest makes bodies in the content codings that servers use, for the tests of code that undoes them.
 package codingtest
 
 import (

@@ -94,7 +94,7 @@ var Answer = schema.Of("Answer",
 	schema.Bool(20, "rest", func(a *answer) *bool { return &a.Rest }),
 )
 
-// Notice tells a fetcher the job, which is not validated.
+// Notice gives a fetcher the job, which is not validated.
 var Notice = schema.Of("Notice",
 	version[notice](),
 	schema.JSON(2, "job", func(n *notice) *crawler.Job { return &n.Job }),

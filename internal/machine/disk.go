@@ -14,7 +14,7 @@ import (
 const diskInterval = 2 * time.Second
 
 // WatchDisk looks at the disk of path until the context ends, and sends once on full when it has less than
-// min free bytes. A disk that cannot be looked at is told once and watched no more.
+// min free bytes. A disk that cannot be looked at is logged once and watched no more.
 func WatchDisk(ctx context.Context, path string, min int64, full chan<- struct{}, log *slog.Logger) error {
 	if min <= 0 {
 		return nil

@@ -139,7 +139,7 @@ func (b *timedBackups) once(ctx context.Context) {
 	name := b.name + "-" + begun.UTC().Format(backupTime) + backupEnding
 	size, where, err := b.make(ctx, name)
 	if ctx.Err() != nil {
-		return // the run ends; the next one goes on with backups
+		return // the run ends; the next one continues backups
 	}
 	told := newestBackup{at: begun}
 	if err != nil {

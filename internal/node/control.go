@@ -48,7 +48,7 @@ func (n *Fetcher) Drain() {
 // Drained reports whether the fetcher was told to leave.
 func (n *Fetcher) Drained() bool { return n.leaving.Err() != nil }
 
-// Status tells what this fetcher is at.
+// Status reports what this fetcher is at.
 func (n *Fetcher) Status() crawler.Status {
 	s := crawler.Status{Job: n.Name(), Kind: KindFetcher, State: "waiting", WaitsFor: "waits for a scheduler", Slots: n.o.Workers}
 	me := crawler.FetcherStatus{Name: n.Name(), Slots: n.o.Workers, Pages: n.Pages()}

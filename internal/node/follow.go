@@ -13,7 +13,7 @@ import (
 	"trawl/fetcher"
 )
 
-// guide tells where the scheduler is that a fetcher works for, also when it comes back elsewhere. Safe for concurrent
+// guide reports where the scheduler is that a fetcher works for, also when it comes back elsewhere. Safe for concurrent
 // use.
 type guide struct {
 	at atomic.Pointer[gossip.Member]
@@ -93,7 +93,7 @@ func (n *Fetcher) inCharge(ctx context.Context, known []gossip.Member, followed,
 	return newest, true
 }
 
-// follow lets the fetcher look when its scheduler says that the job is done, connects anew when the scheduler came back
+// follow lets the fetcher look when its scheduler says that the job is done, connects again when the scheduler came back
 // at another address, and ends the work when there is only another job's, or another life of this one that goes on in its
 // place; over is told which. It never leaves a scheduler that lives for one that works on a copy of its directory.
 func (n *Fetcher) follow(ctx context.Context, over func(superseded bool), g *guide, conn *queue.Conn, f *fetcher.Fetcher) {
@@ -143,7 +143,7 @@ func (n *Fetcher) lead(g *guide, m *gossip.Member, conn *queue.Conn) {
 var errOtherArchive = errors.New("the job keeps its bodies otherwise now")
 
 // forArchive asks a scheduler for a fetcher whose archive is opened as the job wants it. When the job wants another one, which
-// takes a new start of its scheduler, the work ends and begins anew with that.
+// takes a new start of its scheduler, the work ends and starts again with that.
 type forArchive struct {
 	fetcher.Scheduler
 	job *crawler.Job

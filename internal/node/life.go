@@ -8,7 +8,7 @@ import (
 	"trawl/cluster/gossip"
 )
 
-// superseded tells of a scheduler that goes on with this crawl from a backup, and what to do; nil when there is none. It
+// superseded tells of a scheduler that continues this crawl from a backup, and what to do; nil when there is none. It
 // is a refusal by the cluster: this ledger is not the one that counts any more.
 func (n *members) superseded() error {
 	own := n.gossip.Meta()

@@ -157,7 +157,7 @@ func (n *members) fetchers() []crawler.FetcherStatus {
 	return all
 }
 
-// drain tells the fetchers that the job is done and waits until they have shipped what they hold, and left unless
+// drain informs the fetchers that the job is done and waits until they have shipped what they hold, and left unless
 // they stay for the next job.
 func (n *members) drain(ctx context.Context) {
 	if err := n.gossip.Update(func(m *gossip.Meta) { m.Done = true }); err != nil {

@@ -106,7 +106,7 @@ func (n *Fetcher) count(ctx context.Context, f *fetcher.Fetcher, before int64) {
 	}
 }
 
-// fare tells the others how the fetcher fares while it works.
+// fare informs the others how the fetcher fares while it works.
 func (n *Fetcher) fare(ctx context.Context, f *fetcher.Fetcher) {
 	watchCondition(ctx, f, func(c fetcher.Condition) {
 		err := n.members.Update(func(m *gossip.Meta) {

@@ -51,7 +51,7 @@ func awaitGossip(ctx context.Context, members *gossip.Members) bool {
 	}
 }
 
-// open tells where the queue is.
+// open reports where the queue is.
 func (n *members) open() error {
 	return n.gossip.Update(func(m *gossip.Meta) { m.QueuePort, m.QueueURL = n.queues.port(), publicNATS(n.queues.o.NATS) })
 }

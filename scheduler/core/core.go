@@ -210,7 +210,7 @@ type Effects struct {
 	Answers  []crawler.Answer // to the asks, in their order
 	Tasks    []crawler.Task
 	Purge    uint64              // what of the result log is settled
-	Final    []*crawler.Row      // rows for whoever reads along
+	Final    []*crawler.Row      // rows for the reader of the stream
 	First    uint64              // number of the first of them
 	Unplaced []weburl.URLKey     // rows whose names are to be looked at
 	Log      []Line              // what people are to know

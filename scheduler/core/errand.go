@@ -152,7 +152,7 @@ func (st *Step) errandAnswer(at *crawler.HostState, t *credit.Turn, a crawler.Ro
 	}
 }
 
-// handOn goes on with the answers of a host that not all were given.
+// handOn continues the answers of a host that not all were given.
 func (st *Step) handOn(at *crawler.HostState) {
 	answers, err := st.read.Handing(at.Host, maxHanding)
 	st.fail(err, "read robots answers of %s", at.Host)

@@ -48,7 +48,7 @@ func (st *Step) lapse(name weburl.Host) {
 	}
 }
 
-// spare gives held turns a lease anew, as a start does, when the loop has not looked for longer than holders wait between two
+// spare gives held turns a new lease, as a start does, when the loop has not looked for longer than holders wait between two
 // questions: the process stood still, or its disk did. Then nobody could be heard, and what they found meanwhile would be
 // fetched again. A turn is spared once until its holder is heard, so that a loop that is always slow takes
 // the turns of the dead back, too.
@@ -60,7 +60,7 @@ func (s *state) spare(now time.Time) {
 	}
 }
 
-// recover gives the turns in force at a start their time: held ones a new lease, so that a fetcher that is at
+// recover gives the active turns at a start their time: held ones a new lease, so that a fetcher that is at
 // work goes on; those held by this process itself, which died, lapse at once; offered ones are published again.
 func (s *state) recover(turns []crawler.TurnState, now time.Time, local string) {
 	for _, ts := range turns {

@@ -26,7 +26,7 @@ func watchFairness(led *schedulertest.Ledger) *fairness {
 }
 
 func (f *fairness) see(c *crawler.Changes) {
-	for _, e := range c.Hosts { // one that is not due any more, or again, begins anew
+	for _, e := range c.Hosts { // one that is not due any more, or again, starts again
 		due, is := e.New.Due()
 		if was, known := f.since[e.New.Host]; known && (!is || !due.Equal(was)) {
 			delete(f.turns, e.New.Host)

@@ -64,7 +64,7 @@ func (st *Step) crawlDelay(name weburl.Host, f *crawler.RobotsFile) time.Duratio
 	return longest
 }
 
-// ranOut is the stored file of the scheme, if it has rules that were in force and only ran out.
+// ranOut is the stored file of the scheme, if it has rules that were current and only ran out.
 func (st *Step) ranOut(name weburl.Host, scheme string) (file crawler.HostRobots, usable bool) {
 	for _, r := range st.robotsOf(name) {
 		if r.Scheme == scheme {

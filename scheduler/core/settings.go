@@ -10,8 +10,8 @@ import (
 	"trawl/crawler"
 )
 
-// settings puts the job's settings in force: those of a fresh ledger as they are, those of an old one if
-// they go on with the same job, completed by what that one has. What was stored of the seeds' addresses is kept.
+// settings sets the job's settings: those of a fresh ledger as they are, those of an old one if
+// they continue the same job, completed by what that one has. What was stored of the seeds' addresses is kept.
 func (c *Core) settings(l *crawler.LedgerState) error {
 	s, job := c.state, c.o.Job
 	if err := job.Validate(); err != nil {

@@ -28,7 +28,7 @@ type committed struct {
 	turns     *credit.Turns
 	position  uint64        // of the result queue
 	sequence  uint64        // of rows
-	owed      uint64        // number of the last row that whoever reads along is owed
+	owed      uint64        // number of the last row that the reader of the stream is owed
 	delivered uint64        // of the last one that the ledger knows as delivered
 	ranStored time.Duration // the job's running time, as far as it is stored
 	quiet     time.Time     // of a restored ledger, see recall; zero = none
@@ -78,7 +78,7 @@ type shown struct {
 	dueAt time.Time
 }
 
-// newState is what a ledger holds, before the settings of a start are put in force.
+// newState is what a ledger holds, before the settings of a start become current.
 func newState(o *Options, l *crawler.LedgerState, now time.Time) *state {
 	return &state{
 		committed: committed{

@@ -101,7 +101,7 @@ func (st *Step) host(h weburl.Host) *crawler.HostState {
 	return &fresh
 }
 
-// turn returns the turn in force of a host, as this step sees it; nil when the host is idle.
+// turn returns the active turn of a host, as this step sees it; nil when the host is idle.
 func (st *Step) turn(h weburl.Host) *credit.Turn {
 	if t, edited := st.turns[h]; edited {
 		return t

@@ -2,7 +2,7 @@ package core
 
 import "trawl/crawler"
 
-// owe numbers the rows that the step makes final, so that the same batch says that they are owed to whoever reads along.
+// owe numbers the rows that the step makes final, so that the same batch says that they are owed to the reader of the stream.
 func (st *Step) owe() {
 	if !st.o.Streams {
 		return

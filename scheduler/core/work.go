@@ -34,7 +34,7 @@ func (st *Step) workOn() {
 	st.changes.Work = &work
 }
 
-// recount counts the next hosts under the limits in force. Those that this step has changed were counted when it looked at them.
+// recount counts the next hosts under the current limits. Those that this step has changed were counted when it looked at them.
 func (st *Step) recount(work *crawler.Work) {
 	n := 0
 	for h, err := range st.read.HostsFrom(work.Recount.From) {
@@ -61,7 +61,7 @@ func (st *Step) recount(work *crawler.Work) {
 	work.Recount = nil
 }
 
-// countDeep counts the host's URLs beyond the depth in force.
+// countDeep counts the host's URLs beyond the current depth.
 func (st *Step) countDeep(h *crawler.HostState) {
 	h.Deep = 0
 	depth := st.s.job.Job.Depth

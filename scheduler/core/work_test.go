@@ -57,7 +57,7 @@ func TestWorkOnTheWholeLedgerGoesInSteps(t *testing.T) {
 		}
 		d.s.publishStatus()
 		at := *led.State.Work.Recount
-		d = newDesk(t, job, led) // the command says depth 1; what was set stays in force
+		d = newDesk(t, job, led) // the command says depth 1; what was set stays set
 		if w := led.State.Work.Recount; w == nil || *w != at {
 			t.Fatalf("after a start it goes on at %v, want %v", w, at)
 		}

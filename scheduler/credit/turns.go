@@ -17,7 +17,7 @@ const (
 	mostRepublish = 4
 )
 
-// Turn is a turn in force.
+// Turn is an active turn.
 type Turn struct {
 	crawler.TurnState
 	Task      crawler.Task // on its way to the queue, empty afterwards
@@ -47,7 +47,7 @@ func (t *Turn) overdueAt() time.Time {
 	return t.Published.Add(RepublishAfter << min(t.Tries, mostRepublish))
 }
 
-// Turns are the turns in force, by host.
+// Turns are the active turns, by host.
 type Turns struct {
 	m       map[weburl.Host]*Turn
 	held    int

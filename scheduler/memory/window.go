@@ -87,7 +87,7 @@ func (w *Window) Set(h weburl.Host, due time.Time, rank crawler.Rank) {
 // Remove forgets a host that is not due at all.
 func (w *Window) Remove(h weburl.Host) { delete(w.at, h) }
 
-// Next tells when the earliest host is due. ok is false when the window is empty: nothing is due, unless
+// Next reports when the earliest host is due. ok is false when the window is empty: nothing is due, unless
 // [Window.Stale] says that the ledger must be read.
 func (w *Window) Next() (due time.Time, ok bool) {
 	w.dropStale()

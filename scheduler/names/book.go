@@ -36,7 +36,7 @@ func NewBook(read Reader, rule crawler.NameRule) *Book {
 	return &Book{read: read, rule: rule, dirs: make(map[string]bool)}
 }
 
-// Rule is the rule by which names are told apart.
+// Rule is the rule by which names are distinguished.
 func (b *Book) Rule() crawler.NameRule { return b.rule }
 
 // Page begins what a step gives.

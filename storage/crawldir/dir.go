@@ -332,7 +332,7 @@ func (d *Dir) FetcherName() string { return filepath.Join(d.path, fetcherName) }
 // over by renaming it.
 func (d *Dir) Spool() string { return filepath.Join(d.incoming(), "spool") }
 
-// Partial is the directory of a fetcher's bodies that were interrupted, to go on with them. It outlives the process.
+// Partial is the directory of a fetcher's bodies that were interrupted, to resume them. It outlives the process.
 func (d *Dir) Partial() string { return filepath.Join(d.incoming(), "partial") }
 
 // SeedHosts is the file that keeps the hosts of the seeds for a start without seeds.

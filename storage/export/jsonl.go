@@ -22,7 +22,7 @@ func (jsonLine) append(b []byte, r *crawler.Row) []byte {
 	return append(b, "}\n"...)
 }
 
-// appendKey begins the object, or goes on with it.
+// appendKey begins the object, or continues it.
 func appendKey(b []byte, column int) []byte {
 	b = append(b, "{,"[min(column, 1)], '"')
 	b = append(b, columns[column].Name...)

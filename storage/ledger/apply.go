@@ -14,7 +14,7 @@ import (
 // Commit applies a change in one synced batch. When it returns nil the change is durable and seen by every
 // read that begins afterwards. After an error it is not there; when the error was that of a write, the
 // ledger refuses everything from then on. Within a change what ends comes before what is put: turns and errands
-// that end may be followed by new ones of the same host. Old values must be those in force, since the
+// that end may be followed by new ones of the same host. Old values must be the current ones, since the
 // entries of the queue and of due hosts to be removed are computed from them.
 func (l *Ledger) Commit(c *crawler.Changes) error {
 	return l.write(func(w *format.Writer) {

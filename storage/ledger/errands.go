@@ -42,7 +42,7 @@ func (l *Ledger) Errands(h weburl.Host, n int) (hops []crawler.RobotsHop, err er
 	return hops, l.failure()
 }
 
-// Waiters reads up to n errands that wait for the URL, in key order. Two URLs of a host may have one hash: whoever must be sure
+// Waiters reads up to n errands that wait for the URL, in key order. Two URLs of a host may have one hash: a caller that must be sure
 // compares the URL.
 func (l *Ledger) Waiters(u weburl.URL, n int) (hops []crawler.RobotsHop, err error) {
 	if n <= 0 {
@@ -70,7 +70,7 @@ func (l *Ledger) Waits(hop crawler.RobotsHop) (bool, error) {
 	return found, err
 }
 
-// Answer reads the answer for a URL, false when there is none. Two URLs of a host may have one hash: whoever must be sure
+// Answer reads the answer for a URL, false when there is none. Two URLs of a host may have one hash: a caller that must be sure
 // compares the URL.
 func (l *Ledger) Answer(u weburl.URL) (a crawler.HopAnswer, found bool, err error) {
 	for _, handing := range []bool{true, false} {

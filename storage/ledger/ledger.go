@@ -162,7 +162,7 @@ func (l *Ledger) open() error {
 }
 
 // openPebble opens the database. A damaged one makes Pebble panic in places, which must not take the user's
-// explanation away; and where the file is gone that names the list of tables it begins anew, and would
+// explanation away; and where the file is gone that names the list of tables it starts again, and would
 // remove the tables that are there.
 func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 	if desc, err := pebble.Peek(dir, o.FS); err == nil && !desc.Exists {

@@ -19,7 +19,7 @@ import (
 	"trawl/storage/ledger/format"
 )
 
-// Load reads what a scheduler needs at its start, with every turn in force, as of one moment.
+// Load reads what a scheduler needs at its start, with every active turn, as of one moment.
 func (l *Ledger) Load(ctx context.Context) (crawler.LedgerState, error) {
 	snap := l.db.NewSnapshot()
 	defer snap.Close()
@@ -96,7 +96,7 @@ func (l *Ledger) Opened(seed crawler.ScopeSeed) (bool, error) {
 }
 
 // Host reads the host whose key this is, false when there is none. Of two names with the same hash the
-// ledger can hold one: whoever must be sure compares the Host of the answer.
+// ledger can hold one: a caller that must be sure compares the Host of the answer.
 func (l *Ledger) Host(h weburl.Host) (crawler.HostState, bool, error) {
 	return l.host(l.db, h.Key())
 }

@@ -168,7 +168,7 @@ func (v *verifier) allDue() error {
 func (v *verifier) explainDue() error {
 	for h, err := range v.l.hostsOf(v.snap, 0) {
 		if err != nil {
-			return nil // was told when the host was verified
+			return nil // was reported when the host was verified
 		}
 		due, is := h.Due()
 		if !is {

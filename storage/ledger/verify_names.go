@@ -105,7 +105,7 @@ func (v *verifier) explainNoted() error {
 		name := string(key[format.PrefixBytes:])
 		u, err := weburl.Stored(string(value))
 		if err != nil {
-			return v.ctx.Err() // was told
+			return v.ctx.Err() // was reported
 		}
 		row, err := v.row(u.Key())
 		if err != nil {
@@ -120,7 +120,7 @@ func (v *verifier) explainNoted() error {
 		}
 		list, err := v.l.aliases(v.snap, row.Key(), 0, maxNamesTold)
 		if errors.Is(err, storage.ErrDamaged) {
-			return v.ctx.Err() // was told
+			return v.ctx.Err() // was reported
 		} else if err == nil && !slices.ContainsFunc(list, func(a crawler.Alias) bool { return v.nameKey(a.Name) == name }) {
 			v.differ("name %q: is noted as that of %s, which has another", name, u)
 		}

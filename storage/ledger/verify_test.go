@@ -305,7 +305,7 @@ func TestVerifyFindsEveryFault(t *testing.T) {
 	}
 }
 
-// A job may begin with another archive and go on with files.
+// A job may begin with another archive and continue files.
 func TestRowsOfATimeWithoutFilesNeedNoNames(t *testing.T) {
 	p := plant(t)
 	p.remove(format.AppendName(nil, p.waiting.FileOf()))

@@ -12,7 +12,7 @@ type step struct {
 type steps struct {
 	p    *protocol
 	s    state
-	tell bool // in words, too: a trace is told once, and texts of all steps would be most of the memory
+	tell bool // in words, too: a trace is logged once, and texts of all steps would be most of the memory
 	out  []step
 }
 

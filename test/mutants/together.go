@@ -25,7 +25,7 @@ type place struct {
 	inner      []*place
 }
 
-// together is the file with all its mutants that can be told apart by number, which they get from next on. The others keep 0.
+// together is the file with all its mutants that can be distinguished by number, which they get from next on. The others keep 0.
 func together(root, file string, found []*mutant, next *int) ([]byte, error) {
 	src, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {

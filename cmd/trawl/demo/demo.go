@@ -27,7 +27,7 @@ const (
 	fetcherCount = 3
 	// limit bounds the demo.
 	limit = 2 * time.Minute
-	// mark is a file that only the demo makes; a directory with it may be made anew.
+	// mark is a file that only the demo makes; a directory with it may be made again.
 	mark = "made-by-trawl-demo"
 	// maxRow is the longest row of the export that is read, in bytes.
 	maxRow = 64 << 20
@@ -103,7 +103,7 @@ func Run(parent context.Context, out io.Writer, dir string) (err error) {
 	return d.show(export, time.Since(begin))
 }
 
-// prepare makes the directory; one of an earlier demo is made anew.
+// prepare makes the directory; one of an earlier demo is made again.
 func (d *demo) prepare() error {
 	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(d.dir, mark)); err != nil {

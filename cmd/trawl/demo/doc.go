@@ -5,7 +5,7 @@
 // Serve has one for its web.
 //
 // Crash story: processes that outlive the demo end by themselves, but for the web, which waits for an interrupt. The directory has a mark of
-// the demo's, and the next demo makes it anew.
+// the demo's, and the next demo makes it again.
 //
 // Not here: flags, which are the command's, and anything of the crawl itself: the demo knows it from outside, as its user does.
 package demo

@@ -130,7 +130,7 @@ func (s *screen) rows() int {
 	return n
 }
 
-// pace tells the time left of a job whose URLs are all known. Owned by one goroutine.
+// pace reports the time left of a job whose URLs are all known. Owned by one goroutine.
 type pace struct{ samples []paceSample }
 
 type paceSample struct {

@@ -43,7 +43,7 @@ func keepBody(t testing.TB, ps *Partials, url string, body []byte, total int64) 
 	p.Release(true)
 }
 
-// found is how many bytes are there to go on with.
+// found is how many bytes are there to continue.
 func foundBytes(t testing.TB, ps *Partials, url string) int64 {
 	t.Helper()
 	p := ps.Lend(fetchertest.MustURL(t, url))

@@ -1,4 +1,4 @@
-// Package disktest is a disk that forgets, for the tests of whoever promises that something outlives a power cut.
+// Package disktest is a disk that forgets, for the tests of code that promises that something outlives a power cut.
 package disktest
 
 import (

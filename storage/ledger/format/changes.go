@@ -168,7 +168,7 @@ func (w *Writer) json(name string, v any) {
 	w.Bytes(name, b)
 }
 
-// owed writes which rows whoever reads along has still to get, and removes those that were delivered.
+// owed writes which rows the reader of the stream has still to get, and removes those that were delivered.
 func (w *Writer) owed(c *crawler.Changes) {
 	if c.Delivered > 0 {
 		w.Append(editDeleteRange, AppendOwed(nil, 0), AppendOwed(nil, c.Delivered+1))

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// realm is what follows from a secret. It is written anew here, from docs/security.md and not with the code that is
+// realm is what follows from a secret. It is written a second time here, from docs/security.md and not with the code that is
 // attacked, so that a change of the derivation is noticed.
 type realm struct {
 	secret string

@@ -70,7 +70,7 @@ type inside struct {
 	life        crawler.Life
 }
 
-// play tells how many of the parts must be dropped.
+// play reports how many of the parts must be dropped.
 func (i *inside) play(ctx context.Context, ack func()) (late int64, err error) {
 	strange := i.turn
 	strange.Turn[0]++
