@@ -64,8 +64,8 @@ const (
 	LeastMemory = machine.LeastMemory
 )
 
-// DefaultMemory is what a process aims at that was not told: a sixteenth of the machine's memory, or of what its control group lets it
-// have, between 380 MiB and 1 GiB.
+// DefaultMemory is what a process aims at that was not told: a hundredth of the machine's memory, or of what its control group lets it
+// have, between 320 MiB and 1 GiB.
 func DefaultMemory() int64 { return machine.DefaultMemory() }
 
 // Errors that callers distinguish.

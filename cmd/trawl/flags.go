@@ -75,7 +75,7 @@ func (f *jobFlags) addWorkers(c *cobra.Command) {
 
 // addMemory is the flag of nodes.
 func addMemory(fs *pflag.FlagSet, memory *int64) {
-	fs.Var(setting.Size.Of(memory), "memory", "memory to aim at, for caches and the collector (default a sixteenth of the machine's, 380MiB to 1GiB)")
+	fs.Var(setting.Size.Of(memory), "memory", "memory to aim at, for caches and the collector (default a hundredth of the machine's, 320MiB to 1GiB)")
 }
 
 // addCluster are the flags of nodes that others can reach.

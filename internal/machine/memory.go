@@ -9,20 +9,21 @@ import (
 
 // A process that aims at so much memory divides it up like this, and here alone:
 //
-//	memoryBase           pages under way, queue, gossip, the program itself
-//	half of the rest     blocks of the ledger that were read, and its filters: 2.5 bytes a known URL
-//	an eighth            URLs that were seen of late, 16 bytes each
-//	what is left         tables in memory, and what the collector has not collected yet
+//	memoryBase             pages under way, queue, gossip, the program itself
+//	two fifths of the rest blocks of the ledger that were read, and its filters: 2.5 bytes a known URL
+//	an eighth              URLs that were seen of late, 16 bytes each
+//	what is left           tables in memory, and what the collector has not collected yet
 const (
-	memoryBase = 230 << 20
+	memoryBase = 200 << 20
 	// LeastMemory is the least that a process can aim at, with the caches that a ledger has without any setting.
-	LeastMemory = 380 << 20
+	LeastMemory = 320 << 20
 	// mostDefault is the most that a process aims at which was not told.
 	mostDefault = 1 << 30
-	// memoryShare of the machine's memory is a sixteenth: a crawler is rarely alone on it.
-	memoryShare = 16
+	// memoryShare of the machine's memory is a hundredth: a crawler is rarely alone on it, and few crawls need more. Without cgo the
+	// ledger's blocks are the collector's too, which takes half as much again for what it has not collected.
+	memoryShare = 100
 
-	leastCache, leastLinks      = 64 << 20, 1 << 20
+	leastCache, leastLinks      = 40 << 20, 1 << 20
 	leastMemtable, mostMemtable = 16 << 20, 64 << 20
 	linkBytes                   = 16
 )
@@ -37,7 +38,7 @@ type Caches struct {
 // CachesOf divides a process's memory up.
 func CachesOf(memory int64) Caches {
 	rest := max(0, memory-memoryBase)
-	c := Caches{Blocks: max(leastCache, rest/2), Memtable: min(max(leastMemtable, memory/64), mostMemtable), Links: leastLinks}
+	c := Caches{Blocks: max(leastCache, rest*2/5), Memtable: min(max(leastMemtable, memory/64), mostMemtable), Links: leastLinks}
 	for int64(c.Links)*2*linkBytes <= rest/8 {
 		c.Links *= 2
 	}

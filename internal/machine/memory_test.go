@@ -31,7 +31,7 @@ func TestTheMemoryOfTheControlGroupCountsWhereItIsLess(t *testing.T) {
 }
 
 func TestTheShareOfTheMachineHasBounds(t *testing.T) {
-	for all, want := range map[int64]int64{0: LeastMemory, 4 << 30: LeastMemory, 8 << 30: 512 << 20, 1 << 40: 1 << 30} {
+	for all, want := range map[int64]int64{0: LeastMemory, 24 << 30: LeastMemory, 50 << 30: 512 << 20, 1 << 40: 1 << 30} {
 		if got := defaultMemory(all); got != want {
 			t.Errorf("%d of %d bytes, want %d", got, all, want)
 		}
@@ -39,7 +39,7 @@ func TestTheShareOfTheMachineHasBounds(t *testing.T) {
 }
 
 func TestCachesFitIntoTheMemoryThatTheyAreSharesOf(t *testing.T) {
-	if got, want := CachesOf(LeastMemory), (Caches{Blocks: 75 << 20, Memtable: 16 << 20, Links: 1 << 20}); got != want {
+	if got, want := CachesOf(LeastMemory), (Caches{Blocks: 48 << 20, Memtable: 16 << 20, Links: 1 << 20}); got != want {
 		t.Errorf("the least memory gives %+v, want %+v", got, want)
 	}
 	for memory := int64(LeastMemory); memory < 1<<36; memory += memory / 3 {
