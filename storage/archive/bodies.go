@@ -105,7 +105,11 @@ func (b *Bodies) rename(body, to string) error {
 	if err != nil {
 		return err
 	}
-	return unix.Renameat(int(from.Fd()), path.Base(body), int(into.Fd()), path.Base(to))
+	err = unix.Renameat(int(from.Fd()), path.Base(body), int(into.Fd()), path.Base(to))
+	if err == unix.EISDIR {
+		return unix.EEXIST // what stands in rows, and what os.Rename says: a directory is in the way
+	}
+	return err
 }
 
 // directory opens a directory, or has it open. No name leads out of the root. Called with mu held.
