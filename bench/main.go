@@ -37,7 +37,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&s.only, "only", "", "the `scenarios` whose names begin so, with commas between; all for all (default a-plain)")
-	f.IntVar(&s.rounds, "rounds", 0, "how often each tool runs, slow peers fewer times (default 5, with -quick 3)")
+	f.IntVar(&s.rounds, "rounds", 0, "how often each tool runs, slow peers fewer times (default 5, with -quick 2)")
 	f.IntVar(&s.hosts, "hosts", 0, "hosts of the synthetic web, in place of the scenario's")
 	f.IntVar(&s.pages, "pages", 0, "pages of each host, in place of the scenario's")
 	f.IntVar(&s.loops, "loops", 64, "requests that the loops keep open at once; also what peers are told")
@@ -73,7 +73,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 func defaultRounds(quick bool) int {
 	if quick {
-		return 3
+		return 2
 	}
 	return 5
 }
